@@ -1,0 +1,47 @@
+# What a newcomer needs: `make run` for the whole main job, `make test` to see that it holds.
+# Both set themselves up; all that must be there is Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One stamp for one state of the lock and of the project file: a changed version installs itself.
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup run test drills lint bench clean lock
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+
+setup: $(STAMP)  ## a .venv with the exact versions of requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Assay needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+run: setup  ## the main job: from simulated galaxies to a served prediction
+	$(BIN)/assay run galaxy-shape
+
+test: setup  ## the tests, without the long drills
+	$(BIN)/pytest
+
+drills: setup  ## the long drills too: real processes, real kills
+	$(BIN)/pytest -m 'slow or not slow'
+
+lint: setup  ## ruff and mypy, as CI runs them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## the figures that the documents quote
+	$(BIN)/python -m benchmarks
+
+clean:  ## forget every model, run and database of this folder (the dataset's DVC cache stays)
+	rm -rf .assay build
+
+lock: setup  ## write requirements.lock anew from what is installed
+	{ echo "# Every package at the version Assay is tested with; pyproject.toml holds the ranges."; \
+	  echo "# Made by: make lock"; \
+	  $(BIN)/pip freeze --all --exclude-editable | grep -viE '^(pip|wheel)=' | sed 's/+.*$$//' | sort -f; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock

@@ -1,0 +1,142 @@
+"""What a problem is: the one interface between the science and everything else.
+
+Flows, registry, packaging and services work with any `Problem` and know none of its physics. A new problem is one
+module in this folder with a subclass, registered in `components/problems/__init__.py`, and one subclass of
+`tests/model/problem_conformance.py`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from components.settings import EvaluateSettings, SimulationSettings, TrainSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from torch import Generator, Tensor
+
+    from components.datasets import Dataset
+    from models.estimator import Estimator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """A run of images and what is known of them, row by row."""
+
+    catalogue: "pd.DataFrame"
+    """One row an image: truth, conditions, SNR, bound."""
+    stamps: "np.ndarray[Any, Any]"
+    """Noise-free images, float32, shape (rows, height, width)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A number with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A table for a person: what is compared, in which columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The evidence for one model on one dataset."""
+
+    metrics: Mapping[str, Metric]
+    """By name, such as `rmse_over_crb.snr60.flux`."""
+    losses: "np.ndarray[Any, Any]"
+    """One loss in units of the bound for each test image, in catalogue order: what two models are compared on."""
+    predictions: "pd.DataFrame"
+    """What the model answered for each test image, beside the truth."""
+    report: Report
+    """The table shown at the end of a run."""
+    plots: Mapping[str, "Figure"] = field(default_factory=dict)
+    """Pictures by file name without ending."""
+
+
+Predict = Callable[["Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
+"""(image_bhw, conditions_bc) → (mean_bp, sd_bp), in physical units."""
+
+
+class Problem(ABC):
+    """One scientific task that models are trained for."""
+
+    name: ClassVar[str]
+    """As typed on the command line."""
+    simulation_settings: ClassVar[type[SimulationSettings]]
+    """The class of the `simulate` section of params.yaml."""
+    truths: ClassVar[tuple[str, ...]]
+    """Catalogue columns that models are to find."""
+    conditions: ClassVar[tuple[str, ...]]
+    """Catalogue columns that are given to a model beside the image."""
+    units: ClassVar[Mapping[str, str]]
+    """Unit of each truth and each condition; an empty string for a pure number."""
+
+    @abstractmethod
+    def simulator_sources(self) -> tuple[ModuleType, ...]:
+        """The modules whose code decides what the images are: a change in one makes a new dataset."""
+
+    @abstractmethod
+    def draw_shard(self, settings: Any, *, shard: int, count: int, progress: Callable[[int], object]) -> Shard:
+        """Draw one shard, the same bytes for the same settings and number of the shard.
+
+        Args:
+            settings: an instance of `simulation_settings`.
+            shard: number of the shard, from 0.
+            count: rows wanted.
+            progress: called with the number of images finished since the last call.
+        """
+
+    @abstractmethod
+    def reference_stamps(self, settings: Any) -> "np.ndarray[Any, Any]":
+        """A few fixed noise-free images in units of the least noise: what the simulator does, to be fingerprinted."""
+
+    @abstractmethod
+    def prior_ranges(self, settings: Any) -> Mapping[str, tuple[float, float]]:
+        """Least and largest value that the prior allows for each catalogue column."""
+
+    @abstractmethod
+    def covered_columns(self) -> tuple[str, ...]:
+        """Catalogue columns that must fill their whole prior range in every dataset."""
+
+    @abstractmethod
+    def estimator_config(self, settings: Any, train: TrainSettings) -> dict[str, Any]:
+        """What `models.estimator.Estimator` is built from, as JSON-able values."""
+
+    @abstractmethod
+    def observe(self, stamp_bhw: "Tensor", conditions_bc: "Tensor", generator: "Generator", settings: Any) -> "Tensor":
+        """The noise-free images as a camera would have seen them, noise drawn afresh."""
+
+    @abstractmethod
+    def augment(self, image_bhw: "Tensor", truth_bp: "Tensor", generator: "Generator") -> tuple["Tensor", "Tensor"]:
+        """The batch under a random symmetry of the sky, truths transformed with it."""
+
+    @abstractmethod
+    def loss(
+        self, estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Tensor", truth_bp: "Tensor"
+    ) -> "Tensor":
+        """Training loss of each image, shape (batch,)."""
+
+    @abstractmethod
+    def evaluate(
+        self,
+        predict: Predict,
+        dataset: "Dataset",
+        settings: EvaluateSettings,
+        simulation: Any,
+        progress: Callable[[int], object],
+    ) -> Evaluation:
+        """Gather the evidence: benchmark cases and the test split, against the bound."""

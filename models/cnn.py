@@ -1,0 +1,47 @@
+"""The plain convolutional network: strided convolutions down to 4 × 4, then two dense layers."""
+
+import torch
+from torch import Tensor, nn
+
+
+def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm and leaky ReLU, the size divided by the stride."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.1),
+    )
+
+
+class PlainCNN(nn.Module):
+    """Image channels and conditions to a vector.
+
+    Args:
+        channels: channels of the image.
+        size: pixels on a side, divisible by 16.
+        conditions: numbers given beside the image.
+        outputs: length of the answer.
+        width: channels of the first layer.
+    """
+
+    def __init__(self, *, channels: int, size: int, conditions: int, outputs: int, width: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            convolution(channels, width, kernel=5, stride=2),
+            convolution(width, 2 * width, stride=2),
+            convolution(2 * width, 2 * width),
+            convolution(2 * width, 4 * width, stride=2),
+            convolution(4 * width, 4 * width),
+            convolution(4 * width, 4 * width, stride=2),
+            nn.Flatten(),
+        )
+        self.head = nn.Sequential(
+            nn.Linear(4 * width * (size // 16) ** 2 + conditions, 256),
+            nn.LeakyReLU(0.1),
+            nn.Linear(256, outputs),
+        )
+
+    def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> Tensor:
+        """The answer, shape (b, outputs)."""
+        answer: Tensor = self.head(torch.cat([self.features(image_bchw), conditions_bc], dim=1))
+        return answer
