@@ -78,7 +78,7 @@ class Dataset:
 
     def columns(self, names: tuple[str, ...], rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Catalogue columns side by side for the given rows, float32, shape (rows, columns)."""
-        return self.catalogue.loc[rows, list(names)].to_numpy(dtype=np.float32)
+        return self.catalogue.loc[rows, list(names)].to_numpy(dtype=np.float32, copy=True)
 
 
 def shard_name(shard: int) -> str:

@@ -92,4 +92,6 @@ def check_port_is_free(port: int) -> None:
         try:
             probe.bind((LOCALHOST, port))
         except OSError as error:
-            raise AssayError(f"port {port} is in use ({error.strerror}): free it, or choose another with --port") from error
+            raise AssayError(
+                f"port {port} is in use ({error.strerror}): free it, or choose another with --port"
+            ) from error

@@ -43,8 +43,29 @@ class SimulationSettings:
 
     def __post_init__(self) -> None:
         if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError(f"validation_fraction + test_fraction = {self.validation_fraction + self.test_fraction}"
-                             " leaves no image to train on: their sum must be below 1")
+            raise ValueError(
+                f"validation_fraction + test_fraction = {self.validation_fraction + self.test_fraction}"
+                " leaves no image to train on: their sum must be below 1"
+            )
+
+    @property
+    def shards(self) -> int:
+        """Number of shards in the dataset."""
+        return -(-self.count // self.shard_size)
+
+    def shard_rows(self, shard: int) -> range:
+        """Numbers of the catalogue rows in a shard."""
+        return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.count))
+
+    def split_of(self, row: int) -> str:
+        """The split of a row: images are independent draws, so the first ones test, the next ones validate.
+
+        Only test images carry a bound, which is costly: keeping them together keeps it to a few shards.
+        """
+        test = round(self.count * self.test_fraction)
+        if row < test:
+            return "test"
+        return "validation" if row < test + round(self.count * self.validation_fraction) else "train"
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -131,7 +152,7 @@ class GateSettings:
     staging: Annotated[tuple[GateRule, ...], Field(min_length=1)]
     """Rules that a candidate must pass."""
     margin: Annotated[float, Field(ge=0, le=1)]
-    """By how much (relative) the loss in units of the bound may exceed that of the production model."""
+    """How far above production's loss (relative) the 95 % interval of a challenger's may reach."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -178,7 +199,12 @@ def check_range(name: str, pair: Range, *, least: float = float("-inf"), most: f
 
 
 def load_settings(
-    path: Path, problem: str, simulation: type[SimulationSettings], *, size: str = "demo"
+    path: Path,
+    problem: str,
+    simulation: type[SimulationSettings],
+    *,
+    size: str = "demo",
+    overrides: Mapping[str, Any] | None = None,
 ) -> ProblemSettings:
     """Read one problem's settings.
 
@@ -187,6 +213,7 @@ def load_settings(
         problem: name of the problem, a key under `problems`.
         simulation: the problem's own class for its `simulate` section.
         size: `demo` is the sections as they stand; any other name is a key under `sizes`, whose values go on top.
+        overrides: values from the command line, by section, on top of those.
 
     Raises:
         AssayError: in one line, with the key, its value and what would be right.
@@ -204,9 +231,12 @@ def load_settings(
     sizes = sections.pop("sizes", None) or {}
     if size != "demo":
         if size not in sizes:
-            raise AssayError(f"{path.name}: no size {size!r} under problems.{problem}.sizes: try demo or "
-                             f"{', '.join(sizes) or 'add one'}")
+            raise AssayError(
+                f"{path.name}: no size {size!r} under problems.{problem}.sizes: try demo or "
+                f"{', '.join(sizes) or 'add one'}"
+            )
         sections = _overlay(sections, sizes[size])
+    sections = _overlay(sections, overrides or {})
     where = f"problems.{problem}"
     raw_simulation = sections.pop("simulate", None)
     checked_simulation = _check(simulation, raw_simulation, path, f"{where}.simulate")
@@ -246,8 +276,10 @@ def _check(cls: type[T], values: Any, path: Path, where: str) -> T:
         location = [str(part) for part in first["loc"]]
         key = ".".join([where, *location])
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            raise AssayError(f"{path.name}: unknown key {where}.{'.'.join(location[:-1] + [''])}"
-                             f"{_hint(location[-1], _known(cls, location[:-1]))}") from error
+            raise AssayError(
+                f"{path.name}: unknown key {where}.{'.'.join([*location[:-1], ''])}"
+                f"{_hint(location[-1], _known(cls, location[:-1]))}"
+            ) from error
         said = first["msg"].removeprefix("Value error, ")
         shown = first.get("input")
         value = f" = {shown!r}" if not isinstance(shown, dict) and "ArgsKwargs" not in repr(shown) else ""

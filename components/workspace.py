@@ -1,7 +1,7 @@
 """Where everything lives: the repository, the state folder (ASSAY_HOME), and the environment of every tool.
 
-    workspace = Workspace.find()
-    workspace.activate()      # before the first import of mlflow, prefect, dvc, optuna or bentoml
+workspace = Workspace.find()
+workspace.activate()      # before the first import of mlflow, prefect, dvc, optuna or bentoml
 """
 
 import os

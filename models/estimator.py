@@ -18,6 +18,8 @@ from models import cnn, unet_regressor
 
 NETWORKS: dict[str, type[nn.Module]] = {"cnn": cnn.PlainCNN, "unet": unet_regressor.UNetRegressor}
 """Networks by name; each is built with (channels, size, conditions, outputs, width)."""
+NETWORK_MODULES = (cnn, unet_regressor)
+"""Where they are defined: their code decides what a training comes to."""
 
 _LOG_SD_RANGE = (-6.0, 2.0)
 """Bounds of the predicted log sd, in units of the prior's: e^-6 is far below any bound, e^2 far above the prior."""

@@ -82,6 +82,8 @@ class Problem(ABC):
     """Catalogue columns that models are to find."""
     conditions: ClassVar[tuple[str, ...]]
     """Catalogue columns that are given to a model beside the image."""
+    simulator_libraries: ClassVar[tuple[str, ...]]
+    """Distributions whose version decides what the images are."""
     units: ClassVar[Mapping[str, str]]
     """Unit of each truth and each condition; an empty string for a pure number."""
 
@@ -90,14 +92,20 @@ class Problem(ABC):
         """The modules whose code decides what the images are: a change in one makes a new dataset."""
 
     @abstractmethod
-    def draw_shard(self, settings: Any, *, shard: int, count: int, progress: Callable[[int], object]) -> Shard:
-        """Draw one shard, the same bytes for the same settings and number of the shard.
+    def training_sources(self) -> tuple[ModuleType, ...]:
+        """The problem's own modules that decide what a training comes to: scales, noise, symmetry, loss."""
+
+    @abstractmethod
+    def evaluation_sources(self) -> tuple[ModuleType, ...]:
+        """The modules that decide what an evaluation comes to: evidence made by other code is stale."""
+
+    @abstractmethod
+    def draw_shard(self, settings: Any, shard: int) -> Shard:
+        """Draw one shard of `settings.shard_rows(shard)`, the same bytes for the same settings and number.
 
         Args:
             settings: an instance of `simulation_settings`.
             shard: number of the shard, from 0.
-            count: rows wanted.
-            progress: called with the number of images finished since the last call.
         """
 
     @abstractmethod
@@ -111,6 +119,10 @@ class Problem(ABC):
     @abstractmethod
     def covered_columns(self) -> tuple[str, ...]:
         """Catalogue columns that must fill their whole prior range in every dataset."""
+
+    @abstractmethod
+    def headline_metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that a list of versions shows."""
 
     @abstractmethod
     def estimator_config(self, settings: Any, train: TrainSettings) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What draws the data: priors, catalogues and images."""

@@ -1,0 +1,156 @@
+"""Evaluate a model on a dataset and keep the evidence: metrics with intervals, losses, predictions and pictures.
+
+    evidence = evaluate(workspace, problem, model_folder, dataset, settings)
+
+The evidence is kept under a digest of its inputs (weights, data, settings, code), which is also what gates check
+that it is not stale.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from components.datasets import Dataset
+from components.digests import code_digest, value_digest
+from components.errors import IntegrityError
+from components.problems.base import Evaluation, Metric, Problem, Report
+from components.settings import ProblemSettings, settings_values
+from components.workspace import Workspace
+from models.estimator import Estimator
+from models.saved import load_model, read_description
+
+METRICS = "metrics.json"
+_LOSSES = "losses.parquet"
+_EVIDENCE = "evidence.json"
+"""Written last: a folder that has it is complete."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """An evaluation on disk."""
+
+    folder: Path
+    key: str
+    """Digest of what was evaluated, on what, how."""
+    digest: str
+    """Digest of what came out."""
+    metrics: Mapping[str, Metric]
+    losses: np.ndarray[Any, Any]
+    report: Report
+
+
+def evaluation_inputs(
+    problem: Problem, weights_sha256: str, dataset: Dataset, settings: ProblemSettings
+) -> dict[str, Any]:
+    """What decides an evaluation; evidence of other inputs is stale."""
+    return {
+        "problem": problem.name,
+        "weights": weights_sha256,
+        "data": dataset.manifest["key"],
+        "settings": settings_values(settings.evaluate),
+        "code": code_digest(problem.evaluation_sources()),
+    }
+
+
+def evaluate(
+    workspace: Workspace, problem: Problem, model_folder: Path, dataset: Dataset, settings: ProblemSettings
+) -> Evidence:
+    """Evaluate a model, or read the evaluation of the very same inputs.
+
+    Raises:
+        DamagedModelError: when the weights are not what was saved.
+        IntegrityError: when evidence that is there was changed.
+    """
+    weights = read_description(model_folder)["weights_sha256"]
+    inputs = evaluation_inputs(problem, weights, dataset, settings)
+    key = value_digest(inputs)
+    folder = workspace.evaluations(problem.name) / key[:16]
+    if not (folder / _EVIDENCE).exists():
+        estimator, _ = load_model(model_folder)
+        with tqdm(desc="evaluate", unit="img", disable=None) as bar:
+            result = problem.evaluate(_predictor(estimator), dataset, settings.evaluate, settings.simulate, bar.update)
+        _write(folder, key, inputs, result)
+    return read_evidence(folder)
+
+
+def read_evidence(folder: Path) -> Evidence:
+    """Read an evaluation back, checking its digest.
+
+    Raises:
+        IntegrityError: when a file is missing or is not what was written.
+    """
+    try:
+        evidence = json.loads((folder / _EVIDENCE).read_text(encoding="utf-8"))
+        document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        losses = pd.read_parquet(folder / _LOSSES)["loss"].to_numpy()
+    except (FileNotFoundError, ValueError) as error:
+        raise IntegrityError(
+            f"evaluation {folder} is damaged ({error}): delete that folder and evaluate again"
+        ) from error
+    if _digest(document, losses) != evidence["digest"]:
+        raise IntegrityError(
+            f"evaluation {folder / METRICS} is not what was written: delete {folder} and evaluate again"
+        )
+    report = document["report"]
+    return Evidence(
+        folder=folder,
+        key=evidence["key"],
+        digest=evidence["digest"],
+        metrics={
+            name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in document["metrics"].items()
+        },
+        losses=losses,
+        report=Report(
+            title=report["title"], columns=tuple(report["columns"]), rows=tuple(tuple(row) for row in report["rows"])
+        ),
+    )
+
+
+def _predictor(estimator: Estimator) -> Any:
+    import torch
+
+    def predict(image_bhw: torch.Tensor, conditions_bc: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.inference_mode():
+            mean_bp, sd_bp = estimator(image_bhw, conditions_bc)
+        return mean_bp, sd_bp
+
+    return predict
+
+
+def _write(folder: Path, key: str, inputs: Mapping[str, Any], result: Evaluation) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "plots").mkdir(parents=True)
+    for name, figure in result.plots.items():
+        figure.savefig(folder / "plots" / f"{name}.png", dpi=110)
+    result.predictions.to_parquet(folder / "predictions.parquet", index=False)
+    losses = np.asarray(result.losses, dtype=np.float64)
+    pd.DataFrame({"loss": losses}).to_parquet(folder / _LOSSES, index=False)
+    metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
+    document = {"metrics": metrics, "report": asdict(result.report)}
+    document = json.loads(json.dumps(document))
+    (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    evidence = {"key": key, "inputs": inputs, "digest": _digest(document, losses)}
+    partial = folder / f".{_EVIDENCE}"
+    partial.write_text(json.dumps(evidence, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(folder / _EVIDENCE)
+
+
+def _digest(document: Mapping[str, Any], losses: np.ndarray[Any, Any]) -> str:
+    return value_digest({"document": document, "losses": losses.tobytes().hex()})
+
+
+def _jsonable(value: float) -> float | str:
+    """JSON has no NaN; a metric that is one must stay one, so that gates see it."""
+    return value if math.isfinite(value) else repr(value)
+
+
+def _number(value: float | str) -> float:
+    return float(value)

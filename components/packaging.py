@@ -1,0 +1,212 @@
+"""The package of a model version: a Bento with the service, the network's code, its weights and golden inputs.
+
+    package = build_package(workspace, model_folder=folder, version=3, golden_images=image_bhw,
+                            golden_conditions=conditions_bc, lineage={"data_md5": …, "git_commit": …})
+
+It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
+`model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked, served and
+proved stands in `components/serving.py`. Shape suffixes: b batch, h height, w width, c conditions, p parameters.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version as installed
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock
+
+from components.digests import file_sha256, value_digest
+from components.errors import AssayError, IntegrityError
+from components.processes import die_with_parent
+from components.serving import (
+    GOLDEN,
+    MANIFEST,
+    MODEL,
+    Package,
+    bentoml_command,
+    check_files,
+    package_folder,
+    verify_package,
+)
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.estimator import Estimator
+
+_HOUSE = Path(__file__).resolve().parents[1]
+_CODE = ("services", "models")
+# BentoML adds the line with its own version itself.
+_REQUIREMENTS = ("torch", "numpy", "safetensors", "pydantic")
+_BUILD_TIMEOUT_S = 600
+
+
+def make_golden(estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Tensor") -> dict[str, "Tensor"]:
+    """Inputs with the answers that this network gives here and now.
+
+    Args:
+        estimator: the network, in evaluation mode.
+        image_bhw: images, shape (b, size, size).
+        conditions_bc: the conditions of each, shape (b, c).
+
+    Returns:
+        `image`, `conditions`, and the expected `mean` and `sd`, both of shape (b, p), all float32.
+
+    Raises:
+        AssayError: when an answer is not finite.
+    """
+    import torch
+
+    image_bhw, conditions_bc = image_bhw.float().contiguous(), conditions_bc.float().contiguous()
+    with torch.inference_mode():
+        mean_bp, sd_bp = estimator(image_bhw, conditions_bc)
+    if not bool(mean_bp.isfinite().all() and sd_bp.isfinite().all()):
+        raise AssayError(
+            "the model's answers to the golden inputs are not all finite: train it again, or choose others"
+        )
+    return {"image": image_bhw, "conditions": conditions_bc, "mean": mean_bp.clone(), "sd": sd_bp.clone()}
+
+
+def build_package(
+    workspace: Workspace,
+    *,
+    model_folder: Path,
+    version: int,
+    lineage: Mapping[str, str],
+    golden_images: "Tensor",
+    golden_conditions: "Tensor",
+) -> Package:
+    """Build the package of a model version, or return the one that is there.
+
+    It appears in the store whole and in one step, so that a build which was killed leaves nothing behind it.
+
+    Args:
+        workspace: where its store is.
+        model_folder: the trained network, as `models.saved.save_model` left it; its description names the
+            `problem` and the `units` of each parameter.
+        version: version of the registered model.
+        lineage: `data_md5` of the dataset and `git_commit` of the code.
+        golden_images: images to prove the package with, shape (b, size, size).
+        golden_conditions: their conditions, shape (b, c).
+
+    Raises:
+        IntegrityError: when the model, or the package that is there, is damaged.
+        AssayError: when it cannot be built; then nothing is left in the store.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    from models.saved import DamagedModelError, load_model
+
+    try:
+        estimator, description = load_model(model_folder)
+    except DamagedModelError as error:
+        raise IntegrityError(f"{error}: train the model again") from error
+    unnamed = [name for name in estimator.output_names if name not in description.get("units", {})]
+    if unnamed or "problem" not in description:
+        raise AssayError(
+            f"{model_folder}/model.json has no {f'unit of {unnamed[0]}' if unnamed else 'problem'}: add it"
+        )
+    weights_sha256 = description["weights_sha256"]
+    tag = f"{description['problem']}:v{version}-{weights_sha256[:12]}"
+    about = {
+        "problem": description["problem"],
+        "version": version,
+        "weights_sha256": weights_sha256,
+        "data_md5": lineage["data_md5"],
+        "git_commit": lineage["git_commit"],
+        "package": tag,
+    }
+    # Context, BentoML's own copy and the store's copy of it exist at the same time.
+    workspace.prepare(need_bytes=20_000_000 + 3 * sum(file.stat().st_size for file in model_folder.iterdir()))
+    builds = workspace.home / "build"
+    target = package_folder(workspace, tag)
+    with FileLock(workspace.home / "build.lock"):
+        shutil.rmtree(builds, ignore_errors=True)  # what a killed build left: nobody else can be building now
+        if target.exists():
+            return verify_package(workspace, tag)
+        try:
+            builds.mkdir(exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(dir=builds))
+            context = _lay_context(scratch / "context", model_folder)
+            save_file(make_golden(estimator, golden_images, golden_conditions), context / GOLDEN)
+            _write_manifest(context, about)
+            built = _run_bentoml(workspace, scratch, tag)
+            check_files(built / "src", tag)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            built.rename(target)
+            # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
+            (target.parent / "latest").unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            raise AssayError(f"package {tag} was not built: {error}: see that {workspace.home} has space") from error
+        finally:
+            shutil.rmtree(builds, ignore_errors=True)
+    return verify_package(workspace, tag)
+
+
+def _lay_context(context: Path, model_folder: Path) -> Path:
+    for folder in _CODE:
+        for file in sorted((_HOUSE / folder).glob("*.py")):
+            (context / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, context / folder / file.name)
+    (context / MODEL).mkdir()
+    for name in ("model.json", "weights.safetensors"):
+        shutil.copyfile(model_folder / name, context / MODEL / name)
+    return context
+
+
+def _write_manifest(context: Path, about: Mapping[str, Any]) -> None:
+    files = {str(file.relative_to(context)): file_sha256(file) for file in sorted(context.rglob("*")) if file.is_file()}
+    document = {"model": about, "files": files}
+    text = json.dumps({**document, "digest": value_digest(document)}, indent=1, sort_keys=True)
+    (context / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
+    name, _, version = tag.partition(":")
+    options = {
+        "service": "services.service:Predictor",
+        "name": name,
+        # In a container the outside is another machine; outside of one the service listens on 127.0.0.1.
+        "envs": [{"name": "BENTOML_HOST", "value": "0.0.0.0"}],  # noqa: S104
+        "python": {
+            "packages": [f"{package}=={installed(package).partition('+')[0]}" for package in _REQUIREMENTS],
+            "lock_packages": False,
+        },
+    }
+    (scratch / "bentofile.yaml").write_text(yaml.safe_dump(options), encoding="utf-8")
+    # A process of its own: a build imports the service, changes the working folder, and keeps the store it saw first.
+    try:
+        done = subprocess.run(
+            bentoml_command(workspace, scratch, "build", "context", "-f", "bentofile.yaml", "--version", version),
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            preexec_fn=die_with_parent,
+            timeout=_BUILD_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AssayError(
+            f"package {tag} was not built: bentoml build took over {_BUILD_TIMEOUT_S} s: repeat"
+        ) from error
+    built = scratch / "bentoml" / "bentos" / name / version
+    if done.returncode or not built.is_dir():
+        log = workspace.home / "logs" / f"build-{name}-{version}.log"
+        with suppress(OSError):  # on a full disk the line below must do
+            log.parent.mkdir(exist_ok=True)
+            log.write_text(done.stdout, encoding="utf-8")
+        last = (done.stdout.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise AssayError(f"package {tag} was not built: bentoml build said: {shorten(last, 160)}: see {log}")
+    return built

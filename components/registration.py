@@ -1,0 +1,87 @@
+"""Register a trained and evaluated network as a candidate, with everything that its lineage needs.
+
+version = register(workspace, problem, settings, dataset, model_folder=..., evidence=..., data_md5=..., actor="ada")
+"""
+
+from pathlib import Path
+
+from components.datasets import Dataset
+from components.evaluation import Evidence
+from components.problems.base import Problem
+from components.promotion import Promotion
+from components.registry import DatasetSource
+from components.settings import ProblemSettings, settings_values
+from components.workspace import Workspace
+from models.saved import read_description
+
+
+def register(
+    workspace: Workspace,
+    problem: Problem,
+    settings: ProblemSettings,
+    dataset: Dataset,
+    *,
+    model_folder: Path,
+    evidence: Evidence,
+    data_md5: str,
+    actor: str,
+) -> int:
+    """Register a model once; the same weights with the same evidence are found, not registered again.
+
+    Args:
+        workspace: whose registry.
+        problem: what the model is for.
+        settings: logged as parameters.
+        dataset: what it was trained and evaluated on.
+        model_folder: the trained network.
+        evidence: its evaluation.
+        data_md5: DVC's digest of the data folder.
+        actor: recorded in the ledger.
+
+    Returns:
+        The version, which is at least a candidate.
+    """
+    description = read_description(model_folder)
+    promotion = Promotion(workspace, problem, settings, dataset)
+    promotion.registry.create()
+    images, conditions = promotion.sample(2)
+    training = description["inputs"]["training"]["settings"]
+    simulation = settings_values(settings.simulate)
+    version = promotion.registry.register(
+        problem,
+        model_folder,
+        evidence.folder,
+        tags={
+            "data.md5": data_md5,
+            "data.key": dataset.manifest["key"],
+            "git.commit": description["git"]["commit"],
+            "git.dirty": str(description["git"]["dirty"]).lower(),
+            "simulator.fingerprint": description["fingerprint"],
+            "weights.sha256": description["weights_sha256"],
+            "evidence.digest": evidence.digest,
+            "training.key": description["key"],
+        },
+        params={
+            **{f"train.{name}": value for name, value in training.items()},
+            **{f"simulate.{name}": value for name, value in simulation.items()},
+        },
+        metrics=evidence.metrics,
+        dataset=DatasetSource(name=problem.name, digest=dataset.manifest["key"], path=dataset.folder),
+        input_example={
+            "image": images.numpy(),
+            **{name: conditions[:, column].numpy() for column, name in enumerate(problem.conditions)},
+        },
+        headline=problem.headline_metrics(),
+    )
+    if promotion.ledger.stage_of(problem.name, version) is None:
+        promotion.enter(
+            version,
+            "candidate",
+            actor=actor,
+            reason="registered with its evaluation",
+            expect=promotion.ledger.holder(problem.name, "candidate"),
+            evidence={"evaluation": evidence.digest, "score.test": evidence.metrics["score.test"].value},
+        )
+    else:
+        promotion.mirror()  # a kill between ledger and mirror is mended here
+    return version

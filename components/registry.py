@@ -1,0 +1,297 @@
+"""The model registry: MLflow, met here and in `components.mlflow_*` only.
+
+    registry = Registry(workspace)
+    registry.create()
+    version = registry.register(problem, model_folder, evaluation_folder, tags=tags, params=params, metrics=metrics,
+                                dataset=dataset, input_example=batch)
+    folder = registry.model_folder("galaxy-shape", version)
+
+A version is one pair of `weights.sha256` and `evidence.digest`. MLflow's own interface and client show all of it:
+experiment and registered model carry the problem's name, aliases mirror the ledger.
+"""
+
+import os
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from filelock import FileLock
+
+from components.digests import file_sha256
+from components.errors import AssayError, IntegrityError
+from components.mlflow_connection import Connection
+from components.mlflow_run import DatasetSource, RunRecord, delete_run, log_run
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow.entities.model_registry import ModelVersion
+
+    from components.problems.base import Metric, Problem
+
+ALIASES = ("production", "staging", "candidate")
+"""The ledger's stages that MLflow shows; archived versions have no alias."""
+
+_METRIC_TAG = "metric."
+"""A version carries its headline metrics as tags: the runs of a thousand versions are slow to read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionInfo:
+    """What lists of versions show."""
+
+    version: int
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    """The headline metrics."""
+    created: datetime
+
+
+class Registry:
+    """The registry of one workspace, or of the server or database that MLFLOW_TRACKING_URI names.
+
+    ASSAY_ARTIFACT_ROOT moves the files of new problems, to `s3://bucket/folder` for example.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        workspace.activate()
+        self._home = workspace.home
+        self._mlflow = Connection(
+            uri=os.environ["MLFLOW_TRACKING_URI"],
+            artifacts=os.environ.get("ASSAY_ARTIFACT_ROOT") or (workspace.home / "mlartifacts").as_uri(),
+        )
+
+    def create(self) -> None:
+        """Make MLflow's database, once, before anything else touches it; at once when it is there."""
+        with self._locked("create"):
+            self._mlflow.create()
+
+    def register(
+        self,
+        problem: "Problem",
+        model_folder: Path,
+        evaluation_folder: Path,
+        *,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        metrics: Mapping[str, "Metric"],
+        dataset: DatasetSource,
+        input_example: "Mapping[str, np.ndarray[Any, Any]]",
+        headline: Collection[str] = (),
+    ) -> int:
+        """Register a trained and evaluated network, once: what is registered already is found, not repeated.
+
+        Everything is logged to a run first and the version comes last, with its tags, in one transaction. So a run
+        without a version is one that was killed; it is deleted, with its files, and made anew.
+
+        Args:
+            problem: what the network is for.
+            model_folder: as `models.saved.save_model` wrote it.
+            evaluation_folder: tables and plots of the evidence; logged whole.
+            tags: of the run and the version, `weights.sha256` and `evidence.digest` among them.
+            params: what the network was made with.
+            metrics: the evidence's numbers, logged with their intervals as `<name>`, `<name>.low`, `<name>.high`.
+            dataset: what the evidence was gathered on.
+            input_example: float32 arrays by input name, `image` of shape (b, size, size), each condition of (b,).
+            headline: names of the metrics that lists of versions show.
+
+        Returns:
+            The version.
+
+        Raises:
+            IntegrityError: when the model is damaged or not the one that the tags name.
+        """
+        from models.saved import DESCRIPTION
+
+        weights, evidence = tags["weights.sha256"], tags["evidence.digest"]
+        description = _verified(model_folder, {"weights.sha256": weights}, problem.name)
+        record = RunRecord(
+            name=f"{problem.name}-{weights[:8]}",
+            tags=tags,
+            params=params,
+            metrics=metrics,
+            dataset=dataset,
+            model_folder=model_folder,
+            evaluation_folder=evaluation_folder,
+            estimator=description["estimator"],
+            input_example=input_example,
+        )
+        with self._locked(problem.name), self._mlflow.one_line():
+            known = self.find(problem.name, weights, evidence)
+            if known is not None:
+                return known
+            client = self._mlflow.client()
+            experiment = self._experiment(problem)
+            same = f"tags.`weights.sha256` = '{weights}' AND tags.`evidence.digest` = '{evidence}'"
+            for run in client.search_runs([experiment], same):
+                delete_run(client, run)
+            run_id, model_id = log_run(client, experiment, record)
+            own = {
+                "description.sha256": file_sha256(model_folder / DESCRIPTION),
+                **{_METRIC_TAG + name: repr(float(metrics[name].value)) for name in headline},
+            }
+            created = client.create_model_version(
+                problem.name, f"models:/{model_id}", run_id, tags={**tags, **own}, model_id=model_id
+            )
+            return int(created.version)
+
+    def find(self, problem: str, weights_sha256: str, evidence_digest: str) -> int | None:
+        """The version with these weights and this evidence; None when there is none."""
+        with self._mlflow.one_line():
+            found = self._mlflow.client().search_model_versions(
+                f"name = '{problem}' AND tags.`weights.sha256` = '{weights_sha256}' "
+                f"AND tags.`evidence.digest` = '{evidence_digest}'"
+            )
+        return min((int(version.version) for version in found), default=None)
+
+    def versions(self, problem: str) -> list[VersionInfo]:
+        """Every version of a problem, oldest first.
+
+        Raises:
+            AssayError: when the problem has no model.
+        """
+        found: list[ModelVersion] = []
+        token: str | None = ""
+        with self._mlflow.one_line():
+            while token is not None:
+                page = self._mlflow.client().search_model_versions(
+                    f"name = '{problem}'", 10_000, page_token=token or None
+                )
+                found.extend(page)
+                token = page.token or None
+        if not found:
+            raise AssayError(f"no model of {problem!r} is registered: type `assay run {problem}`")
+        return sorted((_info(version) for version in found), key=lambda info: info.version)
+
+    def model_folder(self, problem: str, version: int) -> Path:
+        """The local folder with the weights and description of a version, digests checked.
+
+        Raises:
+            AssayError: when there is no such version.
+            IntegrityError: when a file is missing or is not what was registered; the message names it.
+        """
+        with self._mlflow.one_line():
+            found = self._version(problem, version)
+            location = self._mlflow.client().get_model_version_download_uri(problem, str(version))
+            folder = self._local(f"{location}/artifacts/model", found)
+        _verified(folder, found.tags, problem)
+        return folder
+
+    def evaluation_folder(self, problem: str, version: int) -> Path:
+        """The local folder with the evaluation that a version was registered with.
+
+        Raises:
+            AssayError: when there is no such version.
+            IntegrityError: when the folder is gone.
+        """
+        with self._mlflow.one_line():
+            found = self._version(problem, version)
+            folder = self._local(
+                f"{self._mlflow.client().get_run(str(found.run_id)).info.artifact_uri}/evaluation", found
+            )
+        if not folder.is_dir():
+            raise IntegrityError(f"{folder} is missing: type `assay evaluate {problem} {version}`")
+        return folder
+
+    def tag(self, problem: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version, such as `package.tag`; those that are so already are left alone."""
+        with self._mlflow.one_line():
+            known = self._version(problem, version).tags
+            for name, value in tags.items():
+                if known.get(name) != value:
+                    self._mlflow.client().set_model_version_tag(problem, str(version), name, value)
+
+    def mirror(self, problem: str, stages: Mapping[str, int | None]) -> list[str]:
+        """Make MLflow's aliases equal to the ledger.
+
+        Args:
+            problem: the registered model's name.
+            stages: holder of each stage by the ledger; a stage that is not given is empty, `archived` has no alias.
+
+        Returns:
+            The aliases that were not so.
+        """
+        with self._mlflow.one_line():
+            client = self._mlflow.client()
+            known = {name: int(version) for name, version in client.get_registered_model(problem).aliases.items()}
+            wrong = [alias for alias in ALIASES if stages.get(alias) != known.get(alias)]
+            # Set before delete: whoever reads meanwhile may meet a version in two stages, never an empty stage.
+            for alias in sorted(wrong, key=lambda alias: stages.get(alias) is None):
+                holder = stages.get(alias)
+                if holder is None:
+                    client.delete_registered_model_alias(problem, alias)
+                else:
+                    client.set_registered_model_alias(problem, alias, str(holder))
+        return wrong
+
+    def _experiment(self, problem: "Problem") -> str:
+        """The id of the problem's experiment; it and the registered model are made when they are not there."""
+        client = self._mlflow.client()
+        if not client.search_registered_models(f"name = '{problem.name}'"):
+            units = [f"{name} ({problem.units[name] or 'pure number'})" for name in problem.truths]
+            client.create_registered_model(problem.name, description=f"From an image to {', '.join(units)}.")
+        known = client.get_experiment_by_name(problem.name)
+        if known is not None:
+            return str(known.experiment_id)
+        return str(client.create_experiment(problem.name, artifact_location=self._mlflow.artifact_folder(problem.name)))
+
+    def _version(self, problem: str, version: int) -> "ModelVersion":
+        found = self._mlflow.client().search_model_versions(f"name = '{problem}' AND version_number = {version}")
+        if not found:
+            raise AssayError(f"{problem!r} has no version {version}: type `assay models` to see what is registered")
+        if "weights.sha256" not in found[0].tags:
+            raise AssayError(f"{problem} version {version} was not registered by Assay: it names no weights.sha256")
+        return found[0]
+
+    def _local(self, uri: str, version: "ModelVersion") -> Path:
+        """The files behind an artifact URI as a local folder; remote ones are fetched once."""
+        parts = urlsplit(uri)
+        if parts.scheme in ("", "file"):
+            return Path(unquote(parts.path))
+        from mlflow.artifacts import download_artifacts
+
+        folder = self._home / "downloads" / version.name / str(version.version) / parts.path.rsplit("/", 1)[-1]
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+                Path(download_artifacts(artifact_uri=uri, dst_path=scratch)).replace(folder)
+        return folder
+
+    def _locked(self, name: str) -> FileLock:
+        """One process at a time: a second one would take the first one's unfinished run for a dead one."""
+        folder = self._home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"registry-{name}.lock")
+
+
+def _info(version: "ModelVersion") -> VersionInfo:
+    return VersionInfo(
+        version=int(version.version),
+        tags=version.tags,
+        metrics={
+            name.removeprefix(_METRIC_TAG): float(value)
+            for name, value in version.tags.items()
+            if name.startswith(_METRIC_TAG)
+        },
+        created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+    )
+
+
+def _verified(folder: Path, tags: Mapping[str, str], problem: str) -> dict[str, Any]:
+    """The description of a model in a folder, when its files are those that a version's tags name."""
+    from models.saved import DESCRIPTION, WEIGHTS, DamagedModelError, read_description
+
+    hint = f"`assay rollback {problem}` returns to the version before, `assay train {problem}` makes a new one"
+    try:
+        description = read_description(folder)
+    except DamagedModelError as error:
+        raise IntegrityError(f"{error}: {hint}") from error
+    if description["weights_sha256"] != tags["weights.sha256"]:
+        raise IntegrityError(f"{folder / WEIGHTS} is not what was registered (SHA-256 differs): {hint}")
+    if file_sha256(folder / DESCRIPTION) != tags.get("description.sha256", file_sha256(folder / DESCRIPTION)):
+        raise IntegrityError(f"{folder / DESCRIPTION} is not what was registered (SHA-256 differs): {hint}")
+    return description

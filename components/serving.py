@@ -1,0 +1,250 @@
+"""A package at work: checked, served, asked, and proved by replaying its golden inputs.
+
+    package = verify_package(workspace, "galaxy-shape:v3-0123456789ab")
+    with served(workspace, package.tag) as url:
+        answer = request(url, [{"image": rows, "sigma": 200.0, "psf_fwhm": 0.5}])
+    proof = prove_package(workspace, package.tag, tolerance=1e-3)
+
+How a package is made stands in `components/packaging.py`.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from components.digests import file_sha256, value_digest
+from components.errors import AssayError, IntegrityError, RefusedError
+from components.processes import LOCALHOST, check_port_is_free, free_port, running, wait_until_answers
+from components.workspace import Workspace
+
+MODEL = "model"
+"""The folder of a package's source that holds what is no code."""
+MANIFEST = f"{MODEL}/package.json"
+GOLDEN = f"{MODEL}/golden.safetensors"
+
+_ANSWER_TIMEOUT_S = 60.0
+_LAST_REQUESTS_S = 5
+"""What a server that is stopped gives to the requests it is working on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A package that was found whole."""
+
+    tag: str
+    """Name and version in the Bento store."""
+    digest: str
+    """SHA-256 of its manifest's content: equal digests have equal files."""
+    folder: Path
+    """The Bento."""
+
+    @property
+    def source(self) -> Path:
+        """The folder with services/, models/ and model/."""
+        return self.folder / "src"
+
+
+def package_folder(workspace: Workspace, tag: str) -> Path:
+    """Where the store keeps the package of a tag, whether it is there or not."""
+    name, _, version = tag.partition(":")
+    return Path(workspace.environment()["BENTOML_HOME"]) / "bentos" / name / version
+
+
+def bentoml_command(workspace: Workspace, home: Path, *arguments: str) -> list[str]:
+    """A BentoML command whose state and temporary files stay in a folder of its own.
+
+    Two of them must not share one: each server that starts empties the metrics of the others.
+    """
+    variables = {
+        **workspace.environment(),
+        "BENTOML_HOME": str(home / "bentoml"),
+        "TMPDIR": str(home),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a package is only read
+        # The older of two ways to describe an image: for the newer one, pip installs uv into this very environment.
+        "BENTOML_ENABLE_FEATURES": "no_image",
+    }
+    return [
+        "env",
+        *(f"{name}={value}" for name, value in variables.items()),
+        sys.executable,
+        "-m",
+        "bentoml",
+        *arguments,
+    ]
+
+
+def verify_package(workspace: Workspace, tag: str) -> Package:
+    """The package, after each of its files was compared with the manifest.
+
+    Raises:
+        IntegrityError: when a file is missing, added or not what was packaged; the message names it.
+        AssayError: when there is no such package.
+    """
+    folder = package_folder(workspace, tag)
+    if not folder.is_dir():
+        raise AssayError(f"no package {tag} in {folder.parents[1]}: promote the model again to have it built")
+    if not (folder / "bento.yaml").is_file():
+        raise _damaged(folder, "bento.yaml", tag, "is missing")
+    return Package(tag=tag, digest=check_files(folder / "src", tag), folder=folder)
+
+
+def check_files(source: Path, tag: str) -> str:
+    """Compare a package's source with its manifest.
+
+    Returns:
+        The digest of the manifest's content.
+
+    Raises:
+        IntegrityError: when a file is missing, added or not what was packaged; the message names it.
+    """
+    try:
+        document = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+        recorded = str(document.pop("digest"))
+        files = dict(document["files"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _damaged(source.parent, f"src/{MANIFEST}", tag, "is missing or no manifest") from error
+    if value_digest(document) != recorded:
+        raise _damaged(source.parent, f"src/{MANIFEST}", tag, "is not what was packaged")
+    for name, digest in files.items():
+        if not (source / name).is_file():
+            raise _damaged(source.parent, f"src/{name}", tag, "is missing")
+        if file_sha256(source / name) != digest:
+            raise _damaged(source.parent, f"src/{name}", tag, "is not what was packaged")
+    for file in source.rglob("*"):
+        # One file more is a danger too: a `torch.py` here would be imported in place of torch.
+        name = str(file.relative_to(source))
+        known = name in {*files, MANIFEST, "bentofile.yaml"} or "__pycache__" in file.parts
+        if file.is_file() and not known:
+            raise _damaged(source.parent, f"src/{name}", tag, "was not packaged")
+    return recorded
+
+
+def _damaged(folder: Path, file: str, tag: str, what: str) -> IntegrityError:
+    return IntegrityError(f"package {tag}: {folder / file} {what}: delete {folder} and promote the model again")
+
+
+@contextmanager
+def served(workspace: Workspace, tag: str, port: int | None = None) -> Iterator[str]:
+    """Check a package and serve it, on this machine only, while the block runs.
+
+    Args:
+        workspace: where its store is; the server's log goes to `logs/` there.
+        tag: the package.
+        port: the port; a free one when none is given.
+
+    Yields:
+        The server's URL, once it is ready to answer.
+
+    Raises:
+        IntegrityError: when the package is damaged.
+        AssayError: when there is none, the port is taken, or the server does not start; the log is named.
+    """
+    package = verify_package(workspace, tag)
+    if port is None:
+        port = free_port()
+    else:
+        check_port_is_free(port)
+    home = workspace.home / "serving" / str(port)
+    home.mkdir(parents=True, exist_ok=True)
+    log = workspace.home / "logs" / f"serve-{tag.replace(':', '-')}.log"
+    arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
+    command = bentoml_command(workspace, home, "serve", str(package.folder), *arguments)
+    workers: list[psutil.Process] = []
+    try:
+        # From its own source, so that no module in the user's folder stands in for one of the package's.
+        with running(command, log=log, cwd=package.source) as child:
+            try:
+                wait_until_answers(f"http://{LOCALHOST}:{port}/readyz", child, log=log)
+            except (AssayError, httpx.HTTPError) as error:
+                raise AssayError(f"package {tag} does not start: the reason is at the end of {log}") from error
+            workers = psutil.Process(child.pid).children(recursive=True)
+            yield f"http://{LOCALHOST}:{port}"
+    finally:
+        # Each worker leads a session of its own: it outlives a supervisor that was killed, and would keep the port.
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Ask a server for predictions.
+
+    Args:
+        url: the server, as `served` yields it.
+        items: one mapping for each image: `image` (rows of pixels) and each condition.
+
+    Returns:
+        `predictions`, in the order of the items, and `model`.
+
+    Raises:
+        AssayError: with the server's own line when it refuses the request, or when nothing useful answers.
+    """
+    # Not by httpx's `json=`, which raises on NaN by itself: the server names the pixel.
+    body = json.dumps({"images": list(items)}).encode()
+    try:
+        with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
+            answer = client.post(f"{url}/predict", content=body, headers={"Content-Type": "application/json"})
+        document = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise AssayError(f"{url} gave no answer ({error or type(error).__name__}): is it served?") from error
+    if answer.status_code != httpx.codes.OK:
+        line = document.get("error") if isinstance(document, dict) else document
+        raise AssayError(f"{url} answered {answer.status_code}: {line}")
+    return dict(document)
+
+
+def prove_package(workspace: Workspace, tag: str, *, tolerance: float) -> dict[str, Any]:
+    """Start a package as it will be served, and replay its golden inputs over HTTP.
+
+    Args:
+        workspace: where its store is.
+        tag: the package.
+        tolerance: largest difference allowed of a value or an error, in units of the recorded error.
+
+    Returns:
+        `tag`, `digest`, `max_difference` (in the same units) and `inputs`, their number.
+
+    Raises:
+        RefusedError: when an answer differs; the message names the first parameter that does.
+        AssayError: when the package is damaged or does not start.
+    """
+    from safetensors.numpy import load_file
+
+    package = verify_package(workspace, tag)
+    config = json.loads((package.source / MODEL / "model.json").read_text(encoding="utf-8"))["estimator"]
+    expected = json.loads((package.source / MANIFEST).read_text(encoding="utf-8"))["model"]
+    golden = {name: array.tolist() for name, array in load_file(package.source / GOLDEN).items()}
+    conditions = [condition["name"] for condition in config["conditions"]]
+    items = [
+        {"image": image, **dict(zip(conditions, values, strict=True))}
+        for image, values in zip(golden["image"], golden["conditions"], strict=True)
+    ]
+    with served(workspace, tag) as url:
+        answer = request(url, items)
+    if answer["model"] != expected:
+        raise RefusedError(f"package {tag} is refused: it answers for {answer['model']}, not for {expected}")
+    largest = 0.0
+    for index, (prediction, means, sds) in enumerate(
+        zip(answer["predictions"], golden["mean"], golden["sd"], strict=True)
+    ):
+        for output, mean, sd in zip(config["outputs"], means, sds, strict=True):
+            given = prediction["parameters"][output["name"]]
+            for part, recorded in (("value", mean), ("error", sd)):
+                difference = abs(given[part] - recorded)
+                if not difference <= tolerance * sd:
+                    raise RefusedError(
+                        f"package {tag} is refused: {output['name']} of golden input {index} has the {part} "
+                        f"{given[part]:.9g}, and {recorded:.9g} was recorded: "
+                        f"delete {package.folder} and promote the model again"
+                    )
+                largest = max(largest, difference / sd if sd else 0.0)
+    return {"tag": tag, "digest": package.digest, "max_difference": largest, "inputs": len(items)}

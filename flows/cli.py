@@ -1,0 +1,74 @@
+"""The command line: `assay COMMAND`. Each command is a function in flows/commands/, its signature the options.
+
+Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage. `--debug` anywhere shows tracebacks.
+"""
+
+import errno
+import sys
+
+import typer
+
+from components.errors import AssayError
+from flows import console
+from flows.commands import operate, pipeline, serving, stages
+
+app = typer.Typer(
+    help="A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="--debug with any command shows the traceback of an error.",
+)
+for command in (
+    operate.init,
+    pipeline.run,
+    pipeline.simulate,
+    pipeline.validate,
+    pipeline.search,
+    pipeline.train,
+    pipeline.evaluate,
+    stages.models,
+    stages.promote,
+    stages.rollback,
+    stages.history,
+    stages.trace,
+    serving.serve,
+    serving.predict,
+    operate.retrain,
+    operate.schedule,
+    operate.ui,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line and end the process with its status."""
+    debug = "--debug" in sys.argv
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.fail("interrupted: run the same command again to go on")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        console.fail(_one_line(error))
+        sys.exit(1)
+
+
+def _one_line(error: Exception) -> str:
+    """What an error means for a user; anything that Assay did not foresee says how to see more."""
+    from models.saved import DamagedModelError
+
+    if isinstance(error, AssayError | DamagedModelError):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the disk is full ({error.filename or 'ASSAY_HOME'}): free some, or set ASSAY_HOME to a larger disk"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror}: add --debug to see where"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}: add --debug to see where"
+
+
+if __name__ == "__main__":
+    main()

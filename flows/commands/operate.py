@@ -1,0 +1,74 @@
+"""Commands that keep things going: init, retrain, schedule, ui."""
+
+from typing import Annotated
+
+import typer
+
+from flows import console
+from flows.commands.options import AsJson, ProblemName, Size
+
+
+def init(as_json: AsJson = False) -> None:
+    """Create every database once and check the libraries' versions; other commands do it when needed."""
+    from components.installation import check_versions, create_databases
+    from components.workspace import Workspace
+
+    workspace = Workspace.find()
+    workspace.activate()
+    workspace.prepare()
+    checked = check_versions()
+    create_databases(workspace)
+    if as_json:
+        console.print_json({"home": workspace.home, "versions": checked})
+    else:
+        console.out.print(f"{workspace.home} is ready; {len(checked)} libraries have versions that Assay is made for")
+
+
+def retrain(
+    problem: ProblemName,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether one is due, and why.")] = False,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Train and promote again when simulator, data, search or training have changed since production was made."""
+    from flows.job import Job
+
+    job = Job.open(problem, size)
+    if check:
+        from flows.retrain import due
+
+        reasons = due(job)
+        result = {"due": bool(reasons), "reasons": reasons}
+    else:
+        from flows.server import prefect_server
+
+        with prefect_server(job.workspace):
+            from flows.retrain import retrain as retrain_flow
+
+            result = retrain_flow(problem, size)
+    if as_json:
+        console.print_json(result)
+        return
+    console.out.print(f"{problem}: a retraining {'is' if result['due'] else 'is not'} due")
+    for reason in result["reasons"]:
+        console.out.print(f"  {reason}")
+    if "outcome" in result:
+        console.out.print(str(result["outcome"]))
+
+
+def schedule(size: Size = "demo") -> None:
+    """Look on every problem's schedule whether a retraining is due, until Ctrl-C."""
+    from flows.schedule import serve_schedules
+
+    serve_schedules(size)
+
+
+def ui(as_json: AsJson = False) -> None:
+    """Show MLflow, Prefect, Optuna and the data's quality in a browser, until Ctrl-C."""
+    from components.workspace import Workspace
+    from flows.ui import run_dashboards
+
+    workspace = Workspace.find()
+    workspace.activate()
+    workspace.prepare()
+    run_dashboards(workspace, as_json=as_json)

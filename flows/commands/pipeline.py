@@ -1,0 +1,187 @@
+"""Commands that make models: run, simulate, validate, search, train, evaluate."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows import console
+from flows.commands.options import AsJson, ProblemName, Size
+
+if TYPE_CHECKING:
+    from components.datasets import Dataset
+    from flows.job import Job
+
+Out = Annotated[Path | None, typer.Option(help="Copy the result into this folder (as `dvc repro` does).")]
+
+
+def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> None:
+    """Run the main job: from simulated data to a model in production and one served prediction."""
+    from flows.job import Job
+
+    job = Job.open(problem, size)
+    from flows.server import mark_crashed, prefect_server
+
+    with prefect_server(job.workspace):
+        from flows.main_job import main_job
+
+        with job.alone():
+            mark_crashed(problem)
+        result = main_job(problem, size)
+    report, answer = result["report"], result["answer"]
+    if as_json:
+        console.print_json({"version": result["version"], "report": dataclasses.asdict(report), "answer": answer})
+        return
+    console.out.print()
+    console.print_table(report.title, report.columns, report.rows)
+    console.out.print()
+    console.print_prediction(answer["predictions"][0], answer["model"])
+    console.out.print("\nNext, with `source .venv/bin/activate`:")
+    console.out.print(f"  assay serve {problem}      answer requests with the production model")
+    console.out.print(f"  assay history {problem}    who promoted what, when and why")
+    console.out.print("  assay ui                     MLflow, Prefect, Optuna and the data's quality, in a browser")
+
+
+def simulate(
+    problem: ProblemName,
+    count: Annotated[int | None, typer.Option(help="Images, instead of params.yaml's number.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of params.yaml's.", min=0)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Draw again what is there already.")] = False,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Draw a dataset, validate it, publish it under data/ and version it."""
+    from components.simulation import simulate as draw
+    from flows import steps
+
+    given = {"count": count, "seed": seed}
+    job = _open(problem, size, simulate={key: value for key, value in given.items() if value is not None})
+    with job.alone():
+        if force:
+            dataset = draw(job.workspace, job.problem, job.settings.simulate, force=True)
+        else:
+            dataset = steps.plainly(steps.simulate, job)
+        docs = steps.plainly(steps.validate, job, dataset)
+        dataset, md5 = steps.plainly(steps.version, job, dataset)
+    if as_json:
+        console.print_json({"folder": dataset.folder, "key": dataset.manifest["key"], "md5": md5, "docs": docs})
+
+
+def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> None:
+    """Check the published dataset with Great Expectations."""
+    from components.validation import require_valid
+    from components.validation import validate as check
+
+    job = _open(problem, size)
+    validation = check(job.workspace, job.problem, _published(job), job.settings.simulate)
+    if as_json:
+        console.print_json(dataclasses.asdict(validation))
+    require_valid(validation)
+    if not as_json:
+        console.out.print(f"{problem}: {validation.checked} expectations met, {validation.docs}")
+
+
+def search(
+    problem: ProblemName,
+    trials: Annotated[int | None, typer.Option(help="Trials, instead of params.yaml's number.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes.", min=1)] = None,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Search networks and their parameters; prints what to put into params.yaml."""
+    from components.search import search as look
+
+    given = {"trials": trials, "workers": workers}
+    job = _open(problem, size, search={key: value for key, value in given.items() if value is not None})
+    with job.alone():
+        winner = look(job.workspace, job.problem, _published(job), job.settings)
+    if as_json:
+        console.print_json(dataclasses.asdict(winner))
+        return
+    console.out.print(f"{winner.trials} trials, {winner.pruned} pruned, best validation loss {winner.loss:.3f}:")
+    for name, value in winner.parameters.items():
+        console.out.print(f"  {name}: {value}")
+
+
+def train(
+    problem: ProblemName,
+    network: Annotated[str | None, typer.Option(help="Network, instead of params.yaml's.")] = None,
+    out: Out = None,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Train with the parameters of params.yaml, evaluate, and register as a candidate; with --out only train."""
+    from flows import steps
+
+    job = _open(problem, size, train={} if network is None else {"network": network})
+    with job.alone():
+        dataset = _published(job)
+        model = steps.plainly(steps.train, job, dataset, job.settings.train)
+        if out is not None:
+            _copy(model, out)
+            result: dict[str, Any] = {"model": out}
+        else:
+            from components.versioning import version_data
+
+            evaluation = steps.plainly(steps.evaluate, job, dataset, model)
+            md5 = version_data(job.workspace).md5
+            version = steps.plainly(steps.register, job, dataset, model, evaluation, md5)
+            result = {"version": version, "model": model}
+    if as_json:
+        console.print_json(result)
+    elif out is None:
+        console.out.print(f"next: assay promote {problem} {result['version']} --to staging --reason …")
+
+
+def evaluate(
+    problem: ProblemName,
+    version: Annotated[str, typer.Argument(help="Number of a registered version, or a model's folder.")],
+    out: Out = None,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model against the bound, on the published dataset."""
+    from components.evaluation import evaluate as measure
+    from components.registry import Registry
+
+    job = _open(problem, size)
+    model = (
+        Registry(job.workspace).model_folder(problem, int(version)) if version.isdecimal() else Path(version).resolve()
+    )
+    evidence = measure(job.workspace, job.problem, model, _published(job), job.settings)
+    if out is not None:
+        _copy(evidence.folder, out)
+    if as_json:
+        metrics = {name: dataclasses.asdict(metric) for name, metric in evidence.metrics.items()}
+        console.print_json({"folder": evidence.folder, "digest": evidence.digest, "metrics": metrics})
+        return
+    console.print_table(evidence.report.title, evidence.report.columns, evidence.report.rows)
+    console.out.print(f"plots and metrics: {out or evidence.folder}")
+
+
+def _open(problem: str, size: str, **overrides: dict[str, Any]) -> "Job":
+    from flows.job import Job
+
+    return Job.open(problem, size, overrides={section: values for section, values in overrides.items() if values})
+
+
+def _published(job: "Job") -> "Dataset":
+    """The published dataset, if it is the one that params.yaml describes."""
+    from components.datasets import Dataset
+    from components.errors import AssayError
+    from components.simulation import dataset_key
+
+    dataset = Dataset.open(job.workspace.dataset(job.problem_name))
+    if dataset.manifest["key"] != dataset_key(job.problem, job.settings.simulate):
+        raise AssayError(
+            f"{dataset.folder} was made by another simulator or other settings than today's: "
+            f"type `assay simulate {job.problem_name}`"
+        )
+    return dataset
+
+
+def _copy(folder: Path, out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(folder, out)

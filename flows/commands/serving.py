@@ -1,0 +1,79 @@
+"""Commands that answer: serve, predict."""
+
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows import console
+from flows.commands.options import AsJson, Port, ProblemName
+
+Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]
+
+
+def serve(problem: ProblemName, stage: Stage = "production", port: Port = 3000) -> None:
+    """Serve the package of a stage on this machine until Ctrl-C."""
+    from components.serving import served
+
+    workspace, tag = _package_of(problem, stage)
+    with served(workspace, tag, port) as url:
+        console.out.print(f"{tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+def predict(
+    problem: ProblemName,
+    files: Annotated[list[Path], typer.Argument(help="Images: .npy, .fits or .png.")],
+    conditions: Annotated[
+        list[str], typer.Option("--set", help="A condition of every image, such as sigma=200; once for each condition.")
+    ],
+    stage: Stage = "production",
+    url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure images with the model of a stage."""
+    from components.images import read_image
+    from components.serving import request, served
+
+    given = dict(_condition(text) for text in conditions)
+    items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
+    if url is not None:
+        answer = request(url, items)
+    else:
+        workspace, tag = _package_of(problem, stage)
+        with served(workspace, tag) as started:
+            answer = request(started, items)
+    if as_json:
+        console.print_json(answer)
+        return
+    for file, prediction in zip(files, answer["predictions"], strict=True):
+        console.out.print(f"\n{file}")
+        console.print_prediction(prediction, answer["model"])
+
+
+def _condition(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, such as sigma=200") from error
+
+
+def _package_of(problem: str, stage: str) -> tuple[Any, str]:
+    from components.errors import AssayError
+    from components.problems import find_problem
+    from components.promotion import open_ledger
+    from components.registry import Registry
+    from components.workspace import Workspace
+
+    workspace = Workspace.find()
+    workspace.activate()
+    workspace.prepare()
+    number = open_ledger(workspace).holder(find_problem(problem).name, stage)
+    if number is None:
+        raise AssayError(f"{problem} has nothing in {stage}: `assay run {problem}` puts a version there")
+    tag = Registry(workspace).version(problem, number).tags.get("package.tag")
+    if tag is None:
+        raise AssayError(f"{problem} version {number} has no package: `assay promote {problem} {number} --to staging`")
+    return workspace, tag

@@ -1,0 +1,79 @@
+"""What every command and flow works on: one problem, at one size, in one workspace."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from components.errors import AssayError
+from components.problems import find_problem
+from components.problems.base import Problem
+from components.settings import ProblemSettings, load_settings
+from components.source import Source, read_source
+from components.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One problem at one size; opening it checks all that can be checked before any work."""
+
+    workspace: Workspace
+    problem_name: str
+    size: str
+    overrides: Mapping[str, Mapping[str, Any]]
+    """Settings from the command line, by section of params.yaml."""
+
+    @classmethod
+    def open(
+        cls, problem: str, size: str = "demo", *, overrides: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> "Job":
+        """The job in the workspace around the current folder, its environment set.
+
+        Raises:
+            AssayError: unknown problem, bad params.yaml, no git repository, or a state folder that cannot be written.
+        """
+        workspace = Workspace.find()
+        workspace.activate()
+        job = cls(workspace=workspace, problem_name=problem, size=size, overrides=overrides or {})
+        for _ in (job.settings, job.source):  # both are read now, so that both can refuse now
+            continue
+        workspace.prepare()
+        return job
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem itself."""
+        return find_problem(self.problem_name)
+
+    @cached_property
+    def settings(self) -> ProblemSettings:
+        """Its section of params.yaml."""
+        path = self.workspace.root / "params.yaml"
+        return load_settings(
+            path, self.problem_name, self.problem.simulation_settings, size=self.size, overrides=self.overrides
+        )
+
+    @cached_property
+    def source(self) -> Source:
+        """The commit it runs from."""
+        return read_source(self.workspace.root)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the problem's lock; the kernel frees it when the process ends, however it ends.
+
+        Raises:
+            AssayError: when another process works on the problem.
+        """
+        path = self.workspace.home / "locks" / f"{self.problem_name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(path, timeout=0, thread_local=False):
+                yield
+        except Timeout as error:
+            raise AssayError(
+                f"another assay command is working on {self.problem_name}: wait for it, or end it (its lock is {path})"
+            ) from error

@@ -1,0 +1,66 @@
+"""The main job: from simulated galaxies to a model in production that answers a request.
+
+    assay run galaxy-shape
+
+simulate → validate → version → search → train → evaluate → register → gate → package → prove → production → predict
+"""
+
+from typing import Any
+
+from prefect import flow
+
+from components.datasets import Dataset
+from components.errors import RefusedError
+from components.evaluation import read_evidence
+from components.promotion import open_ledger
+from flows import steps
+from flows.job import Job
+
+
+@flow(name="main-job", flow_run_name="{problem}-{size}", validate_parameters=False, persist_result=False)
+def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
+    """Run every step whose inputs have changed; the others say so and end at once.
+
+    Args:
+        problem: its name.
+        size: `demo`, or a key under `sizes` in params.yaml.
+
+    Returns:
+        `version`, `report` (the final table) and `answer` (one served prediction).
+
+    Raises:
+        RefusedError: by the validation, a gate or a proof; production stays as it was.
+    """
+    job = Job.open(problem, size)
+    with job.alone():
+        dataset = steps.simulate(job)
+        steps.validate(job, dataset)
+        dataset, data_md5 = steps.version(job, dataset)
+        winner = steps.search(job, dataset)
+        model = steps.train(job, dataset, winner)
+        evaluation = steps.evaluate(job, dataset, model)
+        number = steps.register(job, dataset, model, evaluation, data_md5)
+        _promote(job, dataset, number)
+        answer = steps.predict(job, dataset)
+        return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
+
+
+def _promote(job: Job, dataset: Dataset, number: int) -> None:
+    """Take a version from wherever it stands to production."""
+    ledger = open_ledger(job.workspace)
+    now = ledger.stage_of(job.problem_name, number)
+    if now == "archived":
+        raise RefusedError(
+            f"{job.problem_name} version {number} was archived and these inputs make no other: "
+            f"`assay promote {job.problem_name} {number} --to production --reason …` brings it back"
+        )
+    if now == "candidate":
+        held = ledger.holder(job.problem_name, "staging")
+        evidence = steps.gate(job, dataset, number, "staging")
+        steps.package(job, dataset, number)
+        now = steps.stage(job, dataset, number, "staging", held, evidence)
+    if now == "staging":
+        held = ledger.holder(job.problem_name, "production")
+        evidence = steps.gate(job, dataset, number, "production")
+        proof = steps.prove(job, dataset, number)
+        steps.stage(job, dataset, number, "production", held, {**evidence, "proof": proof})

@@ -1,0 +1,40 @@
+"""Schedules: every problem's retraining as a Prefect deployment, with its cron expression from params.yaml.
+
+    assay schedule
+
+Runs may come late or twice: `retrain` compares hashes, and one run a problem goes on at a time.
+"""
+
+from components.problems import NAMES
+from flows import console
+from flows.job import Job
+
+
+def serve_schedules(size: str) -> None:
+    """Serve the deployments until the process is ended.
+
+    Args:
+        size: at which size scheduled runs work.
+    """
+    jobs = [Job.open(name, size) for name in NAMES]
+    from flows.server import prefect_server
+
+    with prefect_server(jobs[0].workspace) as url:
+        import prefect
+
+        from flows.retrain import retrain
+
+        deployments = [
+            retrain.to_deployment(
+                name=job.problem_name,
+                cron=job.settings.schedule.cron,
+                parameters={"problem": job.problem_name, "size": size},
+                concurrency_limit=1,
+                description=f"Retrain {job.problem_name} when its inputs have changed.",
+            )
+            for job in jobs
+        ]
+        for job in jobs:
+            console.err.print(f"{job.problem_name}: looks at cron {job.settings.schedule.cron!r} (UTC)")
+        console.err.print(f"dashboard {url.removesuffix('/api')}; Ctrl-C ends it")
+        prefect.serve(*deployments, print_starting_message=False)

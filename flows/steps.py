@@ -1,0 +1,216 @@
+"""The steps of the main job as Prefect tasks: each calls one component and says in one line what it came to.
+
+Every step finds out by itself whether its work is done already, so that it can be killed and run again at any point.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from components.datasets import Dataset
+from components.errors import AssayError, RefusedError
+from components.gates import require_pass
+from components.promotion import Promotion, whoami
+from components.settings import TrainSettings
+from flows import console
+from flows.job import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def step(*, retries: int = 0) -> Callable[[Callable[P, tuple[R, str]]], Callable[P, R]]:
+    """Make a Prefect task of a function that returns its result and a line about it.
+
+    Args:
+        retries: how often it is tried again after an error that is not Assay's own word.
+    """
+
+    def decorate(function: Callable[P, tuple[R, str]]) -> Callable[P, R]:
+        run = task(
+            function,
+            name=function.__name__,
+            retries=retries,
+            retry_delay_seconds=2,
+            retry_condition_fn=_worth_retrying,
+            cache_policy=NO_CACHE,  # steps know themselves what is done; nothing is kept as a pickle
+            persist_result=False,
+        )
+
+        @wraps(function)
+        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
+            console.begin_step(function.__name__)
+            start = time.monotonic()
+            result, said = run(*args, **kwargs)
+            console.end_step(function.__name__, said, time.monotonic() - start)
+            return result
+
+        return timed
+
+    return decorate
+
+
+def plainly(task_step: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+    """Run a step without Prefect, for the commands that are one step only."""
+    function: Callable[..., tuple[R, str]] = task_step.__wrapped__  # type: ignore[attr-defined]
+    console.begin_step(function.__name__)
+    start = time.monotonic()
+    result, said = function(*args, **kwargs)
+    console.end_step(function.__name__, said, time.monotonic() - start)
+    return result
+
+
+def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
+    """A refusal stays one; a busy database or a slow start may pass."""
+    return not isinstance(state.result(raise_on_failure=False), AssayError)
+
+
+@step()
+def simulate(job: Job) -> tuple[Dataset, str]:
+    """Draw the dataset, or find it."""
+    from components.versioning import restore
+
+    from components.simulation import dataset_key, simulate
+
+    if not job.workspace.dataset(job.problem_name).exists():
+        restore(job.workspace)  # a clone with a DVC remote need not draw again
+    key = dataset_key(job.problem, job.settings.simulate)
+    dataset = simulate(job.workspace, job.problem, job.settings.simulate)
+    return dataset, f"{len(dataset.catalogue):,} images, key {key[:12]}"
+
+
+@step()
+def validate(job: Job, dataset: Dataset) -> tuple[str, str]:
+    """Check a new dataset with Great Expectations; a published one has passed."""
+    if dataset.folder == job.workspace.dataset(job.problem_name):
+        return "", "unchanged since it passed"
+    from components.validation import require_valid, validate
+
+    validation = validate(job.workspace, job.problem, dataset, job.settings.simulate)
+    require_valid(validation)
+    return str(validation.docs), f"{validation.checked} expectations met, {validation.docs}"
+
+
+@step(retries=1)
+def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
+    """Publish the dataset under data/ and version it with DVC."""
+    from components.versioning import version_data
+
+    from components.simulation import publish
+
+    published = publish(job.workspace, dataset)
+    versioned = version_data(job.workspace)
+    said = "data.dvc changed: commit it" if versioned.changed else "data.dvc unchanged"
+    return (published, versioned.md5), f"md5 {versioned.md5[:12]}, {said}{', pushed' if versioned.pushed else ''}"
+
+
+@step(retries=1)
+def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
+    """Find the network and its parameters."""
+    from components.search import search
+
+    winner = search(job.workspace, job.problem, dataset, job.settings)
+    shown = ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in winner.parameters.items()
+    )
+    return replace(job.settings.train, **winner.parameters), f"{winner.trials} trials, {winner.pruned} pruned: {shown}"
+
+
+@step()
+def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, str]:
+    """Train the winner."""
+    from components.training import train
+    from models.saved import read_description
+
+    folder = train(job.workspace, job.problem, dataset, job.settings, settings, source=job.source)
+    description = read_description(folder)
+    last = description["history"][-1]
+    return folder, (
+        f"{last['number']} epochs, validation loss {last['validation_loss']:.3f}, "
+        f"weights {description['weights_sha256'][:12]}"
+    )
+
+
+@step()
+def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
+    """Gather the evidence against the bound."""
+    from components.evaluation import evaluate
+
+    evidence = evaluate(job.workspace, job.problem, model, dataset, job.settings)
+    score = evidence.metrics["score.test"]
+    return evidence.folder, f"{len(evidence.metrics)} metrics, mean error {score.value:.2f} bounds on the test split"
+
+
+@step(retries=1)
+def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5: str) -> tuple[int, str]:
+    """Register the model with MLflow as a candidate."""
+    from components.evaluation import read_evidence
+    from components.registration import register
+
+    number = register(
+        job.workspace,
+        job.problem,
+        job.settings,
+        dataset,
+        model_folder=model,
+        evidence=read_evidence(evaluation),
+        data_md5=data_md5,
+        actor=whoami(),
+    )
+    return number, f"{job.problem_name} version {number}"
+
+
+@step()
+def gate(job: Job, dataset: Dataset, number: int, stage: str) -> tuple[dict[str, Any], str]:
+    """Judge the version for a stage; refused unless every rule passes."""
+    results = Promotion(job.workspace, job.problem, job.settings, dataset).gates(number, stage)
+    require_pass(results, what=f"{job.problem_name} version {number} to {stage}")
+    evidence = {"gates": [result.as_json() for result in results], "data": dataset.manifest["key"]}
+    return evidence, f"{len(results)} rules passed for {stage}"
+
+
+@step(retries=1)
+def package(job: Job, dataset: Dataset, number: int) -> tuple[str, str]:
+    """Build the version's Bento."""
+    built = Promotion(job.workspace, job.problem, job.settings, dataset).package(number)
+    return built.tag, f"{built.tag}, digest {built.digest[:12]}"
+
+
+@step(retries=1)
+def prove(job: Job, dataset: Dataset, number: int) -> tuple[dict[str, Any], str]:
+    """Serve the Bento and replay its golden inputs."""
+    proof = Promotion(job.workspace, job.problem, job.settings, dataset).prove(number)
+    return proof, f"{proof['inputs']} golden inputs replayed, largest difference {proof['max_difference']:.1e} errors"
+
+
+@step(retries=1)
+def stage(
+    job: Job, dataset: Dataset, number: int, to: str, expect: int | None, evidence: dict[str, Any]
+) -> tuple[str, str]:
+    """Write the stage change into the ledger and mirror it."""
+    entry = Promotion(job.workspace, job.problem, job.settings, dataset).enter(
+        number, to, actor=whoami(), reason="every gate passed", expect=expect, evidence=evidence
+    )
+    replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
+    return to, f"{job.problem_name} version {number} is in {to}{replaced}"
+
+
+@step(retries=1)
+def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
+    """Ask the production package for one prediction, over HTTP, as a user would."""
+    from components.serving import request, served
+
+    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+    number = promotion.ledger.holder(job.problem_name, "production")
+    if number is None:
+        raise RefusedError(f"{job.problem_name} has nothing in production: `assay promote` says why not")
+    with served(job.workspace, promotion.package(number).tag) as url:
+        answer = request(url, promotion.request_items(1))
+    return answer, f"answered by version {answer['model']['version']}, id {answer['predictions'][0]['id']}"

@@ -1,0 +1,275 @@
+"""The registry on a real MLflow with SQLite: once is once, damage is refused, aliases follow the ledger."""
+
+import os
+import pickletools
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pytest
+import torch
+
+from components.errors import AssayError, IntegrityError
+from components.mlflow_run import DatasetSource
+from components.problems.base import Metric, Problem
+from components.registry import Registry
+from components.workspace import Workspace
+from models.estimator import Estimator
+from models.saved import DamagedModelError, save_model
+
+CONFIG: dict[str, Any] = {
+    "network": "cnn",
+    "width": 8,
+    "size": 64,
+    "noise": "sigma",
+    "conditions": [{"name": "sigma", "mean": 2.0, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.4, "sd": 0.2}],
+    "outputs": [
+        {"name": "flux", "scale": "log_over_noise", "mean": 5.0, "sd": 1.0},
+        {"name": "n", "scale": "linear", "mean": 2.0, "sd": 1.0},
+        {"name": "half_light_radius", "scale": "log", "mean": 0.0, "sd": 0.5},
+        {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.3},
+        {"name": "g2", "scale": "linear", "mean": 0.0, "sd": 0.3},
+    ],
+}
+
+
+class GalaxyShape:
+    name: ClassVar[str] = "galaxy-shape"
+    conditions: ClassVar[tuple[str, ...]] = ("sigma", "psf_fwhm")
+    truths: ClassVar[tuple[str, ...]] = ("flux", "n", "half_light_radius", "g1", "g2")
+    units: ClassVar[Mapping[str, str]] = {"flux": "counts", "n": "", "half_light_radius": "arcsec", "g1": "", "g2": ""}
+
+
+def batch(count: int = 3) -> dict[str, np.ndarray[Any, Any]]:
+    random = np.random.default_rng(5)
+    return {
+        "image": random.normal(0, 10, (count, 64, 64)).astype("float32"),
+        "sigma": random.uniform(5, 10, count).astype("float32"),
+        "psf_fwhm": random.uniform(0.6, 0.8, count).astype("float32"),
+    }
+
+
+class Trained:
+    """A network and its evaluation on disk, and how it is registered."""
+
+    def __init__(self, root: Path, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.workspace = Workspace(root=root, home=root / ".assay")
+        self.estimator = Estimator(CONFIG).eval()
+        self.folder, self.evaluation = root / f"model-{seed}", root / f"evaluation-{seed}"
+        self.weights = save_model(self.folder, self.estimator, {"seed": seed})
+        self.evaluation.mkdir(exist_ok=True)
+        (self.evaluation / "report.json").write_text("{}")
+        self.evidence = f"evidence-{seed}"
+
+    def register(self) -> int:
+        return Registry(self.workspace).register(
+            cast(Problem, GalaxyShape()),
+            self.folder,
+            self.evaluation,
+            tags={"weights.sha256": self.weights, "evidence.digest": self.evidence, "git.commit": "c" * 40},
+            params={"width": 8, "learning_rate": 1e-3},
+            metrics={
+                f"rmse_over_crb.snr60.{name}": Metric(value=1.2, low=1.1, high=1.3) for name in GalaxyShape.truths
+            },
+            dataset=DatasetSource(name="galaxy-shape", digest="d" * 32 + ".dir", path=self.workspace.data),
+            input_example=batch(),
+            headline=["rmse_over_crb.snr60.flux"],
+        )
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database, made once: each test gets a copy."""
+    root = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+        Registry(Workspace(root=root, home=root)).create()
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
+    trained = Trained(tmp_path)
+    trained.workspace.home.mkdir()
+    trained.workspace.data.mkdir()
+    (trained.workspace.home / "mlflow.db").write_bytes(template.read_bytes())
+    for name, value in trained.workspace.environment().items():
+        monkeypatch.setenv(name, value)
+    yield trained
+    import mlflow
+
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+
+
+def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained) -> None:
+    import mlflow
+
+    registry = Registry(trained.workspace)
+    registry.create()
+    assert registry.find("galaxy-shape", trained.weights, trained.evidence) is None
+    with pytest.raises(AssayError, match="assay run galaxy-shape"):
+        registry.versions("galaxy-shape")
+
+    assert trained.register() == 1
+    assert trained.register() == 1
+    assert registry.find("galaxy-shape", trained.weights, trained.evidence) == 1
+
+    (info,) = registry.versions("galaxy-shape")
+    assert info.metrics == {"rmse_over_crb.snr60.flux": 1.2}
+    assert info.tags["weights.sha256"] == trained.weights
+    client = mlflow.MlflowClient()
+    (run,) = client.search_runs([client.get_experiment_by_name("galaxy-shape").experiment_id])  # type: ignore[union-attr]
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["rmse_over_crb.snr60.g1.high"] == 1.3
+    assert run.data.params["width"] == "8"
+    assert run.inputs is not None
+    (dataset,) = run.inputs.dataset_inputs
+    assert dataset.dataset.digest == "d" * 32 + ".dir"
+    assert Path(mlflow.data.get_source(dataset.dataset).load()) == trained.workspace.data
+    assert (registry.evaluation_folder("galaxy-shape", 1) / "report.json").read_text() == "{}"
+
+    with pytest.raises(AssayError, match="no version 7"):
+        registry.model_folder("galaxy-shape", 7)
+    registry.tag("galaxy-shape", 1, {"package.tag": "galaxy-shape:1"})
+    assert registry.versions("galaxy-shape")[0].tags["package.tag"] == "galaxy-shape:1"
+
+    Trained(trained.workspace.root, seed=1).register()
+    assert [info.version for info in registry.versions("galaxy-shape")] == [1, 2]
+
+
+def test_mlflow_itself_loads_the_model_and_answers_as_the_estimator(trained: Trained) -> None:
+    import mlflow
+
+    version = trained.register()
+    registry = Registry(trained.workspace)
+    registry.mirror("galaxy-shape", {"candidate": version})
+    inputs = batch(5)
+    answer = mlflow.pyfunc.load_model("models:/galaxy-shape@candidate").predict(inputs)
+    conditions = torch.from_numpy(np.stack([inputs["sigma"], inputs["psf_fwhm"]], axis=1))
+    with torch.inference_mode():
+        mean, sd = trained.estimator(torch.from_numpy(inputs["image"]), conditions)
+    for column, name in enumerate(trained.estimator.output_names):
+        np.testing.assert_allclose(answer[name], mean[:, column], rtol=1e-6)
+        np.testing.assert_allclose(answer[f"{name}_error"], sd[:, column], rtol=1e-6)
+
+    with pytest.raises(mlflow.exceptions.MlflowException, match="schema"):
+        mlflow.pyfunc.load_model("models:/galaxy-shape@candidate").predict(inputs | {"image": inputs["image"][:, :32]})
+    requirements = (registry.model_folder("galaxy-shape", 1).parents[1] / "requirements.txt").read_text()
+    assert "torch==" in requirements
+    assert "+" not in requirements
+
+
+def test_the_logged_model_holds_no_pickle(trained: Trained) -> None:
+    version = trained.register()
+    folder = Registry(trained.workspace).model_folder("galaxy-shape", version).parents[1]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {"", ".py", ".json", ".safetensors", ".yaml", ".yml", ".txt"}
+    for path in files:
+        content = path.read_bytes()
+        assert not content.startswith(b"PK"), path  # a zip, as torch.save writes
+        if content[:1] == b"\x80":
+            with pytest.raises(ValueError, match="opcode"):
+                list(pickletools.genops(content))
+
+
+def test_a_damaged_model_is_refused(trained: Trained) -> None:
+    import mlflow
+
+    version = trained.register()
+    registry = Registry(trained.workspace)
+    registry.mirror("galaxy-shape", {"production": version})
+    weights = registry.model_folder("galaxy-shape", version) / "weights.safetensors"
+    description = weights.with_name("model.json")
+    good = weights.read_bytes()
+
+    weights.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    with pytest.raises(IntegrityError, match=r"weights\.safetensors"):
+        registry.model_folder("galaxy-shape", version)
+    with pytest.raises(DamagedModelError, match=r"weights\.safetensors"):
+        mlflow.pyfunc.load_model("models:/galaxy-shape@production")
+
+    weights.write_bytes(good)
+    description.write_text(description.read_text().replace('"mean": 5.0', '"mean": 6.0'))
+    with pytest.raises(IntegrityError, match=r"model\.json"):
+        registry.model_folder("galaxy-shape", version)
+    description.unlink()
+    with pytest.raises(IntegrityError, match=r"model\.json is missing"):
+        registry.model_folder("galaxy-shape", version)
+
+
+def test_aliases_mirror_the_ledger(trained: Trained) -> None:
+    import mlflow
+
+    trained.register()
+    Trained(trained.workspace.root, seed=1).register()
+    registry, client = Registry(trained.workspace), mlflow.MlflowClient()
+
+    def aliases() -> dict[str, int]:
+        known = client.get_registered_model("galaxy-shape").aliases
+        return {alias: int(version) for alias, version in known.items()}
+
+    assert registry.mirror("galaxy-shape", {"production": 1, "staging": None, "archived": 2}) == ["production"]
+    assert aliases() == {"production": 1}
+    assert registry.mirror("galaxy-shape", {"production": 2, "candidate": 1}) == ["production", "candidate"]
+    assert aliases() == {"production": 2, "candidate": 1}
+    assert registry.mirror("galaxy-shape", {"production": 2, "candidate": 1}) == []
+    client.set_registered_model_alias("galaxy-shape", "mine", "1")
+    assert registry.mirror("galaxy-shape", {}) == ["production", "candidate"]
+    assert aliases() == {"mine": 1}  # what users name is theirs
+    with pytest.raises(AssayError, match="not found"):
+        registry.mirror("galaxy-shape", {"production": 9})
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = [{root!r}, {tests!r}]
+from pathlib import Path
+from test_registry import Registry, Trained
+import mlflow
+create_version = mlflow.MlflowClient.create_model_version
+def die(*arguments, **keywords):
+    {before_the_end}
+    os.kill(os.getpid(), signal.SIGKILL)
+mlflow.MlflowClient.create_model_version = die
+trained = Trained(Path(sys.argv[1]))
+Registry(trained.workspace).create()
+trained.register()
+"""
+
+
+@pytest.mark.parametrize("before_the_end", ["pass", "create_version(*arguments, **keywords)"], ids=["before", "after"])
+def test_killed_around_the_version_and_run_again_leaves_one(trained: Trained, before_the_end: str) -> None:
+    import mlflow
+
+    root, here = trained.workspace.root, Path(__file__).parent
+    database = trained.workspace.home / "mlflow.db"
+    database.unlink()
+    database.with_suffix(".partial").write_text("what a killed `create` leaves")
+    elsewhere = [root / "home", root / "cwd"]
+    for folder in elsewhere:
+        folder.mkdir()
+    script = KILLED.format(root=str(here.parents[1]), tests=str(here), before_the_end=before_the_end)
+    child = subprocess.run(
+        [sys.executable, "-c", script, str(root)],
+        cwd=root / "cwd",
+        env=os.environ | {"HOME": str(root / "home")},
+        capture_output=True,
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    assert not child.stdout + child.stderr  # MLflow keeps its chatter to itself
+    assert not [path for folder in elsewhere for path in folder.rglob("*")]  # and its files in ASSAY_HOME
+
+    assert trained.register() == 1
+    assert [info.version for info in Registry(trained.workspace).versions("galaxy-shape")] == [1]
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("galaxy-shape").experiment_id  # type: ignore[union-attr]
+    assert len(client.search_runs([experiment])) == 1
+    assert len(client.search_logged_models([experiment])) == 1
+    weights = list((trained.workspace.home / "mlartifacts").rglob("weights.safetensors"))
+    assert len(weights) == 1  # nothing of the killed run is left on the disk
