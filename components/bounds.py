@@ -43,9 +43,10 @@ def fisher_matrix(derivatives: Array, variance: Array | float) -> Array:
     Returns:
         Shape (parameters, parameters).
     """
-    flat = derivatives.reshape(len(derivatives), -1)
+    flat: Array = derivatives.reshape(len(derivatives), -1)
     weights = np.broadcast_to(1 / np.asarray(variance, dtype=np.float64), derivatives.shape[1:]).ravel()
-    return (flat * weights) @ flat.T
+    fisher: Array = np.matmul(flat * weights, flat.T)
+    return fisher
 
 
 def cramer_rao_bound(fisher: Array) -> Array:

@@ -142,6 +142,10 @@ class Ledger:
         entry = self._first(_entries(problem).where(_LEDGER.c.version == version))
         return entry.to_stage if entry else None
 
+    def stages(self, problem: str) -> dict[int, str]:
+        """The stage of every version that the ledger knows."""
+        return {entry.version: entry.to_stage for entry in self._read(_current(problem))}
+
     def history(self, problem: str) -> list[Entry]:
         """Every stage change of a problem, oldest first."""
         return self._read(_entries(problem))[::-1]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _BATCH = 900
 """MLflow takes 1,000 metrics, parameters and tags in one call, 100 of them parameters."""
+_DIGEST_LENGTH = 36
+"""MLflow refuses a longer digest of a dataset; the version's tags hold the whole one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class DatasetSource:
 
     name: str
     digest: str
-    """DVC's md5; MLflow takes 36 characters at most."""
+    """Its key or DVC's md5, of which MLflow shows the first 36 characters."""
     path: Path
 
 
@@ -136,7 +138,7 @@ def _log_values(client: "MlflowClient", run_id: str, model_id: str, record: RunR
         for name, metric in record.metrics.items()
         for suffix, number in (("", metric.value), (".low", metric.low), (".high", metric.high))
     }
-    name, digest = record.dataset.name, record.dataset.digest
+    name, digest = record.dataset.name, record.dataset.digest[:_DIGEST_LENGTH]
     metrics = [Metric(key, float(value), now, 0, model_id, name, digest) for key, value in values.items()]
     params = [Param(key, str(value)) for key, value in record.params.items()]
     client.log_batch(run_id, metrics=metrics[:_BATCH], params=params)

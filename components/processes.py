@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from components.errors import AssayError
 
@@ -66,16 +66,17 @@ def wait_until_answers(url: str, child: subprocess.Popen[bytes], *, log: Path, t
     Raises:
         AssayError: when the child ends first or the time is over; the log is named.
     """
-    for attempt in Retrying(
-        wait=wait_fixed(0.2),
-        stop=stop_after_delay(timeout_s),
-        retry=retry_if_exception_type(httpx.HTTPError),
-        reraise=True,
-    ):
-        if child.poll() is not None:
-            raise AssayError(f"{child.args} ended with status {child.returncode} before it answered: see {log}")
-        with attempt:
-            httpx.get(url, timeout=5).raise_for_status()
+    tries = Retrying(
+        wait=wait_fixed(0.2), stop=stop_after_delay(timeout_s), retry=retry_if_exception_type(httpx.HTTPError)
+    )
+    try:
+        for attempt in tries:
+            if child.poll() is not None:
+                raise AssayError(f"the server ended with status {child.returncode} before it answered: see {log}")
+            with attempt:
+                httpx.get(url, timeout=5, trust_env=False).raise_for_status()  # no proxy stands before this machine
+    except RetryError as error:
+        raise AssayError(f"{url} does not answer after {timeout_s:g} s: see {log}") from error
 
 
 def free_port() -> int:

@@ -132,6 +132,8 @@ class Promotion:
             raise RefusedError(
                 f"{self.problem.name} version {version} is {now or 'not registered'}: promote it to staging first"
             )
+        if stage == "staging" and now == "production":
+            raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")
         results = self.gates(version, stage)
         require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
         evidence: dict[str, Any] = {

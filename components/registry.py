@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from components.problems.base import Metric, Problem
 
+__all__ = ["ALIASES", "DatasetSource", "Registry", "VersionInfo"]
+
 ALIASES = ("production", "staging", "candidate")
 """The ledger's stages that MLflow shows; archived versions have no alias."""
 
@@ -49,6 +51,8 @@ class VersionInfo:
     metrics: Mapping[str, float]
     """The headline metrics."""
     created: datetime
+    run_id: str
+    """The MLflow run that holds its parameters, metrics and plots."""
 
 
 class Registry:
@@ -167,6 +171,15 @@ class Registry:
             raise AssayError(f"no model of {problem!r} is registered: type `assay run {problem}`")
         return sorted((_info(version) for version in found), key=lambda info: info.version)
 
+    def version(self, problem: str, version: int) -> VersionInfo:
+        """One version of a problem.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        with self._mlflow.one_line():
+            return _info(self._version(problem, version))
+
     def model_folder(self, problem: str, version: int) -> Path:
         """The local folder with the weights and description of a version, digests checked.
 
@@ -278,6 +291,7 @@ def _info(version: "ModelVersion") -> VersionInfo:
             if name.startswith(_METRIC_TAG)
         },
         created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        run_id=str(version.run_id),
     )
 
 

@@ -138,7 +138,7 @@ class Trainer:
                 group["lr"] = self._learning_rate(self.done * self.steps_per_epoch + step)
             loss = self.problem.loss(self.estimator, image_bhw, conditions_bc, truth_bp).mean()
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.estimator.parameters(), _CLIP)
             self.optimizer.step()
             total += float(loss.detach())
@@ -164,7 +164,7 @@ class Trainer:
         stamp_bhw, conditions_bc, truth_bp = self._batch(self.dataset.rows("validation"))
         generator = torch.Generator().manual_seed(self.settings.simulate.seed)
         image_bhw = self.problem.observe(stamp_bhw, conditions_bc, generator, self.settings.simulate)
-        return image_bhw.split(256), conditions_bc.split(256), truth_bp.split(256)
+        return torch.split(image_bhw, 256), torch.split(conditions_bc, 256), torch.split(truth_bp, 256)
 
 
 def training_inputs(problem: Problem, train: TrainSettings) -> dict[str, Any]:

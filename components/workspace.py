@@ -90,7 +90,7 @@ class Workspace:
         free = shutil.disk_usage(self.home).free
         if free < need_bytes:
             raise AssayError(
-                f"ASSAY_HOME {self.home} has {free / 1e9:.1f} GB free and {need_bytes / 1e9:.1f} GB are needed: "
+                f"ASSAY_HOME {self.home} has {free / 1e9:.3g} GB free and {need_bytes / 1e9:.3g} GB are needed: "
                 "free some, lower the count, or set ASSAY_HOME to a larger disk"
             )
 

@@ -11,7 +11,7 @@ from prefect import flow
 from components.errors import RefusedError
 from flows import console
 from flows.job import Job
-from flows.main_job import main_job
+from flows.main_job import run_main_job
 
 
 def due(job: Job) -> list[str]:
@@ -61,7 +61,7 @@ def retrain(problem: str, size: str = "demo") -> dict[str, Any]:
     for reason in reasons:
         console.err.print(f"  {reason}")
     try:
-        outcome = f"version {main_job(problem, size)['version']} is in production"
+        outcome = f"version {run_main_job(problem, size)['version']} is in production"
     except RefusedError as refusal:
         outcome = f"production stays: {refusal}"
     return {"due": True, "reasons": reasons, "outcome": outcome}

@@ -5,6 +5,8 @@
 Runs may come late or twice: `retrain` compares hashes, and one run a problem goes on at a time.
 """
 
+from typing import Any
+
 from components.problems import NAMES
 from flows import console
 from flows.job import Job
@@ -24,7 +26,7 @@ def serve_schedules(size: str) -> None:
 
         from flows.retrain import retrain
 
-        deployments = [
+        deployments: list[Any] = [
             retrain.to_deployment(
                 name=job.problem_name,
                 cron=job.settings.schedule.cron,

@@ -34,14 +34,13 @@ def step(*, retries: int = 0) -> Callable[[Callable[P, tuple[R, str]]], Callable
 
     def decorate(function: Callable[P, tuple[R, str]]) -> Callable[P, R]:
         run = task(
-            function,
             name=function.__name__,
             retries=retries,
             retry_delay_seconds=2,
             retry_condition_fn=_worth_retrying,
             cache_policy=NO_CACHE,  # steps know themselves what is done; nothing is kept as a pickle
             persist_result=False,
-        )
+        )(function)
 
         @wraps(function)
         def timed(*args: P.args, **kwargs: P.kwargs) -> R:

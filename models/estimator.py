@@ -39,6 +39,13 @@ class Estimator(nn.Module):
                 of the prior on that scale.
     """
 
+    condition_mean: Tensor
+    condition_sd: Tensor
+    output_mean: Tensor
+    output_sd: Tensor
+    is_log: Tensor
+    is_over_noise: Tensor
+
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         self.config = config

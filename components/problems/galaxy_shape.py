@@ -4,7 +4,7 @@ The simulation, the benchmark galaxy and the published results follow Harvard CS
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
@@ -110,7 +110,7 @@ class GalaxyShape(RegressionProblem):
     def estimator_config(self, settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
         """Network and scales; means and sds are those of the prior."""
         prior = sersic.sample_prior(settings, np.random.default_rng([settings.seed, 2]), _PRIOR_SAMPLE)
-        values = {
+        values: dict[str, Callable[[str], Any]] = {
             "linear": lambda column: prior[column],
             "log": lambda column: np.log(prior[column]),
             "log_over_noise": lambda column: np.log(prior[column] / prior["sigma"]),

@@ -71,7 +71,8 @@ def distinct_indices(settings: SersicSettings) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng([settings.seed, 0])
     low, high = settings.n
     slices = (np.arange(settings.distinct_n) + rng.random(settings.distinct_n)) / settings.distinct_n
-    return low + (high - low) * slices
+    indices: np.ndarray[Any, Any] = low + (high - low) * slices
+    return indices
 
 
 def sample_prior(settings: SersicSettings, rng: np.random.Generator, count: int) -> pd.DataFrame:
@@ -135,5 +136,5 @@ def draw_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Image:
 
 def measure_snr(stamps: Image, sigma: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """SNR √(Σ p²)/σ of noise-free stamps."""
-    norms: np.ndarray[Any, Any] = np.sqrt(np.square(stamps, dtype=np.float64).sum(axis=(1, 2)))
-    return norms / sigma
+    snr: np.ndarray[Any, Any] = np.sqrt(np.square(stamps, dtype=np.float64).sum(axis=(1, 2))) / sigma
+    return snr

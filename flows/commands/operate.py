@@ -1,6 +1,6 @@
 """Commands that keep things going: init, retrain, schedule, ui."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def retrain(
         from flows.retrain import due
 
         reasons = due(job)
-        result = {"due": bool(reasons), "reasons": reasons}
+        result: dict[str, Any] = {"due": bool(reasons), "reasons": reasons}
     else:
         from flows.server import prefect_server
 

@@ -25,11 +25,11 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
     from flows.server import mark_crashed, prefect_server
 
     with prefect_server(job.workspace):
-        from flows.main_job import main_job
+        from flows.main_job import run_main_job
 
-        with job.alone():
+        with job.alone():  # so whatever Prefect believes to be running is not
             mark_crashed(problem)
-        result = main_job(problem, size)
+        result = run_main_job(problem, size)
     report, answer = result["report"], result["answer"]
     if as_json:
         console.print_json({"version": result["version"], "report": dataclasses.asdict(report), "answer": answer})

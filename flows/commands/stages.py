@@ -29,6 +29,8 @@ def models(
     rows = []
     for name in [find_problem(problem).name] if problem else NAMES:
         stages = ledger.stages(name)
+        if not stages:
+            continue
         for info in registry.versions(name):
             rows.append(
                 {

@@ -76,7 +76,7 @@ class Trained:
             metrics={
                 f"rmse_over_crb.snr60.{name}": Metric(value=1.2, low=1.1, high=1.3) for name in GalaxyShape.truths
             },
-            dataset=DatasetSource(name="galaxy-shape", digest="d" * 32 + ".dir", path=self.workspace.data),
+            dataset=DatasetSource(name="galaxy-shape", digest="d" * 64, path=self.workspace.data),
             input_example=batch(),
             headline=["rmse_over_crb.snr60.flux"],
         )
@@ -129,14 +129,14 @@ def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained
     assert run.data.params["width"] == "8"
     assert run.inputs is not None
     (dataset,) = run.inputs.dataset_inputs
-    assert dataset.dataset.digest == "d" * 32 + ".dir"
+    assert dataset.dataset.digest == "d" * 36
     assert Path(mlflow.data.get_source(dataset.dataset).load()) == trained.workspace.data
     assert (registry.evaluation_folder("galaxy-shape", 1) / "report.json").read_text() == "{}"
 
     with pytest.raises(AssayError, match="no version 7"):
         registry.model_folder("galaxy-shape", 7)
     registry.tag("galaxy-shape", 1, {"package.tag": "galaxy-shape:1"})
-    assert registry.versions("galaxy-shape")[0].tags["package.tag"] == "galaxy-shape:1"
+    assert registry.version("galaxy-shape", 1).tags["package.tag"] == "galaxy-shape:1"
 
     Trained(trained.workspace.root, seed=1).register()
     assert [info.version for info in registry.versions("galaxy-shape")] == [1, 2]

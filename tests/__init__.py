@@ -1,0 +1,1 @@
+"""The tests: code, data, model, and drills with real processes."""

@@ -1,0 +1,87 @@
+"""A small house for tests: its own git repository and state folder, the real params.yaml with small numbers."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.datasets import Dataset
+from components.problems import find_problem
+from components.problems.base import Problem
+from components.settings import ProblemSettings, load_settings
+from components.simulation import publish, simulate
+from components.workspace import Workspace
+
+HOUSE = Path(__file__).parents[1]
+
+SMALL: dict[str, Any] = {
+    "simulate": {"count": 300, "shard_size": 100, "distinct_n": 4, "test_fraction": 0.2, "validation_fraction": 0.2},
+    "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64, "width": [8, 8]},
+    "train": {"epochs": 2, "batch_size": 32, "width": 8},
+    "evaluate": {"realisations": 100, "bootstrap": 100},
+    "gates": {"staging": [{"metric": "score.test", "max": 1000}]},
+    "package": {"golden_inputs": 2},
+}
+"""What makes every step take seconds; the networks it makes are no good, and its gates do not ask for it."""
+
+
+def write_params(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) -> None:
+    """Write the house's params.yaml into a folder, the given values of galaxy-shape on top."""
+    params = yaml.safe_load((HOUSE / "params.yaml").read_text(encoding="utf-8"))
+    for section, values in sections.items():
+        params["problems"]["galaxy-shape"][section].update(values)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
+def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) -> Workspace:
+    """A git repository with a small params.yaml, committed, and its state folder beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_params(folder, sections)
+    (folder / ".gitignore").write_text(".assay/\nbuild/\n", encoding="utf-8")
+    commit(folder)
+    return Workspace(root=folder, home=folder / ".assay")
+
+
+def commit(folder: Path) -> None:
+    """Commit everything in a folder, making it a repository first when it is none."""
+    for command in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "state"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+@pytest.fixture
+def problem() -> Problem:
+    return find_problem("galaxy-shape")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ProblemSettings:
+    write_params(tmp_path)
+    return small_settings(tmp_path)
+
+
+def small_settings(folder: Path) -> ProblemSettings:
+    return load_settings(folder / "params.yaml", "galaxy-shape", find_problem("galaxy-shape").simulation_settings)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A new small house; the process's environment points at its state folder."""
+    workspace = make_house(tmp_path / "house")
+    for name, value in workspace.environment().items():
+        monkeypatch.setenv(name, value)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The dataset of a small house, drawn once; it must not be changed."""
+    workspace = make_house(tmp_path_factory.mktemp("drawn"))
+    problem = find_problem("galaxy-shape")
+    return publish(workspace, simulate(workspace, problem, small_settings(workspace.root).simulate))

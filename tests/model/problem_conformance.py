@@ -1,0 +1,149 @@
+"""What every problem must keep to; each problem's test module subclasses `ProblemConformance`."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from components.datasets import SPLITS, Dataset
+from components.problems.base import Evaluation, Problem, Shard
+from components.settings import ProblemSettings
+from components.training import Trainer
+from models.estimator import NETWORKS, Estimator
+
+
+class ProblemConformance:
+    """Subclass it as `TestXyz`, with fixtures `problem`, `settings` and `small_dataset` of that problem."""
+
+    @pytest.fixture
+    def shard(self, problem: Problem, settings: ProblemSettings) -> Shard:
+        return problem.draw_shard(settings.simulate, 1)
+
+    def test_same_shard_has_the_same_bytes(self, problem: Problem, settings: ProblemSettings, shard: Shard) -> None:
+        again = problem.draw_shard(settings.simulate, 1)
+        assert shard.stamps.tobytes() == again.stamps.tobytes()
+        assert shard.catalogue.equals(again.catalogue)
+
+    def test_another_shard_and_another_seed_have_other_images(
+        self, problem: Problem, settings: ProblemSettings, shard: Shard
+    ) -> None:
+        others = [
+            problem.draw_shard(settings.simulate, 2),
+            problem.draw_shard(replace(settings.simulate, seed=settings.simulate.seed + 1), 1),
+        ]
+        for other in others:
+            shared = {stamp.tobytes() for stamp in shard.stamps} & {stamp.tobytes() for stamp in other.stamps}
+            assert not shared
+
+    def test_shard_is_whole_finite_and_within_the_prior(
+        self, problem: Problem, settings: ProblemSettings, shard: Shard
+    ) -> None:
+        rows = settings.simulate.shard_rows(1)
+        assert len(shard.catalogue) == len(shard.stamps) == len(rows)
+        assert shard.stamps.dtype == np.float32
+        assert np.isfinite(shard.stamps).all()
+        for name, (low, high) in problem.prior_ranges(settings.simulate).items():
+            assert shard.catalogue[name].between(low, high).all(), name
+        assert {*problem.truths, *problem.conditions, "split"} <= set(shard.catalogue)
+        assert {*problem.truths, *problem.conditions} <= set(problem.units)
+
+    def test_dataset_has_every_split_and_tests_carry_a_bound(self, problem: Problem, small_dataset: Dataset) -> None:
+        for split in SPLITS:
+            assert len(small_dataset.rows(split)) > 0
+        test = small_dataset.catalogue.loc[small_dataset.rows("test")]
+        for name in problem.truths:
+            assert (test[f"crb_{name}"] > 0).all()
+
+    def test_noise_is_fresh_at_every_presentation_and_repeatable_by_its_seed(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        stamps, conditions, _ = self.batch(problem, small_dataset)
+
+        def observe(generator: torch.Generator) -> torch.Tensor:
+            return problem.observe(stamps, conditions, generator, settings.simulate)
+
+        generator = torch.Generator().manual_seed(1)
+        first, second = observe(generator), observe(generator)
+        assert not torch.equal(first, second)
+        assert torch.equal(first, observe(torch.Generator().manual_seed(1)))
+        assert torch.isfinite(first).all()
+
+    @pytest.mark.parametrize("network", NETWORKS)
+    def test_networks_answer_with_finite_numbers_and_positive_errors(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset, network: str
+    ) -> None:
+        config = problem.estimator_config(settings.simulate, replace(settings.train, network=network))
+        estimator = Estimator(json.loads(json.dumps(config))).eval()
+        stamps, conditions, truth = self.batch(problem, small_dataset)
+        for image in (stamps, torch.zeros_like(stamps), 1e6 * torch.ones_like(stamps)):
+            mean, sd = estimator(image, conditions)
+            assert mean.shape == sd.shape == truth.shape
+            assert torch.isfinite(mean).all()
+            assert (sd > 0).all()
+            assert torch.isfinite(sd).all()
+
+    def test_symmetry_leaves_shapes_and_the_loss_of_a_perfect_answer_alone(
+        self, problem: Problem, small_dataset: Dataset
+    ) -> None:
+        stamps, _, truth = self.batch(problem, small_dataset)
+        generator = torch.Generator().manual_seed(0)
+        seen = set()
+        for _ in range(32):
+            image, moved = problem.augment(stamps, truth, generator)
+            assert image.shape == stamps.shape
+            assert moved.shape == truth.shape
+            torch.testing.assert_close(image.sum(dim=(1, 2)), stamps.sum(dim=(1, 2)))
+            seen.add(image.numpy().tobytes())
+        assert len(seen) > 1
+
+    def test_training_lowers_the_loss(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        trainer = Trainer(problem, small_dataset, settings, replace(settings.train, epochs=4))
+        before = trainer.validation_loss()
+        *_, last = iter(trainer)
+        assert last.validation_loss < before
+
+    def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        useless = self.evaluation(problem, settings, small_dataset)
+        rows = small_dataset.rows("test")
+        assert useless.losses.shape == rows.shape
+        assert np.isfinite(useless.losses).all()
+        assert set(problem.headline_metrics()) <= set(useless.metrics)
+        for name, metric in useless.metrics.items():
+            assert metric.low <= metric.value <= metric.high, name
+        perfect = self.evaluation(problem, settings, small_dataset, perfect=True)
+        assert perfect.metrics["score.test"].high < 0.1 < useless.metrics["score.test"].low
+        assert useless.plots
+        assert all(len(row) == len(useless.report.columns) for row in useless.report.rows)
+
+    @staticmethod
+    def batch(problem: Problem, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rows = dataset.rows("train")[:8]
+        return (
+            torch.from_numpy(dataset.stamps(rows)),
+            torch.from_numpy(dataset.columns(problem.conditions, rows)),
+            torch.from_numpy(dataset.columns(problem.truths, rows)),
+        )
+
+    @staticmethod
+    def evaluation(
+        problem: Problem, settings: ProblemSettings, dataset: Dataset, *, perfect: bool = False
+    ) -> Evaluation:
+        """Evaluate the mean of the training truths, or a cheat that looks up the noise-free image of the test split."""
+        rows = dataset.rows("test")
+        known, truths = (
+            torch.from_numpy(dataset.stamps(rows)),
+            torch.from_numpy(dataset.columns(problem.truths, rows)),
+        )
+        mean = torch.from_numpy(dataset.columns(problem.truths, dataset.rows("train"))).mean(dim=0)
+
+        def predict(image: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            nearest = torch.cdist(image.flatten(1), known.flatten(1)).argmin(dim=1)
+            return truths[nearest] if perfect else mean.expand(len(image), -1), torch.ones(len(image), len(mean))
+
+        return problem.evaluate(predict, dataset, settings.evaluate, settings.simulate, lambda _: None)
