@@ -28,7 +28,10 @@ DATA_FILE = "data.dvc"
 _DVC_FILES = {
     ".dvc/config": "[core]\n    analytics = false\n    autostage = true\n    check_update = false\n",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-    ".dvcignore": "# What DVC need not look through for its files.\n.venv/\n.assay/\nbuild/\n",
+    ".dvcignore": (
+        "# What DVC need not look through, and datasets that are still being copied into data/.\n"
+        ".venv/\n.assay/\nbuild/\n/data/.*\n"
+    ),
 }
 """What `dvc init` would make, with autostage: git is told of a new data.dvc at once."""
 
@@ -86,12 +89,12 @@ def version_data(workspace: Workspace) -> DataVersion:
     require_dvc(workspace)
     with _alone(workspace):
         before = (workspace.root / DATA_FILE).read_bytes() if (workspace.root / DATA_FILE).exists() else None
-        _dvc(workspace, "add", "--quiet", "data")
+        _dvc(workspace, "add", "data")
         changed = (workspace.root / DATA_FILE).read_bytes() != before
         remote = _default_remote(workspace)
         if remote is not None:
             # Also when nothing changed: an earlier push may have been killed.
-            _dvc(workspace, "push", "--quiet", DATA_FILE)
+            _dvc(workspace, "push", DATA_FILE)
     md5 = data_md5(workspace)
     if md5 is None:
         raise AssayError(f"`dvc add data` left no {DATA_FILE} in {workspace.root}: type `dvc doctor`")
@@ -122,7 +125,7 @@ def restore(workspace: Workspace) -> bool:
 def _tries(workspace: Workspace, command: str) -> bool:
     """Whether DVC could; the reasons that are no failure of ours are told by their words, DVC having no codes."""
     try:
-        _dvc(workspace, command, "--quiet", DATA_FILE)
+        _dvc(workspace, command, DATA_FILE)
     except AssayError as error:
         if "Checkout failed" in str(error) or "unsaved files" in str(error):
             return False
@@ -187,7 +190,7 @@ def _dvc(workspace: Workspace, *arguments: str) -> None:
     )
     if done.returncode != 0:
         said = done.stderr.partition("ERROR: ")[2] or done.stderr or f"status {done.returncode}"
-        command = f"dvc {' '.join(word for word in arguments if word != '--quiet')}"
+        command = " ".join(("dvc", *arguments))
         raise AssayError(
             f"`{command}` failed ({' '.join(said.split())[:400]}): type it in {workspace.root} to see more"
         )

@@ -18,7 +18,7 @@ from components.workspace import Workspace
 HOUSE = Path(__file__).parents[1]
 
 SMALL: dict[str, Any] = {
-    "simulate": {"count": 300, "shard_size": 100, "distinct_n": 4, "test_fraction": 0.2, "validation_fraction": 0.2},
+    "simulate": {"count": 300, "shard_size": 100, "distinct_n": 24, "test_fraction": 0.2, "validation_fraction": 0.2},
     "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64, "width": [8, 8]},
     "train": {"epochs": 2, "batch_size": 32, "width": 8},
     "evaluate": {"realisations": 100, "bootstrap": 100},

@@ -1,0 +1,160 @@
+"""The Prefect server under real processes: shared, ended by the last, and never left behind by a killed one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from components.processes import stop
+from components.workspace import Workspace
+
+# Says the URL when it is in, then does what each line of its input says, until the input ends.
+USER = """
+import sys
+from pathlib import Path
+from components.workspace import Workspace
+workspace = Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]) / ".assay")
+workspace.activate()
+if sys.argv[2] == "imported":
+    import prefect
+from flows.server import mark_crashed, prefect_server
+with prefect_server(workspace) as url:
+    print(url, flush=True)
+    for line in sys.stdin:
+        if line == "flow\\n":
+            from prefect import flow, tags
+            @flow
+            def answer() -> int:
+                return 42
+            print(answer(), flush=True)
+        elif line == "hang\\n":
+            from prefect import flow, tags, task
+            import time
+            @flow
+            def hang():
+                print("hangs", flush=True)
+                time.sleep(600)
+            with tags("galaxy-shape"):
+                hang()
+        else:
+            print(mark_crashed(line.strip()), flush=True)
+"""
+
+
+class User:
+    """A process inside a `prefect_server` block."""
+
+    def __init__(self, root: Path, imported: str = "later") -> None:
+        environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", USER, str(root), imported],
+            cwd=Path(__file__).parents[2],
+            env=environment | Workspace(root=root, home=root / ".assay").environment() | {"HOME": str(root / "user")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def hears(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def told(self, line: str) -> str:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.hears()
+
+    def leaves(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(30) == 0
+
+    def is_killed(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def enter(tmp_path: Path) -> Iterator[Callable[..., User]]:
+    (tmp_path / "user").mkdir()
+    users = []
+
+    def one(imported: str = "later") -> User:
+        users.append(User(tmp_path, imported))
+        return users[-1]
+
+    yield one
+    for user in users:
+        for stream in (user.process.stdin, user.process.stdout):
+            assert stream is not None
+            stream.close()
+        stop(user.process)  # type: ignore[arg-type]  # text or bytes, it ends the same
+
+
+def server_pid(root: Path) -> int:
+    return int(json.loads((root / ".assay" / "prefect" / "server.json").read_text())["pid"])
+
+
+def is_gone(pid: int, url: str) -> bool:
+    alive = psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        httpx.get(f"{url}/health", trust_env=False)
+    except httpx.TransportError:
+        return not alive
+    return False
+
+
+def wait_until_gone(pid: int, url: str) -> None:
+    deadline = time.monotonic() + 15
+    while not is_gone(pid, url):
+        assert time.monotonic() < deadline, f"server {pid} is still there"
+        time.sleep(0.1)
+
+
+def test_one_server_for_all_until_the_last_leaves_or_is_killed(enter: Callable[..., User], tmp_path: Path) -> None:
+    first, second = enter(), enter("imported")  # both at once, on a fresh home
+    url = first.hears()
+    assert second.hears() == url
+    pid = server_pid(tmp_path)
+    assert first.told("flow") == second.told("flow") == "42"
+
+    first.leaves()  # whether it had started the server or not
+    assert second.told("flow") == "42"
+    assert not is_gone(pid, url)
+
+    assert second.told("hang") == "hangs"
+    second.is_killed()
+    wait_until_gone(pid, url)
+    assert not psutil.pid_exists(pid) or not psutil.Process(pid).children()
+
+    third = enter()  # the same database, after a kill
+    url = third.hears()
+    pid = server_pid(tmp_path)
+    assert third.told("deblurring") == "0"
+    assert third.told("galaxy-shape") == "1"
+    assert third.told("galaxy-shape") == "0"
+
+    third.leaves()
+    assert is_gone(pid, url)  # without waiting
+    assert list((tmp_path / "user").iterdir()) == []
+
+
+def test_a_killed_server_is_replaced(enter: Callable[..., User], tmp_path: Path) -> None:
+    first = enter()
+    first.hears()
+    pid = server_pid(tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    second = enter()
+    second.hears()
+    assert server_pid(tmp_path) != pid
+    assert second.told("flow") == "42"
