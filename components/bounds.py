@@ -60,4 +60,5 @@ def cramer_rao_bound(fisher: Array) -> Array:
     except np.linalg.LinAlgError:
         return np.full(scale.shape, np.inf)
     variance[variance <= 0] = np.inf
-    return np.sqrt(variance) / scale
+    bound: Array = np.sqrt(variance) / scale
+    return bound

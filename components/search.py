@@ -9,6 +9,7 @@ same inputs goes on where it stopped, and one that is complete is only read. The
 
 import multiprocessing
 import os
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,6 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
     """
     import optuna
 
-    _quieten(optuna)
     name = study_name(problem, dataset, settings)
     study = optuna.create_study(
         study_name=name,
@@ -130,7 +130,6 @@ def _work(
     if threads is not None:  # a process of its own
         die_with_parent()
         torch.set_num_threads(threads)
-        _quieten(optuna)
     problem, dataset = find_problem(problem_name), Dataset.open(data)
     study = optuna.load_study(
         study_name=name,
@@ -174,6 +173,7 @@ def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
     """The workspace's Optuna database, its tables made when it is new."""
     import optuna
 
+    _quieten(optuna)
     url = workspace.optuna_url
     options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     # Heartbeats let another machine's trial be given up when that machine dies.
@@ -182,7 +182,7 @@ def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
         engine_kwargs=options,
         heartbeat_interval=60,
         grace_period=300,
-        failed_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
+        heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
     )
 
 
@@ -197,4 +197,6 @@ def _forget_broken_trials(study: "optuna.Study") -> None:
 
 
 def _quieten(optuna: Any) -> None:
+    # Heartbeats are marked experimental since 2021 and are what Optuna recommends for workers that may die.
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)

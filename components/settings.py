@@ -238,9 +238,10 @@ def load_settings(
         sections = _overlay(sections, sizes[size])
     sections = _overlay(sections, overrides or {})
     where = f"problems.{problem}"
+    typed = {f"{section}.{key}" for section, values in (overrides or {}).items() for key in values}
     raw_simulation = sections.pop("simulate", None)
-    checked_simulation = _check(simulation, raw_simulation, path, f"{where}.simulate")
-    return _check(ProblemSettings, sections | {"simulate": checked_simulation}, path, where)
+    checked_simulation = _check(simulation, raw_simulation, path, f"{where}.simulate", typed)
+    return _check(ProblemSettings, sections | {"simulate": checked_simulation}, path, where, typed)
 
 
 def settings_values(section: Any) -> dict[str, Any]:
@@ -268,7 +269,7 @@ def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _check(cls: type[T], values: Any, path: Path, where: str) -> T:
+def _check(cls: type[T], values: Any, path: Path, where: str, typed: set[str]) -> T:
     try:
         return TypeAdapter(cls).validate_python(values)
     except ValidationError as error:
@@ -283,6 +284,8 @@ def _check(cls: type[T], values: Any, path: Path, where: str) -> T:
         said = first["msg"].removeprefix("Value error, ")
         shown = first.get("input")
         value = f" = {shown!r}" if not isinstance(shown, dict) and "ArgsKwargs" not in repr(shown) else ""
+        if any(key.endswith(f".{name}") for name in typed):  # it came from the command line
+            raise AssayError(f"--{location[-1]} {shown}: {said}") from error
         missing = first["type"] in ("missing", "missing_argument")
         raise AssayError(f"{path.name}: {key}{'' if missing else value}: {said}") from error
 

@@ -30,7 +30,7 @@ _DVC_FILES = {
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     ".dvcignore": (
         "# What DVC need not look through, and datasets that are still being copied into data/.\n"
-        ".venv/\n.assay/\nbuild/\n/data/.*\n"
+        ".venv/\n.assay/\n/data/.*\n"
     ),
 }
 """What `dvc init` would make, with autostage: git is told of a new data.dvc at once."""

@@ -52,7 +52,9 @@ class Workspace:
             "ASSAY_HOME": str(home),
             "PREFECT_HOME": str(home / "prefect"),
             "PREFECT_PROFILES_PATH": str(home / "prefect" / "profiles.toml"),
-            "PREFECT_LOGGING_LEVEL": "WARNING",
+            # To the dashboard everything, to the terminal nothing: Assay says itself what happens, in one line.
+            "PREFECT_LOGGING_LEVEL": "INFO",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "PREFECT_CLI_PROMPT": "false",
             "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",

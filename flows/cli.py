@@ -4,6 +4,7 @@ Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage
 """
 
 import errno
+import os
 import sys
 
 import typer
@@ -44,6 +45,8 @@ for command in (
 def main() -> None:
     """Run the command line and end the process with its status."""
     debug = "--debug" in sys.argv
+    if debug:
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -32,17 +33,25 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=1, default=str))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, as wide as it needs to be."""
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    previous = ""
-    for row in rows:
-        if previous and row[0] != previous:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool = False) -> None:
+    """A table on stdout, as wide as it needs to be unless a terminal is narrower; headings may have several lines.
+
+    Args:
+        title: the line above.
+        columns: headings.
+        rows: cells.
+        grouped: rows that share their first cell stand together, the cell shown once.
+    """
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    group = None
+    for first, *others in rows:
+        if grouped and group is not None and first != group:
             table.add_section()
-        ours = any("this model" in cell for cell in row)
-        table.add_row(*(escape(cell) for cell in row), style="bold" if ours else "")
-        previous = row[0]
-    Console(highlight=False, width=max(out.width, 118)).print(table)
+        shown = "" if grouped and first == group else first
+        table.add_row(escape(shown), *map(escape, others), style="bold" if "this model" in others else "")
+        group = first
+    out.print(f"[bold]{escape(title)}[/bold]")
+    Console(highlight=False, width=out.width if out.is_terminal else 200).print(table)
 
 
 def print_prediction(prediction: Mapping[str, Any], model: Mapping[str, Any]) -> None:

@@ -274,6 +274,7 @@ def _end(server: _Server) -> None:
 def _serve(port: str, users: Path) -> None:
     """Be the server until a signal comes or nobody holds ``users`` any more."""
     threading.Thread(target=_end_when_unused, args=(users,), daemon=True).start()
+    os.environ.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)  # its log file is to say why it does not start
     gc.set_threshold(50_000)  # a sixth of the start would be spent collecting what the imports keep
     sys.argv = ["prefect", "server", "start", "--host", LOCALHOST, "--port", port]
     runpy.run_module("prefect", run_name="__main__")

@@ -73,12 +73,14 @@ def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
 @step()
 def simulate(job: Job) -> tuple[Dataset, str]:
     """Draw the dataset, or find it."""
+    from components.simulation import dataset_key, simulate
     from components.versioning import restore
 
-    from components.simulation import dataset_key, simulate
-
     if not job.workspace.dataset(job.problem_name).exists():
-        restore(job.workspace)  # a clone with a DVC remote need not draw again
+        try:
+            restore(job.workspace)  # a clone with a DVC remote need not draw again
+        except AssayError as error:
+            console.err.print(f"  the remote cannot be used, so the data is drawn anew: {error}")
     key = dataset_key(job.problem, job.settings.simulate)
     dataset = simulate(job.workspace, job.problem, job.settings.simulate)
     return dataset, f"{len(dataset.catalogue):,} images, key {key[:12]}"
@@ -93,15 +95,17 @@ def validate(job: Job, dataset: Dataset) -> tuple[str, str]:
 
     validation = validate(job.workspace, job.problem, dataset, job.settings.simulate)
     require_valid(validation)
-    return str(validation.docs), f"{validation.checked} expectations met, {validation.docs}"
+    docs = validation.docs.relative_to(job.workspace.home)
+    return str(
+        validation.docs
+    ), f"{validation.checked} expectations met, {job.workspace.home.name}/{docs.parts[0]} has the report"
 
 
 @step(retries=1)
 def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
     """Publish the dataset under data/ and version it with DVC."""
-    from components.versioning import version_data
-
     from components.simulation import publish
+    from components.versioning import version_data
 
     published = publish(job.workspace, dataset)
     versioned = version_data(job.workspace)

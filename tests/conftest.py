@@ -1,5 +1,6 @@
 """A small house for tests: its own git repository and state folder, the real params.yaml with small numbers."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,7 @@ def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) 
     """A git repository with a small params.yaml, committed, and its state folder beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     write_params(folder, sections)
+    shutil.copy(HOUSE / "dvc.yaml", folder / "dvc.yaml")
     (folder / ".gitignore").write_text(".assay/\nbuild/\n", encoding="utf-8")
     commit(folder)
     return Workspace(root=folder, home=folder / ".assay")

@@ -161,10 +161,10 @@ class RegressionProblem(Problem):
             rows.append(
                 (case.label, "this model", *(_cell(b, s) for b, s in zip(ours.mean(0), ours.std(0), strict=True)))
             )
-            rows.append((case.label, "Cramér–Rao bound", *(f"± {bound:.3g}" for bound in case.bound)))
-        units = [f"{name} [{self.units[name]}]" if self.units[name] else name for name in self.truths]
+            rows.append((case.label, "Cramér–Rao bound", *(f"± {bound:.3f}" for bound in case.bound)))
+        units = [f"{name}\n[{self.units[name]}]" if self.units[name] else name for name in self.truths]
         return Report(title="bias ± sd at the benchmark", columns=("case", "method", *units), rows=tuple(rows))
 
 
 def _cell(bias: float, sd: float) -> str:
-    return f"{bias:+.3f} ± {sd:.3g}"
+    return f"{bias:+.3f} ± {sd:.3f}"

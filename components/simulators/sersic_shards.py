@@ -32,11 +32,11 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
     found = 0
     while found < len(rows):
         candidates = sample_prior(settings, rng, _BATCH)
-        stamps = draw_sersics(candidates, settings)
-        snr = measure_snr(stamps, candidates["sigma"].to_numpy())
+        drawn = draw_sersics(candidates, settings)
+        snr = measure_snr(drawn, candidates["sigma"].to_numpy())
         kept = (snr >= settings.snr[0]) & (snr <= settings.snr[1])
         tables.append(candidates.assign(snr=snr)[kept])
-        images.append(stamps[kept])
+        images.append(drawn[kept])
         found += int(kept.sum())
     catalogue = pd.concat(tables, ignore_index=True).iloc[: len(rows)].copy()
     catalogue["split"] = [settings.split_of(row) for row in rows]
@@ -46,7 +46,8 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
         bounds[row] = bound_of(catalogue.iloc[row].to_dict(), settings)
     for column, name in enumerate(PARAMETERS):
         catalogue[f"crb_{name}"] = bounds[:, column]
-    return Shard(catalogue=catalogue, stamps=np.concatenate(images)[: len(rows)])
+    stamps: Image = np.concatenate(images)[: len(rows)]
+    return Shard(catalogue=catalogue, stamps=stamps)
 
 
 def bound_of(galaxy: dict[str, Any], settings: SersicSettings) -> np.ndarray[Any, Any]:

@@ -35,7 +35,7 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
         console.print_json({"version": result["version"], "report": dataclasses.asdict(report), "answer": answer})
         return
     console.out.print()
-    console.print_table(report.title, report.columns, report.rows)
+    console.print_table(report.title, report.columns, report.rows, grouped=True)
     console.out.print()
     console.print_prediction(answer["predictions"][0], answer["model"])
     console.out.print("\nNext, with `source .venv/bin/activate`:")
@@ -46,8 +46,8 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
 
 def simulate(
     problem: ProblemName,
-    count: Annotated[int | None, typer.Option(help="Images, instead of params.yaml's number.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, instead of params.yaml's.", min=0)] = None,
+    count: Annotated[int | None, typer.Option(help="Images, instead of params.yaml's number.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of params.yaml's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Draw again what is there already.")] = False,
     size: Size = "demo",
     as_json: AsJson = False,
@@ -85,8 +85,8 @@ def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False)
 
 def search(
     problem: ProblemName,
-    trials: Annotated[int | None, typer.Option(help="Trials, instead of params.yaml's number.", min=1)] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes.", min=1)] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials, instead of params.yaml's number.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
@@ -157,7 +157,7 @@ def evaluate(
         metrics = {name: dataclasses.asdict(metric) for name, metric in evidence.metrics.items()}
         console.print_json({"folder": evidence.folder, "digest": evidence.digest, "metrics": metrics})
         return
-    console.print_table(evidence.report.title, evidence.report.columns, evidence.report.rows)
+    console.print_table(evidence.report.title, evidence.report.columns, evidence.report.rows, grouped=True)
     console.out.print(f"plots and metrics: {out or evidence.folder}")
 
 

@@ -14,8 +14,10 @@ Stage = Annotated[str, typer.Option(help="Whose version answers: staging or prod
 
 def serve(problem: ProblemName, stage: Stage = "production", port: Port = 3000) -> None:
     """Serve the package of a stage on this machine until Ctrl-C."""
+    from components.processes import check_port_is_free
     from components.serving import served
 
+    check_port_is_free(port)  # before anything that takes longer
     workspace, tag = _package_of(problem, stage)
     with served(workspace, tag, port) as url:
         console.out.print(f"{tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")

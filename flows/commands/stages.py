@@ -26,7 +26,7 @@ def models(
     workspace.prepare()
     registry, ledger = Registry(workspace), open_ledger(workspace)
     registry.create()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in [find_problem(problem).name] if problem else NAMES:
         stages = ledger.stages(name)
         if not stages:
@@ -51,14 +51,14 @@ def models(
     metrics = list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
     console.print_table(
         "registered versions",
-        ("problem", "version", "stage", *metrics, "created (UTC)"),
+        ("problem", "version", "stage", *(metric.replace(".", "\n") for metric in metrics), "created (UTC)"),
         [
             (
                 row["problem"],
                 str(row["version"]),
                 row["stage"] or "–",
                 *(f"{row['metrics'][metric]:.3g}" if metric in row["metrics"] else "–" for metric in metrics),
-                row["created"],
+                row["created"][:16].replace("T", " "),
             )
             for row in rows
         ],
@@ -124,7 +124,7 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
         ("when (UTC)", "version", "change", "who", "why"),
         [
             (
-                entry.at[:19],
+                entry.at[:19].replace("T", " "),
                 str(entry.version),
                 f"{entry.from_stage or '–'} → {entry.to_stage}",
                 entry.actor,

@@ -75,5 +75,5 @@ def test_unknown_size_and_broken_yaml_say_what_to_do(tmp_path: Path) -> None:
 def test_command_line_values_go_on_top_and_are_checked(tmp_path: Path) -> None:
     settings = read(tmp_path, lambda _: None, overrides={"simulate": {"count": 1234}})
     assert settings_values(settings.simulate)["count"] == 1234
-    with pytest.raises(AssayError, match="count = 5"):
+    with pytest.raises(AssayError, match="--count 5: Input should be"):
         read(tmp_path, lambda _: None, overrides={"simulate": {"count": 5}})

@@ -30,13 +30,13 @@ with prefect_server(workspace) as url:
     print(url, flush=True)
     for line in sys.stdin:
         if line == "flow\\n":
-            from prefect import flow, tags
+            from prefect import flow
             @flow
             def answer() -> int:
                 return 42
             print(answer(), flush=True)
         elif line == "hang\\n":
-            from prefect import flow, tags, task
+            from prefect import flow, tags
             import time
             @flow
             def hang():
@@ -84,13 +84,20 @@ class User:
         self.process.wait()
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One state folder for all tests here: a new database takes longer to make than all the rest."""
+    root = tmp_path_factory.mktemp("house")
+    (root / "user").mkdir()
+    return root
+
+
 @pytest.fixture
-def enter(tmp_path: Path) -> Iterator[Callable[..., User]]:
-    (tmp_path / "user").mkdir()
+def enter(root: Path) -> Iterator[Callable[..., User]]:
     users = []
 
     def one(imported: str = "later") -> User:
-        users.append(User(tmp_path, imported))
+        users.append(User(root, imported))
         return users[-1]
 
     yield one
@@ -121,11 +128,11 @@ def wait_until_gone(pid: int, url: str) -> None:
         time.sleep(0.1)
 
 
-def test_one_server_for_all_until_the_last_leaves_or_is_killed(enter: Callable[..., User], tmp_path: Path) -> None:
+def test_one_server_for_all_until_the_last_leaves_or_is_killed(enter: Callable[..., User], root: Path) -> None:
     first, second = enter(), enter("imported")  # both at once, on a fresh home
     url = first.hears()
     assert second.hears() == url
-    pid = server_pid(tmp_path)
+    pid = server_pid(root)
     assert first.told("flow") == second.told("flow") == "42"
 
     first.leaves()  # whether it had started the server or not
@@ -139,22 +146,22 @@ def test_one_server_for_all_until_the_last_leaves_or_is_killed(enter: Callable[.
 
     third = enter()  # the same database, after a kill
     url = third.hears()
-    pid = server_pid(tmp_path)
+    pid = server_pid(root)
     assert third.told("deblurring") == "0"
     assert third.told("galaxy-shape") == "1"
     assert third.told("galaxy-shape") == "0"
 
     third.leaves()
     assert is_gone(pid, url)  # without waiting
-    assert list((tmp_path / "user").iterdir()) == []
+    assert list((root / "user").iterdir()) == []
 
 
-def test_a_killed_server_is_replaced(enter: Callable[..., User], tmp_path: Path) -> None:
+def test_a_killed_server_is_replaced(enter: Callable[..., User], root: Path) -> None:
     first = enter()
     first.hears()
-    pid = server_pid(tmp_path)
+    pid = server_pid(root)
     os.kill(pid, signal.SIGKILL)
     second = enter()
     second.hears()
-    assert server_pid(tmp_path) != pid
+    assert server_pid(root) != pid
     assert second.told("flow") == "42"

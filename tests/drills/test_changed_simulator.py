@@ -1,0 +1,69 @@
+"""A house with its own copy of the code, whose simulator is changed: retraining is due, broken data is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.ledger import Ledger
+from components.workspace import Workspace
+from tests.conftest import HOUSE, commit, make_house
+from tests.drills.commands import assay, refused
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Workspace:
+    """A small house with a copy of the code, which `python -m flows.cli` takes from the current folder."""
+    for package in ("components", "flows", "models", "services"):
+        shutil.copytree(HOUSE / package, tmp_path / "house" / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return make_house(tmp_path / "house")
+
+
+def change(house: Workspace, before: str, after: str) -> None:
+    path = house.root / "components" / "simulators" / "sersic_shards.py"
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def test_simulator_that_draws_nan_stops_before_anything_is_versioned(house: Workspace) -> None:
+    drawn = "    stamps: Image = np.concatenate(images)[: len(rows)]\n"
+    change(house, drawn, drawn + "    stamps[3, 10, 10] = np.nan\n")
+    refused(assay(house, "run", "galaxy-shape"), "galaxy-shape.images", "not_finite", "rows")
+    assert not (house.root / "data.dvc").exists()
+    assert not (house.root / "data").exists()
+    assert not (house.home / "models").exists()
+    assert not (house.home / "optuna.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_changed_simulator_is_noticed_and_never_puts_a_worse_model_into_production(house: Workspace) -> None:
+    check = ["retrain", "galaxy-shape", "--check", "--json"]
+    assert json.loads(assay(house, *check).stdout)["reasons"] == ["nothing is in production"]
+    assert assay(house, "run", "galaxy-shape").returncode == 0
+    commit(house.root)
+    assert json.loads(assay(house, *check).stdout) == {"due": False, "reasons": []}
+    unchanged = json.loads(assay(house, "retrain", "galaxy-shape", "--json").stdout)
+    assert unchanged["due"] is False
+
+    change(house, "def draw_shard(", "# a comment is no change\ndef draw_shard(")
+    assert json.loads(assay(house, *check).stdout)["due"] is False
+    change(house, "_BATCH = 256", "_BATCH = 250")
+    assert json.loads(assay(house, *check).stdout) == {
+        "due": True,
+        "reasons": ["simulator code: components.simulators.sersic_shards changed"],
+    }
+    done = assay(house, "retrain", "galaxy-shape", "--json")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)["outcome"]
+    ledger = Ledger(f"sqlite:///{house.home / 'assay.db'}")
+    production = ledger.holder("galaxy-shape", "production")
+    entry = [entry for entry in ledger.history("galaxy-shape") if entry.to_stage == "production"][-1]
+    if production == 1:
+        assert "production stays" in outcome
+        assert "loss_difference_to_production" in outcome
+    else:
+        gates = {gate["metric"]: gate for gate in entry.evidence["gates"]}
+        assert gates["loss_difference_to_production"]["value"] <= 0

@@ -1,0 +1,189 @@
+"""The main job with real processes: run, run again, killed at every step, changed and refused."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from components.ledger import Ledger
+from components.registry import Registry
+from components.workspace import Workspace
+from tests.conftest import commit, make_house
+from tests.drills.commands import assay, environment, start
+
+STEPS = (
+    "simulate",
+    "validate",
+    "version",
+    "search",
+    "train",
+    "evaluate",
+    "register",
+    "gate",
+    "package",
+    "stage",
+    "prove",
+    "predict",
+)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    workspace = make_house(tmp_path / "house")
+    for name, value in workspace.environment().items():
+        monkeypatch.setenv(name, value)
+    return workspace
+
+
+def status(house: Workspace) -> str:
+    return subprocess.run(
+        ["git", "status", "--porcelain"], cwd=house.root, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def assert_done_once(house: Workspace) -> None:
+    """One version, one package, one ledger entry for each stage change, every mirror right, nothing left running."""
+    registry, ledger = Registry(house), Ledger(house.database_url)
+    (version,) = registry.versions("galaxy-shape")
+    changes = [(entry.from_stage, entry.to_stage) for entry in ledger.history("galaxy-shape")]
+    assert changes == [(None, "candidate"), ("candidate", "staging"), ("staging", "production")]
+    packages = [path for path in (house.home / "bentoml" / "bentos" / "galaxy-shape").iterdir() if path.is_dir()]
+    assert [path.name for path in packages] == [version.tags["package.tag"].partition(":")[2]]
+    assert not list((house.home / "staging").glob("*/*"))
+    assert not [path for path in (house.root / "data").iterdir() if path.name.startswith(".")]
+    assert not processes_of(house)
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}")
+    assert int(client.get_model_version_by_alias("galaxy-shape", "production").version) == version.version
+    runs = client.search_runs([client.get_experiment_by_name("galaxy-shape").experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"]
+
+
+def processes_of(house: Workspace, *, patience_s: float = 20) -> list[str]:
+    """What still runs for a house after some patience: its state folder is in the command or the environment."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        found = []
+        for process in psutil.process_iter(["cmdline", "environ", "status"]):
+            mine = str(house.root) in " ".join(process.info["cmdline"] or []) or (
+                (process.info["environ"] or {}).get("ASSAY_HOME") == str(house.home)
+            )
+            if mine and process.pid != psutil.Process().pid and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.info["cmdline"] or [])[:200])
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
+
+
+def kill_during(house: Workspace, step: str, delay_s: float) -> bool:
+    """Kill a run with SIGKILL some time after it began a step; False when it ended before."""
+    run = start(house, "run", "galaxy-shape")
+    assert run.stderr is not None
+    try:
+        for line in run.stderr:
+            if line.strip() == f"… {step}":
+                time.sleep(delay_s)
+                break
+        run.send_signal(signal.SIGKILL)
+    finally:
+        run.communicate(timeout=60)
+    return run.returncode == -signal.SIGKILL
+
+
+def test_run_ends_in_a_served_prediction_and_again_does_nothing(house: Workspace) -> None:
+    first = assay(house, "run", "galaxy-shape", "--json")
+    assert first.returncode == 0, first.stderr
+    document = json.loads(first.stdout)
+    answer = document["answer"]
+    assert set(answer["predictions"][0]["parameters"]) == {"flux", "n", "half_light_radius", "g1", "g2"}
+    assert answer["predictions"][0]["parameters"]["flux"]["unit"] == "1e5 counts"
+    model = answer["model"]
+    tags = Registry(house).version("galaxy-shape", 1).tags
+    assert model["version"] == document["version"] == 1
+    assert model["weights_sha256"] == tags["weights.sha256"]
+    assert model["data_md5"] == tags["data.md5"]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=house.root, capture_output=True, text=True, check=True)
+    assert model["git_commit"] == tags["git.commit"] == head.stdout.strip()
+    assert tags["simulator.fingerprint"]
+    assert_done_once(house)
+    assert not list((house.root.parent / "user").rglob("*")), "something was written to the user's home"
+    commit(house.root)
+
+    trained = written(house)
+    second = assay(house, "run", "galaxy-shape", "--json")
+    assert second.returncode == 0, second.stderr
+    again = json.loads(second.stdout)
+    assert again["report"] == document["report"]
+    assert again["answer"]["predictions"][0]["parameters"] == answer["predictions"][0]["parameters"]
+    assert written(house) == trained
+    assert status(house) == ""
+    assert_done_once(house)
+
+
+def written(house: Workspace) -> dict[str, int]:
+    """When models, evaluations, packages and data were last written."""
+    folders = [house.home / name for name in ("models", "evaluations", "bentoml/bentos", "mlartifacts")]
+    return {
+        str(path): path.stat().st_mtime_ns
+        for folder in [*folders, house.root / "data"]
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_killed_while_training_and_while_registering_ends_with_one_of_each(house: Workspace) -> None:
+    assert kill_during(house, "train", 0.5)
+    assert kill_during(house, "register", 1.0)
+    assert assay(house, "run", "galaxy-shape").returncode == 0
+    assert_done_once(house)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_every_step_ends_with_one_of_each(house: Workspace, seed: int) -> None:
+    delays = random.Random(seed)
+    killed = [step for step in STEPS if kill_during(house, step, delays.choice([0.0, 0.2, 1.0, 3.0]))]
+    assert len(killed) >= len(STEPS) - 2, killed  # a long delay may outlast the last steps
+    assert assay(house, "run", "galaxy-shape").returncode == 0
+    assert_done_once(house)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_dvc_repro_rebuilds_the_model_of_the_same_parameters(house: Workspace) -> None:
+    """`dvc repro` and `assay train` with the same parameters give the same weights and the same evidence."""
+    assert assay(house, "simulate", "galaxy-shape").returncode == 0
+    trained = json.loads(assay(house, "train", "galaxy-shape", "--json").stdout)
+    description = json.loads((Path(trained["model"]) / "model.json").read_text(encoding="utf-8"))
+    commit(house.root)
+    clone = house.root.parent / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(house.root), str(clone)], check=True)
+    there = Workspace(root=clone, home=clone / ".assay")
+    assert assay(there, "simulate", "galaxy-shape").returncode == 0
+    assert status(there) == "", "the same seed and commit give the same bytes"
+    repro = dvc(there, "repro")
+    assert repro.returncode == 0, repro.stderr
+    rebuilt = json.loads((clone / "build/galaxy-shape/model/model.json").read_text(encoding="utf-8"))
+    assert rebuilt["weights_sha256"] == description["weights_sha256"]
+    assert (clone / "build/galaxy-shape/evaluation/metrics.json").exists()
+    assert "up to date" in dvc(there, "repro").stdout
+
+
+def dvc(house: Workspace, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=house.root,
+        env=environment(house, **house.environment()),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
