@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SEARCHED = ("network", "width", "learning_rate")
 """Fields of the `train` section that a search decides."""
+_KILLED = "killed"
+"""Marks trials whose process ended without a word: they do not count towards the number of trials."""
 _PRUNE_AFTER_TRIALS = 3
 """Complete trials before the first is pruned: fewer make no median."""
 
@@ -73,10 +75,11 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
     if not finished:
         raise AssayError(f"search {name}: no trial ended with a finite loss: lower the learning_rate range")
     best = study.best_trial
+    pruned = len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.PRUNED,)))
     return Winner(
         study=name,
-        trials=len(study.get_trials(deepcopy=False)),
-        pruned=len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.PRUNED,))),
+        trials=len(finished) + pruned,
+        pruned=pruned,
         loss=float(study.best_value),
         parameters={field: best.params[field] for field in SEARCHED},
     )
@@ -138,13 +141,15 @@ def _work(
     )
     with tqdm(total=settings.search.trials, desc="search", unit="trial", disable=None) as bar:
         while True:
-            trials = study.get_trials(deepcopy=False)
-            begun = [trial for trial in trials if trial.state != optuna.trial.TrialState.WAITING]
-            bar.update(len(begun) - bar.n)
-            if len(begun) >= settings.search.trials:
+            begun = sum(
+                trial.state != optuna.trial.TrialState.WAITING and _KILLED not in trial.user_attrs
+                for trial in study.get_trials(deepcopy=False)
+            )
+            bar.update(begun - bar.n)
+            if begun >= settings.search.trials:
                 return
             # One seed a trial, not one a process: a resumed study suggests what an unbroken one would have.
-            study.sampler = optuna.samplers.TPESampler(seed=settings.search.seed + len(begun))
+            study.sampler = optuna.samplers.TPESampler(seed=settings.search.seed + begun)
             study.optimize(lambda trial: _objective(trial, problem, dataset, settings), n_trials=1)
 
 
@@ -175,6 +180,7 @@ def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
 
     _quieten(optuna)
     url = workspace.optuna_url
+    workspace.home.mkdir(parents=True, exist_ok=True)
     options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     # Heartbeats let another machine's trial be given up when that machine dies.
     return optuna.storages.RDBStorage(
@@ -191,6 +197,7 @@ def _forget_broken_trials(study: "optuna.Study") -> None:
     import optuna
 
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study._storage.set_trial_user_attr(trial._trial_id, _KILLED, True)
         study._storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
         if set(trial.params) == set(SEARCHED):
             study.enqueue_trial(trial.params)

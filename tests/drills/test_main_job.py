@@ -62,7 +62,8 @@ def assert_done_once(house: Workspace) -> None:
 
     client = mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}")
     assert int(client.get_model_version_by_alias("galaxy-shape", "production").version) == version.version
-    runs = client.search_runs([client.get_experiment_by_name("galaxy-shape").experiment_id])
+    (experiment,) = client.search_experiments(filter_string="name = 'galaxy-shape'")
+    runs = client.search_runs([experiment.experiment_id])
     assert [run.info.status for run in runs] == ["FINISHED"]
 
 

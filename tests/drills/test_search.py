@@ -1,0 +1,81 @@
+"""A search that is killed goes on to the very same result; several workers share one study."""
+
+import multiprocessing
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from components.datasets import Dataset
+from components.problems import find_problem
+from components.problems.base import Problem
+from components.search import SEARCHED, create_storage, search, study_name
+from components.settings import ProblemSettings
+from components.workspace import Workspace
+
+
+@pytest.fixture
+def settings(settings: ProblemSettings) -> ProblemSettings:
+    return replace(settings, search=replace(settings.search, trials=4, epochs=3))
+
+
+def trials_of(workspace: Workspace, name: str) -> list[tuple[Any, ...]]:
+    study = optuna.load_study(study_name=name, storage=create_storage(workspace))
+    kept = [trial for trial in study.get_trials() if "killed" not in trial.user_attrs]
+    return [(trial.state.name, *(trial.params[field] for field in SEARCHED), trial.value) for trial in kept]
+
+
+def search_here(workspace: Workspace, folder: Path, settings: ProblemSettings) -> None:
+    search(workspace, find_problem("galaxy-shape"), Dataset.open(folder), settings)
+
+
+def test_killed_search_goes_on_to_the_same_trials(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    unbroken = search(workspace, problem, small_dataset, settings)
+    elsewhere = Workspace(root=workspace.root, home=workspace.home / "elsewhere")
+    elsewhere.home.mkdir()
+    create_storage(elsewhere)
+    name = study_name(problem, small_dataset, settings)
+    child = multiprocessing.get_context("spawn").Process(
+        target=search_here, args=(elsewhere, small_dataset.folder, settings)
+    )
+    child.start()
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if any(
+            study.study_name == name and study.n_trials >= 2
+            for study in optuna.get_all_study_summaries(create_storage(elsewhere))
+        ):
+            break
+        time.sleep(0.05)
+    child.kill()
+    child.join()
+    resumed = search(elsewhere, problem, small_dataset, settings)
+    assert resumed == unbroken
+    assert trials_of(elsewhere, name) == trials_of(workspace, name)
+    assert not [state for state, *_ in trials_of(elsewhere, name) if state in ("RUNNING", "WAITING")]
+
+
+def test_params_of_the_house_are_the_first_trial_and_a_finished_search_is_only_read(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    first = search(workspace, problem, small_dataset, settings)
+    name = study_name(problem, small_dataset, settings)
+    before = trials_of(workspace, name)
+    assert before[0][1:4] == tuple(getattr(settings.train, field) for field in SEARCHED)
+    assert search(workspace, problem, small_dataset, settings) == first
+    assert trials_of(workspace, name) == before
+
+
+def test_two_workers_share_the_trials(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    shared = replace(settings, search=replace(settings.search, workers=2, epochs=1))
+    winner = search(workspace, problem, small_dataset, shared)
+    states = [state for state, *_ in trials_of(workspace, winner.study)]
+    assert len(states) in (4, 5)  # two workers may begin the last one together
+    assert set(states) <= {"COMPLETE", "PRUNED"}
