@@ -21,6 +21,8 @@ def read_image(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
         raise AssayError(f"{path}: unknown kind of image {path.suffix!r}: must be one of {', '.join(readers)}")
     try:
         image = np.asarray(readers[path.suffix](path), dtype=np.float64)
+    except FileNotFoundError as error:
+        raise AssayError(f"{path}: there is no such file: check the path") from error
     except (OSError, ValueError, TypeError) as error:
         raise AssayError(f"{path}: cannot be read as an image ({error})") from error
     if image.ndim != 2:

@@ -175,6 +175,14 @@ def served(workspace: Workspace, tag: str, port: int | None = None) -> Iterator[
         shutil.rmtree(home, ignore_errors=True)
 
 
+def is_alive(url: str) -> bool:
+    """Whether a server answers; one that is busy may take its time."""
+    try:
+        return httpx.get(f"{url}/livez", timeout=_ANSWER_TIMEOUT_S, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Ask a server for predictions.
 

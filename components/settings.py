@@ -21,6 +21,7 @@ CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrin
 """What every settings class shares: no unknown key, no NaN."""
 
 T = TypeVar("T")
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Range = tuple[float, float]
@@ -273,10 +274,11 @@ def _check(cls: type[T], values: Any, path: Path, where: str, typed: set[str]) -
     try:
         return TypeAdapter(cls).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one: the former says more.
+        first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
         location = [str(part) for part in first["loc"]]
         key = ".".join([where, *location])
-        if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        if first["type"] in _UNKNOWN:
             raise AssayError(
                 f"{path.name}: unknown key {where}.{'.'.join([*location[:-1], ''])}"
                 f"{_hint(location[-1], _known(cls, location[:-1]))}"

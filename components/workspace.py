@@ -64,6 +64,8 @@ class Workspace:
             "DVC_SYSTEM_CONFIG_DIR": str(home / "dvc" / "system"),
             "MPLCONFIGDIR": str(home / "matplotlib"),
             "MPLBACKEND": "agg",
+            # Threads that wait must not spin: beside another busy process that halves the speed of a training.
+            "OMP_WAIT_POLICY": "PASSIVE",
         }
 
     def activate(self) -> None:

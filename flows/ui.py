@@ -6,19 +6,23 @@ All listen on 127.0.0.1 only, as none of them asks for a password. ``python -m f
 """
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
-from types import FrameType
-from typing import NoReturn
 
 from components.errors import AssayError
-from components.processes import LOCALHOST, check_port_is_free, free_port, running, wait_until_answers
+from components.processes import (
+    LOCALHOST,
+    check_port_is_free,
+    ended_by_signals,
+    free_port,
+    running,
+    wait_until_answers,
+)
 from components.workspace import Workspace
 from flows import console
 from flows.server import prefect_server
@@ -66,7 +70,7 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
 
     create_databases(workspace)  # two programs that make the same SQLite tables at once spoil them
     _set_environment(workspace)
-    with _ended_by_signals(), ExitStack() as stack:
+    with ended_by_signals(), ExitStack() as stack:
         dashboards = [
             stack.enter_context(_dashboard(workspace, name, wanted, command, page))
             for name, wanted, command, page in _commands(workspace, ports)
@@ -123,22 +127,6 @@ def _set_environment(workspace: Workspace) -> None:
     os.environ["MLFLOW_BACKEND_STORE_URI"] = _tracking_uri(workspace)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # its job runners are six more processes
     os.environ[_OPTUNA_URL] = workspace.optuna_url
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal like Ctrl-C, and any of them as the end of the block."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print(urls: dict[str, str], ports: DashboardPorts, *, as_json: bool) -> None:

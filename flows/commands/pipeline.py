@@ -113,6 +113,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train with the parameters of params.yaml, evaluate, and register as a candidate; with --out only train."""
+    from components.promotion import open_ledger
+    from components.versioning import version_data
     from flows import steps
 
     job = _open(problem, size, train={} if network is None else {"network": network})
@@ -123,8 +125,6 @@ def train(
             _copy(model, out)
             result: dict[str, Any] = {"model": out}
         else:
-            from components.versioning import version_data
-
             evaluation = steps.plainly(steps.evaluate, job, dataset, model)
             md5 = version_data(job.workspace).md5
             version = steps.plainly(steps.register, job, dataset, model, evaluation, md5)
@@ -132,7 +132,9 @@ def train(
     if as_json:
         console.print_json(result)
     elif out is None:
-        console.out.print(f"next: assay promote {problem} {result['version']} --to staging --reason …")
+        stage = open_ledger(job.workspace).stage_of(problem, version)
+        said = f"next: assay promote {problem} {version} --to staging --reason …" if stage == "candidate" else ""
+        console.out.print(said or f"{problem} version {version} is in {stage} already")
 
 
 def evaluate(

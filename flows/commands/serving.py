@@ -1,6 +1,6 @@
 """Commands that answer: serve, predict."""
 
-import signal
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +11,22 @@ from flows.commands.options import AsJson, Port, ProblemName
 
 Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]
 
+_LOOK_EVERY_S = 2
+
 
 def serve(problem: ProblemName, stage: Stage = "production", port: Port = 3000) -> None:
     """Serve the package of a stage on this machine until Ctrl-C."""
-    from components.processes import check_port_is_free
-    from components.serving import served
+    from components.errors import AssayError
+    from components.processes import check_port_is_free, ended_by_signals
+    from components.serving import is_alive, served
 
     check_port_is_free(port)  # before anything that takes longer
     workspace, tag = _package_of(problem, stage)
-    with served(workspace, tag, port) as url:
+    with ended_by_signals(), served(workspace, tag, port) as url:
         console.out.print(f"{tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        while is_alive(url):
+            time.sleep(_LOOK_EVERY_S)
+        raise AssayError(f"the server of {tag} has ended: the reason is at the end of its log in {workspace.home}/logs")
 
 
 def predict(

@@ -1,0 +1,173 @@
+"""README.md keeps its word: its commands are those that exist, and each runs, in its order, in a small house."""
+
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+
+from components.errors import AssayError
+from components.processes import check_port_is_free
+from components.workspace import Workspace
+from flows import cli
+from tests.conftest import HOUSE, SMALL, commit, make_house, write_params
+from tests.drills.commands import assay, environment, refused
+
+README = (HOUSE / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+
+NOT_RUN = {
+    "git clone ": "the house stands for the clone",
+    "source ": "the environment of each command has the programs of .venv/bin already",
+    "make run": "it is `assay run`, which has prepared the house",
+    "make test": "it would run this test",
+    "make clean": "the small house has no Makefile",
+}
+"""How the commands begin that are not run here, and why."""
+
+READY = {
+    "assay serve": r"answers at (http://\S+)",
+    "assay schedule": r"dashboard (http://[^\s;]+)",
+    "assay ui": r"^\s*prefect\s+(http://\S+)",
+}
+"""What the commands that run until Ctrl-C print when they are ready: their address."""
+
+TO_PRODUCTION = "assay promote galaxy-shape 2 --to production"
+REFUSALS = {TO_PRODUCTION: "gate loss_difference_to_production", "assay rollback": "no earlier production version"}
+"""What README.md allows to be refused, and the words of the refusal; the second only after the first."""
+
+WEAK: Mapping[str, Mapping[str, Any]] = SMALL | {
+    "search": SMALL["search"] | {"networks": ["cnn"], "learning_rate": [1e-6, 1e-6]},
+    "train": SMALL["train"] | {"learning_rate": 1e-6},
+}
+BETTER: Mapping[str, Mapping[str, Any]] = SMALL | {"train": SMALL["train"] | {"epochs": 8}}
+"""The second version is to replace the first, so that there is something to roll back."""
+
+
+def shown_commands() -> list[str]:
+    blocks = re.findall(r"^```console\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def test_every_command_is_shown_and_every_shown_command_exists() -> None:
+    exist = set(typer.main.get_group(cli.app).commands)
+    assert {shlex.split(command)[1] for command in shown_commands() if command.startswith("assay ")} == exist
+    for document in DOCUMENTS:
+        text = (HOUSE / document).read_text(encoding="utf-8")
+        assert set(re.findall(r"(?:^\$ |`|\n    )assay ([a-z]+)", text, flags=re.MULTILINE)) <= exist, document
+
+
+def test_table_has_every_command_in_the_order_of_the_help() -> None:
+    assert re.findall(r"^\| `assay ([a-z]+)` \|", README, flags=re.MULTILINE) == list(
+        typer.main.get_group(cli.app).commands
+    )
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (HOUSE / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    for document in DOCUMENTS:
+        text = (HOUSE / document).read_text(encoding="utf-8")
+        lines = re.findall(r"(?:^\$ |`)make ([a-z ]+)", text, flags=re.MULTILINE)
+        assert lines
+        assert {target for line in lines for target in line.split()} <= targets, document
+
+
+def test_every_linked_file_exists() -> None:
+    for document in DOCUMENTS:
+        text = (HOUSE / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (HOUSE / target).is_file(), f"{document} links {target}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_every_command_runs_in_its_order(tmp_path: Path) -> None:
+    try:
+        check_port_is_free(3000)
+    except AssayError as error:
+        pytest.skip(f"README.md serves on the default port: {error}")
+    house = make_house(tmp_path / "house", WEAK)
+    first = assay(house, "run", "galaxy-shape")
+    assert first.returncode == 0, first.stderr
+    commit(house.root)  # with data.dvc, as a clone has it
+
+    kept = False
+    with ExitStack() as server:
+        for command in shown_commands():
+            if command.startswith(tuple(NOT_RUN)):
+                continue
+            if "--url" not in command:
+                server.close()  # nobody asks it any more
+            if command.startswith("assay train"):
+                write_params(house.root, BETTER)
+            if command.startswith(tuple(READY)):
+                url = server.enter_context(until_ctrl_c(house, command))
+                assert httpx.get(url, follow_redirects=True, trust_env=False).status_code == 200, command
+                continue
+            done = run(house, command)
+            allowed = [words for start, words in REFUSALS.items() if command.startswith(start)]
+            if done.returncode == 1 and allowed and (kept or command.startswith(TO_PRODUCTION)):
+                refused(done, *allowed)
+                kept = True
+            else:
+                assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+                assert "Traceback" not in done.stderr, command
+
+
+def run(house: Workspace, command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        shlex.split(command), cwd=house.root, env=user(house), capture_output=True, text=True, timeout=500, check=False
+    )
+
+
+@contextmanager
+def until_ctrl_c(house: Workspace, command: str, *, patience_s: float = 150) -> Iterator[str]:
+    """Start a command, wait for its address, and end it like a user does."""
+    child = subprocess.Popen(
+        shlex.split(command),
+        cwd=house.root,
+        env=user(house),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+    )
+    assert child.stdout is not None
+    impatience = Timer(patience_s, child.kill)
+    impatience.start()
+    try:
+        said = []
+        for line in child.stdout:
+            said.append(line)
+            if found := re.search(READY[" ".join(shlex.split(command)[:2])], line):
+                break
+        else:
+            raise AssertionError(f"{command} ended before it was ready:\n{''.join(said)}")
+        impatience.cancel()
+        yield found.group(1)
+        child.send_signal(signal.SIGINT)
+        rest, _ = child.communicate(timeout=60)
+        assert child.returncode in (0, 130), f"{command}: {child.returncode}\n{rest}"
+        assert "Traceback" not in rest, rest
+    finally:
+        impatience.cancel()
+        child.kill()
+        child.wait()
+
+
+def heed_ctrl_c() -> None:
+    """A shell without a terminal starts its background jobs deaf to Ctrl-C, and their children are too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def user(house: Workspace) -> dict[str, str]:
+    """A user's environment; DVC's own commands leave nothing outside of the house."""
+    return environment(house, DVC_SITE_CACHE_DIR=str(house.home / "dvc" / "site"), DVC_NO_ANALYTICS="1")
