@@ -57,6 +57,7 @@ class Workspace:
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "PREFECT_CLI_PROMPT": "false",
+            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # an error that ends a step would be kept as a pickle
             "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
             "BENTOML_HOME": str(home / "bentoml"),
             "DVC_SITE_CACHE_DIR": str(home / "dvc" / "site"),

@@ -16,6 +16,18 @@ from components.source import Source, read_source
 from components.workspace import Workspace
 
 
+def open_workspace() -> Workspace:
+    """The workspace around the current folder, its environment set and its state folder ready.
+
+    Raises:
+        AssayError: when there is none, or the state folder cannot be written.
+    """
+    workspace = Workspace.find()
+    workspace.activate()
+    workspace.prepare()
+    return workspace
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One problem at one size; opening it checks all that can be checked before any work."""

@@ -11,11 +11,9 @@ from flows.commands.options import AsJson, ProblemName, Size
 def init(as_json: AsJson = False) -> None:
     """Create every database once and check the libraries' versions; other commands do it when needed."""
     from components.installation import check_versions, create_databases
-    from components.workspace import Workspace
+    from flows.job import open_workspace
 
-    workspace = Workspace.find()
-    workspace.activate()
-    workspace.prepare()
+    workspace = open_workspace()
     checked = check_versions()
     create_databases(workspace)
     if as_json:
@@ -65,10 +63,8 @@ def schedule(size: Size = "demo") -> None:
 
 def ui(as_json: AsJson = False) -> None:
     """Show MLflow, Prefect, Optuna and the data's quality in a browser, until Ctrl-C."""
-    from components.workspace import Workspace
+    from flows.job import open_workspace
     from flows.ui import run_dashboards
 
-    workspace = Workspace.find()
-    workspace.activate()
-    workspace.prepare()
+    workspace = open_workspace()
     run_dashboards(workspace, as_json=as_json)

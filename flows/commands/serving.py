@@ -72,11 +72,9 @@ def _package_of(problem: str, stage: str) -> tuple[Any, str]:
     from components.problems import find_problem
     from components.promotion import open_ledger
     from components.registry import Registry
-    from components.workspace import Workspace
+    from flows.job import open_workspace
 
-    workspace = Workspace.find()
-    workspace.activate()
-    workspace.prepare()
+    workspace = open_workspace()
     number = open_ledger(workspace).holder(find_problem(problem).name, stage)
     if number is None:
         raise AssayError(f"{problem} has nothing in {stage}: `assay run {problem}` puts a version there")

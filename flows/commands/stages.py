@@ -19,11 +19,9 @@ def models(
     from components.problems import NAMES, find_problem
     from components.promotion import open_ledger
     from components.registry import Registry
-    from components.workspace import Workspace
+    from flows.job import open_workspace
 
-    workspace = Workspace.find()
-    workspace.activate()
-    workspace.prepare()
+    workspace = open_workspace()
     registry, ledger = Registry(workspace), open_ledger(workspace)
     registry.create()
     rows: list[dict[str, Any]] = []
@@ -109,12 +107,10 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
 
     from components.problems import find_problem
     from components.promotion import open_ledger
-    from components.workspace import Workspace
+    from flows.job import open_workspace
 
     find_problem(problem)
-    workspace = Workspace.find()
-    workspace.activate()
-    workspace.prepare()
+    workspace = open_workspace()
     entries = open_ledger(workspace).history(problem)
     if as_json:
         console.print_json([dataclasses.asdict(entry) for entry in entries])
@@ -147,7 +143,7 @@ def trace(
     from components.problems import find_problem
     from components.promotion import open_ledger
     from components.registry import Registry
-    from components.workspace import Workspace
+    from flows.job import open_workspace
     from models.saved import read_description
 
     parts = subject.split(".")
@@ -156,9 +152,7 @@ def trace(
             raise AssayError(f"{subject!r} is no prediction id: give one, or a problem and a version")
         subject, version = parts[0], int(parts[1])
     problem = find_problem(subject).name
-    workspace = Workspace.find()
-    workspace.activate()
-    workspace.prepare()
+    workspace = open_workspace()
     registry = Registry(workspace)
     info = registry.version(problem, version)
     description = read_description(registry.model_folder(problem, version))

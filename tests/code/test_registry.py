@@ -5,9 +5,9 @@ import pickletools
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,32 +16,12 @@ import torch
 from components.errors import AssayError, IntegrityError
 from components.mlflow_run import DatasetSource
 from components.problems.base import Metric, Problem
+from components.problems.galaxy_shape import GalaxyShape
 from components.registry import Registry
 from components.workspace import Workspace
 from models.estimator import Estimator
 from models.saved import DamagedModelError, save_model
-
-CONFIG: dict[str, Any] = {
-    "network": "cnn",
-    "width": 8,
-    "size": 64,
-    "noise": "sigma",
-    "conditions": [{"name": "sigma", "mean": 2.0, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.4, "sd": 0.2}],
-    "outputs": [
-        {"name": "flux", "scale": "log_over_noise", "mean": 5.0, "sd": 1.0},
-        {"name": "n", "scale": "linear", "mean": 2.0, "sd": 1.0},
-        {"name": "half_light_radius", "scale": "log", "mean": 0.0, "sd": 0.5},
-        {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.3},
-        {"name": "g2", "scale": "linear", "mean": 0.0, "sd": 0.3},
-    ],
-}
-
-
-class GalaxyShape:
-    name: ClassVar[str] = "galaxy-shape"
-    conditions: ClassVar[tuple[str, ...]] = ("sigma", "psf_fwhm")
-    truths: ClassVar[tuple[str, ...]] = ("flux", "n", "half_light_radius", "g1", "g2")
-    units: ClassVar[Mapping[str, str]] = {"flux": "counts", "n": "", "half_light_radius": "arcsec", "g1": "", "g2": ""}
+from tests.estimators import CONFIG
 
 
 def batch(count: int = 3) -> dict[str, np.ndarray[Any, Any]]:
@@ -194,7 +174,7 @@ def test_a_damaged_model_is_refused(trained: Trained) -> None:
         mlflow.pyfunc.load_model("models:/galaxy-shape@production")
 
     weights.write_bytes(good)
-    description.write_text(description.read_text().replace('"mean": 5.0', '"mean": 6.0'))
+    description.write_text(description.read_text().replace('"mean": 5.3', '"mean": 6.3'))
     with pytest.raises(IntegrityError, match=r"model\.json"):
         registry.model_folder("galaxy-shape", version)
     description.unlink()

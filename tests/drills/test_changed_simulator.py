@@ -35,6 +35,8 @@ def test_simulator_that_draws_nan_stops_before_anything_is_versioned(house: Work
     assert not (house.root / "data").exists()
     assert not (house.home / "models").exists()
     assert not (house.home / "optuna.db").exists()
+    for kept in (house.home / "prefect" / "storage").glob("*"):
+        json.loads(kept.read_text(encoding="utf-8"))  # and no pickle
 
 
 @pytest.mark.slow

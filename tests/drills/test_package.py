@@ -26,23 +26,10 @@ from components.serving import Package, prove_package, request, served, verify_p
 from components.workspace import Workspace
 from models.estimator import Estimator
 from models.saved import save_model
+from tests.estimators import CONFIG
 
 HOUSE = Path(__file__).parents[2]
 LINEAGE = {"data_md5": "0f" * 16, "git_commit": "a1" * 20}
-CONFIG = {
-    "network": "cnn",
-    "width": 8,
-    "size": 64,
-    "noise": "sigma",
-    "conditions": [{"name": "sigma", "mean": 5.3, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.5, "sd": 0.3}],
-    "outputs": [
-        {"name": "flux", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
-        {"name": "n", "scale": "linear", "mean": 2.0, "sd": 1.0},
-        {"name": "half_light_radius", "scale": "log", "mean": 0.0, "sd": 0.4},
-        {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
-        {"name": "g2", "scale": "linear", "mean": 0.0, "sd": 0.2},
-    ],
-}
 UNITS = {"flux": "1e5 counts", "n": "", "half_light_radius": "arcsec", "g1": "", "g2": ""}
 
 
