@@ -1,7 +1,9 @@
 """What a person sees: a line for each step, tables, and one-line errors. Results go to stdout, the rest to stderr."""
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich import box
@@ -13,14 +15,27 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def begin_step(name: str) -> None:
-    """Say that a step begins."""
-    err.print(f"[dim]…[/dim] {name}")
+@contextmanager
+def step(name: str, *, spinner: bool) -> Iterator[Callable[[str], None]]:
+    """Show that a step is under way, and in one line what it came to and how long it took.
 
+    Args:
+        name: the step.
+        spinner: whether a terminal shows a spinner meanwhile; not beside a progress bar of the step's own.
 
-def end_step(name: str, said: str, seconds: float) -> None:
-    """Say what a step came to."""
-    err.print(f"[green]✓[/green] {name:<10} {escape(said)}  [dim]{seconds:.1f} s[/dim]")
+    Yields:
+        A function that takes the line.
+    """
+    said: list[str] = []
+    start = time.monotonic()
+    if spinner and err.is_terminal:
+        with err.status(name):
+            yield said.append
+    else:
+        err.print(f"[dim]…[/dim] {name}")
+        yield said.append
+    seconds = time.monotonic() - start
+    err.print(f"[green]✓[/green] {name:<10} {escape(' '.join(said))}  [dim]{seconds:.1f} s[/dim]")
 
 
 def fail(message: str) -> None:
@@ -42,7 +57,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         rows: cells.
         grouped: rows that share their first cell stand together, the cell shown once.
     """
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(*map(escape, columns), box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     group = None
     for first, *others in rows:
         if grouped and group is not None and first != group:

@@ -3,12 +3,10 @@
 Every step finds out by itself whether its work is done already, so that it can be killed and run again at any point.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -25,44 +23,44 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def step(*, retries: int = 0) -> Callable[[Callable[P, tuple[R, str]]], Callable[P, R]]:
-    """Make a Prefect task of a function that returns its result and a line about it.
+class Step(Generic[P, R]):
+    """A step as Prefect runs it, and as it runs by itself.
 
     Args:
+        function: returns its result and a line about it.
         retries: how often it is tried again after an error that is not Assay's own word.
+        has_bar: whether it shows its own progress bar.
     """
 
-    def decorate(function: Callable[P, tuple[R, str]]) -> Callable[P, R]:
-        run = task(
+    def __init__(self, function: Callable[P, tuple[R, str]], *, retries: int, has_bar: bool) -> None:
+        self._function, self._has_bar = function, has_bar
+        self._task = task(
             name=function.__name__,
             retries=retries,
             retry_delay_seconds=2,
             retry_condition_fn=_worth_retrying,
-            cache_policy=NO_CACHE,  # steps know themselves what is done; nothing is kept as a pickle
+            cache_policy=NO_CACHE,  # steps know themselves what is done
             persist_result=False,
         )(function)
 
-        @wraps(function)
-        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
-            console.begin_step(function.__name__)
-            start = time.monotonic()
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it as a task of the flow around it."""
+        return self._shown(self._task, *args, **kwargs)
+
+    def plainly(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it without Prefect, for the commands that are one step only."""
+        return self._shown(self._function, *args, **kwargs)
+
+    def _shown(self, run: Callable[P, tuple[R, str]], *args: P.args, **kwargs: P.kwargs) -> R:
+        with console.step(self._function.__name__, spinner=not self._has_bar) as say:
             result, said = run(*args, **kwargs)
-            console.end_step(function.__name__, said, time.monotonic() - start)
-            return result
-
-        return timed
-
-    return decorate
+            say(said)
+        return result
 
 
-def plainly(task_step: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-    """Run a step without Prefect, for the commands that are one step only."""
-    function: Callable[..., tuple[R, str]] = task_step.__wrapped__  # type: ignore[attr-defined]
-    console.begin_step(function.__name__)
-    start = time.monotonic()
-    result, said = function(*args, **kwargs)
-    console.end_step(function.__name__, said, time.monotonic() - start)
-    return result
+def step(*, retries: int = 0, has_bar: bool = False) -> Callable[[Callable[P, tuple[R, str]]], Step[P, R]]:
+    """Make a `Step` of a function; see there."""
+    return lambda function: Step(function, retries=retries, has_bar=has_bar)
 
 
 def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
@@ -70,7 +68,7 @@ def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
     return not isinstance(state.result(raise_on_failure=False), AssayError)
 
 
-@step()
+@step(has_bar=True)
 def simulate(job: Job) -> tuple[Dataset, str]:
     """Draw the dataset, or find it."""
     from components.simulation import dataset_key, simulate
@@ -113,7 +111,7 @@ def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
     return (published, versioned.md5), f"md5 {versioned.md5[:12]}, {said}{', pushed' if versioned.pushed else ''}"
 
 
-@step(retries=1)
+@step(retries=1, has_bar=True)
 def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
     """Find the network and its parameters."""
     from components.search import search
@@ -126,7 +124,7 @@ def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
     return replace(job.settings.train, **winner.parameters), f"{winner.trials} trials, {winner.pruned} pruned: {shown}"
 
 
-@step()
+@step(has_bar=True)
 def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, str]:
     """Train the winner."""
     from components.training import train
@@ -141,7 +139,7 @@ def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, st
     )
 
 
-@step()
+@step(has_bar=True)
 def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
     """Gather the evidence against the bound."""
     from components.evaluation import evaluate

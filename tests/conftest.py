@@ -42,9 +42,16 @@ def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) 
     folder.mkdir(parents=True, exist_ok=True)
     write_params(folder, sections)
     shutil.copy(HOUSE / "dvc.yaml", folder / "dvc.yaml")
-    (folder / ".gitignore").write_text(".assay/\nbuild/\n", encoding="utf-8")
+    (folder / ".gitignore").write_text(".assay/\nbuild/\n__pycache__/\n", encoding="utf-8")
     commit(folder)
     return Workspace(root=folder, home=folder / ".assay")
+
+
+def make_house_with_code(folder: Path) -> Workspace:
+    """The same with a copy of the code, which `python -m flows.cli` takes from the current folder."""
+    for package in ("components", "flows", "models", "services"):
+        shutil.copytree(HOUSE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return make_house(folder)
 
 
 def commit(folder: Path) -> None:

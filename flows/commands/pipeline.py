@@ -62,9 +62,9 @@ def simulate(
         if force:
             dataset = draw(job.workspace, job.problem, job.settings.simulate, force=True)
         else:
-            dataset = steps.plainly(steps.simulate, job)
-        docs = steps.plainly(steps.validate, job, dataset)
-        dataset, md5 = steps.plainly(steps.version, job, dataset)
+            dataset = steps.simulate.plainly(job)
+        docs = steps.validate.plainly(job, dataset)
+        dataset, md5 = steps.version.plainly(job, dataset)
     if as_json:
         console.print_json({"folder": dataset.folder, "key": dataset.manifest["key"], "md5": md5, "docs": docs})
 
@@ -120,14 +120,14 @@ def train(
     job = _open(problem, size, train={} if network is None else {"network": network})
     with job.alone():
         dataset = _published(job)
-        model = steps.plainly(steps.train, job, dataset, job.settings.train)
+        model = steps.train.plainly(job, dataset, job.settings.train)
         if out is not None:
             _copy(model, out)
             result: dict[str, Any] = {"model": out}
         else:
-            evaluation = steps.plainly(steps.evaluate, job, dataset, model)
+            evaluation = steps.evaluate.plainly(job, dataset, model)
             md5 = version_data(job.workspace).md5
-            version = steps.plainly(steps.register, job, dataset, model, evaluation, md5)
+            version = steps.register.plainly(job, dataset, model, evaluation, md5)
             result = {"version": version, "model": model}
     if as_json:
         console.print_json(result)

@@ -1,23 +1,19 @@
 """A house with its own copy of the code, whose simulator is changed: retraining is due, broken data is refused."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from components.ledger import Ledger
 from components.workspace import Workspace
-from tests.conftest import HOUSE, commit, make_house
+from tests.conftest import commit, make_house_with_code
 from tests.drills.commands import assay, refused
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Workspace:
-    """A small house with a copy of the code, which `python -m flows.cli` takes from the current folder."""
-    for package in ("components", "flows", "models", "services"):
-        shutil.copytree(HOUSE / package, tmp_path / "house" / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return make_house(tmp_path / "house")
+    return make_house_with_code(tmp_path / "house")
 
 
 def change(house: Workspace, before: str, after: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from components.ledger import Ledger
 from components.registry import Registry
 from components.workspace import Workspace
-from tests.conftest import commit, make_house
+from tests.conftest import commit, make_house, make_house_with_code
 from tests.drills.commands import assay, environment, start
 
 STEPS = (
@@ -151,16 +151,17 @@ def test_killed_while_training_and_while_registering_ends_with_one_of_each(house
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_every_step_ends_with_one_of_each(house: Workspace, seed: int) -> None:
     delays = random.Random(seed)
-    killed = [step for step in STEPS if kill_during(house, step, delays.choice([0.0, 0.2, 1.0, 3.0]))]
-    assert len(killed) >= len(STEPS) - 2, killed  # a long delay may outlast the last steps
+    killed = [step for step in STEPS if kill_during(house, step, delays.choice([0.0, 0.1, 0.3]))]
+    assert len(killed) >= len(STEPS) - 2, killed  # a step may be over before the signal comes
     assert assay(house, "run", "galaxy-shape").returncode == 0
     assert_done_once(house)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_dvc_repro_rebuilds_the_model_of_the_same_parameters(house: Workspace) -> None:
+def test_dvc_repro_rebuilds_the_model_of_the_same_parameters(tmp_path: Path) -> None:
     """`dvc repro` and `assay train` with the same parameters give the same weights and the same evidence."""
+    house = make_house_with_code(tmp_path / "house")
     assert assay(house, "simulate", "galaxy-shape").returncode == 0
     trained = json.loads(assay(house, "train", "galaxy-shape", "--json").stdout)
     description = json.loads((Path(trained["model"]) / "model.json").read_text(encoding="utf-8"))

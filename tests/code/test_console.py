@@ -1,0 +1,32 @@
+"""What a person sees: nothing of a table is taken for markup, and a JSON command prints JSON only."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import console
+from tests.conftest import make_house
+from tests.drills.commands import assay_here, refused
+
+
+def test_units_in_brackets_stay_in_headings_and_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_table("t", ("case", "r\n[arcsec]"), [("a", "[b]"), ("a", "c"), ("d", "e")], grouped=True)
+    shown = capsys.readouterr().out
+    assert "[arcsec]" in shown
+    assert "[b]" in shown
+    assert [line.split()[0] for line in shown.splitlines() if line.split()].count("a") == 1, "a group is named once"
+
+
+def test_json_commands_print_one_document_and_nothing_else(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "house")
+    for command in (["models"], ["history", "galaxy-shape"], ["init"], ["retrain", "galaxy-shape", "--check"]):
+        done = assay_here(house, *command, "--json")
+        assert done.returncode == 0, done.stderr
+        json.loads(done.stdout)
+
+
+def test_trace_says_what_is_no_prediction(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "house")
+    refused(assay_here(house, "trace", "not-an-id"), "'not-an-id' is no prediction id")
+    refused(assay_here(house, "trace", "galaxy-shape", "4"), "galaxy-shape", "4")
