@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
+from components.params import load_settings
 from components.problems import find_problem
-from components.settings import load_settings
 from components.simulation import simulate
 from components.training import Trainer
 from components.workspace import Workspace

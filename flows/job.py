@@ -9,9 +9,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from components.errors import AssayError
+from components.params import load_settings
 from components.problems import find_problem
 from components.problems.base import Problem
-from components.settings import ProblemSettings, load_settings
+from components.settings import ProblemSettings
 from components.source import Source, read_source
 from components.workspace import Workspace
 

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from components.datasets import Dataset
+from components.params import load_settings
 from components.problems import find_problem
 from components.problems.base import Problem
-from components.settings import ProblemSettings, load_settings
+from components.settings import ProblemSettings
 from components.simulation import publish, simulate
 from components.workspace import Workspace
 

@@ -22,7 +22,8 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
     from flows.job import Job
 
     job = Job.open(problem, size)
-    from flows.server import mark_crashed, prefect_server
+    from flows.crashed_runs import mark_crashed
+    from flows.server import prefect_server
 
     with prefect_server(job.workspace):
         from flows.main_job import run_main_job

@@ -25,7 +25,8 @@ workspace = Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]) / ".assay")
 workspace.activate()
 if sys.argv[2] == "imported":
     import prefect
-from flows.server import mark_crashed, prefect_server
+from flows.crashed_runs import mark_crashed
+from flows.server import prefect_server
 with prefect_server(workspace) as url:
     print(url, flush=True)
     for line in sys.stdin:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from components.errors import AssayError
+from components.params import load_settings
 from components.problems import find_problem
-from components.settings import ProblemSettings, load_settings, settings_values
+from components.settings import ProblemSettings, settings_values
 from tests.conftest import HOUSE
 
 
