@@ -6,10 +6,12 @@ Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage
 import errno
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
 from components.errors import AssayError
+from components.workspace import Workspace
 from flows import console
 from flows.commands import operate, pipeline, serving, stages
 
@@ -48,6 +50,8 @@ def main() -> None:
     if debug:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    with suppress(AssayError):  # a command that needs a workspace says itself that there is none
+        Workspace.find().activate()  # libraries read their environment when they are imported
     try:
         app()
     except KeyboardInterrupt:

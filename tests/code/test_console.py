@@ -1,13 +1,17 @@
 """What a person sees: nothing of a table is taken for markup, and a JSON command prints JSON only."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from flows import console
 from tests.conftest import make_house
-from tests.drills.commands import assay_here, refused
+from tests.drills.commands import assay_here, environment, refused
 
 
 def test_units_in_brackets_stay_in_headings_and_cells(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,3 +34,20 @@ def test_trace_says_what_is_no_prediction(tmp_path: Path) -> None:
     house = make_house(tmp_path / "house")
     refused(assay_here(house, "trace", "not-an-id"), "'not-an-id' is no prediction id")
     refused(assay_here(house, "trace", "galaxy-shape", "4"), "galaxy-shape", "4")
+
+
+def test_every_command_sets_the_environment_before_it_imports_a_library(tmp_path: Path) -> None:
+    """On a terminal Prefect tells of its telemetry at import unless it is off, and reads where its home is."""
+    house = make_house(tmp_path / "house")
+    script = [sys.executable, "-m", "flows.cli", "train", "galaxy-shape"]
+    parent, child = pty.openpty()
+    done = subprocess.run(
+        script, cwd=house.root, env=environment(house), stdin=child, stdout=child, stderr=child, check=False
+    )
+    os.close(child)
+    shown = os.read(parent, 100_000).decode()
+    os.close(parent)
+    assert done.returncode == 1
+    assert "no dataset" in shown
+    assert "usage data" not in shown
+    assert not list((tmp_path / "user").rglob("*"))
