@@ -14,7 +14,7 @@ import pytest
 from components.ledger import Ledger
 from components.registry import Registry
 from components.workspace import Workspace
-from tests.conftest import commit, make_house, make_house_with_code
+from tests.conftest import commit, make_house_with_code
 from tests.drills.commands import assay, environment, start
 
 STEPS = (
@@ -34,10 +34,7 @@ STEPS = (
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    workspace = make_house(tmp_path / "house")
-    for name, value in workspace.environment().items():
-        monkeypatch.setenv(name, value)
+def house(workspace: Workspace) -> Workspace:
     return workspace
 
 
