@@ -99,27 +99,53 @@ def moffat_table(beta: float, dtype: torch.dtype, device: torch.device) -> Tenso
 
 @cache
 def moffat_reach(beta: float, least: float) -> float:
-    """k · scale radius beyond which the transform of a Moffat profile is below `least`."""
+    """The k · scale radius beyond which the transform of a Moffat profile is below `least`."""
     values, _ = moffat_transform(beta, _LN_K)
     return float(np.exp(_LN_K[values > least][-1] + _STEP))
 
 
 def sersic_coefficients(table_ck: Tensor, n_b: Tensor) -> Tensor:
     """Cubics in ln k for each galaxy's Sérsic index, shape (b, 4, k)."""
-    low, high = _LN_N
-    angle_b = torch.arccos((2 * n_b.log() - (low + high)) / (high - low))
-    terms_bc = torch.cos(angle_b[:, None] * torch.arange(_TERMS, dtype=n_b.dtype, device=n_b.device))
-    return (terms_bc @ table_ck).unflatten(1, (4, -1))
+    terms_bc = torch.cos(_angle(n_b) * torch.arange(_TERMS, dtype=n_b.dtype, device=n_b.device))
+    return (terms_bc @ table_ck).view(len(n_b), 4, -1)
+
+
+def sersic_coefficients_by_n(table_ck: Tensor, n_b: Tensor) -> Tensor:
+    """Derivative of the cubics by the Sérsic index, shape (b, 4, k)."""
+    angle_b1 = _angle(n_b)
+    order_c = torch.arange(_TERMS, dtype=n_b.dtype, device=n_b.device)
+    # d cos(j a)/dn with cos a linear in ln n.
+    slope_b1 = 2 / ((_LN_N[1] - _LN_N[0]) * n_b[:, None] * torch.sin(angle_b1))
+    return ((slope_b1 * order_c * torch.sin(angle_b1 * order_c)) @ table_ck).view(len(n_b), 4, -1)
 
 
 def interpolate(coefficients_b4k: Tensor, ln_k_bm: Tensor) -> Tensor:
     """Transforms at points of ln k, shape (b, m); one set of coefficients may serve all of the batch."""
+    t_bm, (c0, c1, c2, c3) = _locate(coefficients_b4k, ln_k_bm)
+    return torch.addcmul(c0, t_bm, torch.addcmul(c1, t_bm, torch.addcmul(c2, t_bm, c3)))
+
+
+def interpolate_with_slope(coefficients_b4k: Tensor, ln_k_bm: Tensor) -> tuple[Tensor, Tensor]:
+    """Transforms at points of ln k and their derivatives by ln k, shape (b, m) each."""
+    t_bm, (c0, c1, c2, c3) = _locate(coefficients_b4k, ln_k_bm)
+    upper_bm = torch.addcmul(c2, t_bm, c3)
+    value_bm = torch.addcmul(c0, t_bm, torch.addcmul(c1, t_bm, upper_bm))
+    slope_bm = torch.addcmul(c1, t_bm, torch.addcmul(upper_bm + c2, t_bm, c3, value=2))
+    return value_bm, slope_bm * (1 / _STEP)
+
+
+def _angle(n_b: Tensor) -> Tensor:
+    low, high = _LN_N
+    return torch.arccos((2 * n_b.log() - (low + high)) / (high - low))[:, None]
+
+
+def _locate(coefficients_b4k: Tensor, ln_k_bm: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Place within the interval of each point, 0 to 1, and the coefficients of its cubic."""
     last = coefficients_b4k.shape[2]
     position_bm = ((ln_k_bm - float(_LN_K[0])) * (1 / _STEP)).clamp(0, last - 1e-3)  # constant beyond the table
     interval_bm = position_bm.detach().long()
-    t_bm = position_bm - interval_bm
-    c0, c1, c2, c3 = (row_bk.expand(len(ln_k_bm), -1).gather(1, interval_bm) for row_bk in coefficients_b4k.unbind(1))
-    return torch.addcmul(c0, t_bm, torch.addcmul(c1, t_bm, torch.addcmul(c2, t_bm, c3)))
+    rows = (row_bk.expand(len(ln_k_bm), -1) for row_bk in coefficients_b4k.unbind(1))
+    return position_bm - interval_bm, tuple(row_bk.gather(1, interval_bm) for row_bk in rows)
 
 
 def _cubics(values: Array, slopes: Array) -> Array:
@@ -129,6 +155,6 @@ def _cubics(values: Array, slopes: Array) -> Array:
     return np.stack([values[:-1], left, 3 * rise - 2 * left - right, left + right - 2 * rise])
 
 
-def _constant(values: Array, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _constant(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(mode=False):  # a table first built in inference must serve training later
         return torch.tensor(values, dtype=dtype, device=device)
