@@ -30,7 +30,7 @@ class SimulationSettings:
     validation_fraction: Fraction
     """Share of the images that searches and epochs are compared on."""
     test_fraction: Fraction
-    """Share of the images that only evaluations see; each of them carries its bound."""
+    """Share of the images that only evaluations see."""
 
     def __post_init__(self) -> None:
         if self.validation_fraction + self.test_fraction >= 1:
@@ -49,10 +49,7 @@ class SimulationSettings:
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.count))
 
     def split_of(self, row: int) -> str:
-        """The split of a row: images are independent draws, so the first ones test, the next ones validate.
-
-        Only test images carry a bound, which is costly: keeping them together keeps it to a few shards.
-        """
+        """The split of a row: images are independent draws, so the first ones test, the next ones validate."""
         test = round(self.count * self.test_fraction)
         if row < test:
             return "test"

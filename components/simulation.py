@@ -36,7 +36,8 @@ def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str
     return {
         "code": code_digest(problem.simulator_sources()),
         "settings": settings_values(settings),
-        "libraries": {name: version(name) for name in problem.simulator_libraries},
+        # A local label such as +cpu tells builds of one version apart, which draw the same.
+        "libraries": {name: version(name).split("+")[0] for name in problem.simulator_libraries(settings)},
     }
 
 

@@ -2,6 +2,7 @@
 
     images = image_statistics(dataset)                          # one row an image
     whole = dataset_statistics(dataset, images, prior_ranges)   # one row in all
+    redrawn = redrawn_statistics(dataset, problem, settings)    # one row an image of a small sample, or None
 
 The stamps are read a block at a time, so that memory does not grow with the dataset.
 """
@@ -14,9 +15,13 @@ import numpy as np
 import pandas as pd
 
 from components.datasets import SPLITS, Dataset
+from components.problems.base import Problem
+from components.settings import SimulationSettings
 
 _BLOCK = 512
 """Stamps in memory at once: 17 MB as float64 at 64 × 64 pixels, which stays close to the processor's caches."""
+_REDRAWN = 20
+"""Images drawn again: a fault in one of six is found 39 times in 40, and GalSim takes four seconds."""
 
 
 def image_statistics(dataset: Dataset) -> pd.DataFrame:
@@ -80,6 +85,33 @@ def dataset_statistics(
     for column, (low, high) in prior_ranges.items():
         row[f"coverage_{column}"] = _coverage(_numbers(images, column), low, high)
     return pd.DataFrame([row])
+
+
+def redrawn_statistics(dataset: Dataset, problem: Problem, settings: SimulationSettings) -> pd.DataFrame | None:
+    """A random sample of stamps beside what an independent implementation draws for the same catalogue rows.
+
+    Rows that are missing or outside the prior are not drawn, and what is said of them is missing too.
+
+    Returns:
+        One row an image: `row` in the catalogue, `redrawn_difference` (largest |Δ| of a pixel over the redrawn peak)
+        and `redrawn_chi` (√Σ Δ²/σ², what the difference comes to in the noise of the image). None for a problem that
+        has no independent implementation.
+    """
+    count = min(len(dataset.catalogue), sum(len(shard) for shard in dataset.shards))
+    rows = np.sort(np.random.default_rng([settings.seed, 3]).permutation(count)[:_REDRAWN])
+    sample = dataset.catalogue.loc[rows]
+    sound = np.ones(len(rows), dtype=bool)
+    for column, (low, high) in problem.prior_ranges(settings).items():
+        sound &= _numbers(sample, column).between(low, high).to_numpy()
+    redrawn = problem.redraw(sample[sound], settings)
+    if redrawn is None:
+        return None
+    difference = np.abs(dataset.stamps(rows[sound]) - redrawn)
+    table = pd.DataFrame({"row": rows, "redrawn_difference": np.nan, "redrawn_chi": np.nan})
+    table.loc[sound, "redrawn_difference"] = difference.max(axis=(1, 2)) / redrawn.max(axis=(1, 2))
+    chi = np.sqrt(np.square(difference).sum(axis=(1, 2))) / _numbers(sample[sound], "sigma").to_numpy()
+    table.loc[sound, "redrawn_chi"] = chi
+    return table
 
 
 def _measure(stamp_bhw: np.ndarray[Any, Any]) -> pd.DataFrame:

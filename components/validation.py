@@ -4,16 +4,16 @@
     require_valid(validation)      # RefusedError, in one line, unless everything held
 
 Great Expectations knows tables only, so it is given those of `components.statistics`: the suite `<problem>.images` has
-a row an image, the suite `<problem>.dataset` one row in all. The suites are made from this code at every call;
-results and Data Docs are kept in the folder ``gx`` of the workspace's home.
+a row an image, `<problem>.dataset` one row in all, `<problem>.redrawn` a row for each image of a small sample that was
+drawn again. `components/expectations.py` says what must hold, anew at every call; results and Data Docs are kept in the
+folder ``gx`` of the workspace's home.
 """
 
 import logging
-import math
 import os
 import shutil
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,22 +24,17 @@ from urllib.request import url2pathname
 
 from filelock import FileLock
 
-from components.datasets import SPLITS, Dataset
+from components.datasets import Dataset
 from components.errors import RefusedError
+from components.expectations import expectations
 from components.problems.base import Problem
 from components.settings import SimulationSettings
-from components.statistics import dataset_statistics, image_statistics
+from components.statistics import dataset_statistics, image_statistics, redrawn_statistics
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SNR_TOLERANCE = 1e-3
-"""Largest relative difference between the catalogue's SNR and that of the stamp: float32 stays a thousand times below,
-a wrong σ, flux or truncation lies far above."""
-_COVERAGE = 0.95
-"""Least share of its prior range that a covered column must span. Small datasets are allowed 3/√count less than all of
-it: of the shears of 100 to 3,000 galaxies, whose prior is thin at its ends, fewer than 1 in 1,000 span less."""
 _LISTED = 20
 """Results that the index of the Data Docs lists, the newest; the pages of older ones stay."""
 
@@ -84,15 +79,17 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
     Raises:
         AssayError: when ``home`` cannot be written.
     """
-    ranges = problem.prior_ranges(settings)
     images = image_statistics(dataset)
     tables = {
-        f"{problem.name}.dataset": dataset_statistics(dataset, images, ranges),
+        f"{problem.name}.dataset": dataset_statistics(dataset, images, problem.prior_ranges(settings)),
         f"{problem.name}.images": images,
     }
+    redrawn = redrawn_statistics(dataset, problem, settings)
+    if redrawn is not None:
+        tables[f"{problem.name}.redrawn"] = redrawn
     workspace.prepare()
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read by its import
-    expected = _expectations(problem, settings, set(images.columns))
+    expected = expectations(problem, settings, tables)
     with _context(workspace.home) as context:
         return _run(context, problem.name, str(dataset.manifest["key"]), tables, expected)
 
@@ -111,52 +108,6 @@ def require_valid(validation: Validation) -> None:
         f"{first.suite}: {first.column}: expected {first.expected}, observed {first.observed}{more}: "
         f"open {validation.docs}"
     )
-
-
-def _expectations(problem: Problem, settings: SimulationSettings, present: Collection[str]) -> list[tuple[str, Any]]:
-    """Pairs of a suite's name and an expectation, the one that explains most first."""
-    import great_expectations.expectations as gxe
-    from great_expectations.expectations.row_conditions import Column
-
-    images, whole = f"{problem.name}.images", f"{problem.name}.dataset"
-    ranges = problem.prior_ranges(settings)
-    on_test = {"row_condition": Column("split") == "test"}
-
-    def between(suite: str, column: str, said: str, *, where: dict[str, Any] | None = None, **limits: Any) -> None:
-        # Between takes NaN for a pass, so it never comes without its companion.
-        where = where or {}
-        pairs.append((suite, gxe.ExpectColumnValuesToNotBeNull(column=column, description="not missing", **where)))
-        pairs.append((suite, gxe.ExpectColumnValuesToBeBetween(column=column, description=said, **limits, **where)))
-
-    pairs: list[tuple[str, Any]] = []
-    count = settings.count
-    between(whole, "rows", f"= {count}, the count in the settings", min_value=count, max_value=count)
-    said = "as many stamps as catalogue rows"
-    pairs.append((whole, gxe.ExpectColumnPairValuesToBeEqual(column_A="rows", column_B="stamps", description=said)))
-    for split in SPLITS:
-        between(whole, f"{split}_rows", "≥ 1", min_value=1)
-    between(whole, "test_overlap", "= 0 test images in other splits", min_value=0, max_value=0)
-
-    said = f"{count} rows, the count in the settings"
-    pairs.append((images, gxe.ExpectTableRowCountToEqual(value=count, description=said)))
-    between(images, "stamp_not_finite", "= 0, the share of NaN and infinite pixels", min_value=0, max_value=0)
-    between(images, "stamp_max", "> 0", min_value=0, strict_min=True)
-    pairs.append((images, gxe.ExpectColumnValuesToBeUnique(column="stamp_hash", description="no stamp twice")))
-    pairs.append((images, gxe.ExpectColumnValuesToNotBeNull(column="split", description="not missing")))
-    said = f"one of {', '.join(SPLITS)}"
-    pairs.append((images, gxe.ExpectColumnValuesToBeInSet(column="split", value_set=list(SPLITS), description=said)))
-    for column, (low, high) in ranges.items():
-        between(images, column, f"within its prior, {low:g} to {high:g}", min_value=low, max_value=high)
-    if {"snr", "sigma"} <= {*ranges, *present}:
-        said = f"≤ {_SNR_TOLERANCE:g}, between the catalogue's SNR and the stamp's, relative"
-        between(images, "stamp_snr_difference", said, min_value=0, max_value=_SNR_TOLERANCE)
-    for column in sorted(name for name in present if name.startswith("crb_")):
-        between(images, column, "> 0 in the test split", where=on_test, min_value=0, strict_min=True)
-
-    least = min(_COVERAGE, 1 - 3 / math.sqrt(count))
-    for column in problem.covered_columns():
-        between(whole, f"coverage_{column}", f"≥ {least:.2f}, the share spanned of its prior", min_value=least)
-    return pairs
 
 
 def _run(

@@ -30,7 +30,7 @@ _MARGIN = 12
 2.6 pixels; 8 would leave errors of 8e-5 of the peak."""
 _LEVELS = 5
 """How often the margin is doubled, at most, for longer galaxies: errors are below 2e-4 up to |g| = 0.95."""
-_LEAST_PSF = 1.5e-4
+_LEAST_PSF = 2.5e-4
 """The axis ends at one cycle a pixel, or where the PSF lets less than this pass if that is farther."""
 
 

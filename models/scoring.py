@@ -11,7 +11,7 @@ so a hopeless image keeps its start. Estimates stay within `Domain`.
 Legend of the shape suffixes: b batch, h height, w width, p parameters (`SHAPE`).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,15 +53,18 @@ class Domain:
         )
 
 
+_EVERYWHERE = Domain()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scored:
     """What scoring comes to."""
 
     estimate_bp: Tensor
     covariance_bpp: Tensor
-    """Inverse Fisher matrix at the estimate."""
+    """Inverse Fisher matrix at the estimate, float64."""
     chi2_b: Tensor
-    """Σ (image − model)² / variance."""
+    """Σ (image − model)² / variance, float64."""
 
 
 def score(
@@ -73,69 +76,145 @@ def score(
     *,
     steps: int = 3,
     shot_noise: bool = False,
-    domain: Domain | None = None,
+    domain: Domain = _EVERYWHERE,
 ) -> Scored:
-    domain = domain or Domain()
-    estimate = domain.clamp(start_bp)
-    model, deriv = render_with_derivatives(estimate, fwhm_b, camera)
-    dev = _deviance(image_bhw, model, sigma_b, shot_noise)
-    for step in range(steps):
-        var = _variance(model, sigma_b, shot_noise)
-        res = image_bhw - model
-        w = res / var
-        if shot_noise:
-            w = w + (0.5 * (res**2 / var - 1) / var) * (model > 0)
-        J = deriv.flatten(2).double()
-        A = (J / var.expand_as(model).flatten(1)[:, None].double()) @ J.mT
-        b = (J @ w.flatten(1).double()[:, :, None]).squeeze(2)
-        new, newdev, newmodel = estimate, dev, model
-        todo = torch.ones_like(dev, dtype=torch.bool)
-        for lam in _DAMPING:
-            trial = _solve(estimate, A, b, lam, domain)
-            m = render(*trial.unbind(1), fwhm_b, size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta)
-            d = _deviance(image_bhw, m, sigma_b, shot_noise)
-            ok = todo & (d <= dev)
-            new = torch.where(ok[:, None], trial, new)
-            newdev = torch.where(ok, d, newdev)
-            todo = todo & ~ok
-            if not bool(todo.any()):
+    """Improve estimates by Fisher scoring.
+
+    Args:
+        image_bhw: observed images, counts.
+        start_bp: any estimate of `SHAPE`, flux in counts; it is moved into the domain first.
+        sigma_b: standard deviation of a pixel's Gaussian noise, counts.
+        fwhm_b: FWHM of the PSF, arcseconds.
+        camera: size, pixel scale and PSF slope.
+        steps: how many; none gives the start with its covariance and χ².
+        shot_noise: whether the galaxy's own Poisson noise adds to σ².
+        domain: where estimates may lie.
+
+    Raises:
+        ValueError: naming the argument, its value and its range.
+    """
+    _check(image_bhw, start_bp, sigma_b, fwhm_b, camera)
+    noise = _Noise(sigma_b=sigma_b, shot_noise=shot_noise)
+    estimate_bp = domain.clamp(start_bp)
+    check_parameters({**dict(zip(SHAPE, estimate_bp.unbind(1), strict=True)), "fwhm": fwhm_b}, camera)
+    model_bhw, derivative_bphw = render_with_derivatives(estimate_bp, fwhm_b, camera)
+    deviance_b = noise.deviance(image_bhw, model_bhw)
+    for _ in range(steps):
+        fisher_bpp = noise.fisher(model_bhw, derivative_bphw)
+        gradient_bp = noise.gradient(image_bhw, model_bhw, derivative_bphw)
+        rows = torch.arange(len(estimate_bp), device=estimate_bp.device)
+        moved_bp, lowered_b = estimate_bp.clone(), deviance_b.clone()
+        for damping in _DAMPING:
+            trial_bp = _move(estimate_bp[rows], fisher_bpp[rows], gradient_bp[rows], damping, domain)
+            trial_bhw = _render(trial_bp, fwhm_b[rows], camera)
+            trial_b = noise.of(rows).deviance(image_bhw[rows], trial_bhw)
+            better_b = trial_b <= deviance_b[rows]
+            moved_bp[rows[better_b]], lowered_b[rows[better_b]] = trial_bp[better_b], trial_b[better_b]
+            rows = rows[~better_b]
+            if len(rows) == 0:
                 break
-        estimate, dev = new, newdev
-        model, deriv = render_with_derivatives(estimate, fwhm_b, camera)
-    var = _variance(model, sigma_b, shot_noise)
-    J = deriv.flatten(2).double()
-    A = (J / var.expand_as(model).flatten(1)[:, None].double()) @ J.mT
-    return Scored(estimate_bp=estimate, covariance_bpp=torch.linalg.pinv(A), chi2_b=dev)
+        estimate_bp, deviance_b = moved_bp, lowered_b
+        model_bhw, derivative_bphw = render_with_derivatives(estimate_bp, fwhm_b, camera)
+    return Scored(
+        estimate_bp=estimate_bp,
+        covariance_bpp=_inverse(noise.fisher(model_bhw, derivative_bphw)),
+        chi2_b=noise.chi2(image_bhw, model_bhw),
+    )
 
 
-def _solve(est, A, b, lam, domain):
-    scale = A.diagonal(dim1=1, dim2=2).sqrt()
-    scale = torch.where(scale > 0, scale, 1.0)
-    C = A / scale[:, :, None] / scale[:, None]
-    C = C + (lam + 1e-8) * torch.eye(5, dtype=A.dtype)
-    rhs = b / scale
-    delta = torch.linalg.solve(C, rhs) / scale
-    e = est.double()
-    free = e + delta
-    cl = domain.clamp(free)
-    fixed = cl != free
-    d0 = torch.where(fixed, cl - e, 0.0) * scale
-    F = fixed[:, :, None] | fixed[:, None]
-    eye = torch.eye(5, dtype=A.dtype)
-    C2 = torch.where(F, eye * C.diagonal(dim1=1, dim2=2)[:, None], C)
-    rhs2 = torch.where(fixed, d0 * C.diagonal(dim1=1, dim2=2), rhs - (C @ d0[:, :, None]).squeeze(2))
-    delta = torch.linalg.solve(C2, rhs2) / scale
-    return domain.clamp(e + delta).to(est.dtype)
+@dataclass(frozen=True, kw_only=True)
+class _Noise:
+    """The likelihood: independent Gaussian pixels of variance σ², or σ² + model."""
+
+    sigma_b: Tensor
+    shot_noise: bool
+
+    def of(self, rows: Tensor) -> "_Noise":
+        return _Noise(sigma_b=self.sigma_b[rows], shot_noise=self.shot_noise)
+
+    def variance(self, model_bhw: Tensor) -> Tensor:
+        variance_b11 = self.sigma_b[:, None, None] ** 2
+        return variance_b11 + model_bhw.clamp_min(0) if self.shot_noise else variance_b11.expand_as(model_bhw)
+
+    def chi2(self, image_bhw: Tensor, model_bhw: Tensor) -> Tensor:
+        return ((image_bhw - model_bhw) ** 2 / self.variance(model_bhw)).sum(dim=(1, 2), dtype=torch.float64)
+
+    def deviance(self, image_bhw: Tensor, model_bhw: Tensor) -> Tensor:
+        """−2 ln L up to a constant: χ², and the variance's share where the model sets it."""
+        chi2_b = self.chi2(image_bhw, model_bhw)
+        if not self.shot_noise:
+            return chi2_b
+        ratio_bhw = model_bhw.clamp_min(0) / self.sigma_b[:, None, None] ** 2
+        return chi2_b + ratio_bhw.log1p().sum(dim=(1, 2), dtype=torch.float64)
+
+    def gradient(self, image_bhw: Tensor, model_bhw: Tensor, derivative_bphw: Tensor) -> Tensor:
+        """Derivative of ln L by each parameter."""
+        variance_bhw = self.variance(model_bhw)
+        miss_bhw = (image_bhw - model_bhw) / variance_bhw
+        if self.shot_noise:  # brighter models are noisier, too
+            miss_bhw = miss_bhw + 0.5 * (miss_bhw**2 - 1 / variance_bhw) * (model_bhw > 0)
+        gradient_bp1: Tensor = derivative_bphw.flatten(2).double() @ miss_bhw.flatten(1).double()[:, :, None]
+        return gradient_bp1.squeeze(2)
+
+    def fisher(self, model_bhw: Tensor, derivative_bphw: Tensor) -> Tensor:
+        scaled_bpn = (derivative_bphw / self.variance(model_bhw)[:, None].sqrt()).flatten(2).double()
+        fisher_bpp: Tensor = scaled_bpn @ scaled_bpn.mT
+        return fisher_bpp
 
 
-def _variance(m, s, shot):
-    v = s[:, None, None] ** 2
-    return v + m.clamp_min(0) if shot else v
+def _move(estimate_bp: Tensor, fisher_bpp: Tensor, gradient_bp: Tensor, damping: float, domain: Domain) -> Tensor:
+    """One damped step; parameters that would leave the domain stop at its edge, and the others answer to that."""
+    scale_bp = _scale(fisher_bpp)
+    matrix_bpp = fisher_bpp / (scale_bp[:, :, None] * scale_bp[:, None])
+    matrix_bpp = matrix_bpp + (damping + _LEAST_INFORMATION) * torch.eye(len(SHAPE), device=scale_bp.device)
+    wanted_bp = gradient_bp / scale_bp
+    start_bp = estimate_bp.double()
+    free_bp = start_bp + torch.linalg.solve(matrix_bpp, wanted_bp) / scale_bp
+    inside_bp = domain.clamp(free_bp)
+    stopped_bp = inside_bp != free_bp
+    fixed_bp = torch.where(stopped_bp, (inside_bp - start_bp) * scale_bp, 0)
+    diagonal_bp = matrix_bpp.diagonal(dim1=1, dim2=2)
+    rest_bp = wanted_bp - (matrix_bpp @ fixed_bp[:, :, None]).squeeze(2)
+    crossed_bpp = stopped_bp[:, :, None] | stopped_bp[:, None]
+    step_bp = torch.linalg.solve(
+        torch.where(crossed_bpp, torch.diag_embed(diagonal_bp), matrix_bpp),
+        torch.where(stopped_bp, fixed_bp * diagonal_bp, rest_bp),
+    )
+    return domain.clamp(start_bp + step_bp / scale_bp).to(estimate_bp.dtype)
 
 
-def _deviance(d, m, s, shot):
-    v = _variance(m, s, shot)
-    r = ((d - m) ** 2 / v).sum((1, 2), dtype=torch.float64)
-    if shot:
-        r = r + torch.log(v / s[:, None, None] ** 2).sum((1, 2), dtype=torch.float64)
-    return r
+def _inverse(fisher_bpp: Tensor) -> Tensor:
+    """The covariance; finite, and very large, in directions that the image says nothing about."""
+    scale_bp = _scale(fisher_bpp)
+    values_bp, vectors_bpp = torch.linalg.eigh(fisher_bpp / (scale_bp[:, :, None] * scale_bp[:, None]))
+    inverse_bpp: Tensor = vectors_bpp / values_bp.clamp_min(_LEAST_INFORMATION)[:, None] @ vectors_bpp.mT
+    return inverse_bpp / (scale_bp[:, :, None] * scale_bp[:, None])
+
+
+def _scale(fisher_bpp: Tensor) -> Tensor:
+    """Parameters differ by orders of magnitude: matrices are inverted with a diagonal of ones."""
+    return fisher_bpp.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-30)
+
+
+def _render(parameters_bp: Tensor, fwhm_b: Tensor, camera: Camera) -> Tensor:
+    flux, n, radius, g1, g2 = parameters_bp.unbind(1)
+    return render(flux, n, radius, g1, g2, fwhm_b, size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta)
+
+
+def _check(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:
+    count = len(image_bhw)
+    shapes = {
+        "image": (image_bhw, (count, camera.size, camera.size)),
+        "start": (start_bp, (count, len(SHAPE))),
+        "sigma": (sigma_b, (count,)),
+        "fwhm": (fwhm_b, (count,)),
+    }
+    for name, (value, shape) in shapes.items():
+        if tuple(value.shape) != shape:
+            raise ValueError(f"{name} has shape {tuple(value.shape)}: must be {shape}")
+        if not bool(value.isfinite().all()):
+            row = int((~value.isfinite()).flatten(1 if value.ndim > 1 else 0).nonzero()[0, 0])
+            raise ValueError(f"{name}[{row}] holds NaN or infinity: must be finite")
+    if not bool((sigma_b > 0).all()):
+        row = int((sigma_b <= 0).nonzero()[0])
+        raise ValueError(f"sigma[{row}] = {float(sigma_b[row]):g}: must be above 0 counts")

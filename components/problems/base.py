@@ -82,14 +82,16 @@ class Problem(ABC):
     """Catalogue columns that models are to find."""
     conditions: ClassVar[tuple[str, ...]]
     """Catalogue columns that are given to a model beside the image."""
-    simulator_libraries: ClassVar[tuple[str, ...]]
-    """Distributions whose version decides what the images are."""
     units: ClassVar[Mapping[str, str]]
     """Unit of each truth and each condition; an empty string for a pure number."""
 
     @abstractmethod
     def simulator_sources(self) -> tuple[ModuleType, ...]:
         """The modules whose code decides what the images are: a change in one makes a new dataset."""
+
+    @abstractmethod
+    def simulator_libraries(self, settings: Any) -> tuple[str, ...]:
+        """Distributions whose version decides what the images are."""
 
     @abstractmethod
     def training_sources(self) -> tuple[ModuleType, ...]:
@@ -111,6 +113,13 @@ class Problem(ABC):
     @abstractmethod
     def reference_stamps(self, settings: Any) -> "np.ndarray[Any, Any]":
         """A few fixed noise-free images in units of the least noise: what the simulator does, to be fingerprinted."""
+
+    @abstractmethod
+    def redraw(self, catalogue: "pd.DataFrame", settings: Any) -> "np.ndarray[Any, Any] | None":
+        """Stamps of these rows by an independent implementation, float64, or None where there is none.
+
+        A validation holds a sample of the dataset against them.
+        """
 
     @abstractmethod
     def prior_ranges(self, settings: Any) -> Mapping[str, tuple[float, float]]:

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Generator, Tensor
 
@@ -18,8 +19,10 @@ from components.problems import errors_over_bound, regression
 from components.problems.base import Shard
 from components.problems.regression import BenchmarkCase, PublishedResult, RegressionProblem
 from components.settings import SimulationSettings, TrainSettings
-from components.simulators import sersic, sersic_shards
+from components.simulators import galsim_sersics, sersic, sersic_drawing, sersic_shards
 from components.simulators.sersic import PARAMETERS, SersicSettings
+from models import k_grid, sersic_parameters, sersic_tables
+from models import sersic as renderer
 
 _BENCHMARK = {"flux": 1.0, "n": 3.0, "half_light_radius": 0.3, "g1": -0.069, "g2": 0.15, "psf_fwhm": 0.5}
 _SIGMA = {30: 400.0, 60: 200.0}
@@ -54,7 +57,6 @@ class GalaxyShape(RegressionProblem):
     simulation_settings: ClassVar[type[SimulationSettings]] = SersicSettings
     truths = PARAMETERS
     conditions = ("sigma", "psf_fwhm")
-    simulator_libraries = ("galsim", "numpy")
     units: ClassVar[Mapping[str, str]] = {
         "flux": "1e5 counts",
         "n": "",
@@ -67,7 +69,12 @@ class GalaxyShape(RegressionProblem):
 
     def simulator_sources(self) -> tuple[ModuleType, ...]:
         """The prior, the drawing and the bound."""
-        return (sersic, sersic_shards, bounds)
+        drawing = (galsim_sersics, sersic_drawing, renderer, k_grid, sersic_parameters, sersic_tables)
+        return (sersic, sersic_shards, bounds, *drawing)
+
+    def simulator_libraries(self, settings: SersicSettings) -> tuple[str, ...]:
+        """What the chosen renderer stands on; the bounds are torch's in any case."""
+        return ("numpy", "scipy", "torch", *(["galsim"] if settings.renderer == "galsim" else []))
 
     def training_sources(self) -> tuple[ModuleType, ...]:
         """This module and the loss."""
@@ -84,6 +91,10 @@ class GalaxyShape(RegressionProblem):
     def reference_stamps(self, settings: SersicSettings) -> np.ndarray[Any, Any]:
         """Corners of the prior."""
         return sersic_shards.reference_stamps(settings)
+
+    def redraw(self, catalogue: pd.DataFrame, settings: SersicSettings) -> np.ndarray[Any, Any]:
+        """The galaxies as GalSim draws them at high accuracy."""
+        return galsim_sersics.draw_with_galsim(catalogue, settings, galsim_sersics.REFERENCE)
 
     def prior_ranges(self, settings: SersicSettings) -> Mapping[str, tuple[float, float]]:
         """The ranges of params.yaml, and what follows from them for g1 and g2."""
@@ -134,7 +145,7 @@ class GalaxyShape(RegressionProblem):
         0.002 at σ = 200 counts, and a Poisson draw would take longer than the training step.
         """
         variance_b11 = conditions_bc[:, self.conditions.index("sigma"), None, None] ** 2
-        # The FFT leaves tiny negative pixels, which have no counts to fluctuate.
+        # The transform leaves tiny negative pixels, which have no counts to fluctuate.
         variance_bhw = stamp_bhw.clamp_min(0) + variance_b11 if settings.shot_noise else variance_b11
         noise_bhw = torch.randn(stamp_bhw.shape, generator=generator)
         return torch.addcmul(stamp_bhw, noise_bhw, variance_bhw.sqrt())
@@ -162,17 +173,15 @@ class GalaxyShape(RegressionProblem):
         cases = []
         for snr, sigma in _SIGMA.items():
             galaxy = {**_BENCHMARK, "sigma": sigma}
-            stamp = sersic.draw_sersic(
-                **_BENCHMARK, size=simulation.size, pixel_scale=simulation.pixel_scale, psf_beta=simulation.psf_beta
-            )
+            table = pd.DataFrame([galaxy])
             cases.append(
                 BenchmarkCase(
                     name=f"snr{snr}",
                     label=f"SNR {snr}",
-                    stamp=stamp.astype(np.float32),
+                    stamp=sersic_drawing.draw_sersics(table, simulation)[0],
                     truth=tuple(galaxy[name] for name in self.truths),
                     conditions=tuple(galaxy[name] for name in self.conditions),
-                    bound=tuple(sersic_shards.bound_of(galaxy, simulation)),
+                    bound=tuple(sersic_drawing.bound_sersics(table, simulation)[0]),
                     published=tuple(
                         PublishedResult(method=method, bias=bias, sd=sd) for method, bias, sd in _PUBLISHED[snr]
                     ),

@@ -1,30 +1,18 @@
-"""Shards of the galaxy-shape dataset: draws from the prior that pass the SNR cut, and the bound of each test image."""
-
-from typing import Any
+"""Shards of the galaxy-shape dataset: draws from the prior that pass the SNR cut, and the bound of each image."""
 
 import numpy as np
 import pandas as pd
 
-from components.bounds import central_differences, cramer_rao_bound, fisher_matrix
 from components.problems.base import Shard
-from components.simulators.sersic import (
-    PARAMETERS,
-    Image,
-    SersicSettings,
-    draw_sersic,
-    draw_sersics,
-    measure_snr,
-    sample_prior,
-)
+from components.simulators.sersic import PARAMETERS, Image, SersicSettings, measure_snr, sample_prior
+from components.simulators.sersic_drawing import bound_sersics, draw_sersics
 
-_STEPS = {"n": 0.02, "half_light_radius": 0.002, "g1": 0.002, "g2": 0.002}
-"""Steps of the finite differences: halving them moves the bound of the benchmark galaxy by less than 1e-3."""
 _BATCH = 256
 """Candidates drawn at a time; about a fifth fail the SNR cut."""
 
 
 def draw_shard(settings: SersicSettings, shard: int) -> Shard:
-    """Draw candidates until the shard is full, in the order drawn; test rows get `crb_*`, the others NaN there."""
+    """Draw candidates until the shard is full, in the order drawn; every row gets its `crb_*`."""
     rows = settings.shard_rows(shard)
     rng = np.random.default_rng([settings.seed, 1, shard])
     tables: list[pd.DataFrame] = []
@@ -40,35 +28,11 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
         found += int(kept.sum())
     catalogue = pd.concat(tables, ignore_index=True).iloc[: len(rows)].copy()
     catalogue["split"] = [settings.split_of(row) for row in rows]
-    bounds = np.full((len(rows), len(PARAMETERS)), np.nan)
-    test = np.flatnonzero(catalogue["split"] == "test")
-    for row in test[np.argsort(catalogue["n"].to_numpy()[test], kind="stable")]:
-        bounds[row] = bound_of(catalogue.iloc[row].to_dict(), settings)
+    bounds = bound_sersics(catalogue, settings)
     for column, name in enumerate(PARAMETERS):
         catalogue[f"crb_{name}"] = bounds[:, column]
     stamps: Image = np.concatenate(images)[: len(rows)]
     return Shard(catalogue=catalogue, stamps=stamps)
-
-
-def bound_of(galaxy: dict[str, Any], settings: SersicSettings) -> np.ndarray[Any, Any]:
-    """Cramér–Rao bound of one galaxy for each of `PARAMETERS`, in their units, from GalSim's finite differences.
-
-    Args:
-        galaxy: one row of the catalogue.
-        settings: camera and noise.
-    """
-    at = {name: float(galaxy[name]) for name in (*PARAMETERS, "psf_fwhm")}
-    camera = {"size": settings.size, "pixel_scale": settings.pixel_scale, "psf_beta": settings.psf_beta}
-
-    def draw(**parameters: float) -> np.ndarray[Any, Any]:
-        return draw_sersic(**parameters, **camera)  # type: ignore[arg-type]
-
-    image = draw(**at)
-    derivatives = np.concatenate([image[None] / at["flux"], central_differences(draw, at, _STEPS)])
-    variance = np.full(image.shape, float(galaxy["sigma"]) ** 2)
-    if settings.shot_noise:
-        variance += np.maximum(image, 0)
-    return cramer_rao_bound(fisher_matrix(derivatives, variance))
 
 
 def reference_stamps(settings: SersicSettings) -> Image:

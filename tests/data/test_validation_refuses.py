@@ -44,6 +44,9 @@ class Blobs:
     def prior_ranges(self, settings: SimulationSettings) -> Mapping[str, tuple[float, float]]:
         return PRIOR | {"snr": (1.0, 1000.0)}
 
+    def redraw(self, catalogue: pd.DataFrame, settings: SimulationSettings) -> Stamps:
+        return blobs(catalogue)
+
     def covered_columns(self) -> tuple[str, ...]:
         return ("flux", "n", "half_light_radius", "psf_fwhm", "sigma")
 
@@ -51,18 +54,23 @@ class Blobs:
 PROBLEM = cast(Problem, Blobs())
 
 
-def draw() -> tuple[pd.DataFrame, Stamps]:
-    rng = np.random.default_rng(7)
-    catalogue = pd.DataFrame({name: rng.uniform(low, high, COUNT) for name, (low, high) in PRIOR.items()})
+def blobs(catalogue: pd.DataFrame) -> Stamps:
     axis_w = np.arange(SIDE) - (SIDE - 1) / 2
     radius2_hw = axis_w**2 + axis_w[:, None] ** 2
     width2_b11 = catalogue["half_light_radius"].to_numpy()[:, None, None] ** 2
     flux_b11 = 1e5 * catalogue["flux"].to_numpy()[:, None, None]
-    stamps = (flux_b11 * np.exp(-radius2_hw / 2 / width2_b11) / (2 * np.pi * width2_b11)).astype(np.float32)
+    stamps: Stamps = flux_b11 * np.exp(-radius2_hw / 2 / width2_b11) / (2 * np.pi * width2_b11)
+    return stamps
+
+
+def draw() -> tuple[pd.DataFrame, Stamps]:
+    rng = np.random.default_rng(7)
+    catalogue = pd.DataFrame({name: rng.uniform(low, high, COUNT) for name, (low, high) in PRIOR.items()})
+    stamps = blobs(catalogue).astype(np.float32)
     catalogue["snr"] = np.sqrt((stamps.astype(float) ** 2).sum((1, 2))) / catalogue["sigma"]
     catalogue["split"] = np.resize(["test", "train", "validation", *["train"] * 7], COUNT)
     for name in TRUTHS:
-        catalogue[f"crb_{name}"] = np.where(catalogue["split"] == "test", rng.uniform(0.1, 0.2, COUNT), np.nan)
+        catalogue[f"crb_{name}"] = rng.uniform(0.1, 0.2, COUNT)
     return catalogue, stamps
 
 
@@ -132,6 +140,14 @@ def wrong_snr(catalogue: pd.DataFrame, stamps: Stamps) -> tuple[pd.DataFrame, St
     return catalogue, stamps
 
 
+def off_centre(catalogue: pd.DataFrame, stamps: Stamps) -> tuple[pd.DataFrame, Stamps]:
+    return catalogue, np.roll(stamps, 1, axis=2)
+
+
+def slightly_too_bright(catalogue: pd.DataFrame, stamps: Stamps) -> tuple[pd.DataFrame, Stamps]:
+    return catalogue, stamps * np.float32(1.0001)
+
+
 DAMAGES: list[tuple[Damage, str, str]] = [
     (nan_stamp, "blobs.images: stamp_not_finite", "1.0 in 1 of 200 rows, first in row 10"),
     (empty, "blobs.dataset: rows", "observed 0 "),
@@ -144,7 +160,9 @@ DAMAGES: list[tuple[Damage, str, str]] = [
     (set_value("g1", TRAIN_ROW, 0.7), "blobs.images: g1", "0.7 in 1 of 200 rows, first in row 10"),
     (set_value("g2", None, np.nan), "blobs.images: g2: expected not missing", "nan in 200 of 200 rows"),
     (wrong_snr, "blobs.images: stamp_snr_difference", "in 1 of 200 rows, first in row 10"),
-    (set_value("crb_g1", OTHER_TEST_ROW, 0.0), "blobs.images: crb_g1", "0.0 in 1 of 20 rows, first in row 120"),
+    (set_value("crb_g1", OTHER_TEST_ROW, 0.0), "blobs.images: crb_g1", "0.0 in 1 of 200 rows, first in row 120"),
+    (off_centre, "blobs.redrawn: redrawn_difference: expected ≤ 0.0005", "in 20 of 20 rows, first in row 0"),
+    (slightly_too_bright, "blobs.redrawn: redrawn_difference: expected ≤ 3e-05 in the median", "observed 0.0001"),
 ]
 
 
@@ -193,7 +211,7 @@ def test_damages_that_come_together_are_all_named(workspace: Workspace, tmp_path
     assert found["stamp_max", "> 0"] == "0.0 in 1 of 200 rows, first in row 11"
     assert found["split", "one of train"] == "trian in 1 of 200 rows, first in row 12"
     assert found["flux", "not missing"] == "nan in 1 of 200 rows, first in row 13"
-    assert found["crb_n", "not missing"] == "nan in 2 of 20 rows, first in row 0"
+    assert found["crb_n", "not missing"] == "nan in 2 of 200 rows, first in row 0"
     assert found["psf_fwhm", "not missing"] == 'The column "psf_fwhm" in BatchData does not exist.'
     assert found["coverage_n", "≥ 0.79"].startswith("0.16")
     assert found["coverage_psf_fwhm", "≥ 0.79"] == "0.0"

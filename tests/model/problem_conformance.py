@@ -49,12 +49,21 @@ class ProblemConformance:
         assert {*problem.truths, *problem.conditions, "split"} <= set(shard.catalogue)
         assert {*problem.truths, *problem.conditions} <= set(problem.units)
 
-    def test_dataset_has_every_split_and_tests_carry_a_bound(self, problem: Problem, small_dataset: Dataset) -> None:
+    def test_dataset_has_every_split_and_every_image_its_bound(self, problem: Problem, small_dataset: Dataset) -> None:
         for split in SPLITS:
             assert len(small_dataset.rows(split)) > 0
-        test = small_dataset.catalogue.loc[small_dataset.rows("test")]
         for name in problem.truths:
-            assert (test[f"crb_{name}"] > 0).all()
+            bound = small_dataset.catalogue[f"crb_{name}"]
+            assert (bound > 0).all()
+            assert np.isfinite(bound).all()
+
+    def test_another_implementation_draws_the_same_images(
+        self, problem: Problem, settings: ProblemSettings, shard: Shard
+    ) -> None:
+        redrawn = problem.redraw(shard.catalogue.iloc[:3], settings.simulate)
+        if redrawn is not None:
+            peak = redrawn.max(axis=(1, 2), keepdims=True)
+            np.testing.assert_allclose(shard.stamps[:3] / peak, redrawn / peak, atol=5e-4)
 
     def test_noise_is_fresh_at_every_presentation_and_repeatable_by_its_seed(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset

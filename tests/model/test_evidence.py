@@ -28,7 +28,7 @@ from models.saved import load_model, save_model
 def model(
     workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
 ) -> Path:  # fmt: skip
-    longer = replace(settings.train, epochs=12)
+    longer = replace(settings.train, epochs=30)
     return train(workspace, problem, small_dataset, settings, longer, source=Source(commit="0" * 40, dirty=False))
 
 

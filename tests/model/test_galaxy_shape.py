@@ -1,5 +1,6 @@
 """galaxy-shape: the interface, the published benchmark, and the physics of its images."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,39 +11,61 @@ import torch
 from components.datasets import Dataset
 from components.problems.galaxy_shape import GalaxyShape
 from components.settings import ProblemSettings
-from components.simulators.sersic import draw_sersic, draw_sersics, measure_snr, sample_prior
-from components.simulators.sersic_shards import bound_of
+from components.simulators.sersic import measure_snr, sample_prior
+from components.simulators.sersic_drawing import draw_sersics
 from tests.model.problem_conformance import ProblemConformance
 
 BENCHMARK = {"flux": 1.0, "n": 3.0, "half_light_radius": 0.3, "g1": -0.069, "g2": 0.15, "psf_fwhm": 0.5}
-CAMERA = {"size": 64, "pixel_scale": 0.23, "psf_beta": 2.0}
 
 
 class TestGalaxyShape(ProblemConformance):
     """The conformance tests on galaxy-shape."""
 
 
-@pytest.mark.parametrize(
-    ("sigma", "shot_noise", "expected"),
-    [
-        (400, False, (0.1123, 1.530, 0.0570, 0.1072, 0.1083)),
-        (200, False, (0.0561, 0.765, 0.0285, 0.0536, 0.0541)),
-        (200, True, (0.0565, 0.777, 0.0287, 0.0543, 0.0549)),
-    ],
-)
-def test_bound_of_the_benchmark_galaxy_is_the_known_one(
-    settings: ProblemSettings, sigma: float, shot_noise: bool, expected: tuple[float, ...]
-) -> None:
-    simulation: Any = settings.simulate
-    object.__setattr__(simulation, "shot_noise", shot_noise)
-    bound = bound_of({**BENCHMARK, "sigma": sigma}, simulation)
-    np.testing.assert_allclose(bound, expected, rtol=0.01)
-
-
+@pytest.mark.parametrize("renderer", ["torch", "galsim"])
 @pytest.mark.parametrize(("snr", "sigma"), [(30, 400), (60, 200)])
-def test_benchmark_galaxy_has_its_published_snr(snr: float, sigma: float) -> None:
-    stamp = draw_sersic(**BENCHMARK, **CAMERA)  # type: ignore[arg-type]
-    assert measure_snr(stamp[None].astype(np.float32), np.array([sigma]))[0] == pytest.approx(snr, rel=0.01)
+def test_benchmark_galaxy_has_its_published_snr(
+    settings: ProblemSettings, renderer: str, snr: float, sigma: float
+) -> None:
+    simulation: Any = replace(settings.simulate, renderer=renderer)  # type: ignore[call-arg]
+    stamps = draw_sersics(pd.DataFrame([BENCHMARK]), simulation)
+    assert measure_snr(stamps, np.array([sigma]))[0] == pytest.approx(snr, rel=0.01)
+
+
+def test_benchmark_case_carries_the_known_bound(settings: ProblemSettings) -> None:
+    case = GalaxyShape().benchmark_cases(settings.simulate)[1]
+    np.testing.assert_allclose(case.bound, (0.0565, 0.777, 0.0287, 0.0543, 0.0549), rtol=0.01)
+
+
+def test_renderers_draw_the_same_galaxies(settings: ProblemSettings) -> None:
+    prior: Any = settings.simulate
+    galaxies = sample_prior(prior, np.random.default_rng(1), 4)
+    ours, theirs = (draw_sersics(galaxies, replace(prior, renderer=name)) for name in ("torch", "galsim"))
+    assert not np.array_equal(ours, theirs)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4 * float(ours.max()))
+
+
+def test_galsim_datasets_keep_to_the_indices_that_it_has_tables_for(settings: ProblemSettings) -> None:
+    prior: Any = replace(settings.simulate, renderer="galsim")  # type: ignore[call-arg]
+    rng = np.random.default_rng(1)
+    assert sample_prior(prior, rng, 1000)["n"].nunique() == prior.distinct_n
+    assert sample_prior(replace(prior, renderer="torch"), rng, 1000)["n"].nunique() == 1000
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_number_of_threads_does_not_change_a_byte(settings: ProblemSettings, threads: int) -> None:
+    problem = GalaxyShape()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        drawn = problem.draw_shard(settings.simulate, 0)
+        assert torch.get_num_threads() == threads
+        torch.set_num_threads(3 - threads)
+        again = problem.draw_shard(settings.simulate, 0)
+    finally:
+        torch.set_num_threads(before)
+    assert drawn.stamps.tobytes() == again.stamps.tobytes()
+    assert drawn.catalogue.equals(again.catalogue)
 
 
 def test_noise_has_the_variance_of_read_noise_and_counts(settings: ProblemSettings) -> None:
@@ -74,5 +97,4 @@ def test_snr_cut_and_prior_hold_in_the_dataset(settings: ProblemSettings, small_
     assert catalogue["snr"].between(10, 100).all()
     stamps = small_dataset.stamps(np.arange(len(catalogue)))
     np.testing.assert_allclose(measure_snr(stamps, catalogue["sigma"].to_numpy()), catalogue["snr"], rtol=1e-5)
-    assert catalogue["n"].nunique() <= 24
     assert np.hypot(catalogue["g1"], catalogue["g2"]).max() <= 0.67
