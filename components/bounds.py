@@ -45,8 +45,12 @@ def galaxy_fisher(
         ValueError: naming the parameter, its value and its range.
     """
     check_parameters({**dict(zip(SHAPE, parameters_bp.unbind(1), strict=True)), "fwhm": fwhm_b}, camera)
-    if sigma_b.shape != fwhm_b.shape or not bool(((sigma_b > 0) & sigma_b.isfinite()).all()):
-        raise ValueError(f"sigma = {sigma_b.tolist()}: must be one number above 0 counts for each galaxy")
+    if sigma_b.shape != fwhm_b.shape:
+        raise ValueError(f"sigma has shape {tuple(sigma_b.shape)}, fwhm {tuple(fwhm_b.shape)}: must be the same")
+    right_b = (sigma_b > 0) & sigma_b.isfinite()
+    if not bool(right_b.all()):
+        row = int((~right_b).nonzero()[0])
+        raise ValueError(f"sigma[{row}] = {float(sigma_b[row]):g}: must be above 0 counts")
     names = (*SHAPE, *CENTROID) if free_centroid else SHAPE
     blocks = []
     for values_bp, fwhm, sigma in zip(

@@ -13,7 +13,7 @@ import typer
 from components.errors import AssayError
 from components.workspace import Workspace
 from flows import console
-from flows.commands import operate, pipeline, serving, stages
+from flows.commands import bound, operate, pipeline, serving, stages
 
 app = typer.Typer(
     help="A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound.",
@@ -27,6 +27,7 @@ for command in (
     pipeline.run,
     pipeline.simulate,
     pipeline.validate,
+    bound.bound,
     pipeline.search,
     pipeline.train,
     pipeline.evaluate,

@@ -6,17 +6,20 @@
 Both use one thread, so that the bytes do not depend on how many cores there are; processes share out the shards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from components.bounds import cramer_rao_bound, galaxy_fisher
+from components.bounds import correlation_bound, cramer_rao_bound, galaxy_fisher
+from components.errors import AssayError
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, Array, Image, SersicSettings
 from models.sersic import render
+from models.sersic_parameters import Camera
 
 
 def draw_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Image:
@@ -50,6 +53,51 @@ def bound_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Array:
         bounds: Array = cramer_rao_bound(fisher_bpp).numpy()
     bounds[:, 0] /= FLUX_UNIT
     return bounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalaxyBound:
+    """What the image of one galaxy can tell."""
+
+    crb: Array
+    """Bound of each of `PARAMETERS` in its unit, shape (5,)."""
+    correlation: list[list[float]]
+    """Of the errors of an efficient estimate."""
+    snr: float
+    """√(Σ p²)/σ."""
+
+
+def bound_of_galaxy(galaxy: Mapping[str, float], camera: Camera, *, shot_noise: bool) -> GalaxyBound:
+    """The bound of one galaxy, in float64.
+
+    Args:
+        galaxy: `PARAMETERS` in their units, `psf_fwhm` and `sigma`.
+        camera: size, pixel scale and PSF slope.
+        shot_noise: whether the galaxy's own Poisson noise is added.
+
+    Raises:
+        AssayError: naming what is out of its range, and its value.
+    """
+    columns = torch.tensor([[galaxy[name] for name in (*PARAMETERS, "psf_fwhm", "sigma")]], dtype=torch.float64)
+    columns[:, 0] *= FLUX_UNIT
+    parameters_bp, fwhm_b, sigma_b = columns[:, :5], columns[:, 5], columns[:, 6]
+    if not galaxy["flux"] > 0:
+        raise AssayError(f"flux = {galaxy['flux']:g}: must be above 0")
+    try:
+        fisher_bpp = galaxy_fisher(parameters_bp, fwhm_b, sigma_b, camera, shot_noise=shot_noise)
+    except ValueError as error:  # its rows are those of a batch, here of one
+        raise AssayError(str(error).replace("[0]", "")) from error
+    flux, n, radius, g1, g2 = parameters_bp.unbind(1)
+    image_bhw = render(
+        flux, n, radius, g1, g2, fwhm_b, size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta
+    )
+    crb: Array = cramer_rao_bound(fisher_bpp)[0].numpy()
+    crb[0] /= FLUX_UNIT
+    return GalaxyBound(
+        crb=crb,
+        correlation=correlation_bound(fisher_bpp)[0].tolist(),
+        snr=float(image_bhw.norm()) / galaxy["sigma"],
+    )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """galaxy-shape: the interface, the published benchmark, and the physics of its images."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,8 @@ def test_benchmark_galaxy_has_its_published_snr(
 
 
 def test_benchmark_case_carries_the_known_bound(settings: ProblemSettings) -> None:
-    case = GalaxyShape().benchmark_cases(settings.simulate)[1]
+    simulation: Any = settings.simulate
+    case = GalaxyShape().benchmark_cases(simulation)[1]
     np.testing.assert_allclose(case.bound, (0.0565, 0.777, 0.0287, 0.0543, 0.0549), rtol=0.01)
 
 
@@ -54,14 +55,14 @@ def test_galsim_datasets_keep_to_the_indices_that_it_has_tables_for(settings: Pr
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_number_of_threads_does_not_change_a_byte(settings: ProblemSettings, threads: int) -> None:
-    problem = GalaxyShape()
+    problem, simulation = GalaxyShape(), cast(Any, settings.simulate)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        drawn = problem.draw_shard(settings.simulate, 0)
+        drawn = problem.draw_shard(simulation, 0)
         assert torch.get_num_threads() == threads
         torch.set_num_threads(3 - threads)
-        again = problem.draw_shard(settings.simulate, 0)
+        again = problem.draw_shard(simulation, 0)
     finally:
         torch.set_num_threads(before)
     assert drawn.stamps.tobytes() == again.stamps.tobytes()
