@@ -75,7 +75,7 @@ def sample_posterior(
     sample, target = np.empty((0, len(mean))), np.empty(0)
     for _ in range(rounds):
         proposals.append(multivariate_t(mean, _WIDENING * covariance, df=_DEGREES))
-        drawn = np.atleast_2d(proposals[-1].rvs(samples, random_state=rng))
+        drawn = np.reshape(proposals[-1].rvs(samples, random_state=rng), (samples, len(mean)))
         sample, target = np.concatenate([sample, drawn]), np.concatenate([target, log_density(drawn)])
         log_weight = target - logsumexp([proposal.logpdf(sample) for proposal in proposals], axis=0)
         if not np.isfinite(log_weight).any():

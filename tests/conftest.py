@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 
@@ -18,6 +19,10 @@ from components.simulation import publish, simulate
 from components.workspace import Workspace
 
 HOUSE = Path(__file__).parents[1]
+
+# Shared machines are slow at times, and a test must fail again when it is run again.
+hypothesis.settings.register_profile("assay", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("assay")
 
 SMALL: dict[str, Any] = {
     "simulate": {"count": 300, "shard_size": 100, "distinct_n": 24, "test_fraction": 0.2, "validation_fraction": 0.2},

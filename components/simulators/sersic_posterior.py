@@ -1,0 +1,95 @@
+"""What the image of one galaxy and the prior say together: the reference for every claim to be optimal.
+
+posterior = galaxy_posterior(image, sigma=200, psf_fwhm=0.5, start=estimate, settings=settings, seed=0)
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from components.bounds import galaxy_fisher
+from components.posterior import Posterior, sample_posterior
+from components.simulators.sersic import FLUX_UNIT, Array, SersicSettings, log_prior
+from components.simulators.sersic_drawing import one_thread
+from models.scoring import Domain, score
+from models.sersic import render
+
+
+def galaxy_posterior(
+    image: np.ndarray[Any, Any],
+    sigma: float,
+    psf_fwhm: float,
+    start: Array,
+    settings: SersicSettings,
+    *,
+    samples: int = 4096,
+    least_effective: float = 400,
+    seed: int,
+) -> Posterior:
+    """Posterior of `PARAMETERS`, in their units, under the exact likelihood.
+
+    Args:
+        image: observed counts, shape (size, size).
+        sigma: standard deviation of a pixel's Gaussian noise, counts.
+        psf_fwhm: arcseconds.
+        start: an estimate of `PARAMETERS`, shape (5,); scoring improves it.
+        settings: prior, cut on the SNR, camera, and whether there is shot noise.
+        samples: of each of four rounds.
+        least_effective: fewer effective samples are refused.
+        seed: of the samples.
+
+    Raises:
+        AssayError: when the effective sample size is too small.
+    """
+    units = np.array([FLUX_UNIT, 1, 1, 1, 1])
+    camera = settings.camera
+    image_hw = torch.from_numpy(np.asarray(image, dtype=np.float32))
+    sigma_1, fwhm_1 = torch.tensor([sigma]), torch.tensor([psf_fwhm])
+    domain = Domain(
+        flux=(settings.flux[0] * FLUX_UNIT, settings.flux[1] * FLUX_UNIT),
+        n=settings.n,
+        half_light_radius=settings.half_light_radius,
+        shear=settings.ellipticity[1],
+    )
+
+    def log_density(galaxies: Array) -> Array:
+        density = log_prior(galaxies, settings)
+        possible = np.isfinite(density)
+        if not possible.any():
+            return density
+        parameters = torch.from_numpy((galaxies[possible] * units).astype(np.float32))
+        flux, n, radius, g1, g2 = parameters.unbind(1)
+        # Rounding may carry a galaxy over the edge of what can be drawn.
+        n = n.clamp(*settings.n)
+        model_bhw = render(
+            flux, n, radius, g1, g2, fwhm_1.expand(len(flux)),
+            size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta,
+        )  # fmt: skip
+        variance_bhw = torch.full_like(model_bhw, sigma**2)
+        if settings.shot_noise:
+            variance_bhw += model_bhw.clamp_min(0)
+        deviance_b = ((image_hw - model_bhw) ** 2 / variance_bhw + variance_bhw.log()).sum((1, 2), dtype=torch.float64)
+        snr_b = model_bhw.square().sum((1, 2)).sqrt() / sigma
+        seen_b = (snr_b >= settings.snr[0]) & (snr_b <= settings.snr[1])
+        density[possible] += torch.where(seen_b, -0.5 * deviance_b, -torch.inf).numpy()
+        return density
+
+    with one_thread():
+        begin = torch.from_numpy((np.asarray(start) * units).astype(np.float32))[None]
+        scored = score(
+            image_hw[None], begin, sigma_1, fwhm_1, camera, steps=5, shot_noise=settings.shot_noise, domain=domain
+        )
+        fisher_1pp = galaxy_fisher(scored.estimate_bp, fwhm_1, sigma_1, camera, shot_noise=settings.shot_noise)
+        # The prior's own width bounds what an image says nothing about.
+        width = np.array([np.ptp(settings.flux), np.ptp(settings.n), np.ptp(settings.half_light_radius), 1, 1])
+        prior_pp = np.diag(1 / np.maximum(width, 1e-6) ** 2)
+        information = fisher_1pp[0].numpy() * np.outer(units, units) + prior_pp
+        return sample_posterior(
+            log_density,
+            scored.estimate_bp[0].double().numpy() / units,
+            np.linalg.inv(information),
+            samples=samples,
+            least_effective=least_effective,
+            seed=seed,
+        )
