@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from components.settings import CHECKED, Range, SimulationSettings, check_range
+from models.scoring import Domain
 from models.sersic_parameters import INDEX_RANGE, LEAST_FWHM, SHAPE, Camera
 
 FLUX_UNIT = 1e5
@@ -69,6 +70,16 @@ class SersicSettings(SimulationSettings):
     def camera(self) -> Camera:
         """What turns a galaxy into pixels."""
         return Camera(size=self.size, pixel_scale=self.pixel_scale, beta=self.psf_beta)
+
+    @property
+    def domain(self) -> Domain:
+        """Where the prior allows galaxies to be."""
+        return Domain(
+            flux=(self.flux[0] * FLUX_UNIT, self.flux[1] * FLUX_UNIT),
+            n=self.n,
+            half_light_radius=self.half_light_radius,
+            shear=self.ellipticity[1],
+        )
 
 
 def sample_indices(settings: SersicSettings, rng: np.random.Generator, count: int) -> Array:

@@ -12,7 +12,7 @@ from components.bounds import galaxy_fisher
 from components.posterior import Posterior, sample_posterior
 from components.simulators.sersic import FLUX_UNIT, Array, SersicSettings, log_prior
 from components.simulators.sersic_drawing import one_thread
-from models.scoring import Domain, score
+from models.scoring import score
 from models.sersic import render
 
 
@@ -46,12 +46,6 @@ def galaxy_posterior(
     camera = settings.camera
     image_hw = torch.from_numpy(np.asarray(image, dtype=np.float32))
     sigma_1, fwhm_1 = torch.tensor([sigma]), torch.tensor([psf_fwhm])
-    domain = Domain(
-        flux=(settings.flux[0] * FLUX_UNIT, settings.flux[1] * FLUX_UNIT),
-        n=settings.n,
-        half_light_radius=settings.half_light_radius,
-        shear=settings.ellipticity[1],
-    )
 
     def log_density(galaxies: Array) -> Array:
         density = log_prior(galaxies, settings)
@@ -78,7 +72,14 @@ def galaxy_posterior(
     with one_thread():
         begin = torch.from_numpy((np.asarray(start) * units).astype(np.float32))[None]
         scored = score(
-            image_hw[None], begin, sigma_1, fwhm_1, camera, steps=5, shot_noise=settings.shot_noise, domain=domain
+            image_hw[None],
+            begin,
+            sigma_1,
+            fwhm_1,
+            camera,
+            steps=5,
+            shot_noise=settings.shot_noise,
+            domain=settings.domain,
         )
         fisher_1pp = galaxy_fisher(scored.estimate_bp, fwhm_1, sigma_1, camera, shot_noise=settings.shot_noise)
         # The prior's own width bounds what an image says nothing about.

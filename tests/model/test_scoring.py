@@ -64,15 +64,16 @@ def assert_within(parameters: Tensor) -> None:
 
 
 def test_three_steps_reach_the_bound_from_a_start_one_bound_away() -> None:
-    """benchmarks/scoring.py does this for a thousand galaxies."""
-    truth, fwhm, sigma, crb, image = draw_galaxies(200, seed=1)
+    """In the domain of the prior; benchmarks/scoring.py measures other seeds, and a wider domain, too."""
+    prior = Domain(flux=(3e4, 4e5), n=(0.5, 6.0), half_light_radius=(0.1, 0.6), shear=0.67)
+    truth, fwhm, sigma, crb, image = draw_galaxies(1000, seed=1)
     sign = torch.randn(truth.shape, generator=torch.Generator().manual_seed(2)).sign()
     start = truth + sign * crb
-    scored = score(image, start, sigma, fwhm, CAMERA, steps=3)
+    scored = score(image, start, sigma, fwhm, CAMERA, steps=3, domain=prior)
     assert_sound(scored, image, sigma, fwhm)
     miss = (scored.estimate_bp - truth) / crb
-    assert bool(((miss.std(dim=0) > 0.8) & (miss.std(dim=0) < 1.2)).all()), miss.std(dim=0)
-    assert bool((miss.mean(dim=0).abs() < 0.3).all()), miss.mean(dim=0)
+    assert bool(((miss.std(dim=0) > 0.9) & (miss.std(dim=0) < 1.1)).all()), miss.std(dim=0)
+    assert bool((miss.mean(dim=0).abs() < 0.2).all()), miss.mean(dim=0)
     assert float(scored.chi2_b.mean()) == pytest.approx(64**2 - 5, rel=0.01)
     reported = scored.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt() / crb
     torch.testing.assert_close(reported.median(dim=0).values, torch.ones(5, dtype=torch.float64), rtol=0.1, atol=0)
