@@ -54,11 +54,11 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Draw a dataset, validate it, publish it under data/ and version it."""
-    from components.simulation import simulate as draw
-    from flows import steps
-
     given = {"count": count, "seed": seed}
     job = _open(problem, size, simulate={key: value for key, value in given.items() if value is not None})
+    from components.simulation import simulate as draw
+    from flows import steps  # with Prefect, which warns unless the state folder is there
+
     with job.alone():
         if force:
             dataset = draw(job.workspace, job.problem, job.settings.simulate, force=True)
@@ -114,11 +114,11 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train with the parameters of params.yaml, evaluate, and register as a candidate; with --out only train."""
+    job = _open(problem, size, train={} if network is None else {"network": network})
     from components.promotion import open_ledger
     from components.versioning import version_data
-    from flows import steps
+    from flows import steps  # with Prefect, which warns unless the state folder is there
 
-    job = _open(problem, size, train={} if network is None else {"network": network})
     with job.alone():
         dataset = _published(job)
         model = steps.train.plainly(job, dataset, job.settings.train)
