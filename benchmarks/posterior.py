@@ -16,7 +16,7 @@ from components.simulators.sersic import PARAMETERS
 from components.simulators.sersic_posterior import galaxy_posterior
 
 HOUSE = Path(__file__).parents[1]
-_REALISATIONS = 100
+_REALISATIONS = 60
 
 
 def main() -> None:
@@ -32,8 +32,7 @@ def main() -> None:
         start = time.perf_counter()
         sigma, psf_fwhm = case.conditions
         found = [
-            galaxy_posterior(image, sigma, psf_fwhm, truth, settings, samples=2048, seed=seed)
-            for seed, image in enumerate(images)
+            galaxy_posterior(image, sigma, psf_fwhm, truth, settings, seed=seed) for seed, image in enumerate(images)
         ]
         seconds = (time.perf_counter() - start) / _REALISATIONS
         miss = (np.array([one.mean for one in found]) - truth) / bound

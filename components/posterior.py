@@ -1,6 +1,6 @@
 """Posterior mean and covariance by adaptive importance sampling: the reference that knows the prior.
 
-    posterior = sample_posterior(log_density, mean, covariance, samples=4096, seed=0)
+    posterior = sample_posterior(log_density, mean, covariance, seed=0)
     posterior.mean, posterior.sd
 
 The Cramér–Rao bound is for unbiased estimators; where the prior says much, the posterior mean has a smaller error, and
@@ -32,15 +32,15 @@ class Posterior:
     """What the data and the prior say together."""
 
     mean: Array
-    """Of each parameter, shape (p,)."""
+    """Of each quantity, shape (q,)."""
     covariance: Array
-    """Shape (p, p)."""
+    """Shape (q, q)."""
     effective_samples: float
     """(Σ w)² / Σ w² (Kong 1992)."""
 
     @property
     def sd(self) -> Array:
-        """Standard deviation of each parameter, shape (p,)."""
+        """Standard deviation of each quantity, shape (q,)."""
         sd: Array = np.sqrt(np.diagonal(self.covariance))
         return sd
 
@@ -50,18 +50,20 @@ def sample_posterior(
     mean: Array,
     covariance: Array,
     *,
-    samples: int = 4096,
-    rounds: int = 4,
+    quantities: Callable[[Array], Array] = lambda points: points,
+    samples: int = 1024,
+    rounds: int = 8,
     least_effective: float = 400,
     seed: int,
 ) -> Posterior:
     """Moments of a distribution that is known up to a constant.
 
     Args:
-        log_density: from parameters, shape (s, p), to the logarithm of likelihood times prior, shape (s,), −inf where
-            the prior is 0.
+        log_density: from points, shape (s, p), to the logarithm of likelihood times prior, shape (s,), −inf where the
+            prior is 0. Points are best taken in coordinates in which it is bounded and close to Gaussian.
         mean: where to look first, such as an estimate, shape (p,).
         covariance: how widely to look first, shape (p, p).
+        quantities: from points to what the moments are wanted of, shape (s, q); the points themselves by default.
         samples: of each round.
         rounds: the later ones are fitted to the earlier ones.
         least_effective: fewer effective samples are refused; 400 give the mean to a twentieth of the sd.
@@ -82,8 +84,7 @@ def sample_posterior(
             raise AssayError(f"none of {len(sample)} samples lies where the posterior is: start nearer to it")
         weight = np.exp(log_weight - logsumexp(log_weight))
         effective = float(1 / np.sum(weight**2))
-        mean = weight @ sample
-        fitted: Array = (sample - mean).T @ ((sample - mean) * weight[:, None])
+        mean, fitted = _moments(sample, weight)
         # A fit to few samples is too narrow: it is trusted as far as it has samples.
         trust = min(1.0, effective / (20 * len(mean)))
         covariance = trust * fitted + (1 - trust) * covariance
@@ -91,4 +92,11 @@ def sample_posterior(
         raise AssayError(
             f"effective sample size {effective:.0f} of {len(sample)} is below {least_effective:g}: ask for more samples"
         )
-    return Posterior(mean=mean, covariance=fitted, effective_samples=effective)
+    mean, covariance = _moments(quantities(sample), weight)
+    return Posterior(mean=mean, covariance=covariance, effective_samples=effective)
+
+
+def _moments(points: Array, weight: Array) -> tuple[Array, Array]:
+    mean: Array = weight @ points
+    covariance: Array = (points - mean).T @ ((points - mean) * weight[:, None])
+    return mean, covariance

@@ -23,7 +23,7 @@ def galaxy_posterior(
     start: Array,
     settings: SersicSettings,
     *,
-    samples: int = 4096,
+    samples: int = 1024,
     least_effective: float = 400,
     seed: int,
 ) -> Posterior:
@@ -35,7 +35,7 @@ def galaxy_posterior(
         psf_fwhm: arcseconds.
         start: an estimate of `PARAMETERS`, shape (5,); scoring improves it.
         settings: prior, cut on the SNR, camera, and whether there is shot noise.
-        samples: of each of four rounds.
+        samples: of each of eight rounds.
         least_effective: fewer effective samples are refused.
         seed: of the samples.
 
@@ -47,8 +47,11 @@ def galaxy_posterior(
     image_hw = torch.from_numpy(np.asarray(image, dtype=np.float32))
     sigma_1, fwhm_1 = torch.tensor([sigma]), torch.tensor([psf_fwhm])
 
-    def log_density(galaxies: Array) -> Array:
-        density = log_prior(galaxies, settings)
+    def log_density(points: Array) -> Array:
+        galaxies = _galaxies(points)
+        # The prior in the plane of the shear has a pole at its centre, which the square root takes away.
+        shear = np.hypot(galaxies[:, 3], galaxies[:, 4])
+        density: Array = log_prior(galaxies, settings) + np.log(np.maximum(shear, 1e-12))
         possible = np.isfinite(density)
         if not possible.any():
             return density
@@ -86,11 +89,21 @@ def galaxy_posterior(
         width = np.array([np.ptp(settings.flux), np.ptp(settings.n), np.ptp(settings.half_light_radius), 1, 1])
         prior_pp = np.diag(1 / np.maximum(width, 1e-6) ** 2)
         information = fisher_1pp[0].numpy() * np.outer(units, units) + prior_pp
+        estimate = scored.estimate_bp[0].double().numpy() / units
+        shrink = 1 / np.sqrt(max(np.hypot(estimate[3], estimate[4]), 0.05))
+        stretch = np.array([1, 1, 1, shrink, shrink])
         return sample_posterior(
             log_density,
-            scored.estimate_bp[0].double().numpy() / units,
-            np.linalg.inv(information),
+            estimate * stretch,
+            np.linalg.inv(information) * np.outer(stretch, stretch),
+            quantities=_galaxies,
             samples=samples,
             least_effective=least_effective,
             seed=seed,
         )
+
+
+def _galaxies(points: Array) -> Array:
+    """`PARAMETERS` from points whose last two coordinates are the shear over the square root of its length."""
+    length = np.hypot(points[:, 3], points[:, 4])
+    return np.column_stack([points[:, :3], points[:, 3:] * length[:, None]])

@@ -49,7 +49,9 @@ def test_too_few_effective_samples_are_refused() -> None:
     with pytest.raises(AssayError, match=r"effective sample size \d+ of 200 is below 400: ask for more samples"):
         sample_posterior(log_density, np.ones(5), np.eye(5), samples=100, rounds=2, seed=1)
     with pytest.raises(AssayError, match="none of 100 samples lies where the posterior is"):
-        sample_posterior(lambda points: np.full(len(points), -np.inf), np.ones(5), np.eye(5), samples=100, seed=1)
+        sample_posterior(
+            lambda points: np.full(len(points), -np.inf), np.ones(5), np.eye(5), samples=100, rounds=1, seed=1
+        )
 
 
 def test_prior_is_that_of_the_draws(settings: ProblemSettings) -> None:
