@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.sersic import render, render_with_derivatives
+from models.sersic import render_rows, render_with_derivatives
 from models.sersic_parameters import INDEX_RANGE, SHAPE, Camera, check_parameters
 
 _DAMPING = (0.0, 0.3, 3.0, 30.0)
@@ -106,7 +106,7 @@ def score(
         moved_bp, lowered_b = estimate_bp.clone(), deviance_b.clone()
         for damping in _DAMPING:
             trial_bp = _move(estimate_bp[rows], fisher_bpp[rows], gradient_bp[rows], damping, domain)
-            trial_bhw = _render(trial_bp, fwhm_b[rows], camera)
+            trial_bhw = render_rows(trial_bp, fwhm_b[rows], camera)
             trial_b = noise.of(rows).deviance(image_bhw[rows], trial_bhw)
             better_b = trial_b <= deviance_b[rows]
             moved_bp[rows[better_b]], lowered_b[rows[better_b]] = trial_bp[better_b], trial_b[better_b]
@@ -194,11 +194,6 @@ def _inverse(fisher_bpp: Tensor) -> Tensor:
 def _scale(fisher_bpp: Tensor) -> Tensor:
     """Parameters differ by orders of magnitude: matrices are inverted with a diagonal of ones."""
     return fisher_bpp.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-30)
-
-
-def _render(parameters_bp: Tensor, fwhm_b: Tensor, camera: Camera) -> Tensor:
-    flux, n, radius, g1, g2 = parameters_bp.unbind(1)
-    return render(flux, n, radius, g1, g2, fwhm_b, size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta)
 
 
 def _check(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:

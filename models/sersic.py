@@ -79,6 +79,13 @@ def render(
     return _in_groups(lambda part, axis: (_draw(part, camera, axis),), parameters, camera)[0]
 
 
+def render_rows(parameters_bp: Tensor, fwhm_b: Tensor, camera: Camera) -> Tensor:
+    """`render` of centred galaxies whose parameters are the columns of one tensor, in the order of `SHAPE`."""
+    parameters = {**dict(zip(SHAPE, parameters_bp.unbind(1), strict=True)), "fwhm": fwhm_b}
+    check_parameters(parameters, camera)
+    return _in_groups(lambda part, axis: (_draw(part, camera, axis),), parameters, camera)[0]
+
+
 def render_with_derivatives(
     parameters_bp: Tensor, fwhm_b: Tensor, camera: Camera, names: Sequence[str] = SHAPE
 ) -> tuple[Tensor, Tensor]:

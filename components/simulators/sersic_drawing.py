@@ -18,7 +18,7 @@ from torch import Tensor
 from components.bounds import correlation_bound, cramer_rao_bound, galaxy_fisher
 from components.errors import AssayError
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, Array, Image, SersicSettings
-from models.sersic import render
+from models.sersic import render_rows
 from models.sersic_parameters import Camera
 
 
@@ -30,12 +30,7 @@ def draw_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Image:
         return draw_with_galsim(catalogue, settings, DATASET).astype(np.float32)
     with one_thread():
         parameters_bp, fwhm_b = _tensors(catalogue)
-        flux, n, radius, g1, g2 = parameters_bp.unbind(1)
-        camera = settings.camera
-        images = render(
-            flux, n, radius, g1, g2, fwhm_b, size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta
-        )
-        stamps: Image = images.numpy()
+        stamps: Image = render_rows(parameters_bp, fwhm_b, settings.camera).numpy()
         return stamps
 
 
@@ -87,10 +82,7 @@ def bound_of_galaxy(galaxy: Mapping[str, float], camera: Camera, *, shot_noise: 
         fisher_bpp = galaxy_fisher(parameters_bp, fwhm_b, sigma_b, camera, shot_noise=shot_noise)
     except ValueError as error:  # its rows are those of a batch, here of one
         raise AssayError(str(error).replace("[0]", "")) from error
-    flux, n, radius, g1, g2 = parameters_bp.unbind(1)
-    image_bhw = render(
-        flux, n, radius, g1, g2, fwhm_b, size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta
-    )
+    image_bhw = render_rows(parameters_bp, fwhm_b, camera)
     crb: Array = cramer_rao_bound(fisher_bpp)[0].numpy()
     crb[0] /= FLUX_UNIT
     return GalaxyBound(

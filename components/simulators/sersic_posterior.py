@@ -13,7 +13,7 @@ from components.posterior import Posterior, sample_posterior
 from components.simulators.sersic import FLUX_UNIT, Array, SersicSettings, log_prior
 from components.simulators.sersic_drawing import one_thread
 from models.scoring import score
-from models.sersic import render
+from models.sersic import render_rows
 
 
 def galaxy_posterior(
@@ -56,13 +56,8 @@ def galaxy_posterior(
         if not possible.any():
             return density
         parameters = torch.from_numpy((galaxies[possible] * units).astype(np.float32))
-        flux, n, radius, g1, g2 = parameters.unbind(1)
-        # Rounding may carry a galaxy over the edge of what can be drawn.
-        n = n.clamp(*settings.n)
-        model_bhw = render(
-            flux, n, radius, g1, g2, fwhm_1.expand(len(flux)),
-            size=camera.size, pixel_scale=camera.pixel_scale, beta=camera.beta,
-        )  # fmt: skip
+        parameters[:, 1].clamp_(*settings.n)  # rounding may carry it over the edge of what can be drawn
+        model_bhw = render_rows(parameters, fwhm_1.expand(len(parameters)), camera)
         variance_bhw = torch.full_like(model_bhw, sigma**2)
         if settings.shot_noise:
             variance_bhw += model_bhw.clamp_min(0)
