@@ -5,7 +5,7 @@
 
 A profile's transform F(ln k) is a cubic on each of some 300 intervals, fitted to exact values and slopes (Hermite), so
 it and its first derivative are continuous. In the Sérsic index the table is a Chebyshev series, exact to 1e-8. Both
-take a tenth of a second to build and are kept for the life of the process.
+are built in 0.3 s and kept for the life of the process.
 
 Legend of the shape suffixes: b batch, m points, k intervals in ln k, c Chebyshev terms.
 """
