@@ -21,13 +21,14 @@ from tqdm.auto import tqdm
 from components.datasets import Dataset
 from components.digests import code_digest, value_digest
 from components.errors import IntegrityError
-from components.problems.base import Evaluation, Metric, Problem, Report
+from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
 from components.workspace import Workspace
-from models.estimator import Estimator
+from models.estimator import Answer, Estimator
 from models.saved import load_model, read_description
 
 METRICS = "metrics.json"
+TRUSTED_REGION = "trusted_region.json"
 _LOSSES = "losses.parquet"
 _EVIDENCE = "evidence.json"
 """Written last: a folder that has it is complete."""
@@ -45,6 +46,8 @@ class Evidence:
     metrics: Mapping[str, Metric]
     losses: np.ndarray[Any, Any]
     report: Report
+    trusted_region: Mapping[str, Any]
+    """Where the model can be trusted."""
 
 
 def evaluation_inputs(
@@ -76,7 +79,14 @@ def evaluate(
     if not (folder / _EVIDENCE).exists():
         estimator, _ = load_model(model_folder)
         with tqdm(desc="evaluate", unit="img", disable=None) as bar:
-            result = problem.evaluate(_predictor(estimator), dataset, settings.evaluate, settings.simulate, bar.update)
+            result = problem.evaluate(
+                _predictor(estimator),
+                dataset,
+                settings.evaluate,
+                settings.simulate,
+                cache=workspace.home / "references",
+                progress=bar.update,
+            )
         _write(folder, key, inputs, result)
     return read_evidence(folder)
 
@@ -111,16 +121,17 @@ def read_evidence(folder: Path) -> Evidence:
         report=Report(
             title=report["title"], columns=tuple(report["columns"]), rows=tuple(tuple(row) for row in report["rows"])
         ),
+        trusted_region=document["trusted_region"],
     )
 
 
-def _predictor(estimator: Estimator) -> Any:
+def _predictor(estimator: Estimator) -> Predict:
     import torch
 
-    def predict(image_bhw: torch.Tensor, conditions_bc: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict(image_bhw: torch.Tensor, conditions_bc: torch.Tensor) -> Answer:
         with torch.inference_mode():
-            mean_bp, sd_bp = estimator(image_bhw, conditions_bc)
-        return mean_bp, sd_bp
+            answer: Answer = estimator(image_bhw, conditions_bc)
+        return answer
 
     return predict
 
@@ -130,11 +141,17 @@ def _write(folder: Path, key: str, inputs: Mapping[str, Any], result: Evaluation
     (folder / "plots").mkdir(parents=True)
     for name, figure in result.plots.items():
         figure.savefig(folder / "plots" / f"{name}.png", dpi=110)
-    result.predictions.to_parquet(folder / "predictions.parquet", index=False)
+    for name, table in {**result.tables, "predictions": result.predictions}.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")
     losses = np.asarray(result.losses, dtype=np.float64)
     pd.DataFrame({"loss": losses}).to_parquet(folder / _LOSSES, index=False)
     metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
-    document = {"metrics": metrics, "report": asdict(result.report)}
+    document = {
+        "metrics": metrics,
+        "report": asdict(result.report),
+        "trusted_region": result.trusted_region,
+    }
     document = json.loads(json.dumps(document))
     (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     evidence = {"key": key, "inputs": inputs, "digest": _digest(document, losses)}

@@ -23,7 +23,8 @@ from components.problems import find_problem
 from components.problems.base import Problem
 from components.processes import die_with_parent
 from components.settings import ProblemSettings
-from components.training import Trainer, search_inputs, training_inputs
+from components.trainer import Trainer
+from components.training import search_inputs, training_inputs
 from components.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -99,8 +99,19 @@ class TrainSettings:
     """Images in one step."""
     epochs: Positive
     """Passes over the training split; every pass draws fresh noise."""
+    fresh_conditions: bool
+    """Whether PSF and noise level are drawn afresh, too, which draws every image again."""
+    scoring_steps: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]]
+    """Least and largest number of Fisher-scoring steps behind the network; the images say how many it takes."""
+    processes: Positive
+    """Processes that share the training, one for each GPU; without GPUs 1 is fastest."""
+    correction_images: Positive
+    """Training images that the correction behind the scoring steps is trained on."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the weights, the order and the noise."""
+
+    def __post_init__(self) -> None:
+        _ascending("scoring_steps", self.scoring_steps)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -109,6 +120,10 @@ class EvaluateSettings:
 
     realisations: Annotated[int, Field(ge=10)]
     """Noise realisations of each benchmark case."""
+    reference_images: Annotated[int, Field(ge=2)]
+    """Test images that the exact posterior mean is computed for, about a second each on one core."""
+    failure_images: Annotated[int, Field(ge=8)]
+    """Objects at each value of each failure map."""
     bootstrap: Annotated[int, Field(ge=100)]
     """Bootstrap resamplings behind each confidence interval."""
     seed: Annotated[int, Field(ge=0)]

@@ -1,16 +1,9 @@
-"""The plain convolutional network: strided convolutions down to 4 × 4, then two dense layers."""
+"""The plain convolutional network: strided convolutions down to a sixteenth of the size, then two dense layers."""
 
 import torch
 from torch import Tensor, nn
 
-
-def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm and leaky ReLU, the size divided by the stride."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.LeakyReLU(0.1),
-    )
+from models.layers import NetworkOutput, convolution, dense_head
 
 
 class PlainCNN(nn.Module):
@@ -35,13 +28,8 @@ class PlainCNN(nn.Module):
             convolution(4 * width, 4 * width, stride=2),
             nn.Flatten(),
         )
-        self.head = nn.Sequential(
-            nn.Linear(4 * width * (size // 16) ** 2 + conditions, 256),
-            nn.LeakyReLU(0.1),
-            nn.Linear(256, outputs),
-        )
+        self.head = dense_head(4 * width * (size // 16) ** 2 + conditions, 256, outputs)
 
-    def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> Tensor:
+    def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
-        answer: Tensor = self.head(torch.cat([self.features(image_bchw), conditions_bc], dim=1))
-        return answer
+        return NetworkOutput(self.head(torch.cat([self.features(image_bchw), conditions_bc], dim=1)), None)

@@ -1,28 +1,61 @@
 """From an image and its conditions to parameters with errors, in physical units.
 
 `Estimator` wraps any network of this folder: it scales the image by its noise, hands the conditions over standardised,
-and turns the network's outputs (a mean and a log standard deviation of each parameter, in a space where errors are
-close to Gaussian) into physical units. It is built from a plain dictionary, so that a package needs no code but this
-folder's:
+and reads the network's vector as a Gaussian on scales where errors are close to one (`models/scales.py`). It is built
+from a plain dictionary, so that a package needs no code but this folder's:
 
     estimator = Estimator(config)
-    mean_bp, sd_bp = estimator(image_bhw, conditions_bc)
+    answer = estimator(image_bhw, conditions_bc)
+    answer.value_bp, answer.error_bp, answer.quantile_bpq
+
+`models/scoring_estimator.py` adds Fisher scoring to it. Shape suffixes: b batch, h height, w width, c conditions,
+p parameters, q quantiles.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from models import cnn, unet_regressor
+from models.galaxy_drawing import GalaxyDrawing
+from models.gaussian import Gaussian, read_gaussian, vector_length
+from models.layers import NetworkOutput
+from models.networks import NETWORKS
+from models.scales import Scales
 
-NETWORKS: dict[str, type[nn.Module]] = {"cnn": cnn.PlainCNN, "unet": unet_regressor.UNetRegressor}
-"""Networks by name; each is built with (channels, size, conditions, outputs, width)."""
-NETWORK_MODULES = (cnn, unet_regressor)
-"""Where they are defined: their code decides what a training comes to."""
+LEVELS = (*(step / 40 for step in range(1, 7)), 0.16, *(step / 40 for step in range(7, 34)), 0.84,
+          *(step / 40 for step in range(34, 40)))  # fmt: skip
+"""Probabilities of the quantiles in an answer: every 2.5 %, and the ends of the 68 % interval."""
 
-_LOG_SD_RANGE = (-6.0, 2.0)
-"""Bounds of the predicted log sd, in units of the prior's: e^-6 is far below any bound, e^2 far above the prior."""
+
+class Answer(NamedTuple):
+    """What is said of a batch of images, in physical units."""
+
+    value_bp: Tensor
+    """The estimates."""
+    covariance_bpp: Tensor
+    """Expected product of the values' errors, given the image: (value − truth)(value − truth)ᵀ."""
+    quantile_bpq: Tensor
+    """Quantiles of the truth, given the image, at `LEVELS`."""
+    unscored_bp: Tensor
+    """The values before any scoring step: the network's alone."""
+    misfit_b: Tensor | None
+    """χ² of the image against the answer drawn, as a number of standard deviations; None where nothing can be drawn."""
+    snr_b: Tensor | None
+    """SNR of the answer drawn."""
+
+    @property
+    def error_bp(self) -> Tensor:
+        """Root mean square error of each value."""
+        return self.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
+
+    def interval(self, probability: float) -> tuple[Tensor, Tensor]:
+        """Ends of the central interval that holds the truth with this probability: 0.68, or a twentieth."""
+        low, high = (1 - probability) / 2, (1 + probability) / 2
+        ends = [min(range(len(LEVELS)), key=lambda index: abs(LEVELS[index] - level)) for level in (low, high)]
+        if max(abs(LEVELS[end] - level) for end, level in zip(ends, (low, high), strict=True)) > 1e-9:
+            raise ValueError(f"probability = {probability:g}: must be 0.68, or a twentieth such as 0.95")
+        return self.quantile_bpq[:, :, ends[0]], self.quantile_bpq[:, :, ends[1]]
 
 
 class Estimator(nn.Module):
@@ -34,17 +67,14 @@ class Estimator(nn.Module):
             size: pixels on a side;
             noise: name of the condition that is the noise of a pixel, in the image's units;
             conditions: list of {name, mean, sd}, mean and sd of the condition's logarithm;
-            outputs: list of {name, scale, mean, sd}, where `scale` is `linear`, `log` (the network sees the
-                logarithm) or `log_over_noise` (the logarithm of the ratio to the noise), and mean and sd are those
-                of the prior on that scale.
+            outputs: list of {name, scale, …} as `models.scales.Scales` takes them;
+            drawing: as `models.galaxy_drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
+            scoring_steps: read by `models.scoring_estimator.ScoringEstimator` alone.
     """
 
     condition_mean: Tensor
     condition_sd: Tensor
-    output_mean: Tensor
-    output_sd: Tensor
-    is_log: Tensor
-    is_over_noise: Tensor
+    levels_q: Tensor
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
@@ -59,48 +89,74 @@ class Estimator(nn.Module):
             channels=2,
             size=self.size,
             conditions=len(self.condition_names),
-            outputs=2 * len(self.output_names),
+            outputs=vector_length(len(self.output_names)),
             width=int(config["width"]),
         )
-        scales = [output["scale"] for output in config["outputs"]]
+        self.scales = Scales(config["outputs"])
+        self.drawing = GalaxyDrawing(config["drawing"], self.condition_names) if config["drawing"] else None
         for name, values in {
             "condition_mean": [condition["mean"] for condition in config["conditions"]],
             "condition_sd": [condition["sd"] for condition in config["conditions"]],
-            "output_mean": [output["mean"] for output in config["outputs"]],
-            "output_sd": [output["sd"] for output in config["outputs"]],
-            "is_log": [float(scale != "linear") for scale in scales],
-            "is_over_noise": [float(scale == "log_over_noise") for scale in scales],
+            "levels_q": LEVELS,
         }.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
-    def standardise(self, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
-        """Physical parameters in the network's space, where the prior has mean 0 and sd 1."""
-        scaled_bp = torch.where(self.is_log > 0, truth_bp.clamp_min(1e-12).log(), truth_bp)
-        return (scaled_bp - self._offset(conditions_bc)) / self.output_sd
+    def noise(self, conditions_bc: Tensor) -> Tensor:
+        """Noise of a pixel of each image, shape (b,)."""
+        return conditions_bc[:, self._noise]
 
-    def standard(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log sd of each parameter in the network's space, both of shape (b, p)."""
-        ratio_bhw = image_bhw / conditions_bc[:, self._noise, None, None]
+    def standardise(self, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
+        """Physical parameters on the standard scales, where the prior has mean 0 and sd 1."""
+        return self.scales.standardise(truth_bp, self.noise(conditions_bc))
+
+    def standardise_conditions(self, conditions_bc: Tensor) -> Tensor:
+        """Logarithms of the conditions, of mean 0 and sd 1 over the prior."""
+        return (conditions_bc.log() - self.condition_mean) / self.condition_sd
+
+    def vector(self, image_bhw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
+        """What the network says, as it says it."""
+        ratio_bhw = image_bhw / self.noise(conditions_bc)[:, None, None]
         # Wings live near the noise, cores far above it: one channel resolves each.
         channels_bchw = torch.stack([torch.asinh(ratio_bhw), ratio_bhw / 16], dim=1)
-        scaled_bc = (conditions_bc.log() - self.condition_mean) / self.condition_sd
-        mean_bp, log_sd_bp = self.network(channels_bchw, scaled_bc).chunk(2, dim=1)
-        return mean_bp, log_sd_bp.clamp(*_LOG_SD_RANGE)
+        output: NetworkOutput = self.network(channels_bchw, self.standardise_conditions(conditions_bc))
+        return output
 
-    def forward(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and sd of each parameter in physical units, both of shape (b, p).
+    def forward(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+        """Values with covariances and quantiles; the values are the means."""
+        answer = self.answer(self.read(self.vector(image_bhw, conditions_bc).answer_bo), conditions_bc)
+        return self.compared(answer, image_bhw, conditions_bc)
 
-        A parameter on a logarithmic scale has a log-normal posterior; its mean and sd are given.
+    def read(self, vector_bo: Tensor) -> Gaussian:
+        """A vector as a Gaussian on the standard scales."""
+        return read_gaussian(vector_bo, len(self.output_names))
+
+    def answer(self, gaussian: Gaussian, conditions_bc: Tensor, value_bp: Tensor | None = None) -> Answer:
+        """A Gaussian on the standard scales in physical units.
+
+        Args:
+            gaussian: what is known of each image.
+            conditions_bc: the conditions.
+            value_bp: other values than the means; their covariance counts the distance from the mean.
         """
-        mean_bp, log_sd_bp = self.standard(image_bhw, conditions_bc)
-        mean_bp = mean_bp * self.output_sd + self._offset(conditions_bc)
-        sd_bp = log_sd_bp.exp() * self.output_sd
-        # The clamp only matters for images unlike any galaxy, whose answers must stay finite.
-        log_mean_bp = (mean_bp + sd_bp**2 / 2).clamp(-60, 60).exp()
-        log_sd_ratio_bp = torch.expm1((sd_bp**2).clamp_max(60)).sqrt()
-        is_log = self.is_log > 0
-        return torch.where(is_log, log_mean_bp, mean_bp), torch.where(is_log, log_mean_bp * log_sd_ratio_bp, sd_bp)
+        noise_b, covariance_bpp = self.noise(conditions_bc), gaussian.covariance()
+        mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, noise_b)
+        sd_bp = covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
+        quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * torch.special.ndtri(self.levels_q)
+        if value_bp is None:
+            value_bp = mean_bp
+        apart_bp = value_bp - mean_bp
+        return Answer(
+            value_bp=value_bp,
+            covariance_bpp=physical_bpp + apart_bp[:, :, None] * apart_bp[:, None],
+            quantile_bpq=self.scales.physical(quantile_bpq, noise_b),
+            unscored_bp=mean_bp,
+            misfit_b=None,
+            snr_b=None,
+        )
 
-    def _offset(self, conditions_bc: Tensor) -> Tensor:
-        log_noise_b1 = conditions_bc[:, self._noise, None].log()
-        return self.output_mean + self.is_over_noise * log_noise_b1
+    def compared(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+        """The same answer held against its image, where it can be drawn."""
+        if self.drawing is None:
+            return answer
+        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.value_bp, conditions_bc)
+        return answer._replace(misfit_b=misfit_b, snr_b=snr_b)

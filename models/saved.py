@@ -15,6 +15,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from models.estimator import Estimator
+from models.scoring_estimator import ScoringEstimator
 
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
@@ -70,6 +71,7 @@ def load_model(folder: Path) -> tuple[Estimator, dict[str, Any]]:
         DamagedModelError: when a file is missing or the weights are not those described.
     """
     description = read_description(folder)
-    estimator = Estimator(description["estimator"])
+    config = description["estimator"]
+    estimator = ScoringEstimator(config) if config["scoring_steps"] else Estimator(config)
     estimator.load_state_dict(load_file(folder / WEIGHTS))
     return estimator.eval(), description

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.pixel_noise import LEAST_INFORMATION, PixelNoise, fisher_scale, inverse_fisher
 from models.sersic import render_rows, render_with_derivatives
 from models.sersic_parameters import INDEX_RANGE, SHAPE, Camera, check_parameters
 
 _DAMPING = (0.0, 0.3, 3.0, 30.0)
 """λ of the tries of one step: the last goes a thirtieth of the way."""
-_LEAST_INFORMATION = 1e-8
-"""Least eigenvalue of the scaled Fisher matrix; below, float32 images hold rounding only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class Domain:
         )
 
 
-_EVERYWHERE = Domain()
+EVERYWHERE = Domain()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ def score(
     *,
     steps: int = 3,
     shot_noise: bool = False,
-    domain: Domain = _EVERYWHERE,
+    domain: Domain = EVERYWHERE,
 ) -> Scored:
     """Improve estimates by Fisher scoring.
 
@@ -94,7 +93,7 @@ def score(
         ValueError: naming the argument, its value and its range.
     """
     _check(image_bhw, start_bp, sigma_b, fwhm_b, camera)
-    noise = _Noise(sigma_b=sigma_b, shot_noise=shot_noise)
+    noise = PixelNoise(sigma_b=sigma_b, shot_noise=shot_noise)
     estimate_bp = domain.clamp(start_bp)
     check_parameters({**dict(zip(SHAPE, estimate_bp.unbind(1), strict=True)), "fwhm": fwhm_b}, camera)
     model_bhw, derivative_bphw = render_with_derivatives(estimate_bp, fwhm_b, camera)
@@ -117,56 +116,16 @@ def score(
         model_bhw, derivative_bphw = render_with_derivatives(estimate_bp, fwhm_b, camera)
     return Scored(
         estimate_bp=estimate_bp,
-        covariance_bpp=_inverse(noise.fisher(model_bhw, derivative_bphw)),
+        covariance_bpp=inverse_fisher(noise.fisher(model_bhw, derivative_bphw)),
         chi2_b=noise.chi2(image_bhw, model_bhw),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Noise:
-    """The likelihood: independent Gaussian pixels of variance σ², or σ² + model."""
-
-    sigma_b: Tensor
-    shot_noise: bool
-
-    def of(self, rows: Tensor) -> "_Noise":
-        return _Noise(sigma_b=self.sigma_b[rows], shot_noise=self.shot_noise)
-
-    def variance(self, model_bhw: Tensor) -> Tensor:
-        variance_b11 = self.sigma_b[:, None, None] ** 2
-        return variance_b11 + model_bhw.clamp_min(0) if self.shot_noise else variance_b11.expand_as(model_bhw)
-
-    def chi2(self, image_bhw: Tensor, model_bhw: Tensor) -> Tensor:
-        return ((image_bhw - model_bhw) ** 2 / self.variance(model_bhw)).sum(dim=(1, 2), dtype=torch.float64)
-
-    def deviance(self, image_bhw: Tensor, model_bhw: Tensor) -> Tensor:
-        """−2 ln L up to a constant: χ², and the variance's share where the model sets it."""
-        chi2_b = self.chi2(image_bhw, model_bhw)
-        if not self.shot_noise:
-            return chi2_b
-        ratio_bhw = model_bhw.clamp_min(0) / self.sigma_b[:, None, None] ** 2
-        return chi2_b + ratio_bhw.log1p().sum(dim=(1, 2), dtype=torch.float64)
-
-    def gradient(self, image_bhw: Tensor, model_bhw: Tensor, derivative_bphw: Tensor) -> Tensor:
-        """Derivative of ln L by each parameter."""
-        variance_bhw = self.variance(model_bhw)
-        miss_bhw = (image_bhw - model_bhw) / variance_bhw
-        if self.shot_noise:  # brighter models are noisier, too
-            miss_bhw = miss_bhw + 0.5 * (miss_bhw**2 - 1 / variance_bhw) * (model_bhw > 0)
-        gradient_bp1: Tensor = derivative_bphw.flatten(2).double() @ miss_bhw.flatten(1).double()[:, :, None]
-        return gradient_bp1.squeeze(2)
-
-    def fisher(self, model_bhw: Tensor, derivative_bphw: Tensor) -> Tensor:
-        scaled_bpn = (derivative_bphw / self.variance(model_bhw)[:, None].sqrt()).flatten(2).double()
-        fisher_bpp: Tensor = scaled_bpn @ scaled_bpn.mT
-        return fisher_bpp
-
-
 def _move(estimate_bp: Tensor, fisher_bpp: Tensor, gradient_bp: Tensor, damping: float, domain: Domain) -> Tensor:
     """One damped step; parameters that would leave the domain stop at its edge, and the others answer to that."""
-    scale_bp = _scale(fisher_bpp)
+    scale_bp = fisher_scale(fisher_bpp)
     matrix_bpp = fisher_bpp / (scale_bp[:, :, None] * scale_bp[:, None])
-    matrix_bpp = matrix_bpp + (damping + _LEAST_INFORMATION) * torch.eye(len(SHAPE), device=scale_bp.device)
+    matrix_bpp = matrix_bpp + (damping + LEAST_INFORMATION) * torch.eye(len(SHAPE), device=scale_bp.device)
     wanted_bp = gradient_bp / scale_bp
     start_bp = estimate_bp.double()
     free_bp = start_bp + torch.linalg.solve(matrix_bpp, wanted_bp) / scale_bp
@@ -181,19 +140,6 @@ def _move(estimate_bp: Tensor, fisher_bpp: Tensor, gradient_bp: Tensor, damping:
         torch.where(stopped_bp, fixed_bp * diagonal_bp, rest_bp),
     )
     return domain.clamp(start_bp + step_bp / scale_bp).to(estimate_bp.dtype)
-
-
-def _inverse(fisher_bpp: Tensor) -> Tensor:
-    """The covariance; finite, and very large, in directions that the image says nothing about."""
-    scale_bp = _scale(fisher_bpp)
-    values_bp, vectors_bpp = torch.linalg.eigh(fisher_bpp / (scale_bp[:, :, None] * scale_bp[:, None]))
-    inverse_bpp: Tensor = vectors_bpp / values_bp.clamp_min(_LEAST_INFORMATION)[:, None] @ vectors_bpp.mT
-    return inverse_bpp / (scale_bp[:, :, None] * scale_bp[:, None])
-
-
-def _scale(fisher_bpp: Tensor) -> Tensor:
-    """Parameters differ by orders of magnitude: matrices are inverted with a diagonal of ones."""
-    return fisher_bpp.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-30)
 
 
 def _check(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:

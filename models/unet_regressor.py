@@ -6,7 +6,7 @@ The published one works at full resolution; this one halves the image first, whi
 import torch
 from torch import Tensor, nn
 
-from models.cnn import convolution
+from models.layers import NetworkOutput, convolution, dense_head
 
 
 class UNetRegressor(nn.Module):
@@ -29,18 +29,13 @@ class UNetRegressor(nn.Module):
         self.merge1 = convolution(4 * width, 2 * width)
         self.up2 = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.merge2 = convolution(2 * width, 4)
-        self.head = nn.Sequential(
-            nn.Linear(4 * (size // 2) ** 2 + conditions, 128),
-            nn.LeakyReLU(0.1),
-            nn.Linear(128, outputs),
-        )
+        self.head = dense_head(4 * (size // 2) ** 2 + conditions, 128, outputs)
 
-    def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> Tensor:
+    def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
         half = self.stem(image_bchw)
         quarter = self.down1(half)
         eighth = self.down2(quarter)
         quarter = self.merge1(torch.cat([self.up1(eighth), quarter], dim=1))
         half = self.merge2(torch.cat([self.up2(quarter), half], dim=1))
-        answer: Tensor = self.head(torch.cat([half.flatten(1), conditions_bc], dim=1))
-        return answer
+        return NetworkOutput(self.head(torch.cat([half.flatten(1), conditions_bc], dim=1)), None)

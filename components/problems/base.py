@@ -8,6 +8,7 @@ module in this folder with a subclass, registered in `components/problems/__init
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from components.datasets import Dataset
-    from models.estimator import Estimator
+    from models.estimator import Answer, Estimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,16 @@ class Evaluation:
     """What the model answered for each test image, beside the truth."""
     report: Report
     """The table shown at the end of a run."""
+    tables: "Mapping[str, pd.DataFrame]"
+    """What the pictures show, as data, by file name without ending."""
+    trusted_region: Mapping[str, Any]
+    """Where the model can be trusted, as `components/evidence/trusted_region.py` says."""
     plots: Mapping[str, "Figure"] = field(default_factory=dict)
     """Pictures by file name without ending."""
 
 
-Predict = Callable[["Tensor", "Tensor"], tuple["Tensor", "Tensor"]]
-"""(image_bhw, conditions_bc) → (mean_bp, sd_bp), in physical units."""
+Predict = Callable[["Tensor", "Tensor"], "Answer"]
+"""(image_bhw, conditions_bc) → values with covariances and quantiles, in physical units."""
 
 
 class Problem(ABC):
@@ -142,14 +147,28 @@ class Problem(ABC):
         """The noise-free images as a camera would have seen them, noise drawn afresh."""
 
     @abstractmethod
+    def draw_afresh(
+        self, stamp_bhw: "Tensor", conditions_bc: "Tensor", truth_bp: "Tensor", generator: "Generator", settings: Any
+    ) -> tuple["Tensor", "Tensor"]:
+        """The same objects under other conditions of the prior: noise-free images and conditions.
+
+        What is given is given back where a problem has nothing fast enough to draw with.
+        """
+
+    @abstractmethod
     def augment(self, image_bhw: "Tensor", truth_bp: "Tensor", generator: "Generator") -> tuple["Tensor", "Tensor"]:
         """The batch under a random symmetry of the sky, truths transformed with it."""
 
     @abstractmethod
     def loss(
-        self, estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Tensor", truth_bp: "Tensor"
+        self,
+        estimator: "Estimator",
+        image_bhw: "Tensor",
+        clean_bhw: "Tensor",
+        conditions_bc: "Tensor",
+        truth_bp: "Tensor",
     ) -> "Tensor":
-        """Training loss of each image, shape (batch,)."""
+        """Training loss of each image, shape (batch,); ``clean_bhw`` is the image without its noise."""
 
     @abstractmethod
     def evaluate(
@@ -158,6 +177,17 @@ class Problem(ABC):
         dataset: "Dataset",
         settings: EvaluateSettings,
         simulation: Any,
+        *,
+        cache: Path,
         progress: Callable[[int], object],
     ) -> Evaluation:
-        """Gather the evidence: benchmark cases and the test split, against the bound."""
+        """Gather the evidence: benchmark cases and the test split, against the bound.
+
+        Args:
+            predict: the model.
+            dataset: the images.
+            settings: how much evidence.
+            simulation: the problem's simulation settings.
+            cache: folder for what does not depend on the model.
+            progress: told how many images were answered.
+        """

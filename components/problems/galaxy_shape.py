@@ -4,23 +4,24 @@ The simulation, the benchmark galaxy and the published results follow Harvard CS
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Generator, Tensor
 
-from components import bounds
-from components.problems import errors_over_bound, regression
+from components import bounds, posterior
+from components.evidence.benchmark import BenchmarkCase, PublishedResult
+from components.evidence.failure_maps import FailureAxis
+from components.problems import galaxy_failures, galaxy_training, gaussian_loss, regression
 from components.problems.base import Shard
-from components.problems.regression import BenchmarkCase, PublishedResult, RegressionProblem
+from components.problems.regression import EVIDENCE_MODULES, RegressionProblem
 from components.settings import SimulationSettings, TrainSettings
-from components.simulators import galsim_sersics, sersic, sersic_drawing, sersic_shards
-from components.simulators.sersic import PARAMETERS, SersicSettings
+from components.simulators import galsim_sersics, sersic, sersic_drawing, sersic_posterior, sersic_shards
+from components.simulators.sersic import PARAMETERS, Array, SersicSettings
 from models import k_grid, sersic_parameters, sersic_tables
 from models import sersic as renderer
 
@@ -44,11 +45,6 @@ _PUBLISHED = {
 }
 """Method, bias and sd of flux, n, half_light_radius, g1, g2; the U-Net's are averages over the prior at that SNR."""
 
-_SCALES = {"flux": "log_over_noise", "n": "linear", "half_light_radius": "log", "g1": "linear", "g2": "linear"}
-"""On which scale each parameter's error is closest to Gaussian; a network that sees image/σ sees flux/σ."""
-
-_PRIOR_SAMPLE = 4096
-
 
 class GalaxyShape(RegressionProblem):
     """Five Sérsic parameters, the PSF's width and the noise level being known."""
@@ -56,7 +52,7 @@ class GalaxyShape(RegressionProblem):
     name = "galaxy-shape"
     simulation_settings: ClassVar[type[SimulationSettings]] = SersicSettings
     truths = PARAMETERS
-    conditions = ("sigma", "psf_fwhm")
+    conditions = galaxy_training.CONDITIONS
     units: ClassVar[Mapping[str, str]] = {
         "flux": "1e5 counts",
         "n": "",
@@ -77,12 +73,17 @@ class GalaxyShape(RegressionProblem):
         return ("numpy", "scipy", "torch", *(["galsim"] if settings.renderer == "galsim" else []))
 
     def training_sources(self) -> tuple[ModuleType, ...]:
-        """This module and the loss."""
-        return (sys.modules[__name__], regression)
+        """What a network is shown, and the loss."""
+        return (galaxy_training, gaussian_loss)
 
     def evaluation_sources(self) -> tuple[ModuleType, ...]:
-        """This module, the statistics, and the bound of the benchmark galaxy."""
-        return (sys.modules[__name__], regression, errors_over_bound, *self.simulator_sources())
+        """This module, what is measured, and the bound of the benchmark galaxy."""
+        own = (sys.modules[__name__], regression, galaxy_failures, galaxy_training)
+        return (*own, *EVIDENCE_MODULES, *self.posterior_sources(), *self.simulator_sources())
+
+    def posterior_sources(self) -> tuple[ModuleType, ...]:
+        """The sampler and the likelihood."""
+        return (posterior, sersic_posterior)
 
     def draw_shard(self, settings: SersicSettings, shard: int) -> Shard:
         """Galaxies that pass the SNR cut."""
@@ -119,54 +120,50 @@ class GalaxyShape(RegressionProblem):
         return ("score.test", *(f"rmse_over_crb.snr60.{name}" for name in self.truths))
 
     def estimator_config(self, settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
-        """Network and scales; means and sds are those of the prior."""
-        prior = sersic.sample_prior(settings, np.random.default_rng([settings.seed, 2]), _PRIOR_SAMPLE)
-        values: dict[str, Callable[[str], Any]] = {
-            "linear": lambda column: prior[column],
-            "log": lambda column: np.log(prior[column]),
-            "log_over_noise": lambda column: np.log(prior[column] / prior["sigma"]),
-        }
-        return {
-            "network": train.network,
-            "width": train.width,
-            "size": settings.size,
-            "noise": "sigma",
-            "conditions": [{"name": name, **_mean_and_sd(values["log"](name))} for name in self.conditions],
-            "outputs": [
-                {"name": name, "scale": _SCALES[name], **_mean_and_sd(values[_SCALES[name]](name))}
-                for name in self.truths
-            ],
-        }
+        """See `galaxy_training.py`."""
+        return galaxy_training.estimator_config(settings, train)
 
     def observe(self, stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, settings: Any) -> Tensor:
-        """Gaussian noise of each image's own σ, and the galaxy's Poisson noise when that is switched on.
+        """See `galaxy_training.py`."""
+        return galaxy_training.observe(stamp_bhw, conditions_bc, generator, settings)
 
-        Both are drawn as one normal of their joint variance σ² + p: the sum's skewness is at most 0.385/σ, which is
-        0.002 at σ = 200 counts, and a Poisson draw would take longer than the training step.
-        """
-        variance_b11 = conditions_bc[:, self.conditions.index("sigma"), None, None] ** 2
-        # The transform leaves tiny negative pixels, which have no counts to fluctuate.
-        variance_bhw = stamp_bhw.clamp_min(0) + variance_b11 if settings.shot_noise else variance_b11
-        noise_bhw = torch.randn(stamp_bhw.shape, generator=generator)
-        return torch.addcmul(stamp_bhw, noise_bhw, variance_bhw.sqrt())
+    def draw_afresh(
+        self, stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, settings: Any
+    ) -> tuple[Tensor, Tensor]:
+        """See `galaxy_training.py`."""
+        return galaxy_training.draw_afresh(stamp_bhw, conditions_bc, truth_bp, generator, settings)
 
     def augment(self, image_bhw: Tensor, truth_bp: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """One of the eight symmetries of the square: a quarter turn flips the shear's sign, a mirror that of g2."""
-        turns, mirror = (int(torch.randint(high, (), generator=generator)) for high in (4, 2))
-        g1, g2 = PARAMETERS.index("g1"), PARAMETERS.index("g2")
-        sign_p = torch.ones(truth_bp.shape[1])
-        if turns % 2:
-            sign_p[[g1, g2]] *= -1
-        image_bhw = torch.rot90(image_bhw, turns, dims=(1, 2))
-        if mirror:
-            sign_p[g2] *= -1
-            image_bhw = image_bhw.flip(2)
-        return image_bhw, truth_bp * sign_p
+        """See `galaxy_training.py`."""
+        return galaxy_training.augment(image_bhw, truth_bp, generator)
 
     def slices(self) -> Mapping[str, tuple[str, float, float]]:
-        """The test split by SNR."""
-        edges = (10, 20, 40, 70, 100)
-        return {f"test_snr{low}_{high}": ("snr", low, high) for low, high in pairwise(edges)}
+        """The test split by SNR, Sérsic index, radius and PSF."""
+        edges = {
+            "snr": ("snr", (10, 20, 40, 70, 100)),
+            "n": ("n", (0.5, 1.5, 2.5, 4, 6)),
+            "r": ("half_light_radius", (0.1, 0.2, 0.35, 0.6)),
+            "fwhm": ("psf_fwhm", (0.5, 0.65, 0.8, 1.0)),
+        }
+        return {
+            f"test_{short}{low:g}_{high:g}": (column, low, high)
+            for short, (column, values) in edges.items()
+            for low, high in pairwise(values)
+        }
+
+    def failure_axes(self, simulation: SersicSettings, objects: int, seed: int) -> list[FailureAxis]:
+        """See `galaxy_failures.py`."""
+        return galaxy_failures.failure_axes(simulation, objects, seed)
+
+    def posterior(
+        self, image: Array, conditions: Array, begin: Array, simulation: SersicSettings, *, seed: int
+    ) -> tuple[Array, Array]:
+        """See `components/simulators/sersic_posterior.py`."""
+        sigma, psf_fwhm = (float(value) for value in conditions)
+        found = sersic_posterior.galaxy_posterior(
+            image, sigma, psf_fwhm, begin, simulation, samples=512, least_effective=200, seed=seed
+        )
+        return found.mean, found.sd
 
     def benchmark_cases(self, simulation: SersicSettings) -> list[BenchmarkCase]:
         """The published galaxy at SNR 30 and 60, with the bound under this simulation's noise."""
@@ -188,8 +185,3 @@ class GalaxyShape(RegressionProblem):
                 )
             )
         return cases
-
-
-def _mean_and_sd(values: Any) -> dict[str, float]:
-    # A prior may be a single value; the network then sees a constant.
-    return {"mean": float(np.mean(values)), "sd": max(float(np.std(values)), 1e-3)}

@@ -10,8 +10,9 @@ import torch
 from components.datasets import SPLITS, Dataset
 from components.problems.base import Evaluation, Problem, Shard
 from components.settings import ProblemSettings
-from components.training import Trainer
-from models.estimator import NETWORKS, Estimator
+from components.trainer import Trainer
+from models.estimator import Estimator
+from models.networks import NETWORKS
 
 
 class ProblemConformance:

@@ -18,14 +18,12 @@ class Errors:
 
     miss: Array
     """Answer minus truth."""
-    sd: Array
-    """The error that the estimator itself reports."""
     bound: Array
     """The Cramér–Rao bound of each image."""
 
     def of(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> "Errors":
         """The same for some of the images."""
-        return Errors(miss=self.miss[chosen], sd=self.sd[chosen], bound=self.bound[chosen])
+        return Errors(miss=self.miss[chosen], bound=self.bound[chosen])
 
     def over_bound(self, truth: int, resamplings: int, seed: int) -> dict[str, Metric]:
         """Bias, sd and RMSE of one truth, each image's error in units of its own bound."""
@@ -33,13 +31,8 @@ class Errors:
         return {
             "bias": interval(ratio, np.mean, resamplings, seed),
             "sd": interval(ratio, np.std, resamplings, seed),
-            "rmse": interval(ratio, _rms, resamplings, seed),
+            "rmse": interval(ratio, rms, resamplings, seed),
         }
-
-
-def coverage(miss: Array, sd: Array, resamplings: int, seed: int) -> Metric:
-    """Share of images whose truth lies within the reported one-sigma error; 0.68 when the errors are right."""
-    return interval((np.abs(miss) <= sd).astype(np.float64), np.mean, resamplings, seed)
 
 
 def interval(values: Array, statistic: Callable[..., Any], resamplings: int, seed: int) -> Metric:
@@ -63,5 +56,6 @@ def interval(values: Array, statistic: Callable[..., Any], resamplings: int, see
     return Metric(value=value, low=float(result.confidence_interval.low), high=float(result.confidence_interval.high))
 
 
-def _rms(values: Array, axis: int = -1) -> Any:
+def rms(values: Array, axis: int = -1) -> Any:
+    """Root mean square."""
     return np.sqrt(np.mean(np.square(values), axis=axis))

@@ -1,0 +1,112 @@
+"""Where a model fails: images that leave the training's assumptions behind, one assumption at a time.
+
+    table = failure_table(predict, axes, observe, truths, threshold=2.4, seed=7)
+
+Each axis is a departure of growing size, such as a neighbour that comes nearer; at each value the same galaxies are
+measured. The table has bias and RMSE over the bound, coverage, and how often the in-domain test raises its alarm.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from components.evidence.answers import ask
+from components.evidence.errors_over_bound import Array, rms
+
+if TYPE_CHECKING:
+    from components.problems.base import Predict
+
+Observe = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+"""(stamp_bhw, conditions_bc, generator) → image_bhw."""
+_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureImages:
+    """The galaxies at one value of an axis."""
+
+    stamps: np.ndarray[Any, Any]
+    """Noise-free, as they truly are, float32, shape (images, height, width)."""
+    conditions: Array
+    """As the model is told, shape (images, conditions)."""
+    truth: Array
+    bound: Array
+    """Of the image as it truly is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureAxis:
+    """One assumption of the training, and departures from it."""
+
+    name: str
+    label: str
+    """With its unit."""
+    values: tuple[float, ...]
+    """Ascending."""
+    trained: tuple[float, float]
+    """The values that training images had."""
+    draw: Callable[[float], FailureImages]
+
+
+def failure_table(
+    predict: "Predict",
+    axes: Sequence[FailureAxis],
+    observe: Observe,
+    truths: Sequence[str],
+    *,
+    threshold: float,
+    seed: int,
+    progress: Callable[[int], object] = lambda _: None,
+) -> pd.DataFrame:
+    """Measure the model along every axis.
+
+    Args:
+        predict: the model.
+        axes: from the problem.
+        observe: adds the noise.
+        truths: names of the parameters.
+        threshold: misfit above which the in-domain test raises its alarm.
+        seed: of the noise, the same at every value.
+        progress: told how many images were answered.
+
+    Returns:
+        One row an axis, value and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`, `coverage68`,
+        `alarm` (share of images), `trained` (whether the training had that value) and `images`.
+    """
+    rows = []
+    for axis in axes:
+        for value in axis.values:
+            images = axis.draw(value)
+            generator = torch.Generator().manual_seed(seed)
+            batches = (
+                (observe(stamp_bhw, conditions_bc, generator), conditions_bc)
+                for stamp_bhw, conditions_bc in zip(
+                    torch.split(torch.from_numpy(images.stamps), _BATCH),
+                    torch.split(torch.from_numpy(images.conditions.astype(np.float32)), _BATCH),
+                    strict=True,
+                )
+            )
+            answers = ask(predict, batches, truth=images.truth, bound=images.bound, progress=progress)
+            ratio = (answers.value - answers.truth) / answers.bound
+            for i, truth in enumerate(truths):
+                rows.append(
+                    {
+                        "axis": axis.name,
+                        "label": axis.label,
+                        "value": value,
+                        "truth": truth,
+                        "bias_over_crb": float(ratio[:, i].mean()),
+                        "bias_error": float(ratio[:, i].std() / len(ratio) ** 0.5),
+                        "rmse_over_crb": float(rms(ratio[:, i])),
+                        "coverage68": float(answers.covered(68)[:, i].mean()),
+                        "alarm": float((answers.misfit > threshold).mean()),
+                        "trained": axis.trained[0] <= value <= axis.trained[1],
+                        "images": len(ratio),
+                    }
+                )
+    return pd.DataFrame(rows)

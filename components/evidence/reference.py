@@ -1,0 +1,127 @@
+"""The prior-aware reference: how well anyone could do who knows the prior and the likelihood exactly.
+
+    table = posterior_reference(problem, images, conditions, truth, simulation, seed=7, cache=folder)
+
+The posterior mean has the least mean squared error over the prior (Lehmann & Casella 1998, theorem 4.1.1), which the
+Cramér–Rao bound, made for unbiased estimators, does not promise. It does not depend on any model, so it is computed
+once for the same images and kept. All arrays have one row an image.
+"""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from components.digests import code_digest, value_digest
+from components.errors import AssayError
+from components.evidence.errors_over_bound import Array
+from components.problems import find_problem
+from components.processes import die_with_parent
+
+if TYPE_CHECKING:
+    from components.problems.base import Metric
+    from components.problems.regression import RegressionProblem
+    from components.settings import EvaluateSettings
+
+
+def posterior_reference(
+    problem: "RegressionProblem",
+    images: np.ndarray[Any, Any],
+    conditions: Array,
+    truth: Array,
+    simulation: Any,
+    *,
+    seed: int,
+    cache: Path,
+) -> pd.DataFrame:
+    """Posterior mean and sd of every image, computed on all cores or read from the cache.
+
+    Args:
+        problem: gives the posterior.
+        images: as observed, shape (images, height, width).
+        conditions: of each image.
+        truth: of each image, where the sampling begins.
+        simulation: the problem's simulation settings.
+        seed: of the sampling.
+        cache: folder where results are kept.
+
+    Returns:
+        Columns `mean_<truth>` and `sd_<truth>`, NaN where the sampling was refused.
+    """
+    key = value_digest(
+        {
+            "images": value_digest([images.astype(np.float32).tobytes().hex()[:1_000_000], len(images), seed]),
+            "code": code_digest(problem.posterior_sources()),
+        }
+    )
+    path = cache / f"reference-{key[:16]}.parquet"
+    if path.exists():
+        return pd.read_parquet(path)
+    workers = min(os.cpu_count() or 1, len(images))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=die_with_parent) as pool:
+        jobs = [
+            pool.submit(_posterior, problem.name, image, condition, begin, simulation, seed + number)
+            for number, (image, condition, begin) in enumerate(zip(images, conditions, truth, strict=True))
+        ]
+        rows = [job.result() for job in tqdm(jobs, desc="reference", unit="img", disable=None)]
+    names = [f"{quantity}_{name}" for quantity in ("mean", "sd") for name in problem.truths]
+    table = pd.DataFrame(rows, columns=names)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    table.to_parquet(partial, index=False)
+    partial.replace(path)
+    return table
+
+
+def reference_metrics(
+    reference: pd.DataFrame, value: Array, truth: Array, truths: tuple[str, ...], settings: "EvaluateSettings"
+) -> dict[str, "Metric"]:
+    """`rmse_over_posterior.<truth>`: RMSE over that of the posterior mean, on the same images under the same noise.
+
+    Each image's errors are in units of its posterior sd, so that no image outweighs the others.
+    """
+    from scipy import stats
+
+    from components.evidence.errors_over_bound import rms
+    from components.problems.base import Metric
+
+    known = reference.notna().all(axis=1).to_numpy()
+    metrics = {}
+    for i, name in enumerate(truths):
+        sd = reference[f"sd_{name}"].to_numpy()[known]
+        ours = (value[known, i] - truth[known, i]) / sd
+        best = (reference[f"mean_{name}"].to_numpy()[known] - truth[known, i]) / sd
+
+        def ratio(ours: Array, best: Array, axis: int = -1) -> Any:
+            return rms(ours, axis=axis) / rms(best, axis=axis)
+
+        spread = stats.bootstrap(
+            (ours, best),
+            ratio,
+            paired=True,
+            vectorized=True,
+            n_resamples=settings.bootstrap,
+            method="percentile",
+            rng=np.random.default_rng(settings.seed),
+        ).confidence_interval
+        metrics[f"rmse_over_posterior.{name}"] = Metric(
+            value=float(ratio(ours, best)), low=float(spread.low), high=float(spread.high)
+        )
+    return metrics
+
+
+def _posterior(
+    name: str, image: np.ndarray[Any, Any], conditions: Array, begin: Array, simulation: Any, seed: int
+) -> list[float]:
+    problem = find_problem(name)
+    try:
+        mean, sd = problem.posterior(image, conditions, begin, simulation, seed=seed)  # type: ignore[attr-defined]
+    except AssayError:  # too few effective samples: the row says so by holding no number
+        return [float("nan")] * (2 * len(problem.truths))
+    return [*mean, *sd]

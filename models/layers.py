@@ -1,0 +1,28 @@
+"""What the networks share: the layers they are built from, and what each of them returns."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class NetworkOutput(NamedTuple):
+    """What a network says of a batch of images."""
+
+    answer_bo: Tensor
+    """The vector that `models.estimator` reads as a Gaussian."""
+    denoised_bhw: Tensor | None
+    """The image without its noise, in units of the noise, from networks that make one."""
+
+
+def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm and leaky ReLU, the size divided by the stride."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.1),
+    )
+
+
+def dense_head(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Two dense layers from features to an answer."""
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.LeakyReLU(0.1), nn.Linear(hidden, outputs))
