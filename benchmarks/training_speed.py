@@ -5,51 +5,74 @@ python -m benchmarks training_speed
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from components.batches import Batch
 from components.params import load_settings
 from components.problems import find_problem
 from components.simulation import simulate
-from components.training import Trainer
+from components.trainer import Trainer
 from components.workspace import Workspace
 
 HOUSE = Path(__file__).parents[1]
+_ROUNDS = 3
 
 
 def main() -> None:
-    """Print images a second of both loops, their ratio, and the share of each network."""
+    """Print for each network images a second of the real loop, of one repeated batch, and their ratio.
+
+    The real loop reads stamps from disk and draws symmetry and noise, as both do; drawing every image again under a
+    fresh PSF is the last column.
+    """
     problem = find_problem("galaxy-shape")
-    small = {"simulate": {"count": 2048, "shard_size": 512}, "train": {"epochs": 3}}
+    small = {"simulate": {"count": 8192, "shard_size": 1024}, "train": {"epochs": 99, "fresh_conditions": False}}
     settings = load_settings(HOUSE / "params.yaml", problem.name, problem.simulation_settings, overrides=small)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(root=Path(folder), home=Path(folder))
         dataset = simulate(workspace, problem, settings.simulate)
         for network in settings.search.networks:
-            trainer = Trainer(problem, dataset, settings, replace(settings.train, network=network))
-            trainer._train_epoch()  # the first one compiles kernels
-            start = time.perf_counter()
-            trainer._train_epoch()
-            real = time.perf_counter() - start
-            batch = trainer._batch(dataset.rows("train")[: settings.train.batch_size])
-            start = time.perf_counter()
-            for _ in range(trainer.steps_per_epoch):
-                _step(trainer, *batch)
-            network_alone = time.perf_counter() - start
-            images = trainer.steps_per_epoch * settings.train.batch_size
+            stored, fresh = (
+                Trainer(problem, dataset, chosen, chosen.train, images_per_epoch=4096)
+                for chosen in (
+                    replace(settings, train=replace(settings.train, network=network, fresh_conditions=fresh))
+                    for fresh in (False, True)
+                )
+            )
+            seconds: dict[str, list[float]] = {"stored": [], "repeated": [], "fresh": []}
+            # Turn by turn, because the machine's speed drifts.
+            for _ in range(_ROUNDS + 1):
+                seconds["stored"].append(_timed(stored._train_epoch))
+                seconds["repeated"].append(_timed(partial(_repeat, stored)))
+                seconds["fresh"].append(_timed(fresh._train_epoch))
+            images = stored.batches.steps * stored.batches.batch_size
+            speed = {name: images / min(times[1:]) for name, times in seconds.items()}
             print(
-                f"{network}: {images / real:.0f} images/s, on one batch {images / network_alone:.0f} images/s, "
-                f"ratio {network_alone / real:.2f} ({torch.get_num_threads()} threads)"
+                f"{network}: {speed['stored']:.0f} images/s read from disk, {speed['repeated']:.0f} on one batch in "
+                f"memory, ratio {speed['stored'] / speed['repeated']:.2f}; {speed['fresh']:.0f} with every image drawn "
+                f"again ({torch.get_num_threads()} threads)"
             )
 
 
-def _step(trainer: Trainer, image: torch.Tensor, conditions: torch.Tensor, truth: torch.Tensor) -> None:
-    loss = trainer.problem.loss(trainer.estimator, image, conditions, truth).mean()
-    trainer.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    trainer.optimizer.step()
+def _repeat(trainer: Trainer) -> None:
+    """The loop without any reading: one stored batch, its symmetry and noise drawn anew, and the step."""
+    trainer.estimator.train()
+    batches = trainer.batches
+    stored = batches.stored(batches._rows[: batches.batch_size])
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(batches.steps):
+        batch: Batch = batches.presented(*stored, generator)
+        trainer.step(batch)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from components.datasets import Dataset
 from components.digests import code_digest, value_digest
 from components.errors import IntegrityError
+from components.model_card import CARD, write_card
 from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
 from components.workspace import Workspace
@@ -77,7 +78,7 @@ def evaluate(
     key = value_digest(inputs)
     folder = workspace.evaluations(problem.name) / key[:16]
     if not (folder / _EVIDENCE).exists():
-        estimator, _ = load_model(model_folder)
+        estimator, description = load_model(model_folder)
         with tqdm(desc="evaluate", unit="img", disable=None) as bar:
             result = problem.evaluate(
                 _predictor(estimator),
@@ -87,7 +88,9 @@ def evaluate(
                 cache=workspace.home / "references",
                 progress=bar.update,
             )
-        _write(folder, key, inputs, result)
+        _write(folder, result)
+        write_card(folder / CARD, description, result, dataset.manifest)
+        _seal(folder, key, inputs, result)
     return read_evidence(folder)
 
 
@@ -136,7 +139,8 @@ def _predictor(estimator: Estimator) -> Predict:
     return predict
 
 
-def _write(folder: Path, key: str, inputs: Mapping[str, Any], result: Evaluation) -> None:
+def _write(folder: Path, result: Evaluation) -> None:
+    """Pictures and tables."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "plots").mkdir(parents=True)
     for name, figure in result.plots.items():
@@ -144,14 +148,14 @@ def _write(folder: Path, key: str, inputs: Mapping[str, Any], result: Evaluation
     for name, table in {**result.tables, "predictions": result.predictions}.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")
+
+
+def _seal(folder: Path, key: str, inputs: Mapping[str, Any], result: Evaluation) -> None:
+    """What gates read, and last the digest of it."""
     losses = np.asarray(result.losses, dtype=np.float64)
     pd.DataFrame({"loss": losses}).to_parquet(folder / _LOSSES, index=False)
     metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
-    document = {
-        "metrics": metrics,
-        "report": asdict(result.report),
-        "trusted_region": result.trusted_region,
-    }
+    document = {"metrics": metrics, "report": asdict(result.report), "trusted_region": result.trusted_region}
     document = json.loads(json.dumps(document))
     (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     evidence = {"key": key, "inputs": inputs, "digest": _digest(document, losses)}

@@ -3,7 +3,7 @@
     model = mlflow.pyfunc.load_model("models:/galaxy-shape@production")
     answer = model.predict({"image": image_bhw, "sigma": sigma_b, "psf_fwhm": psf_fwhm_b})
 
-The answer holds for each parameter an array of its means and, under `<name>_error`, of its standard deviations, both of
+The answer holds for each parameter an array of its values and, under `<name>_error`, of their RMS errors, both of
 shape (b,). Arrays are float32. The script imports nothing of Assay but `models/`, a copy of which travels with it.
 """
 
@@ -43,15 +43,15 @@ class RegisteredEstimator(PythonModel):
         model_input: Arrays,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> Arrays:
-        """Mean and standard deviation of every parameter of a batch, in physical units."""
+        """Value and error of every parameter of a batch, in physical units."""
         names = self._estimator.condition_names
         conditions_bc = torch.from_numpy(np.stack([model_input[name] for name in names], axis=1))
         with torch.inference_mode():
-            mean_bp, sd_bp = self._estimator(torch.from_numpy(model_input["image"]), conditions_bc)
+            given = self._estimator(torch.from_numpy(model_input["image"]), conditions_bc)
         answer: Arrays = {}
         for column, name in enumerate(self._estimator.output_names):
-            answer[name] = mean_bp[:, column].numpy()
-            answer[f"{name}_error"] = sd_bp[:, column].numpy()
+            answer[name] = given.value_bp[:, column].numpy()
+            answer[f"{name}_error"] = given.error_bp[:, column].numpy()
         return answer
 
 

@@ -109,7 +109,7 @@ def _log_model(run_id: str, record: RunRecord) -> str:
 
 def _requirements() -> list[str]:
     """The exact versions that a copy of the model needs, without local labels: `+cpu` is one machine's build."""
-    names = ("torch", "numpy", "safetensors", "mlflow")
+    names = ("torch", "numpy", "scipy", "safetensors", "mlflow")
     return [f"{name}=={installed_version(name).split('+')[0]}" for name in names]
 
 

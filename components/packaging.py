@@ -1,7 +1,8 @@
 """The package of a model version: a Bento with the service, the network's code, its weights and golden inputs.
 
     package = build_package(workspace, model_folder=folder, version=3, golden_images=image_bhw,
-                            golden_conditions=conditions_bc, lineage={"data_md5": …, "git_commit": …})
+                            golden_conditions=conditions_bc, trusted_region=path,
+                            lineage={"data_md5": …, "git_commit": …})
 
 It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
 `model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked, served and
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 _HOUSE = Path(__file__).resolve().parents[1]
 _CODE = ("services", "models")
 # BentoML adds the line with its own version itself.
-_REQUIREMENTS = ("torch", "numpy", "safetensors", "pydantic")
+_REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic")
 _BUILD_TIMEOUT_S = 600
 
 
@@ -58,7 +59,7 @@ def make_golden(estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Ten
         conditions_bc: the conditions of each, shape (b, c).
 
     Returns:
-        `image`, `conditions`, and the expected `mean` and `sd`, both of shape (b, p), all float32.
+        `image`, `conditions`, and the expected `value` and `error`, both of shape (b, p), all float32.
 
     Raises:
         AssayError: when an answer is not finite.
@@ -67,12 +68,13 @@ def make_golden(estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Ten
 
     image_bhw, conditions_bc = image_bhw.float().contiguous(), conditions_bc.float().contiguous()
     with torch.inference_mode():
-        mean_bp, sd_bp = estimator(image_bhw, conditions_bc)
-    if not bool(mean_bp.isfinite().all() and sd_bp.isfinite().all()):
+        answer = estimator(image_bhw, conditions_bc)
+    value_bp, error_bp = answer.value_bp, answer.error_bp
+    if not bool(value_bp.isfinite().all() and error_bp.isfinite().all()):
         raise AssayError(
             "the model's answers to the golden inputs are not all finite: train it again, or choose others"
         )
-    return {"image": image_bhw, "conditions": conditions_bc, "mean": mean_bp.clone(), "sd": sd_bp.clone()}
+    return {"image": image_bhw, "conditions": conditions_bc, "value": value_bp.clone(), "error": error_bp.clone()}
 
 
 def build_package(
@@ -81,6 +83,7 @@ def build_package(
     model_folder: Path,
     version: int,
     lineage: Mapping[str, str],
+    trusted_region: Path,
     golden_images: "Tensor",
     golden_conditions: "Tensor",
 ) -> Package:
@@ -94,6 +97,7 @@ def build_package(
             `problem` and the `units` of each parameter.
         version: version of the registered model.
         lineage: `data_md5` of the dataset and `git_commit` of the code.
+        trusted_region: the file that says where the model can be trusted.
         golden_images: images to prove the package with, shape (b, size, size).
         golden_conditions: their conditions, shape (b, c).
 
@@ -136,7 +140,7 @@ def build_package(
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
-            context = _lay_context(scratch / "context", model_folder)
+            context = _lay_context(scratch / "context", model_folder, trusted_region)
             save_file(make_golden(estimator, golden_images, golden_conditions), context / GOLDEN)
             _write_manifest(context, about)
             built = _run_bentoml(workspace, scratch, tag)
@@ -152,7 +156,7 @@ def build_package(
     return verify_package(workspace, tag)
 
 
-def _lay_context(context: Path, model_folder: Path) -> Path:
+def _lay_context(context: Path, model_folder: Path, trusted_region: Path) -> Path:
     for folder in _CODE:
         for file in sorted((_HOUSE / folder).glob("*.py")):
             (context / folder).mkdir(parents=True, exist_ok=True)
@@ -160,6 +164,7 @@ def _lay_context(context: Path, model_folder: Path) -> Path:
     (context / MODEL).mkdir()
     for name in ("model.json", "weights.safetensors"):
         shutil.copyfile(model_folder / name, context / MODEL / name)
+    shutil.copyfile(trusted_region, context / MODEL / "trusted_region.json")
     return context
 
 

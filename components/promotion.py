@@ -15,7 +15,7 @@ import torch
 from components.datasets import Dataset
 from components.digests import value_digest
 from components.errors import AssayError, RefusedError
-from components.evaluation import Evidence, evaluate, evaluation_inputs
+from components.evaluation import TRUSTED_REGION, Evidence, evaluate, evaluation_inputs
 from components.gates import GateResult, judge, judge_challenger, require_pass
 from components.ledger import Entry, Ledger
 from components.packaging import build_package
@@ -76,6 +76,7 @@ class Promotion:
             model_folder=self.registry.model_folder(self.problem.name, version),
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
+            trusted_region=self.registry.evaluation_folder(self.problem.name, version) / TRUSTED_REGION,
             golden_images=images,
             golden_conditions=conditions,
         )

@@ -241,18 +241,18 @@ def prove_package(workspace: Workspace, tag: str, *, tolerance: float) -> dict[s
     if answer["model"] != expected:
         raise RefusedError(f"package {tag} is refused: it answers for {answer['model']}, not for {expected}")
     largest = 0.0
-    for index, (prediction, means, sds) in enumerate(
-        zip(answer["predictions"], golden["mean"], golden["sd"], strict=True)
+    for index, (prediction, values, errors) in enumerate(
+        zip(answer["predictions"], golden["value"], golden["error"], strict=True)
     ):
-        for output, mean, sd in zip(config["outputs"], means, sds, strict=True):
+        for output, value, error in zip(config["outputs"], values, errors, strict=True):
             given = prediction["parameters"][output["name"]]
-            for part, recorded in (("value", mean), ("error", sd)):
+            for part, recorded in (("value", value), ("error", error)):
                 difference = abs(given[part] - recorded)
-                if not difference <= tolerance * sd:
+                if not difference <= tolerance * error:
                     raise RefusedError(
                         f"package {tag} is refused: {output['name']} of golden input {index} has the {part} "
                         f"{given[part]:.9g}, and {recorded:.9g} was recorded: "
                         f"delete {package.folder} and promote the model again"
                     )
-                largest = max(largest, difference / sd if sd else 0.0)
+                largest = max(largest, difference / error if error else 0.0)
     return {"tag": tag, "digest": package.digest, "max_difference": largest, "inputs": len(items)}

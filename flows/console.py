@@ -76,5 +76,7 @@ def print_prediction(prediction: Mapping[str, Any], model: Mapping[str, Any]) ->
         for name, answer in prediction["parameters"].items()
     ]
     print_table(f"prediction {prediction['id']}", ("parameter", "value", "unit"), rows)
+    for line in prediction["doubts"]:
+        out.print(f"  not to be trusted: {line}", markup=False)
     for key, value in model.items():
         out.print(f"  {key:<15} {value}")

@@ -6,7 +6,11 @@ It stands in a package beside `models/` (the networks) and `model/` (weights, de
 of the problem only what those two say. `/predict` takes JSON and answers JSON:
 
     {"images": [{"image": [[…]], "sigma": 200.0, "psf_fwhm": 0.5}, …]}
-    {"predictions": [{"id": …, "parameters": {"flux": {"value": …, "error": …, "unit": …}, …}}, …], "model": {…}}
+    {"predictions": [{"id": …, "parameters": {"flux": {"value": …, "error": …, "unit": …, "interval68": […, …],
+                      "interval95": […, …]}, …}, "covariance": [[…]], "trusted": true, "doubts": []}, …], "model": {…}}
+
+`error` is the root mean square error of the value, the intervals hold the truth with 68 and 95 %, and an answer is
+trusted when its image is like those that the model was measured to be reliable on (`services/trust.py`).
 
 A request that it cannot answer well gets status 400 and `{"error": "one line"}`.
 """
@@ -24,12 +28,17 @@ import bentoml
 import numpy as np
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
+from services.trust import doubts
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from models.estimator import Answer
 
 SOURCE = Path(__file__).resolve().parents[1]
 """The package's source: services/, models/ and model/."""
 MANIFEST = "model/package.json"
+TRUSTED_REGION = "model/trusted_region.json"
 MOST_IMAGES = 256
 """Images in one request; more would keep everybody else waiting."""
 
@@ -156,6 +165,7 @@ class Predictor:
         torch.set_num_threads(os.cpu_count() or 1)
         self._estimator, description = load_model(SOURCE / "model")
         self._units: dict[str, str] = description["units"]
+        self._region: dict[str, Any] = json.loads((SOURCE / TRUSTED_REGION).read_bytes())
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -189,23 +199,48 @@ class Predictor:
 
         estimator = self._estimator
         image_bhw, conditions_bc = read_images(items, size=estimator.size, conditions=estimator.condition_names)
-        with torch.inference_mode():
-            mean_bp, sd_bp = estimator(torch.from_numpy(image_bhw), torch.from_numpy(conditions_bc))
-        wrong_bp = ~(mean_bp.isfinite() & sd_bp.isfinite())
+        try:
+            with torch.inference_mode():
+                answer = estimator(torch.from_numpy(image_bhw), torch.from_numpy(conditions_bc))
+        except ValueError as error:  # a condition that no image can be drawn with; the line names it
+            raise BadRequestError(str(error)) from error
+        wrong_bp = ~(answer.value_bp.isfinite() & answer.error_bp.isfinite())
         if wrong_bp.any():
             index, parameter = wrong_bp.nonzero()[0].tolist()
             raise BadRequestError(
                 f"images[{index}] has no finite {estimator.output_names[parameter]}: "
                 "its pixels and conditions must be like those that the model was trained on"
             )
+        columns = {
+            "value": answer.value_bp,
+            "error": answer.error_bp,
+            "interval68": torch.stack(answer.interval(0.68), dim=2),
+            "interval95": torch.stack(answer.interval(0.95), dim=2),
+        }
+        rows = {key: column.tolist() for key, column in columns.items()}
+        covariances = answer.covariance_bpp.tolist()
+        doubted = self._doubts(answer, conditions_bc)
         return [
             {
                 # The id says by itself which version answered, so that no log is needed to trace it.
                 "id": f"{self._model['problem']}.{self._model['version']}.{uuid.uuid4().hex}",
                 "parameters": {
-                    name: {"value": value, "error": error, "unit": self._units[name]}
-                    for name, value, error in zip(estimator.output_names, means, errors, strict=True)
+                    name: {**{key: row[index][number] for key, row in rows.items()}, "unit": self._units[name]}
+                    for number, name in enumerate(estimator.output_names)
                 },
+                "covariance": covariances[index],
+                "trusted": not doubted[index],
+                "doubts": doubted[index],
             }
-            for means, errors in zip(mean_bp.tolist(), sd_bp.tolist(), strict=True)
+            for index in range(len(image_bhw))
+        ]
+
+    def _doubts(self, answer: "Answer", conditions_bc: "NDArray[np.float32]") -> list[list[str]]:
+        count, names = len(conditions_bc), self._estimator.condition_names
+        misfits, snrs = (
+            [None] * count if column is None else column.tolist() for column in (answer.misfit_b, answer.snr_b)
+        )
+        return [
+            doubts(self._region, dict(zip(names, row, strict=True)), misfit=misfit, snr=snr)
+            for row, misfit, snr in zip(conditions_bc.tolist(), misfits, snrs, strict=True)
         ]

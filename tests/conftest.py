@@ -27,8 +27,8 @@ hypothesis.settings.load_profile("assay")
 SMALL: dict[str, Any] = {
     "simulate": {"count": 300, "shard_size": 100, "distinct_n": 24, "test_fraction": 0.2, "validation_fraction": 0.2},
     "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64, "width": [8, 8]},
-    "train": {"epochs": 2, "batch_size": 32, "width": 8},
-    "evaluate": {"realisations": 100, "bootstrap": 100},
+    "train": {"epochs": 2, "batch_size": 32, "width": 8, "network": "cnn", "correction_images": 64},
+    "evaluate": {"realisations": 100, "bootstrap": 100, "reference_images": 2, "failure_images": 8},
     "gates": {"staging": [{"metric": "score.test", "max": 1000}]},
     "package": {"golden_inputs": 2},
 }

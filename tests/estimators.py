@@ -15,4 +15,13 @@ CONFIG: dict[str, Any] = {
         {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
         {"name": "g2", "scale": "linear", "mean": 0.0, "sd": 0.2},
     ],
+    "scoring_steps": 0,
+    "drawing": None,
+}
+
+TRUSTED_REGION: dict[str, Any] = {
+    "conditions": {"sigma": [100.0, 400.0], "psf_fwhm": [0.4, 1.2]},
+    "snr": [10.0, 100.0],
+    "misfit": 2.4,
+    "axes": {},
 }

@@ -35,7 +35,7 @@ def trusted_region(table: pd.DataFrame, *, threshold: float, conditions: Mapping
 
     Args:
         table: as `failure_maps.failure_table` makes it.
-        threshold: largest misfit that the in-domain test lets pass.
+        threshold: largest misfit that the in-domain test lets pass; NaN where nothing can be drawn.
         conditions: for each condition that a request states the axis that varies it.
         snr: the axis that varies the SNR.
 
@@ -47,7 +47,7 @@ def trusted_region(table: pd.DataFrame, *, threshold: float, conditions: Mapping
     return {
         "conditions": {name: runs[axis] for name, axis in conditions.items()},
         "snr": runs[snr],
-        "misfit": threshold,
+        "misfit": threshold if np.isfinite(threshold) else None,
         "axes": runs,
     }
 

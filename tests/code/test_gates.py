@@ -27,6 +27,7 @@ def evidence(
         metrics={} if metric is None else {"ratio": metric},
         losses=np.ones(10) if losses is None else losses,
         report=Report(title="", columns=(), rows=()),
+        trusted_region={},
     )
 
 

@@ -26,7 +26,8 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
     demo = read(tmp_path, lambda _: None)
     full = read(tmp_path, lambda _: None, size="full")
     assert full.simulate.count > demo.simulate.count
-    assert full.evaluate == demo.evaluate
+    assert full.evaluate.reference_images >= 500
+    assert full.gates == demo.gates
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from components.digests import file_sha256, value_digest
 from models.estimator import Estimator
 from models.saved import save_model
 from services import service
+from tests.estimators import TRUSTED_REGION
 
 SIZE = 64
 CONDITIONS = ("sigma", "psf_fwhm")
@@ -29,6 +30,8 @@ CONFIG = {
         {"name": "flux", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
         {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
     ],
+    "scoring_steps": 0,
+    "drawing": None,
 }
 UNITS = {"flux": "1e5 counts", "g1": ""}
 
@@ -55,6 +58,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     source = tmp_path_factory.mktemp("source")
     torch.manual_seed(0)
     weights = save_model(source / "model", Estimator(CONFIG), {"problem": "galaxy-shape", "units": UNITS})
+    (source / "model" / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION))
     document = {
         "model": {"problem": "galaxy-shape", "version": 7, "weights_sha256": weights},
         "files": {f"model/{file.name}": file_sha256(file) for file in (source / "model").iterdir()},

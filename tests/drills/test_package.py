@@ -26,7 +26,7 @@ from components.serving import Package, prove_package, request, served, verify_p
 from components.workspace import Workspace
 from models.estimator import Estimator
 from models.saved import save_model
-from tests.estimators import CONFIG
+from tests.estimators import CONFIG, TRUSTED_REGION
 
 HOUSE = Path(__file__).parents[2]
 LINEAGE = {"data_md5": "0f" * 16, "git_commit": "a1" * 20}
@@ -45,6 +45,7 @@ def new_workspace(root: Path) -> Workspace:
     (root / "params.yaml").write_text("problems: {}\n")
     torch.manual_seed(0)
     save_model(root / "trained", Estimator(CONFIG), {"problem": "galaxy-shape", "units": UNITS})
+    (root / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION), encoding="utf-8")
     return Workspace(root=root, home=root / ".assay")
 
 
@@ -55,6 +56,7 @@ def build(workspace: Workspace, version: int = 3) -> Package:
         model_folder=workspace.root / "trained",
         version=version,
         lineage=LINEAGE,
+        trusted_region=workspace.root / "trusted_region.json",
         golden_images=image_bhw,
         golden_conditions=conditions_bc,
     )
@@ -237,7 +239,7 @@ def test_a_package_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch
 
     def shifted(*arguments: Any) -> dict[str, Tensor]:
         golden = make_golden(*arguments)
-        golden["mean"][2, 3] += 0.01 * golden["sd"][2, 3]
+        golden["value"][2, 3] += 0.01 * golden["error"][2, 3]
         return golden
 
     monkeypatch.setattr(packaging, "make_golden", shifted)

@@ -1,7 +1,9 @@
 """What every problem must keep to; each problem's test module subclasses `ProblemConformance`."""
 
 import json
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from components.datasets import SPLITS, Dataset
 from components.problems.base import Evaluation, Problem, Shard
 from components.settings import ProblemSettings
 from components.trainer import Trainer
-from models.estimator import Estimator
+from models.estimator import LEVELS, Answer, Estimator
 from models.networks import NETWORKS
 
 
@@ -88,11 +90,12 @@ class ProblemConformance:
         estimator = Estimator(json.loads(json.dumps(config))).eval()
         stamps, conditions, truth = self.batch(problem, small_dataset)
         for image in (stamps, torch.zeros_like(stamps), 1e6 * torch.ones_like(stamps)):
-            mean, sd = estimator(image, conditions)
-            assert mean.shape == sd.shape == truth.shape
-            assert torch.isfinite(mean).all()
-            assert (sd > 0).all()
-            assert torch.isfinite(sd).all()
+            answer = estimator(image, conditions)
+            assert answer.value_bp.shape == answer.error_bp.shape == truth.shape
+            assert torch.isfinite(answer.value_bp).all()
+            assert (answer.error_bp > 0).all()
+            assert torch.isfinite(answer.covariance_bpp).all()
+            assert (answer.quantile_bpq.diff(dim=2) >= 0).all()
 
     def test_symmetry_leaves_shapes_and_the_loss_of_a_perfect_answer_alone(
         self, problem: Problem, small_dataset: Dataset
@@ -152,8 +155,19 @@ class ProblemConformance:
         )
         mean = torch.from_numpy(dataset.columns(problem.truths, dataset.rows("train"))).mean(dim=0)
 
-        def predict(image: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def predict(image: torch.Tensor, _: torch.Tensor) -> Answer:
             nearest = torch.cdist(image.flatten(1), known.flatten(1)).argmin(dim=1)
-            return truths[nearest] if perfect else mean.expand(len(image), -1), torch.ones(len(image), len(mean))
+            value = truths[nearest] if perfect else mean.expand(len(image), -1)
+            return Answer(
+                value_bp=value,
+                covariance_bpp=torch.eye(len(mean)).expand(len(image), -1, -1),
+                quantile_bpq=value[:, :, None] + torch.special.ndtri(torch.tensor(LEVELS)),
+                unscored_bp=value,
+                misfit_b=None,
+                snr_b=None,
+            )
 
-        return problem.evaluate(predict, dataset, settings.evaluate, settings.simulate, lambda _: None)
+        with tempfile.TemporaryDirectory() as cache:
+            return problem.evaluate(
+                predict, dataset, settings.evaluate, settings.simulate, cache=Path(cache), progress=lambda _: None
+            )

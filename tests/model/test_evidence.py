@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from components.datasets import Dataset
 from components.digests import value_digest
 from components.errors import IntegrityError, RefusedError
-from components.evaluation import METRICS, evaluate, evaluation_inputs, read_evidence
+from components.evaluation import METRICS, TRUSTED_REGION, evaluate, evaluation_inputs, read_evidence
+from components.evidence.errors_over_bound import Errors, interval
 from components.gates import Verdict, judge, require_pass
 from components.problems.base import Problem
-from components.problems.errors_over_bound import Errors, interval
 from components.settings import GateRule, ProblemSettings
 from components.source import Source
 from components.training import train
@@ -63,7 +63,9 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(
     again = evaluate(workspace, problem, model, small_dataset, settings)
     assert (again.digest, again.folder) == (first.digest, first.folder)
     assert (first.folder / METRICS).stat().st_mtime_ns == written
-    assert {path.stem for path in (first.folder / "plots").iterdir()} == {"error-against-snr", "predicted-against-true"}
+    plots = {path.stem for path in (first.folder / "plots").iterdir()}
+    assert {"benchmark", "calibration", "error-over-the-prior", "predicted-against-true"} <= plots
+    assert json.loads((first.folder / TRUSTED_REGION).read_text(encoding="utf-8")) == first.trusted_region
 
     weights = load_model(model)[1]["weights_sha256"]
     other = replace(settings, evaluate=replace(settings.evaluate, seed=99))
@@ -93,7 +95,7 @@ def test_changed_evidence_is_refused_and_named(
 def test_rmse_is_bias_and_scatter_together(bias: float, scale: float, bound: float, seed: int) -> None:
     """RMSE² = bias² + sd², all in units of the bound."""
     miss = bound * (bias + scale * np.random.default_rng(seed).standard_normal((50, 1)))
-    errors = Errors(miss=miss, sd=np.ones_like(miss), bound=np.full_like(miss, bound))
+    errors = Errors(miss=miss, bound=np.full_like(miss, bound))
     metrics = errors.over_bound(0, resamplings=100, seed=1)
     assert metrics["rmse"].value ** 2 == pytest.approx(metrics["bias"].value ** 2 + metrics["sd"].value ** 2)
 

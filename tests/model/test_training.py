@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from components import training
+from components import checkpoints, training
 from components.datasets import Dataset
 from components.problems.base import Problem
 from components.settings import ProblemSettings
 from components.source import Source
-from components.training import Trainer, train
+from components.trainer import Trainer
+from components.training import train
 from components.workspace import Workspace
 from models.saved import WEIGHTS, DamagedModelError, load_model
 
@@ -36,17 +37,17 @@ def test_interrupted_training_ends_in_the_same_weights(
     settings = settings_of_three_epochs
     unbroken = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
     elsewhere = Workspace(root=workspace.root, home=workspace.home / "elsewhere")
-    save = training._save_checkpoint
+    save = checkpoints.save_checkpoint
 
     def save_and_die(trainer: Trainer, *rest: Any) -> None:
         save(trainer, *rest)
         if trainer.done == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_save_checkpoint", save_and_die)
+    monkeypatch.setattr(training, "save_checkpoint", save_and_die)
     with pytest.raises(KeyboardInterrupt):
         train(elsewhere, problem, small_dataset, settings, settings.train, source=SOURCE)
-    monkeypatch.setattr(training, "_save_checkpoint", save)
+    monkeypatch.setattr(training, "save_checkpoint", save)
     resumed = train(elsewhere, problem, small_dataset, settings, settings.train, source=SOURCE)
     for name, tensor in weights(unbroken).items():
         assert torch.equal(tensor, weights(resumed)[name]), name
@@ -89,12 +90,12 @@ def test_every_epoch_shows_fresh_noise(problem: Problem, small_dataset: Dataset,
 
     trainer = Trainer(Recording(), small_dataset, settings, settings.train)
     list(trainer)
-    assert len(seen) == len(set(seen)) == 1 + settings.train.epochs * trainer.steps_per_epoch
+    assert len(seen) == len(set(seen)) == 1 + settings.train.epochs * trainer.batches.steps
 
 
 def test_learning_rate_warms_up_and_falls(problem: Problem, small_dataset: Dataset, settings: ProblemSettings) -> None:
     trainer = Trainer(problem, small_dataset, settings, replace(settings.train, epochs=20))
-    rates = [trainer._learning_rate(step) for step in range(20 * trainer.steps_per_epoch)]
+    rates = [trainer.learning_rate(step) for step in range(20 * trainer.batches.steps)]
     peak = int(np.argmax(rates))
     assert rates[peak] == pytest.approx(settings.train.learning_rate)
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
