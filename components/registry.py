@@ -29,6 +29,7 @@ from components.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
     from components.problems.base import Metric, Problem
@@ -128,8 +129,7 @@ class Registry:
             known = self.find(problem.name, weights, evidence)
             if known is not None:
                 return known
-            client = self._mlflow.client()
-            experiment = self._experiment(problem)
+            client, experiment = self.experiment(problem)
             same = f"tags.`weights.sha256` = '{weights}' AND tags.`evidence.digest` = '{evidence}'"
             for run in client.search_runs([experiment], same):
                 delete_run(client, run)
@@ -241,16 +241,17 @@ class Registry:
                     client.set_registered_model_alias(problem, alias, str(holder))
         return wrong
 
-    def _experiment(self, problem: "Problem") -> str:
-        """The id of the problem's experiment; it and the registered model are made when they are not there."""
+    def experiment(self, problem: "Problem") -> "tuple[MlflowClient, str]":
+        """MLflow's client and the problem's experiment; it and the registered model are made when not there."""
         client = self._mlflow.client()
         if not client.search_registered_models(f"name = '{problem.name}'"):
             units = [f"{name} ({problem.units[name] or 'pure number'})" for name in problem.truths]
             client.create_registered_model(problem.name, description=f"From an image to {', '.join(units)}.")
         known = client.get_experiment_by_name(problem.name)
         if known is not None:
-            return str(known.experiment_id)
-        return str(client.create_experiment(problem.name, artifact_location=self._mlflow.artifact_folder(problem.name)))
+            return client, str(known.experiment_id)
+        folder = self._mlflow.artifact_folder(problem.name)
+        return client, str(client.create_experiment(problem.name, artifact_location=folder))
 
     def _version(self, problem: str, version: int) -> "ModelVersion":
         found = self._mlflow.client().search_model_versions(f"name = '{problem}' AND version_number = {version}")

@@ -124,6 +124,8 @@ class EvaluateSettings:
     """Test images that the exact posterior mean is computed for, about a second each on one core."""
     failure_images: Annotated[int, Field(ge=8)]
     """Objects at each value of each failure map."""
+    real_galaxies: str | None
+    """Folder with real images that the problem can open, to be measured too; None for none."""
     bootstrap: Annotated[int, Field(ge=100)]
     """Bootstrap resamplings behind each confidence interval."""
     seed: Annotated[int, Field(ge=0)]

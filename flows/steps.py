@@ -128,10 +128,13 @@ def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
 def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, str]:
     """Train the winner."""
     from components.training import train
+    from components.training_log import TrainingLog
     from models.saved import read_description
 
-    folder = train(job.workspace, job.problem, dataset, job.settings, settings, source=job.source)
+    log = TrainingLog(job.workspace, job.problem, dataset, settings)
+    folder = train(job.workspace, job.problem, dataset, job.settings, settings, source=job.source, on_epoch=log.add)
     description = read_description(folder)
+    log.finish(description["history"])
     last = description["history"][-1]
     return folder, (
         f"{last['number']} epochs, validation loss {last['validation_loss']:.3f}, "

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from scipy import stats
 
 from components.problems.base import Metric
@@ -44,8 +45,9 @@ def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
         axes.set_yscale("log")
         axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
         axes.set_title(case)
+        axes.set_yticks([0.2, 0.5, 1, 2, 5], minor=False)
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     figure.axes[0].set_ylabel("RMSE / Cramér–Rao bound")
     _legend_below(figure, columns=3)
     figure.suptitle("Error at the benchmark galaxy; the dashed line is the bound")
@@ -85,7 +87,7 @@ def plot_slices(metrics: Mapping[str, Metric], slices: Mapping[str, tuple[str, f
                 label=truth,
             )
         axes.axhline(1, color="black", linewidth=0.8)
-        axes.set_xlabel(label(column, units))
+        axes.set_xlabel("SNR" if column == "snr" else label(column, units))
     figure.axes[0].set_ylabel("RMSE / each image's own bound")
     _legend_below(figure, columns=len(truths))
     figure.suptitle("Error over the prior, in units of the bound (95 % intervals)")
@@ -151,7 +153,8 @@ def plot_calibration(ranks: pd.DataFrame, coverage: Mapping[str, Metric], truths
     right.fill_between(grid, -band, band, color="0.85", label="95 % of right ones")
     right.set_xlabel("rank of the truth among the reported quantiles")
     right.set_ylabel("cumulated share − uniform share")
-    right.legend(frameon=False, fontsize=8)
+    right.set_ylim(-0.08, 0.08)
+    right.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
     figure.suptitle("Can the reported errors be believed?")
     return figure
 
@@ -179,7 +182,10 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
             axes.plot(here["value"], here[column], style, color=grey, markersize=4, label=truth)
         axes.set_ylabel(text)
     panels[0].set_yscale("symlog", linthresh=1)
+    panels[0].yaxis.set_major_formatter("{x:g}")
     panels[1].set_yscale("log")
+    panels[1].yaxis.set_major_formatter("{x:g}")
+    panels[1].yaxis.set_minor_formatter("{x:g}" if table["rmse_over_crb"].max() < 8 else NullFormatter())
     panels[2].axhline(0.68, color="black", linewidth=0.8)
     alarms = table.groupby("value")["alarm"].first()
     panels[3].plot(alarms.index, alarms, "o-", color="black", markersize=4)
@@ -219,6 +225,37 @@ def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images:
     axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
     axes.set_ylabel("RMSE / RMSE of the exact posterior mean")
     figure.suptitle(f"What knowing the prior could still give, {images} images")
+    return figure
+
+
+def plot_real(table: pd.DataFrame, truths: Sequence[str], units: Mapping[str, str]) -> Figure:
+    """Real objects: the model's value and error against a direct fit; flagged ones are open.
+
+    Args:
+        table: as `consistency.consistency_table` makes it.
+        truths: the parameters.
+        units: unit of each.
+    """
+    figure = Figure(figsize=(3.2 * len(truths), 3.6), layout="constrained")
+    for axes, truth in zip(figure.subplots(1, len(truths), squeeze=False)[0], truths, strict=True):
+        for flagged, part in table[table["truth"] == truth].groupby("flagged"):
+            axes.errorbar(
+                part["fit"],
+                part["value"],
+                part["error"],
+                fmt="o",
+                color="0.55" if flagged else "black",
+                markerfacecolor="white" if flagged else "black",
+                markersize=4,
+                linewidth=0.7,
+                label="refused by the in-domain test" if flagged else "in the domain",
+            )
+        fits = table.loc[table["truth"] == truth, "fit"]
+        axes.plot([fits.min(), fits.max()], [fits.min(), fits.max()], color="black", linewidth=0.8)
+        axes.set_xlabel(f"direct fit of {label(truth, units)}")
+        axes.set_ylabel(f"this model's {label(truth, units)}")
+    _legend_below(figure, columns=2)
+    figure.suptitle(f"{table['image'].nunique()} real objects: model against direct fit")
     return figure
 
 

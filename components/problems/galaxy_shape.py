@@ -6,6 +6,7 @@ The simulation, the benchmark galaxy and the published results follow Harvard CS
 import sys
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -20,8 +21,8 @@ from components.problems import galaxy_failures, galaxy_training, gaussian_loss,
 from components.problems.base import Shard
 from components.problems.regression import EVIDENCE_MODULES, RegressionProblem
 from components.settings import SimulationSettings, TrainSettings
-from components.simulators import galsim_sersics, sersic, sersic_drawing, sersic_posterior, sersic_shards
-from components.simulators.sersic import PARAMETERS, Array, SersicSettings
+from components.simulators import galsim_sersics, real_galaxies, sersic, sersic_drawing, sersic_posterior, sersic_shards
+from components.simulators.sersic import PARAMETERS, Array, Image, SersicSettings
 from models import k_grid, sersic_parameters, sersic_tables
 from models import sersic as renderer
 
@@ -44,6 +45,10 @@ _PUBLISHED = {
     ),
 }
 """Method, bias and sd of flux, n, half_light_radius, g1, g2; the U-Net's are averages over the prior at that SNR."""
+
+
+_REAL_SNR = 40.0
+"""SNR that real galaxies are scaled to: in the middle of the prior's."""
 
 
 class GalaxyShape(RegressionProblem):
@@ -78,7 +83,7 @@ class GalaxyShape(RegressionProblem):
 
     def evaluation_sources(self) -> tuple[ModuleType, ...]:
         """This module, what is measured, and the bound of the benchmark galaxy."""
-        own = (sys.modules[__name__], regression, galaxy_failures, galaxy_training)
+        own = (sys.modules[__name__], regression, galaxy_failures, galaxy_training, real_galaxies)
         return (*own, *EVIDENCE_MODULES, *self.posterior_sources(), *self.simulator_sources())
 
     def posterior_sources(self) -> tuple[ModuleType, ...]:
@@ -154,6 +159,16 @@ class GalaxyShape(RegressionProblem):
     def failure_axes(self, simulation: SersicSettings, objects: int, seed: int) -> list[FailureAxis]:
         """See `galaxy_failures.py`."""
         return galaxy_failures.failure_axes(simulation, objects, seed)
+
+    def real_images(self, folder: Path, simulation: SersicSettings) -> tuple[Image, Array]:
+        """HST galaxies at SNR 40 under the middle of the prior's PSFs and noise levels."""
+        sigma, psf_fwhm = (sum(ends) / 2 for ends in (simulation.sigma, simulation.psf_fwhm))
+        stamps = real_galaxies.draw_real_galaxies(folder, simulation, psf_fwhm=psf_fwhm, norm=_REAL_SNR * sigma)
+        return stamps, np.tile([sigma, psf_fwhm], (len(stamps), 1))
+
+    def fit_directly(self, images: Array, conditions: Array, simulation: SersicSettings) -> Array:
+        """See `components/simulators/real_galaxies.py`."""
+        return real_galaxies.fit_directly(images, conditions, simulation)
 
     def posterior(
         self, image: Array, conditions: Array, begin: Array, simulation: SersicSettings, *, seed: int

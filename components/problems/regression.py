@@ -19,6 +19,7 @@ from components.evidence import (
     answers,
     benchmark,
     calibration,
+    consistency,
     errors_over_bound,
     failure_maps,
     plots,
@@ -48,6 +49,7 @@ EVIDENCE_MODULES: tuple[ModuleType, ...] = (
     answers,
     benchmark,
     calibration,
+    consistency,
     errors_over_bound,
     failure_maps,
     reference,
@@ -81,6 +83,18 @@ class RegressionProblem(Problem):
         Raises:
             AssayError: when the sampling is too poor to be used.
         """
+
+    @abstractmethod
+    def real_images(self, folder: Path, simulation: Any) -> tuple[np.ndarray[Any, Any], Array]:
+        """Real objects as the simulated camera would see them without noise, and the conditions of each.
+
+        Raises:
+            AssayError: when the folder holds none.
+        """
+
+    @abstractmethod
+    def fit_directly(self, images: np.ndarray[Any, Any], conditions: Array, simulation: Any) -> Array:
+        """The truths of observed images by maximum likelihood, without any network."""
 
     @abstractmethod
     def posterior_sources(self) -> tuple[ModuleType, ...]:
@@ -141,6 +155,19 @@ class RegressionProblem(Problem):
         region = trusted_region.trusted_region(
             failures, threshold=threshold, conditions={name: name for name in self.conditions}, snr="snr"
         )
+        tables = {"failures": failures, "ranks": ranks, "reference": posterior}
+        figures = {}
+        if settings.real_galaxies is not None:
+            stamps, conditions = self.real_images(Path(settings.real_galaxies), simulation)
+
+            def fit(images: np.ndarray[Any, Any], conditions: Array) -> Array:
+                return self.fit_directly(images, conditions, simulation)
+
+            tables["real"] = consistency.consistency_table(
+                predict, stamps, conditions, observe, fit, self.truths, threshold=threshold, seed=settings.seed
+            )
+            metrics |= consistency.consistency_metrics(tables["real"], settings)
+            figures["real-galaxies"] = plots.plot_real(tables["real"], self.truths, self.units)
         metrics |= timing.time_per_image(predict, images.observed, images.conditions)
 
         table = images.table.copy()
@@ -153,7 +180,7 @@ class RegressionProblem(Problem):
             losses=np.abs(test.errors().miss / test.bound).mean(axis=1),
             predictions=table,
             report=benchmark.benchmark_report(cases, at_cases, self.truths, self.units),
-            tables={"benchmark": comparison, "failures": failures, "ranks": ranks, "reference": posterior},
+            tables={"benchmark": comparison, **tables},
             trusted_region=region,
             plots={
                 "benchmark": plots.plot_benchmark(comparison, self.truths),
@@ -169,6 +196,7 @@ class RegressionProblem(Problem):
                     )
                     for axis in axes
                 },
+                **figures,
             },
         )
 

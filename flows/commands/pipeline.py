@@ -142,6 +142,9 @@ def evaluate(
     problem: ProblemName,
     version: Annotated[str, typer.Argument(help="Number of a registered version, or a model's folder.")],
     out: Out = None,
+    real_galaxies: Annotated[
+        Path | None, typer.Option(help="Folder of a galsim.RealGalaxyCatalog to measure, too.")
+    ] = None,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
@@ -149,7 +152,8 @@ def evaluate(
     from components.evaluation import evaluate as measure
     from components.registry import Registry
 
-    job = _open(problem, size)
+    given = {} if real_galaxies is None else {"real_galaxies": str(real_galaxies.resolve())}
+    job = _open(problem, size, evaluate=given)
     model = (
         Registry(job.workspace).model_folder(problem, int(version)) if version.isdecimal() else Path(version).resolve()
     )
@@ -161,7 +165,7 @@ def evaluate(
         console.print_json({"folder": evidence.folder, "digest": evidence.digest, "metrics": metrics})
         return
     console.print_table(evidence.report.title, evidence.report.columns, evidence.report.rows, grouped=True)
-    console.out.print(f"plots and metrics: {out or evidence.folder}")
+    console.out.print(f"card, plots, tables and metrics: {out or evidence.folder}")
 
 
 def _open(problem: str, size: str, **overrides: dict[str, Any]) -> "Job":
