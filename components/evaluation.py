@@ -145,7 +145,7 @@ def _write(folder: Path, result: Evaluation) -> None:
     (folder / "plots").mkdir(parents=True)
     for name, figure in result.plots.items():
         figure.savefig(folder / "plots" / f"{name}.png", dpi=110)
-    for name, table in {**result.tables, "predictions": result.predictions}.items():
+    for name, table in result.tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")
 

@@ -24,8 +24,8 @@ _NODES = 24
 """Quadrature nodes: enough for the moments of an estimate as wide as the prior to 1e-3 of its width."""
 _EDGE = 1e-6
 """Share of a uniform prior beyond which a value counts as its edge; an edge is 4.75 standard deviations out."""
-_LARGEST_EXPONENT = 60.0
-"""Only images unlike any that was trained on come near it, and their answers must stay finite."""
+_LARGEST_EXPONENT = 40.0
+"""Only images unlike any that was trained on come near it, and the variances of their answers must stay finite."""
 
 
 class Scales(nn.Module):

@@ -14,8 +14,9 @@ from scipy import stats
 
 from components.problems.base import Metric
 
-_STYLES = ("o-", "s--", "^-.", "D:", "v-")
-_GREYS = ("0.0", "0.25", "0.4", "0.55", "0.1")
+STYLES = ("o-", "s--", "^-.", "D:", "v-")
+GREYS = ("0.0", "0.25", "0.4", "0.55", "0.1")
+"""Of the lines of each parameter, which differ in their markers too."""
 
 
 def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
@@ -49,7 +50,7 @@ def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
     figure.axes[0].set_ylabel("RMSE / Cramér–Rao bound")
-    _legend_below(figure, columns=3)
+    legend_below(figure, columns=3)
     figure.suptitle("Error at the benchmark galaxy; the dashed line is the bound")
     return figure
 
@@ -81,15 +82,15 @@ def plot_slices(metrics: Mapping[str, Metric], slices: Mapping[str, tuple[str, f
                 x,
                 [metric.value for metric in values],
                 [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
-                fmt=_STYLES[number % len(_STYLES)],
-                color=_GREYS[number % len(_GREYS)],
+                fmt=STYLES[number % len(STYLES)],
+                color=GREYS[number % len(GREYS)],
                 markersize=4,
                 label=truth,
             )
         axes.axhline(1, color="black", linewidth=0.8)
         axes.set_xlabel("SNR" if column == "snr" else label(column, units))
     figure.axes[0].set_ylabel("RMSE / each image's own bound")
-    _legend_below(figure, columns=len(truths))
+    legend_below(figure, columns=len(truths))
     figure.suptitle("Error over the prior, in units of the bound (95 % intervals)")
     return figure
 
@@ -146,7 +147,7 @@ def plot_calibration(ranks: pd.DataFrame, coverage: Mapping[str, Metric], truths
         images = int(here["count"].sum())
         cumulated = here["count"].cumsum().to_numpy() / images
         expected = (here["rank"].to_numpy() + 1) / len(here)
-        style, grey = _STYLES[number % len(_STYLES)], _GREYS[number % len(_GREYS)]
+        style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]
         right.plot(expected, cumulated - expected, style, color=grey, markersize=3, label=truth)
     grid = np.linspace(0, 1, 101)
     band = stats.norm.ppf(0.975) * np.sqrt(grid * (1 - grid) / max(images, 1))
@@ -156,49 +157,6 @@ def plot_calibration(ranks: pd.DataFrame, coverage: Mapping[str, Metric], truths
     right.set_ylim(-0.08, 0.08)
     right.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
     figure.suptitle("Can the reported errors be believed?")
-    return figure
-
-
-def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, truths: Sequence[str]) -> Figure:
-    """One axis of the failure maps: bias, RMSE, coverage and alarms; the trusted run is shaded.
-
-    Args:
-        table: rows of one axis, as `failure_maps.failure_table` makes them.
-        trusted: ends of the trusted run.
-        truths: the parameters.
-    """
-    figure = Figure(figsize=(13, 3.8), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(1, 4))
-    values = np.sort(table["value"].unique())
-    for axes, column, text in zip(
-        panels[:3],
-        ("bias_over_crb", "rmse_over_crb", "coverage68"),
-        ("bias / bound", "RMSE / bound", "coverage of the 68 % interval"),
-        strict=True,
-    ):
-        for number, truth in enumerate(truths):
-            here = table[table["truth"] == truth].sort_values("value")
-            style, grey = _STYLES[number % len(_STYLES)], _GREYS[number % len(_GREYS)]
-            axes.plot(here["value"], here[column], style, color=grey, markersize=4, label=truth)
-        axes.set_ylabel(text)
-    panels[0].set_yscale("symlog", linthresh=1)
-    panels[0].yaxis.set_major_formatter("{x:g}")
-    panels[1].set_yscale("log")
-    panels[1].yaxis.set_major_formatter("{x:g}")
-    panels[1].yaxis.set_minor_formatter("{x:g}" if table["rmse_over_crb"].max() < 8 else NullFormatter())
-    panels[2].axhline(0.68, color="black", linewidth=0.8)
-    alarms = table.groupby("value")["alarm"].first()
-    panels[3].plot(alarms.index, alarms, "o-", color="black", markersize=4)
-    panels[3].set_ylim(-0.02, 1.02)
-    panels[3].set_ylabel("share that the in-domain test refuses")
-    for axes in panels:
-        if values.min() > 0 and values.max() / values.min() > 5:
-            axes.set_xscale("log")
-        axes.set_xlabel(str(table["label"].iloc[0]))
-        if trusted is not None:
-            axes.axvspan(*trusted, color="0.88", zorder=0)
-    _legend_below(figure, columns=len(truths), of=panels[0])
-    figure.suptitle("Shaded: where the model can be trusted")
     return figure
 
 
@@ -228,42 +186,12 @@ def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images:
     return figure
 
 
-def plot_real(table: pd.DataFrame, truths: Sequence[str], units: Mapping[str, str]) -> Figure:
-    """Real objects: the model's value and error against a direct fit; flagged ones are open.
-
-    Args:
-        table: as `consistency.consistency_table` makes it.
-        truths: the parameters.
-        units: unit of each.
-    """
-    figure = Figure(figsize=(3.2 * len(truths), 3.6), layout="constrained")
-    for axes, truth in zip(figure.subplots(1, len(truths), squeeze=False)[0], truths, strict=True):
-        for flagged, part in table[table["truth"] == truth].groupby("flagged"):
-            axes.errorbar(
-                part["fit"],
-                part["value"],
-                part["error"],
-                fmt="o",
-                color="0.55" if flagged else "black",
-                markerfacecolor="white" if flagged else "black",
-                markersize=4,
-                linewidth=0.7,
-                label="refused by the in-domain test" if flagged else "in the domain",
-            )
-        fits = table.loc[table["truth"] == truth, "fit"]
-        axes.plot([fits.min(), fits.max()], [fits.min(), fits.max()], color="black", linewidth=0.8)
-        axes.set_xlabel(f"direct fit of {label(truth, units)}")
-        axes.set_ylabel(f"this model's {label(truth, units)}")
-    _legend_below(figure, columns=2)
-    figure.suptitle(f"{table['image'].nunique()} real objects: model against direct fit")
-    return figure
-
-
 def label(name: str, units: Mapping[str, str]) -> str:
     """A parameter with its unit, as an axis shows it."""
     return f"{name} [{units[name]}]" if units.get(name) else name
 
 
-def _legend_below(figure: Figure, *, columns: int, of: Axes | None = None) -> None:
+def legend_below(figure: Figure, *, columns: int, of: Axes | None = None) -> None:
+    """One legend for all panels: that of the first, or of the given one."""
     handles, labels = (of or figure.axes[0]).get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)

@@ -60,8 +60,6 @@ class Evaluation:
     """By name, such as `rmse_over_crb.snr60.flux`."""
     losses: "np.ndarray[Any, Any]"
     """One loss in units of the bound for each test image, in catalogue order: what two models are compared on."""
-    predictions: "pd.DataFrame"
-    """What the model answered for each test image, beside the truth."""
     report: Report
     """The table shown at the end of a run."""
     tables: "Mapping[str, pd.DataFrame]"

@@ -5,14 +5,12 @@ evidence is measured stands in `components/evidence/`.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import torch
 from torch import Tensor
 
 from components.evidence import (
@@ -22,28 +20,22 @@ from components.evidence import (
     consistency,
     errors_over_bound,
     failure_maps,
-    plots,
+    gathering,
+    observed,
     reference,
     timing,
     trusted_region,
 )
-from components.evidence.answers import Answers, ask
 from components.evidence.benchmark import BenchmarkCase
 from components.evidence.errors_over_bound import Array
 from components.evidence.failure_maps import FailureAxis
-from components.problems.base import Evaluation, Metric, Predict, Problem
+from components.problems.base import Evaluation, Predict, Problem
 from components.problems.gaussian_loss import gaussian_loss
 from components.settings import EvaluateSettings
 
 if TYPE_CHECKING:
     from components.datasets import Dataset
     from models.estimator import Estimator
-
-_BATCH = 256
-_FALSE_ALARMS = 0.01
-"""Share of images like the training's that the in-domain test refuses."""
-_CALIBRATED_SNR = (20.0, 100.0)
-"""Where coverage is judged; the slices have the rest."""
 
 EVIDENCE_MODULES: tuple[ModuleType, ...] = (
     answers,
@@ -52,6 +44,8 @@ EVIDENCE_MODULES: tuple[ModuleType, ...] = (
     consistency,
     errors_over_bound,
     failure_maps,
+    gathering,
+    observed,
     reference,
     timing,
     trusted_region,
@@ -117,159 +111,22 @@ class RegressionProblem(Problem):
         progress: Callable[[int], object],
     ) -> Evaluation:
         """Benchmark, prior, reference, calibration, failure maps, in-domain test and speed."""
-        cases = self.benchmark_cases(simulation)
-        at_cases = {
-            case.name: self._ask_case(predict, case, simulation, settings, number, progress)
-            for number, case in enumerate(cases)
-        }
-        metrics: dict[str, Metric] = {}
-        for case in cases:
-            metrics |= benchmark.benchmark_metrics(case, at_cases[case.name], self.truths, settings)
-
-        images = _Images(self, dataset, "test", simulation, [settings.seed, len(cases)])
-        test = ask(predict, images.batches(), truth=images.truth, bound=images.bound, progress=progress)
-        metrics |= self._prior_metrics(test, images.table, settings)
-        first = slice(0, settings.reference_images)
-        posterior = reference.posterior_reference(
-            self, images.observed[first], images.conditions[first], images.truth[first], simulation,
-            seed=settings.seed, cache=cache,
-        )  # fmt: skip
-        metrics |= reference.reference_metrics(posterior, test.value[first], images.truth[first], self.truths, settings)
-        bright = test.of(images.table["snr"].between(*_CALIBRATED_SNR).to_numpy())
-        ranks = calibration.rank_table(bright, self.truths)
-
-        ordinary = _Images(self, dataset, "validation", simulation, [settings.seed, len(cases) + 1])
-        usual = ask(predict, ordinary.batches(), truth=ordinary.truth, bound=ordinary.bound, progress=progress)
-        threshold = float(np.quantile(usual.misfit, 1 - _FALSE_ALARMS))
-        metrics["false_alarms.test"] = errors_over_bound.interval(
-            (test.misfit > threshold).astype(np.float64), np.mean, settings.bootstrap, settings.seed
+        about = gathering.Gathering(
+            problem=self, predict=predict, dataset=dataset, settings=settings, simulation=simulation, progress=progress
         )
-        axes = self.failure_axes(simulation, settings.failure_images, settings.seed)
-
-        def observe(stamp_bhw: Tensor, conditions_bc: Tensor, generator: torch.Generator) -> Tensor:
-            return self.observe(stamp_bhw, conditions_bc, generator, simulation)
-
-        failures = failure_maps.failure_table(
-            predict, axes, observe, self.truths, threshold=threshold, seed=settings.seed, progress=progress
-        )
-        region = trusted_region.trusted_region(
-            failures, threshold=threshold, conditions={name: name for name in self.conditions}, snr="snr"
-        )
-        tables = {"failures": failures, "ranks": ranks, "reference": posterior}
-        figures = {}
+        at_benchmark, report = gathering.at_benchmark(about)
+        over_prior, answers = gathering.over_prior(about, cache)
+        threshold = gathering.in_domain_threshold(about)
+        limits, region = gathering.limits(about, threshold)
+        parts = [at_benchmark, over_prior, limits, gathering.alarms_and_speed(about, answers, threshold)]
         if settings.real_galaxies is not None:
-            stamps, conditions = self.real_images(Path(settings.real_galaxies), simulation)
-
-            def fit(images: np.ndarray[Any, Any], conditions: Array) -> Array:
-                return self.fit_directly(images, conditions, simulation)
-
-            tables["real"] = consistency.consistency_table(
-                predict, stamps, conditions, observe, fit, self.truths, threshold=threshold, seed=settings.seed
-            )
-            metrics |= consistency.consistency_metrics(tables["real"], settings)
-            figures["real-galaxies"] = plots.plot_real(tables["real"], self.truths, self.units)
-        metrics |= timing.time_per_image(predict, images.observed, images.conditions)
-
-        table = images.table.copy()
-        for i, truth in enumerate(self.truths):
-            table[f"predicted_{truth}"], table[f"error_{truth}"] = test.value[:, i], test.error[:, i]
-        comparison = benchmark.benchmark_table(cases, at_cases, self.truths)
-        runs = region["axes"]
+            parts.append(gathering.real_objects(about, Path(settings.real_galaxies), threshold))
+        whole = gathering.together(parts)
         return Evaluation(
-            metrics=metrics,
-            losses=np.abs(test.errors().miss / test.bound).mean(axis=1),
-            predictions=table,
-            report=benchmark.benchmark_report(cases, at_cases, self.truths, self.units),
-            tables={"benchmark": comparison, **tables},
+            metrics=whole.metrics,
+            losses=np.abs(answers.errors().miss / answers.bound).mean(axis=1),
+            report=report,
+            tables=whole.tables,
             trusted_region=region,
-            plots={
-                "benchmark": plots.plot_benchmark(comparison, self.truths),
-                "error-over-the-prior": plots.plot_slices(metrics, self.slices(), self.truths, self.units),
-                "error-over-the-posterior": plots.plot_reference(
-                    metrics, self.truths, int(posterior.notna().all(axis=1).sum())
-                ),
-                "calibration": plots.plot_calibration(ranks, metrics, self.truths),
-                "predicted-against-true": plots.plot_predicted_against_true(table, self.truths, self.units),
-                **{
-                    f"failure-{axis.name.replace('_', '-')}": plots.plot_failures(
-                        failures[failures["axis"] == axis.name], runs[axis.name], self.truths
-                    )
-                    for axis in axes
-                },
-                **figures,
-            },
+            plots=whole.plots,
         )
-
-    def _ask_case(
-        self, predict: Predict, case: BenchmarkCase, simulation: Any, settings: EvaluateSettings, number: int,
-        progress: Callable[[int], object],
-    ) -> Answers:  # fmt: skip
-        generator = _generator([settings.seed, number])
-        count = settings.realisations
-
-        def batches() -> Iterator[tuple[Tensor, Tensor]]:
-            for start in range(0, count, _BATCH):
-                rows = min(_BATCH, count - start)
-                stamp_bhw = torch.from_numpy(case.stamp).expand(rows, -1, -1)
-                conditions_bc = torch.tensor(case.conditions).expand(rows, -1)
-                yield self.observe(stamp_bhw, conditions_bc, generator, simulation), conditions_bc
-
-        repeated = (np.broadcast_to(np.array(row), (count, len(row))) for row in (case.truth, case.bound))
-        truth, bound = repeated
-        return ask(predict, batches(), truth=truth, bound=bound, progress=progress)
-
-    def _prior_metrics(self, test: Answers, table: pd.DataFrame, settings: EvaluateSettings) -> dict[str, Metric]:
-        """Errors over the bound and coverage, in the whole test split and in every slice."""
-        chosen = {"test": np.ones(len(table), dtype=bool)}
-        for name, (column, low, high) in self.slices().items():
-            inside = table[column].between(low, high, inclusive="left").to_numpy()
-            if inside.sum() >= 10:  # fewer say nothing
-                chosen[name] = inside
-        metrics: dict[str, Metric] = {}
-        for name, rows in chosen.items():
-            errors = test.errors().of(rows)
-            for i, truth in enumerate(self.truths):
-                for quantity, metric in errors.over_bound(i, settings.bootstrap, settings.seed).items():
-                    metrics[f"{quantity}_over_crb.{name}.{truth}"] = metric
-            metrics |= {
-                key.replace(".", f".{name}.", 1): metric
-                for key, metric in calibration.calibration_metrics(test.of(rows), self.truths, settings).items()
-            }
-        bright = test.of(table["snr"].between(*_CALIBRATED_SNR).to_numpy())
-        metrics |= calibration.calibration_metrics(bright, self.truths, settings)
-        losses = np.abs(test.errors().miss / test.bound).mean(axis=1)
-        metrics["score.test"] = errors_over_bound.interval(losses, np.mean, settings.bootstrap, settings.seed)
-        return metrics
-
-
-class _Images:
-    """One split of a dataset as a camera would have seen it, the same for every model."""
-
-    def __init__(
-        self, problem: RegressionProblem, dataset: "Dataset", split: str, simulation: Any, seed: list[int]
-    ) -> None:
-        rows = dataset.rows(split)
-        self.table = dataset.catalogue.loc[rows].reset_index(drop=True)
-        self.truth = self.table[list(problem.truths)].to_numpy(dtype=np.float64)
-        self.bound = self.table[[f"crb_{name}" for name in problem.truths]].to_numpy(dtype=np.float64)
-        self.conditions = dataset.columns(problem.conditions, rows)
-        generator = _generator(seed)
-        seen = [
-            problem.observe(
-                torch.from_numpy(dataset.stamps(part)),
-                torch.from_numpy(dataset.columns(problem.conditions, part)),
-                generator,
-                simulation,
-            ).numpy()
-            for part in np.split(rows, range(_BATCH, len(rows), _BATCH))
-        ]
-        self.observed: np.ndarray[Any, Any] = np.concatenate(seen)
-
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(self.observed), _BATCH):
-            rows = slice(start, start + _BATCH)
-            yield torch.from_numpy(self.observed[rows]), torch.from_numpy(self.conditions[rows])
-
-
-def _generator(seed: list[int]) -> torch.Generator:
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))

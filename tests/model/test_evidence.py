@@ -16,6 +16,7 @@ from components.errors import IntegrityError, RefusedError
 from components.evaluation import METRICS, TRUSTED_REGION, evaluate, evaluation_inputs, read_evidence
 from components.evidence.errors_over_bound import Errors, interval
 from components.gates import Verdict, judge, require_pass
+from components.model_card import CARD
 from components.problems.base import Problem
 from components.settings import GateRule, ProblemSettings
 from components.source import Source
@@ -78,6 +79,18 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(
     ):
         results = judge(settings.gates.staging, first, expected_key=value_digest(inputs))
         assert {result.verdict for result in results} == {Verdict.FAIL}
+
+
+def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings, model: Path
+) -> None:
+    evidence = evaluate(workspace, problem, model, small_dataset, settings)
+    page = (evidence.folder / CARD).read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == len(list((evidence.folder / "plots").iterdir()))
+    assert "://" not in page
+    assert "<script" not in page
+    for said in (load_model(model)[1]["weights_sha256"], small_dataset.manifest["key"], "U-Net (over the prior)"):
+        assert said in page
 
 
 def test_changed_evidence_is_refused_and_named(
