@@ -51,6 +51,7 @@ def write_card(path: Path, description: Mapping[str, Any], result: Evaluation, d
         fingerprint=description["fingerprint"],
         simulation=dataset["inputs"]["settings"],
         report=result.report,
+        published=_over_published(result.metrics, result.tables["benchmark"]),
         coverage=_coverage(result.metrics, result.tables["ranks"]),
         posterior=_named(result.metrics, "rmse_over_posterior."),
         speed=_named(result.metrics, "milliseconds."),
@@ -77,6 +78,20 @@ def _coverage(metrics: Mapping[str, Metric], ranks: pd.DataFrame) -> list[dict[s
             "p_value": float(rows["p_value"].iloc[0]),
         }
         for truth, rows in ranks.groupby("truth", sort=False)
+    ]
+
+
+def _over_published(metrics: Mapping[str, Metric], benchmark: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each case RMSE over the best published one, of the model and of its network alone, by truth."""
+    truths = list(benchmark["truth"].unique())
+    return [
+        {
+            "case": case,
+            "method": method,
+            "ratios": [(truth, metrics[f"{prefix}rmse_over_published.{case}.{truth}"]) for truth in truths],
+        }
+        for case in benchmark["name"].unique()
+        for method, prefix in (("this model's network alone", "network_"), ("this model", ""))
     ]
 
 

@@ -15,12 +15,13 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from components import batches, scoring_correction, trainer
+from components import batches, recalibration, scoring_correction, trainer
 from components.checkpoints import load_checkpoint, save_checkpoint
 from components.datasets import Dataset
 from components.digests import code_digest, value_digest
 from components.distributed import train_in_processes
 from components.problems.base import Problem
+from components.recalibration import recalibrate
 from components.scoring_correction import add_scoring
 from components.settings import ProblemSettings, TrainSettings, settings_values
 from components.source import Source
@@ -30,7 +31,7 @@ from models import estimator, galaxy_drawing, gaussian, networks, scales, scorin
 from models.saved import DESCRIPTION, read_description, save_model
 
 _MODULES = (
-    *(batches, scoring_correction, trainer),
+    *(batches, recalibration, scoring_correction, trainer),
     *(estimator, galaxy_drawing, gaussian, scales, scoring_estimator, *networks.NETWORK_MODULES),
 )
 """What decides a training, beside this module and the problem's own."""
@@ -99,6 +100,7 @@ def train(
             bar.update()
             bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
     estimator, scoring = add_scoring(problem, trainer.averaged.eval().cpu(), dataset, settings, train)
+    recalibrate(problem, estimator, dataset, settings)
     save_model(
         folder,
         estimator.cpu(),

@@ -74,7 +74,8 @@ class Estimator(nn.Module):
 
     condition_mean: Tensor
     condition_sd: Tensor
-    levels_q: Tensor
+    quantile_pq: Tensor
+    """Standard deviations from the mean at which each of `LEVELS` lies; those of a Gaussian until they are measured."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
@@ -97,9 +98,10 @@ class Estimator(nn.Module):
         for name, values in {
             "condition_mean": [condition["mean"] for condition in config["conditions"]],
             "condition_sd": [condition["sd"] for condition in config["conditions"]],
-            "levels_q": LEVELS,
         }.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        gaussian_q = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float32))
+        self.register_buffer("quantile_pq", gaussian_q.repeat(len(self.output_names), 1))
 
     def noise(self, conditions_bc: Tensor) -> Tensor:
         """Noise of a pixel of each image, shape (b,)."""
@@ -123,8 +125,12 @@ class Estimator(nn.Module):
 
     def forward(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """Values with covariances and quantiles; the values are the means."""
-        answer = self.answer(self.read(self.vector(image_bhw, conditions_bc).answer_bo), conditions_bc)
+        answer = self.answer(self.posterior(image_bhw, conditions_bc), conditions_bc)
         return self.compared(answer, image_bhw, conditions_bc)
+
+    def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
+        """What is known of each image, on the standard scales."""
+        return self.read(self.vector(image_bhw, conditions_bc).answer_bo)
 
     def read(self, vector_bo: Tensor) -> Gaussian:
         """A vector as a Gaussian on the standard scales."""
@@ -141,7 +147,7 @@ class Estimator(nn.Module):
         noise_b, covariance_bpp = self.noise(conditions_bc), gaussian.covariance()
         mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, noise_b)
         sd_bp = covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
-        quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * torch.special.ndtri(self.levels_q)
+        quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * self.quantile_pq
         if value_bp is None:
             value_bp = mean_bp
         apart_bp = value_bp - mean_bp

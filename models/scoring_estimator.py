@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.estimator import Answer, Estimator
-from models.gaussian import vector_length
+from models.gaussian import Gaussian, vector_length
 
 _HIDDEN = 128
 _FARTHEST = 8.0
@@ -49,12 +49,20 @@ class ScoringEstimator(Estimator):
 
     def forward(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """Values with covariances and quantiles; the values are the scored estimates."""
+        gaussian, value_bp, unscored_bp = self._infer(image_bhw, conditions_bc)
+        answer = self.answer(gaussian, conditions_bc, value_bp)
+        return self.compared(answer._replace(unscored_bp=unscored_bp), image_bhw, conditions_bc)
+
+    def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
+        """What is known of each image after the correction, on the standard scales."""
+        return self._infer(image_bhw, conditions_bc)[0]
+
+    def _infer(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Gaussian, Tensor, Tensor]:
         vector_bo = self.vector(image_bhw, conditions_bc).answer_bo
         unscored_bp = self.answer(self.read(vector_bo), conditions_bc).value_bp
         value_bp, covariance_bpp = self.scored(image_bhw, conditions_bc, unscored_bp)
         features_bf = self.features(value_bp, covariance_bpp, vector_bo, conditions_bc)
-        answer = self.answer(self.read(self.corrected(features_bf, vector_bo)), conditions_bc, value_bp)
-        return self.compared(answer._replace(unscored_bp=unscored_bp), image_bhw, conditions_bc)
+        return self.read(self.corrected(features_bf, vector_bo)), value_bp, unscored_bp
 
     def scored(self, image_bhw: Tensor, conditions_bc: Tensor, start_bp: Tensor) -> tuple[Tensor, Tensor]:
         """Scored values without their first-order bias, and inverse Fisher matrices, shapes (b, p) and (b, p, p)."""

@@ -84,6 +84,7 @@ def benchmark_table(
         for method, (bias, sd) in methods.items():
             rows += [
                 {
+                    "name": case.name,
                     "case": case.label,
                     "method": method,
                     "truth": truth,

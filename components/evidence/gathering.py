@@ -128,7 +128,9 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
         problem, split.images[first], split.conditions[first], split.truth[first], about.simulation,
         seed=settings.seed, cache=cache,
     )  # fmt: skip
-    metrics |= reference_metrics(posterior, answers.value[first], split.truth[first], problem.truths, settings)
+    for prefix, value in (("", answers.value), ("network_", answers.unscored)):
+        found = reference_metrics(posterior, value[first], split.truth[first], problem.truths, settings)
+        metrics |= {f"{prefix}{name}": metric for name, metric in found.items()}
 
     predictions, ranks = split.table.copy(), calibration.rank_table(bright, problem.truths)
     for i, truth in enumerate(problem.truths):

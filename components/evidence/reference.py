@@ -7,6 +7,7 @@ Cramér–Rao bound, made for unbiased estimators, does not promise. It does not
 once for the same images and kept. All arrays have one row an image.
 """
 
+import hashlib
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -15,16 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from tqdm.auto import tqdm
 
 from components.digests import code_digest, value_digest
 from components.errors import AssayError
-from components.evidence.errors_over_bound import Array
+from components.evidence.errors_over_bound import Array, rms
 from components.problems import find_problem
+from components.problems.base import Metric
 from components.processes import die_with_parent
+from components.settings import settings_values
 
 if TYPE_CHECKING:
-    from components.problems.base import Metric
     from components.problems.regression import RegressionProblem
     from components.settings import EvaluateSettings
 
@@ -53,12 +56,11 @@ def posterior_reference(
     Returns:
         Columns `mean_<truth>` and `sd_<truth>`, NaN where the sampling was refused.
     """
-    key = value_digest(
-        {
-            "images": value_digest([images.astype(np.float32).tobytes().hex()[:1_000_000], len(images), seed]),
-            "code": code_digest(problem.posterior_sources()),
-        }
-    )
+    seen = hashlib.sha256()
+    for array in (images, conditions, truth):
+        seen.update(np.ascontiguousarray(array).tobytes())
+    inputs = {"images": seen.hexdigest(), "simulation": settings_values(simulation), "seed": seed}
+    key = value_digest({**inputs, "code": code_digest(problem.posterior_sources())})
     path = cache / f"reference-{key[:16]}.parquet"
     if path.exists():
         return pd.read_parquet(path)
@@ -81,17 +83,16 @@ def posterior_reference(
 
 def reference_metrics(
     reference: pd.DataFrame, value: Array, truth: Array, truths: tuple[str, ...], settings: "EvaluateSettings"
-) -> dict[str, "Metric"]:
+) -> dict[str, Metric]:
     """`rmse_over_posterior.<truth>`: RMSE over that of the posterior mean, on the same images under the same noise.
 
-    Each image's errors are in units of its posterior sd, so that no image outweighs the others.
+    Each image's errors are in units of its posterior sd, so that no image outweighs the others. Not finite, so that a
+    gate refuses it, when fewer than two images have a reference.
     """
-    from scipy import stats
-
-    from components.evidence.errors_over_bound import rms
-    from components.problems.base import Metric
-
     known = reference.notna().all(axis=1).to_numpy()
+    if known.sum() < 2:
+        nothing = Metric(value=float("nan"), low=float("nan"), high=float("nan"))
+        return {f"rmse_over_posterior.{name}": nothing for name in truths}
     metrics = {}
     for i, name in enumerate(truths):
         sd = reference[f"sd_{name}"].to_numpy()[known]
