@@ -150,7 +150,11 @@ class Trainer:
         }
         parts = {"weights": self.estimator.state_dict(), "averaged": self._averaged.state_dict(), "optimizer": moments}
         # Copies, because parts of one storage cannot be saved.
-        return {f"{part}.{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for part, state in parts.items() for name, tensor in state.items()}  # noqa: E501  # fmt: skip
+        return {
+            f"{part}.{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for part, state in parts.items()
+            for name, tensor in state.items()
+        }
 
     def restore(self, state: dict[str, Tensor], done: int) -> None:
         """Go on from a `state()` taken after ``done`` epochs."""
