@@ -113,7 +113,7 @@ def test_reference_is_computed_once_and_is_near_the_truth(
     for i, name in enumerate(problem.truths):
         assert (np.abs(first[f"mean_{name}"] - truth[:, i]) < 5 * first[f"sd_{name}"]).all()
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr(reference, "ProcessPoolExecutor", refuse)
