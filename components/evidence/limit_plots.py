@@ -33,8 +33,9 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
             style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]
             axes.plot(here["value"], here[column], style, color=grey, markersize=4, label=truth)
         axes.set_ylabel(text)
-    panels[0].set_yscale("symlog", linthresh=1)
-    panels[0].yaxis.set_major_formatter("{x:g}")
+    if table["bias_over_crb"].abs().max() > 2:
+        panels[0].set_yscale("symlog", linthresh=1)
+        panels[0].yaxis.set_major_formatter("{x:g}")
     panels[1].set_yscale("log")
     panels[1].yaxis.set_major_formatter("{x:g}")
     panels[1].yaxis.set_minor_formatter("{x:g}" if table["rmse_over_crb"].max() < 8 else NullFormatter())

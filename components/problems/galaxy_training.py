@@ -22,6 +22,8 @@ _SCALES = {"flux": "log_over_noise", "n": "uniform", "half_light_radius": "unifo
 """On which scale each parameter's error is closest to Gaussian; a network that sees image/σ sees flux/σ."""
 
 _PRIOR_SAMPLE = 4096
+_BEYOND = 100.0
+"""How far beyond the prior's ends a scored flux may lie."""
 
 
 def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
@@ -42,7 +44,9 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
             "shot_noise": settings.shot_noise,
             "flux_unit": sersic.FLUX_UNIT,
             "domain": {
-                **{name: list(getattr(settings, name)) for name in ("flux", "n", "half_light_radius")},
+                # Brightness has no edge: a galaxy brighter than all that were trained on is the same galaxy.
+                "flux": [settings.flux[0] / _BEYOND, settings.flux[1] * _BEYOND],
+                **{name: list(getattr(settings, name)) for name in ("n", "half_light_radius")},
                 "shear": settings.ellipticity[1],
             },
         },
