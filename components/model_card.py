@@ -9,15 +9,17 @@ import base64
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.figure import Figure
 
 from components.problems.base import Evaluation, Metric
 
 CARD = "card.html"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _CAPTIONS = {
     "benchmark": "Error at the benchmark galaxy beside every published method.",
@@ -63,7 +65,7 @@ def write_card(path: Path, description: Mapping[str, Any], result: Evaluation, d
     path.write_text(page, encoding="utf-8")
 
 
-def _picture(figure: Figure) -> str:
+def _picture(figure: "Figure") -> str:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -19,7 +19,7 @@ from components.evidence.benchmark import BenchmarkCase, PublishedResult
 from components.evidence.failure_maps import FailureAxis
 from components.problems import galaxy_failures, galaxy_training, gaussian_loss, regression
 from components.problems.base import Shard
-from components.problems.regression import EVIDENCE_MODULES, RegressionProblem
+from components.problems.regression import RegressionProblem, evidence_sources
 from components.settings import SimulationSettings, TrainSettings
 from components.simulators import galsim_sersics, real_galaxies, sersic, sersic_drawing, sersic_posterior, sersic_shards
 from components.simulators.sersic import PARAMETERS, Array, Image, SersicSettings
@@ -84,7 +84,7 @@ class GalaxyShape(RegressionProblem):
     def evaluation_sources(self) -> tuple[ModuleType, ...]:
         """This module, what is measured, and the bound of the benchmark galaxy."""
         own = (sys.modules[__name__], regression, galaxy_failures, galaxy_training, real_galaxies)
-        return (*own, *EVIDENCE_MODULES, *self.posterior_sources(), *self.simulator_sources())
+        return (*own, *evidence_sources(), *self.posterior_sources(), *self.simulator_sources())
 
     def posterior_sources(self) -> tuple[ModuleType, ...]:
         """The sampler and the likelihood."""

@@ -20,7 +20,6 @@ from components.evidence import (
     consistency,
     errors_over_bound,
     failure_maps,
-    gathering,
     observed,
     reference,
     timing,
@@ -37,20 +36,25 @@ if TYPE_CHECKING:
     from components.datasets import Dataset
     from models.estimator import Estimator
 
-EVIDENCE_MODULES: tuple[ModuleType, ...] = (
-    answers,
-    benchmark,
-    calibration,
-    consistency,
-    errors_over_bound,
-    failure_maps,
-    gathering,
-    observed,
-    reference,
-    timing,
-    trusted_region,
-)
-"""Their code decides what an evaluation comes to."""
+
+def evidence_sources() -> tuple[ModuleType, ...]:
+    """The modules whose code decides what an evaluation comes to, whatever the problem."""
+    # Not above: it draws, and matplotlib makes a folder when it is imported.
+    from components.evidence import gathering
+
+    return (
+        answers,
+        benchmark,
+        calibration,
+        consistency,
+        errors_over_bound,
+        failure_maps,
+        gathering,
+        observed,
+        reference,
+        timing,
+        trusted_region,
+    )
 
 
 class RegressionProblem(Problem):
@@ -111,6 +115,8 @@ class RegressionProblem(Problem):
         progress: Callable[[int], object],
     ) -> Evaluation:
         """Benchmark, prior, reference, calibration, failure maps, in-domain test and speed."""
+        from components.evidence import gathering
+
         about = gathering.Gathering(
             problem=self, predict=predict, dataset=dataset, settings=settings, simulation=simulation, progress=progress
         )
