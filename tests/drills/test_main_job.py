@@ -61,7 +61,11 @@ def assert_done_once(house: Workspace) -> None:
     assert int(client.get_model_version_by_alias("galaxy-shape", "production").version) == version.version
     (experiment,) = client.search_experiments(filter_string="name = 'galaxy-shape'")
     runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED"]
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2  # the training's, and the version's with its evidence
+    (training,) = [run for run in runs if "training.inputs" in run.data.tags]
+    epochs = client.get_metric_history(training.info.run_id, "validation_loss")
+    assert [metric.step for metric in epochs] == list(range(1, len(epochs) + 1))
+    assert epochs
 
 
 def processes_of(house: Workspace, *, patience_s: float = 20) -> list[str]:

@@ -107,6 +107,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(shared: tuple[W
         "model/model.json",
         "model/weights.safetensors",
         "model/golden.safetensors",
+        "model/trusted_region.json",
     }
     assert {"services/service.py", "models/estimator.py", "models/saved.py"} <= set(document["files"])
     requirements = (package.folder / "env" / "python" / "requirements.txt").read_text().split()
@@ -115,6 +116,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(shared: tuple[W
         "numpy",
         "pydantic",
         "safetensors",
+        "scipy",
         "torch",
     ]
     assert "+" not in "".join(requirements)
@@ -184,6 +186,7 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
     [
         "model/weights.safetensors",
         "model/golden.safetensors",
+        "model/trusted_region.json",
         "model/package.json",
         "services/service.py",
         "models/cnn.py",
