@@ -13,18 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from components.evidence import (
-    answers,
-    benchmark,
-    calibration,
-    consistency,
-    errors_over_bound,
-    failure_maps,
-    observed,
-    reference,
-    timing,
-    trusted_region,
-)
 from components.evidence.benchmark import BenchmarkCase
 from components.evidence.errors_over_bound import Array
 from components.evidence.failure_maps import FailureAxis
@@ -39,8 +27,20 @@ if TYPE_CHECKING:
 
 def evidence_sources() -> tuple[ModuleType, ...]:
     """The modules whose code decides what an evaluation comes to, whatever the problem."""
-    # Not above: it draws, and matplotlib makes a folder when it is imported.
-    from components.evidence import gathering
+    # Not above: gathering draws, and matplotlib makes a folder when it is imported.
+    from components.evidence import (
+        answers,
+        benchmark,
+        calibration,
+        consistency,
+        errors_over_bound,
+        failure_maps,
+        gathering,
+        observed,
+        reference,
+        timing,
+        trusted_region,
+    )
 
     return (
         answers,
