@@ -149,9 +149,9 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
     return part, answers
 
 
-def in_domain_threshold(about: Gathering) -> float:
-    """The misfit that one in a hundred of the validation images exceeds; NaN where nothing can be drawn."""
-    return float(np.quantile(about.ask(about.split("validation", seed=101)).misfit, 1 - _FALSE_ALARMS))
+def in_domain_threshold(about: Gathering, ordinary: ObservedSplit) -> float:
+    """The misfit that one in a hundred of ordinary images exceeds; NaN where nothing can be drawn."""
+    return float(np.quantile(about.ask(ordinary).misfit, 1 - _FALSE_ALARMS))
 
 
 def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
@@ -179,14 +179,13 @@ def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
     return Part(tables={"failures": table}, plots=figures), region
 
 
-def alarms_and_speed(about: Gathering, answers: Answers, threshold: float) -> Part:
+def alarms_and_speed(about: Gathering, answers: Answers, ordinary: ObservedSplit, threshold: float) -> Part:
     """How often the in-domain test is wrong about the test split, and how long an answer takes."""
     alarms = (answers.misfit > threshold).astype(np.float64)
-    split = about.split("validation", seed=101)
     return Part(
         metrics={
             "false_alarms.test": interval(alarms, np.mean, about.settings.bootstrap, about.settings.seed),
-            **timing.time_per_image(about.predict, split.images, split.conditions),
+            **timing.time_per_image(about.predict, ordinary.images, ordinary.conditions),
         }
     )
 

@@ -122,9 +122,10 @@ class RegressionProblem(Problem):
         )
         at_benchmark, report = gathering.at_benchmark(about)
         over_prior, answers = gathering.over_prior(about, cache)
-        threshold = gathering.in_domain_threshold(about)
+        ordinary = about.split("validation", seed=101)
+        threshold = gathering.in_domain_threshold(about, ordinary)
         limits, region = gathering.limits(about, threshold)
-        parts = [at_benchmark, over_prior, limits, gathering.alarms_and_speed(about, answers, threshold)]
+        parts = [at_benchmark, over_prior, limits, gathering.alarms_and_speed(about, answers, ordinary, threshold)]
         if settings.real_galaxies is not None:
             parts.append(gathering.real_objects(about, Path(settings.real_galaxies), threshold))
         whole = gathering.together(parts)
