@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from components.datasets import Dataset
 from components.digests import code_digest, value_digest
 from components.errors import IntegrityError
-from components.model_card import CARD, write_card
+from components.model_card import write_card
 from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
 from components.workspace import Workspace
@@ -89,7 +89,7 @@ def evaluate(
                 progress=bar.update,
             )
         _write(folder, result)
-        write_card(folder / CARD, description, result, dataset.manifest)
+        write_card(folder, description, result, dataset.manifest)
         _seal(folder, key, inputs, result)
     return read_evidence(folder)
 
@@ -144,7 +144,7 @@ def _write(folder: Path, result: Evaluation) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "plots").mkdir(parents=True)
     for name, figure in result.plots.items():
-        figure.savefig(folder / "plots" / f"{name}.png", dpi=110)
+        figure.savefig(folder / "plots" / f"{name}.png", dpi=100)
     for name, table in result.tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")

@@ -1,15 +1,14 @@
 """The model card: one self-contained HTML page about a model, made from its evaluation (Mitchell et al. 2019).
 
-    write_card(folder / "card.html", description, result, units)
+    write_card(folder, description, result, dataset.manifest)
 
 Everything is in the page: no script, no link to another machine, pictures as data.
 """
 
 import base64
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,9 +16,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from components.problems.base import Evaluation, Metric
 
 CARD = "card.html"
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 _TEMPLATES = Path(__file__).parent / "templates"
 _CAPTIONS = {
     "benchmark": "Error at the benchmark galaxy beside every published method.",
@@ -30,17 +26,20 @@ _CAPTIONS = {
 }
 
 
-def write_card(path: Path, description: Mapping[str, Any], result: Evaluation, dataset: Mapping[str, Any]) -> None:
+def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation, dataset: Mapping[str, Any]) -> None:
     """Write the page.
 
     Args:
-        path: the file.
+        folder: the evaluation's, with its pictures in `plots/`.
         description: the model's, as `models.saved` keeps it.
         result: its evaluation.
         dataset: manifest of the data that it was evaluated on.
     """
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    pictures = {name: _picture(figure) for name, figure in result.plots.items()}
+    pictures = {
+        name: (base64.b64encode((folder / "plots" / f"{name}.png").read_bytes()).decode(), _CAPTIONS.get(name, ""))
+        for name in result.plots
+    }
     page = environment.get_template("model_card.html").render(
         problem=description["problem"],
         weights=description["weights_sha256"],
@@ -60,15 +59,9 @@ def write_card(path: Path, description: Mapping[str, Any], result: Evaluation, d
         false_alarms=result.metrics["false_alarms.test"],
         region=result.trusted_region,
         alarms=_alarms(result.tables["failures"]),
-        pictures={name: (picture, _CAPTIONS.get(name, "")) for name, picture in pictures.items()},
+        pictures=pictures,
     )
-    path.write_text(page, encoding="utf-8")
-
-
-def _picture(figure: "Figure") -> str:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    return base64.b64encode(buffer.getvalue()).decode()
+    (folder / CARD).write_text(page, encoding="utf-8")
 
 
 def _coverage(metrics: Mapping[str, Metric], ranks: pd.DataFrame) -> list[dict[str, Any]]:

@@ -24,8 +24,10 @@ _NODES = 24
 """Quadrature nodes: enough for the moments of an estimate as wide as the prior to 1e-3 of its width."""
 _EDGE = 1e-6
 """Share of a uniform prior beyond which a value counts as its edge; an edge is 4.75 standard deviations out."""
-_LARGEST_EXPONENT = 40.0
-"""Only images unlike any that was trained on come near it, and the variances of their answers must stay finite."""
+_LARGEST_EXPONENT = 30.0
+"""Only images unlike any that was trained on come near it; variances must stay finite and above 0."""
+_LEAST_ERROR = 1e-5
+"""Of the prior's spread: float32 tells no smaller differences apart, so that one at the edge of a scale reads as 0."""
 
 
 class Scales(nn.Module):
@@ -130,5 +132,6 @@ class Scales(nn.Module):
         value_bpt = self.physical(mean_bp[:, :, None] + sd_bp[:, :, None] * self.nodes_t, noise_b)
         centre_bp = (value_bpt * self.weights_t).sum(dim=2)
         variance_bp = ((value_bpt - centre_bp[:, :, None]).square() * self.weights_t).sum(dim=2)
-        stretch_bp = variance_bp.sqrt() / sd_bp
+        error_bp = torch.maximum(variance_bp.sqrt(), _LEAST_ERROR * self.spread(centre_bp).abs())
+        stretch_bp = error_bp / sd_bp
         return centre_bp, covariance_bpp * stretch_bp[:, :, None] * stretch_bp[:, None]

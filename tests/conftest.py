@@ -1,5 +1,10 @@
 """A small house for tests: its own git repository and state folder, the real params.yaml with small numbers."""
 
+import os
+
+# Before torch is imported: each core has a worker of its own, and threads that wait for a busy core spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import subprocess
 from collections.abc import Mapping

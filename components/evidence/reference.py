@@ -10,7 +10,9 @@ once for the same images and kept. All arrays have one row an image.
 import hashlib
 import multiprocessing
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,9 @@ from components.settings import settings_values
 if TYPE_CHECKING:
     from components.problems.regression import RegressionProblem
     from components.settings import EvaluateSettings
+
+_WORTH_A_PROCESS = 16
+"""Images, half a second each: a process that can sample them takes four seconds to start."""
 
 
 def posterior_reference(
@@ -64,14 +69,12 @@ def posterior_reference(
     path = cache / f"reference-{key[:16]}.parquet"
     if path.exists():
         return pd.read_parquet(path)
-    workers = min(os.cpu_count() or 1, len(images))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=die_with_parent) as pool:
-        jobs = [
-            pool.submit(_posterior, problem.name, image, condition, begin, simulation, seed + number)
-            for number, (image, condition, begin) in enumerate(zip(images, conditions, truth, strict=True))
-        ]
-        rows = [job.result() for job in tqdm(jobs, desc="reference", unit="img", disable=None)]
+    work = [
+        (problem.name, image, condition, begin, simulation, seed + number)
+        for number, (image, condition, begin) in enumerate(zip(images, conditions, truth, strict=True))
+    ]
+    with _processes(len(work)) as spread:
+        rows = list(tqdm(spread(_posterior, work), total=len(work), desc="reference", unit="img", disable=None))
     names = [f"{quantity}_{name}" for quantity in ("mean", "sd") for name in problem.truths]
     table = pd.DataFrame(rows, columns=names)
     cache.mkdir(parents=True, exist_ok=True)
@@ -117,9 +120,19 @@ def reference_metrics(
     return metrics
 
 
-def _posterior(
-    name: str, image: np.ndarray[Any, Any], conditions: Array, begin: Array, simulation: Any, seed: int
-) -> list[float]:
+@contextmanager
+def _processes(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """A `map` over all cores; over this process alone when starting others would take longer than the work."""
+    if jobs < _WORTH_A_PROCESS:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), context, initializer=die_with_parent) as pool:
+        yield pool.map
+
+
+def _posterior(work: tuple[str, np.ndarray[Any, Any], Array, Array, Any, int]) -> list[float]:
+    name, image, conditions, begin, simulation, seed = work
     problem = find_problem(name)
     try:
         mean, sd = problem.posterior(image, conditions, begin, simulation, seed=seed)  # type: ignore[attr-defined]

@@ -87,6 +87,7 @@ class ProblemConformance:
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset, network: str
     ) -> None:
         config = problem.estimator_config(settings.simulate, replace(settings.train, network=network))
+        torch.manual_seed(0)
         estimator = Estimator(json.loads(json.dumps(config))).eval()
         stamps, conditions, truth = self.batch(problem, small_dataset)
         for image in (stamps, torch.zeros_like(stamps), 1e6 * torch.ones_like(stamps)):

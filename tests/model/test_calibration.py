@@ -116,7 +116,10 @@ def test_reference_is_computed_once_and_is_near_the_truth(
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(reference, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(reference, "_WORTH_A_PROCESS", 1)
+    spread = posterior_reference(*arguments, seed=1, cache=tmp_path / "elsewhere")
+    pd.testing.assert_frame_equal(spread, first)  # over other processes or in this one
+    monkeypatch.setattr(reference, "_processes", refuse)
     pd.testing.assert_frame_equal(posterior_reference(*arguments, seed=1, cache=tmp_path), first)
     with pytest.raises(AssertionError, match="computed again"):
         posterior_reference(problem, images + 1, *arguments[2:], seed=1, cache=tmp_path)

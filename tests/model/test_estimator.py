@@ -45,6 +45,17 @@ def test_an_image_that_says_nothing_gets_the_prior_of_a_uniform_scale() -> None:
     assert float(covariance[0, 1, 1]) ** 0.5 == pytest.approx(5.5 / 12**0.5, rel=5e-3)
 
 
+@pytest.mark.parametrize("mean", [-1e6, -30.0, 30.0, 1e6])
+def test_answers_beyond_the_edge_of_a_scale_keep_a_finite_value_and_a_positive_error(mean: float) -> None:
+    value, covariance = Scales(OUTPUTS).physical_moments(
+        torch.full((1, 4), mean), 1e-5 * torch.eye(4)[None], torch.ones(1)
+    )
+    error = covariance.diagonal(dim1=1, dim2=2).sqrt()
+    assert value.isfinite().all()
+    assert error.isfinite().all()
+    assert (error > 0).all()
+
+
 @given(mean=st.floats(-1.5, 1.5), sd=st.floats(0.05, 0.8), correlation=st.floats(-0.9, 0.9))
 def test_moments_are_those_of_samples(mean: float, sd: float, correlation: float) -> None:
     scales, noise_b = Scales(OUTPUTS), torch.tensor([50.0])
