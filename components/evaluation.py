@@ -14,19 +14,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from filelock import FileLock
 from tqdm.auto import tqdm
 
 from components.datasets import Dataset
-from components.digests import code_digest, value_digest
+from components.digests import code_digest, file_sha256, value_digest
 from components.errors import IntegrityError
 from components.model_card import write_card
 from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
 from components.workspace import Workspace
 from models.estimator import Answer, Estimator
-from models.saved import load_model, read_description
+from models.saved import ANSWERING, load_model, read_description
 
 METRICS = "metrics.json"
 TRUSTED_REGION = "trusted_region.json"
@@ -45,7 +45,8 @@ class Evidence:
     digest: str
     """Digest of what came out."""
     metrics: Mapping[str, Metric]
-    losses: np.ndarray[Any, Any]
+    losses: pd.DataFrame
+    """As `Evaluation.losses`."""
     report: Report
     trusted_region: Mapping[str, Any]
     """Where the model can be trusted."""
@@ -60,7 +61,8 @@ def evaluation_inputs(
         "weights": weights_sha256,
         "data": dataset.manifest["key"],
         "settings": settings_values(settings.evaluate),
-        "code": code_digest(problem.evaluation_sources()),
+        "simulation": settings_values(settings.simulate),
+        "code": code_digest([*problem.evaluation_sources(), *ANSWERING]),
     }
 
 
@@ -77,21 +79,38 @@ def evaluate(
     inputs = evaluation_inputs(problem, weights, dataset, settings)
     key = value_digest(inputs)
     folder = workspace.evaluations(problem.name) / key[:16]
-    if not (folder / _EVIDENCE).exists():
-        estimator, description = load_model(model_folder)
-        with tqdm(desc="evaluate", unit="img", disable=None) as bar:
-            result = problem.evaluate(
-                _predictor(estimator),
-                dataset,
-                settings.evaluate,
-                settings.simulate,
-                cache=workspace.home / "references",
-                progress=bar.update,
-            )
-        _write(folder, result)
-        write_card(folder, description, result, dataset.manifest)
-        _seal(folder, key, inputs, result)
-    return read_evidence(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / _EVIDENCE).exists():
+            _gather(workspace, problem, model_folder, dataset, settings, folder, inputs)
+    evidence = read_evidence(folder)
+    if evidence.key != key:
+        raise IntegrityError(f"evaluation {folder} is of something else: delete that folder and evaluate again")
+    return evidence
+
+
+def _gather(
+    workspace: Workspace,
+    problem: Problem,
+    model_folder: Path,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    folder: Path,
+    inputs: Mapping[str, Any],
+) -> None:
+    estimator, description = load_model(model_folder)
+    with tqdm(desc="evaluate", unit="img", disable=None) as bar:
+        result = problem.evaluate(
+            _predictor(estimator),
+            dataset,
+            settings.evaluate,
+            settings.simulate,
+            cache=workspace.home / "references",
+            progress=bar.update,
+        )
+    _write(folder, result)
+    write_card(folder, description, result, dataset.manifest)
+    _seal(folder, inputs, result)
 
 
 def read_evidence(folder: Path) -> Evidence:
@@ -103,12 +122,12 @@ def read_evidence(folder: Path) -> Evidence:
     try:
         evidence = json.loads((folder / _EVIDENCE).read_text(encoding="utf-8"))
         document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        losses = pd.read_parquet(folder / _LOSSES)["loss"].to_numpy()
+        losses = pd.read_parquet(folder / _LOSSES)
     except (FileNotFoundError, ValueError) as error:
         raise IntegrityError(
             f"evaluation {folder} is damaged ({error}): delete that folder and evaluate again"
         ) from error
-    if _digest(document, losses) != evidence["digest"]:
+    if _digest(folder, document) != evidence["digest"]:
         raise IntegrityError(
             f"evaluation {folder / METRICS} is not what was written: delete {folder} and evaluate again"
         )
@@ -126,6 +145,14 @@ def read_evidence(folder: Path) -> Evidence:
         ),
         trusted_region=document["trusted_region"],
     )
+
+
+def evaluated_weights(folder: Path) -> str | None:
+    """SHA-256 of the weights that an evaluation is of; None when the folder holds no whole one."""
+    try:
+        return str(json.loads((folder / _EVIDENCE).read_text(encoding="utf-8"))["inputs"]["weights"])
+    except (OSError, ValueError, LookupError):
+        return None
 
 
 def _predictor(estimator: Estimator) -> Predict:
@@ -150,22 +177,21 @@ def _write(folder: Path, result: Evaluation) -> None:
     (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")
 
 
-def _seal(folder: Path, key: str, inputs: Mapping[str, Any], result: Evaluation) -> None:
+def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     """What gates read, and last the digest of it."""
-    losses = np.asarray(result.losses, dtype=np.float64)
-    pd.DataFrame({"loss": losses}).to_parquet(folder / _LOSSES, index=False)
+    result.losses.to_parquet(folder / _LOSSES, index=False)
     metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
     document = {"metrics": metrics, "report": asdict(result.report), "trusted_region": result.trusted_region}
     document = json.loads(json.dumps(document))
     (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    evidence = {"key": key, "inputs": inputs, "digest": _digest(document, losses)}
+    evidence = {"key": value_digest(inputs), "inputs": inputs, "digest": _digest(folder, document)}
     partial = folder / f".{_EVIDENCE}"
     partial.write_text(json.dumps(evidence, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / _EVIDENCE)
 
 
-def _digest(document: Mapping[str, Any], losses: np.ndarray[Any, Any]) -> str:
-    return value_digest({"document": document, "losses": losses.tobytes().hex()})
+def _digest(folder: Path, document: Mapping[str, Any]) -> str:
+    return value_digest({"document": document, "losses": file_sha256(folder / _LOSSES)})
 
 
 def _jsonable(value: float) -> float | str:

@@ -5,7 +5,7 @@ from importlib.metadata import requires, version
 from packaging.requirements import Requirement
 
 from components.errors import AssayError
-from components.promotion import open_ledger
+from components.ledger import open_ledger
 from components.registry import Registry
 from components.search import create_storage
 from components.workspace import Workspace

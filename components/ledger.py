@@ -3,17 +3,19 @@
     ledger = Ledger(workspace.database_url)
     ledger.create()
     holder = ledger.holder("galaxy-shape", "production")
-    ledger.move("galaxy-shape", 7, "production", actor="ada", reason="all gates passed", evidence={"digest": "…"},
-                weights_sha256="…", expect=holder)
+    ledger.move("galaxy-shape", 7, "production", action="promote", actor="ada", reason="all gates passed",
+                evidence={"digest": "…"}, weights_sha256="…", expect=holder)
 
 Every change is a compare-and-set on the stage's holder. It needs no lock: each entry carries the next number of its
 problem's sequence, numbers are unique, and of two processes that read the same past only one can write its future.
+Every reading checks all of it (`components/ledger_table.py`): a few thousand entries take a tenth of a second.
 """
 
+import getpass
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,19 @@ from sqlalchemy.exc import IntegrityError as ConstraintError
 from sqlalchemy.schema import CreateTable
 
 from components.errors import AssayError, RefusedError
+from components.ledger_reading import archiving, current_entries, entry_in_stage, later
+from components.ledger_table import (
+    COLUMNS,
+    FIRST,
+    POSTGRESQL_GUARDS,
+    SQLITE_GUARDS,
+    TABLE,
+    Entry,
+    check_chain,
+    checked,
+    read_json,
+)
+from components.workspace import Workspace
 
 STAGES = ("candidate", "staging", "production", "archived")
 """What a version goes through; it is in one of them at a time."""
@@ -34,69 +49,7 @@ _SINGLE = ("staging", "production")
 _ATTEMPTS = 100
 """How often a lost race is run again. Each loss means that another process won, and nearly all end as a refusal."""
 
-_LEDGER = sa.Table(
-    "ledger",
-    sa.MetaData(),
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("problem", sa.String(200), nullable=False),
-    sa.Column("sequence", sa.Integer, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("from_stage", sa.String(20)),
-    sa.Column("to_stage", sa.String(20), nullable=False),
-    sa.Column("previous_version", sa.Integer),
-    sa.Column("actor", sa.String(200), nullable=False),
-    sa.Column("reason", sa.String, nullable=False),
-    sa.Column("evidence", sa.JSON, nullable=False),
-    sa.Column("weights_sha256", sa.String(64), nullable=False),
-    sa.Column("package_tag", sa.String(200)),
-    sa.Column("at", sa.String(40), nullable=False),
-    sa.UniqueConstraint("problem", "sequence"),
-)
-
-_SQLITE_GUARDS = tuple(
-    sa.text(
-        f"CREATE TRIGGER IF NOT EXISTS ledger_refuses_{verb} BEFORE {verb.upper()} ON ledger "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-    )
-    for verb in ("update", "delete")
-)
-_POSTGRESQL_GUARDS = (
-    sa.text(
-        "CREATE OR REPLACE FUNCTION ledger_refuses() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$BEGIN RAISE EXCEPTION 'the ledger is append-only'; END$$"
-    ),
-    sa.text(
-        "CREATE OR REPLACE TRIGGER ledger_refuses BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses()"
-    ),
-)
 _POSTGRESQL_CREATE_LOCK = 20_461_507  # any number that nothing else in the database locks on
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One stage change."""
-
-    sequence: int
-    """Number within the problem, from 1."""
-    problem: str
-    version: int
-    from_stage: str | None
-    """None for the first entry of a version."""
-    to_stage: str
-    previous_version: int | None
-    """Who held `to_stage` just before."""
-    actor: str
-    reason: str
-    evidence: Mapping[str, Any]
-    """What the change rests on: digests, metrics, verdicts."""
-    weights_sha256: str
-    package_tag: str | None
-    at: str
-    """UTC, ISO 8601."""
-
-
-_COLUMNS = [_LEDGER.c[field.name] for field in fields(Entry)]
 
 
 class Ledger:
@@ -111,8 +64,14 @@ class Ledger:
         is_sqlite = url.startswith("sqlite")
         # Every call opens and closes its own connection, so that none outlives a fork or stays idle for a whole flow.
         self._engine = sa.create_engine(
-            url, poolclass=sa.NullPool, connect_args={"timeout": patience_s} if is_sqlite else {}
+            url,
+            poolclass=sa.NullPool,
+            json_deserializer=read_json,
+            connect_args={"timeout": patience_s} if is_sqlite else {},
         )
+        if is_sqlite:
+            # A byte that is no text any more must reach the entry's digest, which names the entry.
+            sa.event.listen(self._engine, "connect", _read_any_text)
 
     def create(self) -> None:
         """Make the table and the triggers that keep it append-only, where they are not there yet.
@@ -128,27 +87,58 @@ class Ledger:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_CREATE_LOCK)))
                 if connection.scalar(sa.select(sa.func.to_regclass("ledger"))) is not None:
                     return  # made in one transaction, so the triggers are there too
-            connection.execute(CreateTable(_LEDGER, if_not_exists=True))
-            for guard in _POSTGRESQL_GUARDS if dialect == "postgresql" else _SQLITE_GUARDS:
+            connection.execute(CreateTable(TABLE, if_not_exists=True))
+            for guard in POSTGRESQL_GUARDS if dialect == "postgresql" else SQLITE_GUARDS:
                 connection.execute(guard)
 
+    def history(self, problem: str) -> list[Entry]:
+        """Every stage change of a problem, oldest first.
+
+        Raises:
+            IntegrityError: when an entry of any problem was changed, or one of this problem removed or put in between.
+        """
+        with self._one_line(), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(*COLUMNS).order_by(TABLE.c.sequence)).mappings().all()
+        # Those of other problems too: a changed name would take an entry out of its own problem unseen.
+        entries = [entry for row in rows if (entry := checked(Entry(**row), self.where)).problem == problem]
+        check_chain(entries, self.where)
+        return entries
+
+    def current(self, problem: str) -> dict[int, Entry]:
+        """The entry that put each version where it is, newest first."""
+        return current_entries(self.history(problem))
+
+    def entry_in(self, problem: str, stage: str) -> Entry | None:
+        """The entry that put a version into a stage, the latest when there are several; None for an empty stage."""
+        return entry_in_stage(self.current(problem), _known(stage))
+
     def holder(self, problem: str, stage: str) -> int | None:
-        """The version in a stage, the latest to come there when there are several; None for an empty stage."""
-        entry = self._first(_current(problem).where(_LEDGER.c.to_stage == _known(stage)))
+        """The version of `entry_in`."""
+        entry = self.entry_in(problem, stage)
         return entry.version if entry else None
+
+    def was_ever_in(self, problem: str, stage: str) -> bool:
+        """Whether any version has been in a stage."""
+        return any(entry.to_stage == _known(stage) for entry in self.history(problem))
 
     def stage_of(self, problem: str, version: int) -> str | None:
         """The stage of a version; None when the ledger does not know it."""
-        entry = self._first(_entries(problem).where(_LEDGER.c.version == version))
+        entry = self.current(problem).get(version)
         return entry.to_stage if entry else None
 
     def stages(self, problem: str) -> dict[int, str]:
         """The stage of every version that the ledger knows."""
-        return {entry.version: entry.to_stage for entry in self._read(_current(problem))}
+        return {version: entry.to_stage for version, entry in self.current(problem).items()}
 
-    def history(self, problem: str) -> list[Entry]:
-        """Every stage change of a problem, oldest first."""
-        return self._read(_entries(problem))[::-1]
+    def now(self, problem: str) -> datetime:
+        """The time, or that of the latest entry when the clock has been set back behind it."""
+        return later(datetime.now(UTC), next(reversed(self.history(problem)), None))
+
+    def require_holder(self, problem: str, stage: str, expect: int | None) -> None:
+        """Raise a RefusedError unless a stage is held by whom the caller believes."""
+        held = self.entry_in(problem, stage)
+        if (held.version if held else None) != expect:
+            raise RefusedError(_refusal(problem, stage, held, expect))
 
     def move(
         self,
@@ -156,85 +146,92 @@ class Ledger:
         version: int,
         to_stage: str,
         *,
+        action: str,
         actor: str,
         reason: str,
         evidence: Mapping[str, Any],
         weights_sha256: str,
         expect: int | None,
         package_tag: str | None = None,
+        package_digest: str | None = None,
+        override: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Put a version into a stage, if the stage is still held by whom the caller believes.
 
         The version that it replaces in staging or production is archived in the same transaction. A version that is in
-        the stage already stays there and nothing is written, so that a killed caller can be run again.
+        the stage already stays there and nothing is written, so that a killed caller can be run again; unless its
+        package or its override is another now, which makes a new entry.
 
         Args:
             problem: the registered model's name.
             version: the registered version.
             to_stage: one of `STAGES`.
+            action: as `Entry.action`.
             actor: who wants it: a user, or the name of a flow.
             reason: why, for a person to read.
             evidence: JSON-able facts that the change rests on.
             weights_sha256: digest of the version's weights.
-            expect: the holder of `to_stage` that the decision was made against; None for an empty stage.
+            expect: the holder of staging or production that the decision was made against; None for an empty stage.
             package_tag: the version's package, if it has one.
+            package_digest: its digest.
+            override: as `Entry.override`.
 
         Returns:
             The entry that put the version there.
 
         Raises:
-            RefusedError: when somebody else holds the stage by now.
+            RefusedError: when somebody else holds the stage by now, or production would be left empty.
             AssayError: when the evidence is not JSON or the database cannot be used.
         """
         _known(to_stage)
         try:
-            json.dumps(evidence, allow_nan=False)
+            json.dumps([evidence, override], allow_nan=False)
         except (TypeError, ValueError) as error:
             raise AssayError(f"the evidence for {problem} version {version} is not JSON ({error})") from error
+        override = dict(override) if override else None
         for _ in range(_ATTEMPTS):
             # Read first: an entry written by another process after this line takes the number that this move wants.
-            latest = self._first(_entries(problem))
-            own = self._first(_entries(problem).where(_LEDGER.c.version == version))
-            held = self._first(_current(problem).where(_LEDGER.c.to_stage == to_stage))
+            history = self.history(problem)
+            latest, current = next(reversed(history), None), current_entries(history)
+            own, held = current.get(version), entry_in_stage(current, to_stage)
             if own is not None and own.to_stage == to_stage:
-                return own
-            if (held.version if held else None) != expect:
+                if (own.override, own.package_digest) == (override, package_digest):
+                    return own
+            elif own is not None and own.to_stage == "production":
+                raise RefusedError(
+                    f"{problem} version {version} is in production since {own.at} (moved by {own.actor}), which must "
+                    f"not be left empty: promote another version, or `assay rollback {problem}`"
+                )
+            elif to_stage in _SINGLE and (held.version if held else None) != expect:
                 raise RefusedError(_refusal(problem, to_stage, held, expect))
             entry = Entry(
                 sequence=latest.sequence + 1 if latest else 1,
                 problem=problem,
                 version=version,
+                action=action,
                 from_stage=own.to_stage if own else None,
                 to_stage=to_stage,
-                previous_version=expect,
+                previous_version=held.version if held else None,
                 actor=actor,
                 reason=reason,
                 evidence=dict(evidence),
+                override=override,
                 weights_sha256=weights_sha256,
                 package_tag=package_tag,
-                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            )
+                package_digest=package_digest,
+                at=later(datetime.now(UTC), latest).isoformat(timespec="milliseconds"),
+            ).sealed(latest.digest if latest else FIRST)
             entries = [entry]
-            if held is not None and to_stage in _SINGLE:
-                entries.append(self._archiving(held, entry))
+            if held is not None and held.version != version and to_stage in _SINGLE:
+                entries.append(archiving(held, entry, current))
             if self._append(entries):
                 return entry
         raise AssayError(f"{problem} version {version} lost {_ATTEMPTS} races for the ledger: run the command again")
 
-    def _archiving(self, held: Entry, successor: Entry) -> Entry:
-        in_archive = _LEDGER.c.to_stage == "archived", _LEDGER.c.version != successor.version  # which may come from it
-        before = self._first(_current(held.problem).where(*in_archive))
-        return replace(
-            held,
-            sequence=successor.sequence + 1,
-            from_stage=held.to_stage,
-            to_stage="archived",
-            previous_version=before.version if before else None,
-            actor=successor.actor,
-            reason=f"replaced by version {successor.version}",
-            evidence={},
-            at=successor.at,
-        )
+    @property
+    def where(self) -> str:
+        """The database, without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
 
     def _append(self, entries: list[Entry]) -> bool:
         """Write all entries or none; False when another process took one of their numbers."""
@@ -242,17 +239,10 @@ class Ledger:
         with self._one_line():
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(sa.insert(_LEDGER), rows)
+                    connection.execute(sa.insert(TABLE), rows)
             except ConstraintError:
                 return False
         return True
-
-    def _first(self, query: sa.Select[Any]) -> Entry | None:
-        return next(iter(self._read(query.limit(1))), None)
-
-    def _read(self, query: sa.Select[Any]) -> list[Entry]:
-        with self._one_line(), self._engine.connect() as connection:
-            return [Entry(**row) for row in connection.execute(query).mappings()]
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:
@@ -262,25 +252,29 @@ class Ledger:
         except DBAPIError as error:
             what = " ".join(str(error.orig).split())
             hint = "type `assay init`" if "ledger" in what else "see that it can be written, is not full and not locked"
-            url = self._engine.url.render_as_string(hide_password=True)
-            raise AssayError(f"the ledger {url} cannot be used ({what}): {hint}, then run the command again") from error
+            raise AssayError(f"the ledger {self.where} cannot be used ({what}): {hint}, then repeat") from error
+
+
+def open_ledger(workspace: Workspace) -> Ledger:
+    """The workspace's ledger, its table made when it is new."""
+    ledger = Ledger(workspace.database_url)
+    ledger.create()
+    return ledger
+
+
+def whoami() -> str:
+    """The user that stage changes are recorded under."""
+    return getpass.getuser()
+
+
+def _read_any_text(connection: Any, _record: object) -> None:
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
 
 
 def _known(stage: str) -> str:
     if stage not in STAGES:
         raise AssayError(f"stage {stage!r} does not exist: use one of {', '.join(STAGES)}")
     return stage
-
-
-def _entries(problem: str) -> sa.Select[Any]:
-    """The entries of a problem, newest first."""
-    return sa.select(*_COLUMNS).where(_LEDGER.c.problem == problem).order_by(_LEDGER.c.sequence.desc())
-
-
-def _current(problem: str) -> sa.Select[Any]:
-    """The last entry of each version of a problem, newest first."""
-    last = sa.select(sa.func.max(_LEDGER.c.sequence)).where(_LEDGER.c.problem == problem).group_by(_LEDGER.c.version)
-    return _entries(problem).where(_LEDGER.c.sequence.in_(last))
 
 
 def _refusal(problem: str, stage: str, held: Entry | None, expect: int | None) -> str:

@@ -1,7 +1,7 @@
 """The package of a model version: a Bento with the service, the network's code, its weights and golden inputs.
 
     package = build_package(workspace, model_folder=folder, version=3, golden_images=image_bhw,
-                            golden_conditions=conditions_bc, trusted_region=path,
+                            golden_conditions=conditions_bc, trusted_region=region,
                             lineage={"data_md5": …, "git_commit": …})
 
 It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
@@ -30,12 +30,14 @@ from components.serving import (
     GOLDEN,
     MANIFEST,
     MODEL,
+    SIGNATURE,
     Package,
     bentoml_command,
     check_files,
     package_folder,
     verify_package,
 )
+from components.signing import sign
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 _HOUSE = Path(__file__).resolve().parents[1]
 _CODE = ("services", "models")
 # BentoML adds the line with its own version itself.
-_REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic")
+_REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
 _BUILD_TIMEOUT_S = 600
 
 
@@ -83,7 +85,7 @@ def build_package(
     model_folder: Path,
     version: int,
     lineage: Mapping[str, str],
-    trusted_region: Path,
+    trusted_region: Mapping[str, Any],
     golden_images: "Tensor",
     golden_conditions: "Tensor",
 ) -> Package:
@@ -97,7 +99,7 @@ def build_package(
             `problem` and the `units` of each parameter.
         version: version of the registered model.
         lineage: `data_md5` of the dataset and `git_commit` of the code.
-        trusted_region: the file that says where the model can be trusted.
+        trusted_region: where the model can be trusted.
         golden_images: images to prove the package with, shape (b, size, size).
         golden_conditions: their conditions, shape (b, c).
 
@@ -136,7 +138,9 @@ def build_package(
     with FileLock(workspace.home / "build.lock"):
         shutil.rmtree(builds, ignore_errors=True)  # what a killed build left: nobody else can be building now
         if target.exists():
-            return verify_package(workspace, tag)
+            package = verify_package(workspace, tag)
+            _sign(package.source)  # the key may be newer than the package
+            return package
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
@@ -156,7 +160,7 @@ def build_package(
     return verify_package(workspace, tag)
 
 
-def _lay_context(context: Path, model_folder: Path, trusted_region: Path) -> Path:
+def _lay_context(context: Path, model_folder: Path, trusted_region: Mapping[str, Any]) -> Path:
     for folder in _CODE:
         for file in sorted((_HOUSE / folder).glob("*.py")):
             (context / folder).mkdir(parents=True, exist_ok=True)
@@ -164,7 +168,8 @@ def _lay_context(context: Path, model_folder: Path, trusted_region: Path) -> Pat
     (context / MODEL).mkdir()
     for name in ("model.json", "weights.safetensors"):
         shutil.copyfile(model_folder / name, context / MODEL / name)
-    shutil.copyfile(trusted_region, context / MODEL / "trusted_region.json")
+    region = json.dumps(trusted_region, indent=1) + "\n"
+    (context / MODEL / "trusted_region.json").write_text(region, encoding="utf-8")
     return context
 
 
@@ -172,7 +177,18 @@ def _write_manifest(context: Path, about: Mapping[str, Any]) -> None:
     files = {str(file.relative_to(context)): file_sha256(file) for file in sorted(context.rglob("*")) if file.is_file()}
     document = {"model": about, "files": files}
     text = json.dumps({**document, "digest": value_digest(document)}, indent=1, sort_keys=True)
-    (context / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    content = (text + "\n").encode()
+    (context / MANIFEST).write_bytes(content)
+    _sign(context)
+
+
+def _sign(source: Path) -> None:
+    """Lay a signature beside the manifest, where there is a key; the same key makes the same one."""
+    signature = sign((source / MANIFEST).read_bytes())
+    if signature is not None and not ((source / SIGNATURE).exists() and (source / SIGNATURE).read_bytes() == signature):
+        partial = source / f"{SIGNATURE}.partial"
+        partial.write_bytes(signature)
+        partial.replace(source / SIGNATURE)
 
 
 def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:

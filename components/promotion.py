@@ -1,32 +1,53 @@
 """What happens to a version on its way through the stages: evidence, gates, package, proof, ledger, mirror.
 
     promotion = Promotion(workspace, problem, settings, dataset)
-    promotion.promote(version, "staging", actor="ada", reason="gates passed")
+    promotion.promote(version, "staging", actor="ada", reason="gates passed", expect=None)
 
-Every part may be killed and called again. The ledger decides; MLflow's aliases follow it.
+Every part may be killed and called again. The ledger decides; MLflow's aliases, tags and descriptions follow it.
 """
 
-import getpass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-import torch
-
 from components.datasets import Dataset
-from components.digests import value_digest
-from components.errors import AssayError, RefusedError
-from components.evaluation import TRUSTED_REGION, Evidence, evaluate, evaluation_inputs
-from components.gates import GateResult, judge, judge_challenger, require_pass
-from components.ledger import Entry, Ledger
+from components.errors import AssayError, IntegrityError, RefusedError
+from components.evaluation import read_evidence
+from components.gates import GateResult, refusals, require_pass
+from components.golden import sample
+from components.judging import Judge
+from components.ledger import open_ledger
+from components.ledger_reading import last_good
+from components.ledger_table import Entry
+from components.notifications import notify
 from components.packaging import build_package
 from components.problems.base import Problem
+from components.proving import prove_package
 from components.registry import Registry
-from components.serving import Package, prove_package
+from components.serving import Package, verify_package
 from components.settings import ProblemSettings
 from components.workspace import Workspace
 
 PROMOTABLE = ("staging", "production")
 """Stages that a version is promoted to; it becomes a candidate by being registered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """A person's word against gates that did not pass, for some time."""
+
+    by: str
+    """Who answers for it."""
+    reason: str
+    until: date
+    """The last day on which it holds; UTC."""
+
+    def __post_init__(self) -> None:
+        if not (self.by.strip() and self.reason.strip()):
+            raise AssayError("an override needs the name of a person and a reason: give both")
 
 
 class Promotion:
@@ -36,58 +57,113 @@ class Promotion:
         workspace: where ledger, registry and packages live.
         problem: whose models.
         settings: gates and package settings.
-        dataset: what versions are judged on.
+        dataset: what versions are judged on; the published one when it is not given.
     """
 
-    def __init__(self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset) -> None:
-        self.workspace, self.problem, self.settings, self.dataset = workspace, problem, settings, dataset
+    def __init__(
+        self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset | None = None
+    ) -> None:
+        self.workspace, self.problem, self.settings = workspace, problem, settings
         self.ledger, self.registry = open_ledger(workspace), Registry(workspace)
+        self._dataset = dataset
 
-    def evidence(self, version: int) -> Evidence:
-        """The version's evaluation on today's dataset, made when there is none."""
-        folder = self.registry.model_folder(self.problem.name, version)
-        return evaluate(self.workspace, self.problem, folder, self.dataset, self.settings)
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Opened, and so checked, when something needs it: a rollback does not."""
+        return self._dataset or Dataset.open(self.workspace.dataset(self.problem.name))
 
-    def gates(self, version: int, stage: str) -> list[GateResult]:
-        """The verdicts that a version needs for a stage: the rules, and for production the comparison too."""
-        evidence = self.evidence(version)
-        weights = self._tags(version)["weights.sha256"]
-        expected = value_digest(evaluation_inputs(self.problem, weights, self.dataset, self.settings))
-        results = judge(self.settings.gates.staging, evidence, expected_key=expected)
-        champion = self.ledger.holder(self.problem.name, "production")
-        if stage == "production" and champion not in (None, version):
-            results.append(
-                judge_challenger(
-                    self.evidence(champion).losses,
-                    evidence,
-                    margin=self.settings.gates.margin,
-                    resamplings=self.settings.evaluate.bootstrap,
-                    seed=self.settings.evaluate.seed,
-                )
-            )
-        return results
+    @cached_property
+    def judge(self) -> Judge:
+        """Who judges on that dataset."""
+        return Judge(self.workspace, self.problem, self.settings, self.dataset)
 
     def package(self, version: int) -> Package:
-        """Build the version's package, or find it, and name it on the version."""
+        """Build the version's package, or find it, and name it on the version.
+
+        Raises:
+            IntegrityError: when it is not the one that the ledger names: a version has one package.
+        """
         tags = self._tags(version)
-        images, conditions = self.sample(self.settings.package.golden_inputs)
+        images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
         package = build_package(
             self.workspace,
             model_folder=self.registry.model_folder(self.problem.name, version),
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
-            trusted_region=self.registry.evaluation_folder(self.problem.name, version) / TRUSTED_REGION,
+            trusted_region=read_evidence(self.registry.evaluation_folder(self.problem.name, version)).trusted_region,
             golden_images=images,
             golden_conditions=conditions,
         )
+        known = self.ledger.current(self.problem.name).get(version)
+        if known is not None and known.package_digest not in (None, package.digest):
+            raise IntegrityError(
+                f"package {package.tag} is not the one of the ledger (digest {package.digest[:12]}, not "
+                f"{str(known.package_digest)[:12]}): today's code builds another; check out commit "
+                f"{tags['git.commit'][:12]} and type `assay reconcile`, or train the model again"
+            )
         self.registry.tag(self.problem.name, version, {"package.tag": package.tag, "package.digest": package.digest})
         return package
 
-    def prove(self, version: int) -> dict[str, Any]:
-        """Serve the version's package and replay its golden inputs; refused when an answer differs."""
-        return prove_package(self.workspace, self.package(version).tag, tolerance=self.settings.package.tolerance)
+    def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
+        """Serve a package and replay its golden inputs; refused when an answer differs."""
+        tolerance = self.settings.package.tolerance
+        return prove_package(self.workspace, package.tag, tolerance=tolerance, strict=strict)
 
     def enter(
+        self,
+        version: int,
+        stage: str,
+        *,
+        action: str,
+        actor: str,
+        reason: str,
+        expect: int | None,
+        evidence: Mapping[str, Any],
+        package: Package | None = None,
+        override: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """Write a stage change into the ledger, tell of it and mirror it; see `Ledger.move`.
+
+        Raises:
+            RefusedError: as `Ledger.move`.
+            AssayError: when MLflow could not be told; the change itself stands then.
+        """
+        with self.workspace.lock(self.problem.name):
+            name, weights = self.problem.name, self._tags(version)["weights.sha256"]
+            if package is not None:
+                package = verify_package(self.workspace, package.tag)  # no cleaning took it meanwhile
+            known = self.ledger.current(name).get(version)
+            if known is not None and known.weights_sha256 != weights:
+                raise IntegrityError(
+                    f"{name} version {version} has the weights {weights[:12]} in MLflow and was registered with "
+                    f"{known.weights_sha256[:12]}: its tag weights.sha256 was changed: set it back"
+                )
+            entry = self.ledger.move(
+                name,
+                version,
+                stage,
+                action=action,
+                actor=actor,
+                reason=reason,
+                evidence=evidence,
+                weights_sha256=weights,
+                expect=expect,
+                package_tag=package.tag if package else known.package_tag if known else None,
+                package_digest=package.digest if package else known.package_digest if known else None,
+                override=override,
+            )
+        if known is None or known.digest != entry.digest:  # a version that is there already is no news
+            self._tell(action, version, stage, actor=actor, reason=reason, previous_version=entry.previous_version)
+        try:
+            self.mirror(only={version} | ({expect} if expect is not None else set()))
+        except AssayError as error:
+            raise AssayError(
+                f"{name} version {version} is in {stage}, and MLflow does not show it yet ({error}): "
+                "type `assay reconcile`"
+            ) from error
+        return entry
+
+    def promote(
         self,
         version: int,
         stage: str,
@@ -95,25 +171,10 @@ class Promotion:
         actor: str,
         reason: str,
         expect: int | None,
-        evidence: dict[str, Any],
+        first: bool = False,
+        override: Override | None = None,
+        strict: bool = False,
     ) -> Entry:
-        """Write a stage change into the ledger and mirror it; see `Ledger.move`."""
-        tags = self._tags(version)
-        entry = self.ledger.move(
-            self.problem.name,
-            version,
-            stage,
-            actor=actor,
-            reason=reason,
-            evidence=evidence,
-            weights_sha256=tags["weights.sha256"],
-            expect=expect,
-            package_tag=tags.get("package.tag"),
-        )
-        self.mirror()
-        return entry
-
-    def promote(self, version: int, stage: str, *, actor: str, reason: str, expect: int | None) -> Entry:
         """Judge, package, prove and move a version; nothing is changed when any of these refuses.
 
         Args:
@@ -122,10 +183,119 @@ class Promotion:
             actor: who wants it.
             reason: why.
             expect: who is believed to hold the stage now.
+            first: as of `gates`.
+            override: a person's word against gates that do not pass; not against a package that is not proved.
+            strict: whether the package is proved from a clean virtual environment.
 
         Raises:
             RefusedError: by a gate, a proof, or because somebody else holds the stage by now.
         """
+        with self.telling_refusals(version, stage, actor=actor):
+            self._check_order(version, stage)
+            if override is not None and override.until < self.ledger.now(self.problem.name).date():
+                raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
+            if self.ledger.holder(self.problem.name, stage) != version:  # it may be there already, by a killed command
+                self.ledger.require_holder(self.problem.name, stage, expect)
+            results = self.judge.gates(version, stage, first=first)
+            if override is None:
+                self.require(results, version, stage)
+            package = self.package(version)
+            results += self.judge.package_gates(version, stage, package)
+            if override is None:
+                self.require(results, version, stage)
+            evidence = {**self.facts(results), "proof": self.prove(package, strict=strict)}
+            return self.enter(
+                version,
+                stage,
+                action="promote",
+                actor=actor,
+                reason=reason,
+                expect=expect,
+                evidence=evidence,
+                package=package,
+                override=_overruled(override, results),
+            )
+
+    def require(self, results: Sequence[GateResult], version: int, stage: str) -> None:
+        """Raise a RefusedError unless every gate passed."""
+        require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
+
+    def facts(self, results: Sequence[GateResult]) -> dict[str, Any]:
+        """What the ledger keeps of the gates."""
+        return {"gates": [result.as_json() for result in results], "data": self.dataset.manifest["key"]}
+
+    def rollback(self, *, actor: str, reason: str, expect: int | None = None) -> Entry:
+        """Bring the last good version back to production: its package is proved, its gates are history.
+
+        The package is that of the ledger, whatever became of the dataset and of MLflow's files.
+
+        Args:
+            actor: who wants it.
+            reason: why.
+            expect: who is believed to be in production; whoever is there by default.
+
+        Raises:
+            RefusedError: when there is no such version, its package does not answer as it did, or production is held
+                by another version than expected.
+        """
+        name = self.problem.name
+        history = self.ledger.history(name)
+        target, now = last_good(history, self.registry.tags(name)), self.ledger.holder(name, "production")
+        if expect is not None:
+            self.ledger.require_holder(name, "production", expect)
+        if now is None or target is None:
+            raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
+        with self.telling_refusals(target, "production", actor=actor):
+            before = self.ledger.current(name)[target]
+            package = verify_package(self.workspace, str(before.package_tag))
+            if package.digest != before.package_digest:
+                raise IntegrityError(f"package {package.tag} is not the one of the ledger: type `assay reconcile`")
+            return self.enter(
+                target,
+                "production",
+                action="rollback",
+                actor=actor,
+                reason=reason,
+                expect=now,
+                evidence={"rolled_back_from": now, "proof": self.prove(package)},
+                package=package,
+                override=before.override,
+            )
+
+    def archive(self, version: int, *, actor: str, reason: str) -> Entry:
+        """Take a candidate or a staged version out of the way.
+
+        Raises:
+            RefusedError: for the version in production, which would leave that stage empty.
+        """
+        name = self.problem.name
+        entry = self.ledger.current(name).get(version)
+        if entry is None:
+            raise RefusedError(f"{name} version {version} is not registered: see `assay models {name}`")
+        if entry.to_stage == "production":
+            hint = f"`assay rollback {name}`, or promote another first"
+            raise RefusedError(f"{name} version {version} is in production: {hint}")
+        expect = self.ledger.holder(name, "archived")
+        return self.enter(version, "archived", action="archive", actor=actor, reason=reason, expect=expect, evidence={})
+
+    def mirror(self, only: set[int] | None = None) -> None:
+        """Make MLflow say what the ledger says, of some versions or of all."""
+        shown = None
+        # Whoever writes last looks again: a slower process must not put an older state over a newer one.
+        while shown != (stages := self.ledger.current(self.problem.name)):
+            self.registry.mirror(self.problem.name, stages, only=only)
+            shown = stages
+
+    @contextmanager
+    def telling_refusals(self, version: int, stage: str, *, actor: str) -> Iterator[None]:
+        """Notify of a refusal within the block, and let it go on."""
+        try:
+            yield
+        except RefusedError as refusal:
+            self._tell("refused", version, stage, actor=actor, reason=str(refusal))
+            raise
+
+    def _check_order(self, version: int, stage: str) -> None:
         if stage not in PROMOTABLE:
             raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
         now = self.ledger.stage_of(self.problem.name, version)
@@ -135,67 +305,23 @@ class Promotion:
             )
         if stage == "staging" and now == "production":
             raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")
-        results = self.gates(version, stage)
-        require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
-        evidence: dict[str, Any] = {
-            "gates": [result.as_json() for result in results],
-            "data": self.dataset.manifest["key"],
-        }
-        self.package(version)
-        if stage == "production":
-            evidence["proof"] = self.prove(version)
-        return self.enter(version, stage, actor=actor, reason=reason, expect=expect, evidence=evidence)
 
-    def restore(self, version: int, *, actor: str, reason: str, expect: int) -> Entry:
-        """Bring a version back to production that was there before: its package is proved, its gates are history.
-
-        Raises:
-            RefusedError: when the package does not answer as it did, or somebody else was quicker.
-        """
-        evidence = {"proof": self.prove(version)}
-        return self.enter(version, "production", actor=actor, reason=reason, expect=expect, evidence=evidence)
-
-    def mirror(self) -> None:
-        """Make MLflow's aliases say what the ledger says."""
-        stages = ("candidate", "staging", "production")
-        self.registry.mirror(
-            self.problem.name, {stage: self.ledger.holder(self.problem.name, stage) for stage in stages}
-        )
-
-    def sample(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The first test images as a camera would see them, shapes (count, height, width) and (count, conditions)."""
-        rows = self.dataset.rows("test")[:count]
-        stamp_bhw = torch.from_numpy(self.dataset.stamps(rows))
-        conditions_bc = torch.from_numpy(self.dataset.columns(self.problem.conditions, rows))
-        generator = torch.Generator().manual_seed(self.settings.evaluate.seed)
-        return self.problem.observe(stamp_bhw, conditions_bc, generator, self.settings.simulate), conditions_bc
-
-    def request_items(self, count: int) -> list[dict[str, Any]]:
-        """The same images as a request carries them."""
-        images, conditions = self.sample(count)
-        return request_items(images.numpy(), conditions.numpy(), self.problem.conditions)
+    def _tell(self, event: str, version: int, stage: str, **facts: Any) -> None:
+        body = {"event": event, "problem": self.problem.name, "version": version, "stage": stage, **facts}
+        notify(self.workspace, self.settings.notify, body)
 
     def _tags(self, version: int) -> dict[str, str]:
         return dict(self.registry.version(self.problem.name, version).tags)
 
 
-def open_ledger(workspace: Workspace) -> Ledger:
-    """The workspace's ledger, its table made when it is new."""
-    ledger = Ledger(workspace.database_url)
-    ledger.create()
-    return ledger
-
-
-def request_items(
-    images: np.ndarray[Any, Any], conditions: np.ndarray[Any, Any], names: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Images and conditions as the service takes them, one mapping an image."""
-    return [
-        {"image": image.tolist(), **dict(zip(names, map(float, row), strict=True))}
-        for image, row in zip(images, conditions, strict=True)
-    ]
-
-
-def whoami() -> str:
-    """The user that stage changes are recorded under."""
-    return getpass.getuser()
+def _overruled(override: Override | None, results: Sequence[GateResult]) -> dict[str, Any] | None:
+    """What the ledger keeps of an override; None where no gate had to be overruled."""
+    refused = refusals(results)
+    if override is None or not refused:
+        return None
+    return {
+        "by": override.by,
+        "reason": override.reason,
+        "until": override.until.isoformat(),
+        "overruled": refused,
+    }

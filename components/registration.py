@@ -7,6 +7,7 @@ from pathlib import Path
 
 from components.datasets import Dataset
 from components.evaluation import Evidence
+from components.golden import sample
 from components.problems.base import Problem
 from components.promotion import Promotion
 from components.registry import DatasetSource
@@ -44,7 +45,7 @@ def register(
     description = read_description(model_folder)
     promotion = Promotion(workspace, problem, settings, dataset)
     promotion.registry.create()
-    images, conditions = promotion.sample(2)
+    images, conditions = sample(problem, dataset, settings, 2)
     training = description["inputs"]["training"]["settings"]
     simulation = settings_values(settings.simulate)
     version = promotion.registry.register(
@@ -77,11 +78,12 @@ def register(
         promotion.enter(
             version,
             "candidate",
+            action="register",
             actor=actor,
             reason="registered with its evaluation",
             expect=promotion.ledger.holder(problem.name, "candidate"),
             evidence={"evaluation": evidence.digest, "score.test": evidence.metrics["score.test"].value},
         )
     else:
-        promotion.mirror()  # a kill between ledger and mirror is mended here
+        promotion.mirror(only={version})  # a kill between ledger and mirror is mended here
     return version

@@ -22,8 +22,10 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from components.digests import file_sha256
-from components.errors import AssayError, IntegrityError
+from components.errors import AssayError, IntegrityError, RefusedError
+from components.ledger_table import Entry
 from components.mlflow_connection import Connection
+from components.mlflow_mirror import Difference, differences, repair
 from components.mlflow_run import DatasetSource, RunRecord, delete_run, log_run
 from components.workspace import Workspace
 
@@ -34,10 +36,7 @@ if TYPE_CHECKING:
 
     from components.problems.base import Metric, Problem
 
-__all__ = ["ALIASES", "DatasetSource", "Registry", "VersionInfo"]
-
-ALIASES = ("production", "staging", "candidate")
-"""The ledger's stages that MLflow shows; archived versions have no alias."""
+__all__ = ["DatasetSource", "Registry", "VersionInfo"]
 
 _METRIC_TAG = "metric."
 """A version carries its headline metrics as tags: the runs of a thousand versions are slow to read."""
@@ -158,15 +157,8 @@ class Registry:
         Raises:
             AssayError: when the problem has no model.
         """
-        found: list[ModelVersion] = []
-        token: str | None = ""
         with self._mlflow.one_line():
-            while token is not None:
-                page = self._mlflow.client().search_model_versions(
-                    f"name = '{problem}'", 10_000, page_token=token or None
-                )
-                found.extend(page)
-                token = page.token or None
+            found = self._search(f"name = '{problem}'")
         if not found:
             raise AssayError(f"no model of {problem!r} is registered: type `assay run {problem}`")
         return sorted((_info(version) for version in found), key=lambda info: info.version)
@@ -210,6 +202,11 @@ class Registry:
             raise IntegrityError(f"{folder} is missing: type `assay evaluate {problem} {version}`")
         return folder
 
+    def tags(self, problem: str) -> dict[int, dict[str, str]]:
+        """The tags of every version, whoever registered it; none when the problem has no model."""
+        with self._mlflow.one_line():
+            return {int(version.version): dict(version.tags) for version in self._search(f"name = '{problem}'")}
+
     def tag(self, problem: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version, such as `package.tag`; those that are so already are left alone."""
         with self._mlflow.one_line():
@@ -218,28 +215,47 @@ class Registry:
                 if known.get(name) != value:
                     self._mlflow.client().set_model_version_tag(problem, str(version), name, value)
 
-    def mirror(self, problem: str, stages: Mapping[str, int | None]) -> list[str]:
-        """Make MLflow's aliases equal to the ledger.
+    def aliases(self, problem: str) -> dict[str, int]:
+        """The version behind each alias, those of users among them; none when the problem has no model."""
+        with self._mlflow.one_line():
+            found = self._mlflow.client().search_registered_models(f"name = '{problem}'")
+        return {name: int(version) for name, version in found[0].aliases.items()} if found else {}
+
+    def delete(self, problem: str, version: int) -> None:
+        """Delete a version with its run and its files; one that is gone already is no error.
+
+        Raises:
+            RefusedError: when an alias points at it.
+        """
+        pointing = [name for name, number in self.aliases(problem).items() if number == version]
+        if pointing:
+            raise RefusedError(f"{problem} version {version} has the alias {pointing[0]}: it is not deleted")
+        with self._mlflow.one_line():
+            client = self._mlflow.client()
+            for found in self._search(f"name = '{problem}' AND version_number = {version}"):
+                # The run first: killed in between, the version is still there to be deleted by the next call.
+                if len(self._search(f"run_id = '{found.run_id}'")) == 1:  # nobody else's
+                    delete_run(client, client.get_run(str(found.run_id)))
+                client.delete_model_version(problem, str(version))
+
+    def mirror(
+        self, problem: str, stages: Mapping[int, Entry], *, only: Collection[int] | None = None
+    ) -> list[Difference]:
+        """Make aliases, tags and descriptions say what the ledger says; see `components/mlflow_mirror.py`.
 
         Args:
             problem: the registered model's name.
-            stages: holder of each stage by the ledger; a stage that is not given is empty, `archived` has no alias.
+            stages: the entry that put each version where it is, as `Ledger.current` gives them.
+            only: the versions whose tags are looked at; all of them by default.
 
         Returns:
-            The aliases that were not so.
+            What was not so.
         """
         with self._mlflow.one_line():
             client = self._mlflow.client()
-            known = {name: int(version) for name, version in client.get_registered_model(problem).aliases.items()}
-            wrong = [alias for alias in ALIASES if stages.get(alias) != known.get(alias)]
-            # Set before delete: whoever reads meanwhile may meet a version in two stages, never an empty stage.
-            for alias in sorted(wrong, key=lambda alias: stages.get(alias) is None):
-                holder = stages.get(alias)
-                if holder is None:
-                    client.delete_registered_model_alias(problem, alias)
-                else:
-                    client.set_registered_model_alias(problem, alias, str(holder))
-        return wrong
+            found = differences(client, problem, stages, only=only)
+            repair(client, problem, found)
+        return found
 
     def experiment(self, problem: "Problem") -> "tuple[MlflowClient, str]":
         """MLflow's client and the problem's experiment; it and the registered model are made when not there."""
@@ -252,6 +268,15 @@ class Registry:
             return client, str(known.experiment_id)
         folder = self._mlflow.artifact_folder(problem.name)
         return client, str(client.create_experiment(problem.name, artifact_location=folder))
+
+    def _search(self, query: str) -> "list[ModelVersion]":
+        found: list[ModelVersion] = []
+        token: str | None = ""
+        while token is not None:
+            page = self._mlflow.client().search_model_versions(query, 10_000, page_token=token or None)
+            found.extend(page)
+            token = page.token or None
+        return found
 
     def _version(self, problem: str, version: int) -> "ModelVersion":
         found = self._mlflow.client().search_model_versions(f"name = '{problem}' AND version_number = {version}")

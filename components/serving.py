@@ -1,16 +1,17 @@
-"""A package at work: checked, served, asked, and proved by replaying its golden inputs.
+"""A package at work: checked, served and asked.
 
     package = verify_package(workspace, "galaxy-shape:v3-0123456789ab")
     with served(workspace, package.tag) as url:
         answer = request(url, [{"image": rows, "sigma": 200.0, "psf_fwhm": 0.5}])
-    proof = prove_package(workspace, package.tag, tolerance=1e-3)
 
-How a package is made stands in `components/packaging.py`.
+How a package is made stands in `components/packaging.py`, how it is proved in `components/proving.py`.
 """
 
 import json
+import os
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ import httpx
 import psutil
 
 from components.digests import file_sha256, value_digest
-from components.errors import AssayError, IntegrityError, RefusedError
+from components.errors import AssayError, IntegrityError
 from components.processes import LOCALHOST, check_port_is_free, free_port, running, wait_until_answers
 from components.workspace import Workspace
 
 MODEL = "model"
 """The folder of a package's source that holds what is no code."""
 MANIFEST = f"{MODEL}/package.json"
+SIGNATURE = f"{MODEL}/package.sig"
 GOLDEN = f"{MODEL}/golden.safetensors"
 
 _ANSWER_TIMEOUT_S = 60.0
@@ -58,7 +60,13 @@ def package_folder(workspace: Workspace, tag: str) -> Path:
     return Path(workspace.environment()["BENTOML_HOME"]) / "bentos" / name / version
 
 
-def bentoml_command(workspace: Workspace, home: Path, *arguments: str) -> list[str]:
+def bentoml_command(
+    workspace: Workspace,
+    home: Path,
+    *arguments: str,
+    python: str = sys.executable,
+    more: Mapping[str, str] | None = None,
+) -> list[str]:
     """A BentoML command whose state and temporary files stay in a folder of its own.
 
     Two of them must not share one: each server that starts empties the metrics of the others.
@@ -70,11 +78,15 @@ def bentoml_command(workspace: Workspace, home: Path, *arguments: str) -> list[s
         "PYTHONDONTWRITEBYTECODE": "1",  # a package is only read
         # The older of two ways to describe an image: for the newer one, pip installs uv into this very environment.
         "BENTOML_ENABLE_FEATURES": "no_image",
+        **(more or {}),
     }
+    public = os.environ.get("ASSAY_PUBLIC_KEY")
+    if public:  # a server works in the folder of its package
+        variables["ASSAY_PUBLIC_KEY"] = str(Path(public).resolve())
     return [
         "env",
         *(f"{name}={value}" for name, value in variables.items()),
-        sys.executable,
+        python,
         "-m",
         "bentoml",
         *arguments,
@@ -94,6 +106,21 @@ def verify_package(workspace: Workspace, tag: str) -> Package:
     if not (folder / "bento.yaml").is_file():
         raise _damaged(folder, "bento.yaml", tag, "is missing")
     return Package(tag=tag, digest=check_files(folder / "src", tag), folder=folder)
+
+
+def discard_package(workspace: Workspace, tag: str) -> Path | None:
+    """Take a package out of the store, whole or damaged, and keep it beside for whoever wants to know why.
+
+    Returns:
+        Where it is now; None when there was none.
+    """
+    folder = package_folder(workspace, tag)
+    if not folder.exists():
+        return None
+    kept = workspace.home / "discarded" / f"{tag.replace(':', '-')}-{uuid.uuid4().hex[:8]}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(kept)
+    return kept
 
 
 def check_files(source: Path, tag: str) -> str:
@@ -121,7 +148,7 @@ def check_files(source: Path, tag: str) -> str:
     for file in source.rglob("*"):
         # One file more is a danger too: a `torch.py` here would be imported in place of torch.
         name = str(file.relative_to(source))
-        known = name in {*files, MANIFEST, "bentofile.yaml"} or "__pycache__" in file.parts
+        known = name in {*files, MANIFEST, SIGNATURE, "bentofile.yaml"} or "__pycache__" in file.parts
         if file.is_file() and not known:
             raise _damaged(source.parent, f"src/{name}", tag, "was not packaged")
     return recorded
@@ -132,13 +159,22 @@ def _damaged(folder: Path, file: str, tag: str, what: str) -> IntegrityError:
 
 
 @contextmanager
-def served(workspace: Workspace, tag: str, port: int | None = None) -> Iterator[str]:
+def served(
+    workspace: Workspace,
+    tag: str,
+    port: int | None = None,
+    *,
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """Check a package and serve it, on this machine only, while the block runs.
 
     Args:
         workspace: where its store is; the server's log goes to `logs/` there.
         tag: the package.
         port: the port; a free one when none is given.
+        python: the interpreter, whose environment has what the package requires.
+        environment: variables for the server.
 
     Yields:
         The server's URL, once it is ready to answer.
@@ -154,9 +190,11 @@ def served(workspace: Workspace, tag: str, port: int | None = None) -> Iterator[
         check_port_is_free(port)
     home = workspace.home / "serving" / str(port)
     home.mkdir(parents=True, exist_ok=True)
-    log = workspace.home / "logs" / f"serve-{tag.replace(':', '-')}.log"
+    log = serving_log(workspace, tag)
     arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
-    command = bentoml_command(workspace, home, "serve", str(package.folder), *arguments)
+    command = bentoml_command(
+        workspace, home, "serve", str(package.folder), *arguments, python=python, more=environment
+    )
     workers: list[psutil.Process] = []
     try:
         # From its own source, so that no module in the user's folder stands in for one of the package's.
@@ -173,6 +211,11 @@ def served(workspace: Workspace, tag: str, port: int | None = None) -> Iterator[
             with suppress(psutil.NoSuchProcess):
                 worker.kill()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def serving_log(workspace: Workspace, tag: str) -> Path:
+    """Where the servers of a package write."""
+    return workspace.home / "logs" / f"serve-{tag.replace(':', '-')}.log"
 
 
 def is_alive(url: str) -> bool:
@@ -208,51 +251,3 @@ def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         line = document.get("error") if isinstance(document, dict) else document
         raise AssayError(f"{url} answered {answer.status_code}: {line}")
     return dict(document)
-
-
-def prove_package(workspace: Workspace, tag: str, *, tolerance: float) -> dict[str, Any]:
-    """Start a package as it will be served, and replay its golden inputs over HTTP.
-
-    Args:
-        workspace: where its store is.
-        tag: the package.
-        tolerance: largest difference allowed of a value or an error, in units of the recorded error.
-
-    Returns:
-        `tag`, `digest`, `max_difference` (in the same units) and `inputs`, their number.
-
-    Raises:
-        RefusedError: when an answer differs; the message names the first parameter that does.
-        AssayError: when the package is damaged or does not start.
-    """
-    from safetensors.numpy import load_file
-
-    package = verify_package(workspace, tag)
-    config = json.loads((package.source / MODEL / "model.json").read_text(encoding="utf-8"))["estimator"]
-    expected = json.loads((package.source / MANIFEST).read_text(encoding="utf-8"))["model"]
-    golden = {name: array.tolist() for name, array in load_file(package.source / GOLDEN).items()}
-    conditions = [condition["name"] for condition in config["conditions"]]
-    items = [
-        {"image": image, **dict(zip(conditions, values, strict=True))}
-        for image, values in zip(golden["image"], golden["conditions"], strict=True)
-    ]
-    with served(workspace, tag) as url:
-        answer = request(url, items)
-    if answer["model"] != expected:
-        raise RefusedError(f"package {tag} is refused: it answers for {answer['model']}, not for {expected}")
-    largest = 0.0
-    for index, (prediction, values, errors) in enumerate(
-        zip(answer["predictions"], golden["value"], golden["error"], strict=True)
-    ):
-        for output, value, error in zip(config["outputs"], values, errors, strict=True):
-            given = prediction["parameters"][output["name"]]
-            for part, recorded in (("value", value), ("error", error)):
-                difference = abs(given[part] - recorded)
-                if not difference <= tolerance * error:
-                    raise RefusedError(
-                        f"package {tag} is refused: {output['name']} of golden input {index} has the {part} "
-                        f"{given[part]:.9g}, and {recorded:.9g} was recorded: "
-                        f"delete {package.folder} and promote the model again"
-                    )
-                largest = max(largest, difference / error if error else 0.0)
-    return {"tag": tag, "digest": package.digest, "max_difference": largest, "inputs": len(items)}

@@ -5,6 +5,7 @@ Every field has a docstring with its meaning and unit; a class checks its own va
 
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -137,15 +138,20 @@ class GateRule:
     """One rule over an evaluation: the 95 % interval of a metric must lie within the limits."""
 
     metric: str
-    """Name of the metric, such as `rmse_over_crb.snr60.flux`."""
+    """Name of the metric, with its slice and parameter, such as `rmse_over_crb.snr60.flux`; `package.megabytes` is
+    measured when the package has been built."""
     min: float | None = None
     """Least value allowed."""
     max: float | None = None
     """Largest value allowed."""
+    max_over_production: Annotated[float, Field(gt=0)] | None = None
+    """Largest ratio allowed to the same metric of the version in production; nothing to hold where there is none."""
 
     def __post_init__(self) -> None:
-        if self.min is None and self.max is None:
-            raise ValueError(f"{self.metric} has neither min nor max: give one")
+        if self.min is None and self.max is None and self.max_over_production is None:
+            raise ValueError(f"{self.metric} has no min, max or max_over_production: give one")
+        if self.max_over_production is not None and not (self.min is None and self.max is None):
+            raise ValueError(f"{self.metric} has max_over_production beside min or max: make two rules of it")
         if self.min is not None and self.max is not None:
             _ascending(self.metric, (self.min, self.max))
 
@@ -155,9 +161,13 @@ class GateSettings:
     """The rules for each stage."""
 
     staging: Annotated[tuple[GateRule, ...], Field(min_length=1)]
-    """Rules that a candidate must pass."""
+    """Rules that a version must pass for staging, and again for production."""
+    production: tuple[GateRule, ...]
+    """Rules that it must pass for production beside those."""
     margin: Annotated[float, Field(ge=0, le=1)]
-    """How far above production's loss (relative) the 95 % interval of a challenger's may reach."""
+    """How far above production's mean loss of a parameter (relative) the interval of a challenger's may reach."""
+    slice_margin: Annotated[float, Field(ge=0, le=1)]
+    """The same within each slice, which has fewer images."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -179,6 +189,23 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
+class NotifySettings:
+    """Who is told of stage changes and refused promotions; see `components/notifications.py`."""
+
+    command: tuple[str, ...] | None
+    """Program and arguments; it gets the event as JSON on its standard input."""
+    url: str | None
+    """HTTPS address that the event is posted to; http only on this machine."""
+
+    def __post_init__(self) -> None:
+        if self.command is not None and not self.command:
+            raise ValueError("command is an empty list: name a program, or say null")
+        where = urlsplit(self.url or "https://")
+        if where.scheme != "https" and not (where.scheme == "http" and where.hostname in ("127.0.0.1", "localhost")):
+            raise ValueError(f"url = {self.url}: must begin with https://")
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class ProblemSettings:
     """One problem's section of params.yaml, at one size."""
 
@@ -188,6 +215,7 @@ class ProblemSettings:
     evaluate: EvaluateSettings
     gates: GateSettings
     package: PackageSettings
+    notify: NotifySettings
     schedule: ScheduleSettings
 
 

@@ -23,15 +23,16 @@ def read_source(root: Path) -> Source:
     Raises:
         AssayError: when there is no repository, or no commit in it.
     """
-    if _git(root, "rev-parse", "--show-toplevel") is None:
+    if read_git(root, "rev-parse", "--show-toplevel") is None:
         raise AssayError(f"no git repository at {root}: a model must name its commit; clone Assay, or type `git init`")
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    commit = read_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         raise AssayError(f"the git repository at {root} has no commit: type `git add -A && git commit`")
-    return Source(commit=commit, dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
+    return Source(commit=commit, dirty=bool(read_git(root, "status", "--porcelain", "--untracked-files=no")))
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def read_git(root: Path, *arguments: str) -> str | None:
+    """What a git command says; None when it fails."""
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:

@@ -22,6 +22,7 @@ import yaml
 from filelock import FileLock
 
 from components.errors import AssayError, IntegrityError
+from components.source import read_git
 from components.workspace import Workspace
 
 DATA_FILE = "data.dvc"
@@ -120,6 +121,48 @@ def restore(workspace: Workspace) -> bool:
         if _tries(workspace, "checkout"):
             return True
         return _default_remote(workspace) is not None and _tries(workspace, "pull")
+
+
+def checkout_data(workspace: Workspace, md5: str) -> None:
+    """Make data/ and data.dvc those of another version, from DVC's cache or remote.
+
+    Raises:
+        AssayError: when neither has it, or data/ holds what no version keeps; then nothing is changed.
+    """
+    path = workspace.root / DATA_FILE
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    if data_md5(workspace) == md5 and restore(workspace):
+        return
+    done = False
+    try:
+        _replace(path, _data_file(workspace, md5))
+        done = restore(workspace)
+    finally:
+        if not done and before is None:
+            path.unlink(missing_ok=True)
+        elif not done:
+            _replace(path, str(before))
+    if done:
+        return
+    raise AssayError(
+        f"data {md5[:12]} is not to be had: DVC's cache and remote do not hold it, or data/ holds files that no "
+        "version keeps: `dvc add data` keeps them, `dvc remote list` shows where DVC looks"
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _data_file(workspace: Workspace, md5: str) -> str:
+    """The data.dvc that names a version: git's own if a commit has it, so that git sees no difference."""
+    commit = read_git(workspace.root, "log", "--all", "-1", "--format=%H", f"-S{md5}", "--", DATA_FILE)
+    committed = read_git(workspace.root, "show", f"{commit}:{DATA_FILE}") if commit else None
+    if committed and md5 in committed:
+        return committed + "\n"
+    return str(yaml.safe_dump({"outs": [{"md5": md5, "hash": "md5", "path": "data"}]}))
 
 
 def _tries(workspace: Workspace, command: str) -> bool:

@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from components.errors import AssayError
 
 _TELEMETRY_OFF = {
@@ -99,6 +101,12 @@ class Workspace:
                 f"ASSAY_HOME {self.home} has {free / 1e9:.3g} GB free and {need_bytes / 1e9:.3g} GB are needed: "
                 "free some, lower the count, or set ASSAY_HOME to a larger disk"
             )
+
+    def lock(self, problem: str) -> FileLock:
+        """Held while a version enters a stage and while versions are deleted; the same process may hold it twice."""
+        folder = self.home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{problem}.stages.lock", is_singleton=True)
 
     @property
     def data(self) -> Path:

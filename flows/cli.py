@@ -13,7 +13,7 @@ import typer
 from components.errors import AssayError
 from components.workspace import Workspace
 from flows import console
-from flows.commands import bound, operate, pipeline, serving, stages
+from flows.commands import bound, lineage, operate, pipeline, serving, stages, upkeep
 
 app = typer.Typer(
     help="A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound.",
@@ -34,8 +34,12 @@ for command in (
     stages.models,
     stages.promote,
     stages.rollback,
+    stages.archive,
     stages.history,
-    stages.trace,
+    lineage.trace,
+    lineage.checkout,
+    upkeep.reconcile,
+    upkeep.gc,
     serving.serve,
     serving.predict,
     operate.retrain,

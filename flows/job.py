@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +15,9 @@ from components.problems.base import Problem
 from components.settings import ProblemSettings
 from components.source import Source, read_source
 from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from components.datasets import Dataset
 
 
 def open_workspace() -> Workspace:
@@ -73,6 +76,23 @@ class Job:
     def source(self) -> Source:
         """The commit it runs from."""
         return read_source(self.workspace.root)
+
+    def published(self) -> "Dataset":
+        """The published dataset, if it is the one that params.yaml describes.
+
+        Raises:
+            AssayError: when there is none, or it was made otherwise.
+        """
+        from components.datasets import Dataset
+        from components.simulation import dataset_key
+
+        dataset = Dataset.open(self.workspace.dataset(self.problem_name))
+        if dataset.manifest["key"] != dataset_key(self.problem, self.settings.simulate):
+            raise AssayError(
+                f"{dataset.folder} was made by another simulator or other settings than today's: "
+                f"type `assay simulate {self.problem_name}`"
+            )
+        return dataset
 
     @contextmanager
     def alone(self) -> Iterator[None]:

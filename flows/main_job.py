@@ -2,7 +2,8 @@
 
     assay run galaxy-shape
 
-simulate → validate → version → search → train → evaluate → register → gate → package → prove → production → predict
+simulate → validate → version → search → train → evaluate → register → gate → package → prove → stage → predict;
+from gate to stage twice, for staging and for production
 """
 
 from typing import Any
@@ -12,7 +13,8 @@ from prefect import flow, tags
 from components.datasets import Dataset
 from components.errors import RefusedError
 from components.evaluation import read_evidence
-from components.promotion import open_ledger
+from components.ledger import open_ledger, whoami
+from components.promotion import Promotion
 from flows import steps
 from flows.job import Job
 
@@ -60,13 +62,16 @@ def _promote(job: Job, dataset: Dataset, number: int) -> None:
             f"{job.problem_name} version {number} was archived and these inputs make no other: "
             f"`assay promote {job.problem_name} {number} --to production --reason …` brings it back"
         )
-    if now == "candidate":
-        held = ledger.holder(job.problem_name, "staging")
-        evidence = steps.gate(job, dataset, number, "staging")
-        steps.package(job, dataset, number)
-        now = steps.stage(job, dataset, number, "staging", held, evidence)
-    if now == "staging":
-        held = ledger.holder(job.problem_name, "production")
-        evidence = steps.gate(job, dataset, number, "production")
-        proof = steps.prove(job, dataset, number)
-        steps.stage(job, dataset, number, "production", held, {**evidence, "proof": proof})
+    for stage in ("staging", "production"):
+        if now == "production" or (stage, now) == ("staging", "staging"):
+            continue
+        held = ledger.holder(job.problem_name, stage)
+        # The main job is how a problem's first model gets there; one that has had a model is never first again.
+        first = stage == "production" and not ledger.was_ever_in(job.problem_name, "production")
+        with Promotion(job.workspace, job.problem, job.settings, dataset).telling_refusals(
+            number, stage, actor=whoami()
+        ):
+            results = steps.gate(job, dataset, number, stage, first)
+            results = results + steps.package(job, dataset, number, stage)
+            proof = steps.prove(job, dataset, number)
+            now = steps.stage(job, dataset, number, stage, held, results, proof)

@@ -20,7 +20,7 @@ def due(job: Job) -> list[str]:
     Compared are simulator (code, settings, library versions), data, search and training (code, settings, library
     versions), each by its hash, with those that the production model's own description names.
     """
-    from components.promotion import open_ledger
+    from components.ledger import open_ledger
     from components.registry import Registry
     from components.search import SEARCHED
     from components.simulation import dataset_key, simulator_inputs

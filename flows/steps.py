@@ -12,9 +12,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from components.datasets import Dataset
-from components.errors import AssayError, RefusedError
-from components.gates import require_pass
-from components.promotion import Promotion, whoami
+from components.errors import AssayError
+from components.gates import GateResult
+from components.golden import request_items, sample
+from components.ledger import whoami
+from components.promotion import Promotion
 from components.settings import TrainSettings
 from flows import console
 from flows.job import Job
@@ -172,35 +174,49 @@ def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5
 
 
 @step()
-def gate(job: Job, dataset: Dataset, number: int, stage: str) -> tuple[dict[str, Any], str]:
+def gate(job: Job, dataset: Dataset, number: int, stage: str, first: bool) -> tuple[list[GateResult], str]:
     """Judge the version for a stage; refused unless every rule passes."""
-    results = Promotion(job.workspace, job.problem, job.settings, dataset).gates(number, stage)
-    require_pass(results, what=f"{job.problem_name} version {number} to {stage}")
-    evidence = {"gates": [result.as_json() for result in results], "data": dataset.manifest["key"]}
-    return evidence, f"{len(results)} rules passed for {stage}"
+    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+    results = promotion.judge.gates(number, stage, first=first)
+    promotion.require(results, number, stage)
+    return results, f"{len(results)} rules passed for {stage}"
 
 
 @step(retries=1)
-def package(job: Job, dataset: Dataset, number: int) -> tuple[str, str]:
-    """Build the version's Bento."""
-    built = Promotion(job.workspace, job.problem, job.settings, dataset).package(number)
-    return built.tag, f"{built.tag}, digest {built.digest[:12]}"
+def package(job: Job, dataset: Dataset, number: int, stage: str) -> tuple[list[GateResult], str]:
+    """Build the version's Bento, or find it, and judge it."""
+    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+    built = promotion.package(number)
+    results = promotion.judge.package_gates(number, stage, built)
+    if results:
+        promotion.require(results, number, stage)
+    return results, f"{built.tag}, digest {built.digest[:12]}"
 
 
 @step(retries=1)
 def prove(job: Job, dataset: Dataset, number: int) -> tuple[dict[str, Any], str]:
     """Serve the Bento and replay its golden inputs."""
-    proof = Promotion(job.workspace, job.problem, job.settings, dataset).prove(number)
+    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+    proof = promotion.prove(promotion.package(number))
     return proof, f"{proof['inputs']} golden inputs replayed, largest difference {proof['max_difference']:.1e} errors"
 
 
 @step(retries=1)
 def stage(
-    job: Job, dataset: Dataset, number: int, to: str, expect: int | None, evidence: dict[str, Any]
-) -> tuple[str, str]:
+    job: Job, dataset: Dataset, number: int, to: str, expect: int | None, results: list[GateResult],
+    proof: dict[str, Any],
+) -> tuple[str, str]:  # fmt: skip
     """Write the stage change into the ledger and mirror it."""
-    entry = Promotion(job.workspace, job.problem, job.settings, dataset).enter(
-        number, to, actor=whoami(), reason="every gate passed", expect=expect, evidence=evidence
+    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+    entry = promotion.enter(
+        number,
+        to,
+        action="promote",
+        actor=whoami(),
+        reason="every gate passed",
+        expect=expect,
+        evidence={**promotion.facts(results), "proof": proof},
+        package=promotion.package(number),
     )
     replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
     return to, f"{job.problem_name} version {number} is in {to}{replaced}"
@@ -209,12 +225,11 @@ def stage(
 @step(retries=1)
 def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
     """Ask the production package for one prediction, over HTTP, as a user would."""
+    from components.deployed import deployed
     from components.serving import request, served
 
-    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
-    number = promotion.ledger.holder(job.problem_name, "production")
-    if number is None:
-        raise RefusedError(f"{job.problem_name} has nothing in production: `assay promote` says why not")
-    with served(job.workspace, promotion.package(number).tag) as url:
-        answer = request(url, promotion.request_items(1))
+    tag, override = deployed(job.workspace, job.problem_name, "production")
+    images, conditions = sample(job.problem, dataset, job.settings, 1)
+    with served(job.workspace, tag, environment=override) as url:
+        answer = request(url, request_items(images.numpy(), conditions.numpy(), job.problem.conditions))
     return answer, f"answered by version {answer['model']['version']}, id {answer['predictions'][0]['id']}"

@@ -14,32 +14,51 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from models import (
+    bias,
+    estimator,
+    galaxy_drawing,
+    gaussian,
+    pixel_noise,
+    scales,
+    scoring,
+    scoring_estimator,
+    sersic,
+)
 from models.estimator import Estimator
+from models.networks import NETWORK_MODULES
 from models.scoring_estimator import ScoringEstimator
 
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
 
 
+ANSWERING = (
+    *(bias, estimator, galaxy_drawing, gaussian, pixel_noise, scales, scoring, scoring_estimator, sersic),
+    *NETWORK_MODULES,
+)
+"""The modules whose code decides what a saved model answers."""
+
+
 class DamagedModelError(Exception):
     """A model's file is missing or is not what its recorded digest says; the message names it."""
 
 
-def save_model(folder: Path, estimator: Estimator, description: Mapping[str, Any]) -> str:
+def save_model(folder: Path, trained: Estimator, description: Mapping[str, Any]) -> str:
     """Write a model; the description goes last and in one step, so that a folder with one is complete.
 
     Args:
         folder: where to; made when it is not there.
-        estimator: the trained network.
+        trained: the trained network.
         description: JSON-able lineage; `estimator` and `weights_sha256` are added.
 
     Returns:
         SHA-256 of the weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in estimator.state_dict().items()}, folder / WEIGHTS)
+    save_file({name: tensor.contiguous() for name, tensor in trained.state_dict().items()}, folder / WEIGHTS)
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    document = {**description, "estimator": estimator.config, "weights_sha256": digest}
+    document = {**description, "estimator": trained.config, "weights_sha256": digest}
     partial = folder / f".{DESCRIPTION}"
     partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / DESCRIPTION)
@@ -72,6 +91,6 @@ def load_model(folder: Path) -> tuple[Estimator, dict[str, Any]]:
     """
     description = read_description(folder)
     config = description["estimator"]
-    estimator = ScoringEstimator(config) if config["scoring_steps"] else Estimator(config)
-    estimator.load_state_dict(load_file(folder / WEIGHTS))
-    return estimator.eval(), description
+    built = ScoringEstimator(config) if config["scoring_steps"] else Estimator(config)
+    built.load_state_dict(load_file(folder / WEIGHTS))
+    return built.eval(), description

@@ -16,11 +16,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from components.comparison import SLICE
 from components.evidence import calibration, consistency, limit_plots, plots, timing
 from components.evidence.answers import Answers, ask
 from components.evidence.benchmark import benchmark_metrics, benchmark_report, benchmark_table
 from components.evidence.errors_over_bound import interval
-from components.evidence.failure_maps import failure_table
+from components.evidence.failure_maps import measure_failures
 from components.evidence.observed import ObservedSplit, observed_repeatedly
 from components.evidence.reference import posterior_reference, reference_metrics
 from components.evidence.trusted_region import trusted_region
@@ -120,8 +121,8 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
             metrics[key.replace(".", f".{name}.", 1)] = metric
     bright = answers.of(split.table["snr"].between(*_CALIBRATED_SNR).to_numpy())
     metrics |= calibration.calibration_metrics(bright, problem.truths, settings)
-    losses = np.abs(answers.errors().miss / answers.bound).mean(axis=1)
-    metrics["score.test"] = interval(losses, np.mean, settings.bootstrap, settings.seed)
+    mean_loss = losses(about, answers)[list(problem.truths)].to_numpy().mean(axis=1)
+    metrics["score.test"] = interval(mean_loss, np.mean, settings.bootstrap, settings.seed)
 
     first = slice(0, settings.reference_images)
     posterior = posterior_reference(
@@ -149,6 +150,18 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
     return part, answers
 
 
+def losses(about: Gathering, answers: Answers) -> pd.DataFrame:
+    """|answer − truth| / bound of every test image and parameter, and the SNR slice that it is in."""
+    problem = about.problem
+    table = pd.DataFrame(np.abs(answers.errors().miss / answers.bound), columns=list(problem.truths))
+    snr = about.dataset.columns(("snr",), about.dataset.rows("test"))[:, 0]
+    table[SLICE] = "elsewhere"
+    for name, (column, low, high) in problem.slices().items():
+        if column == "snr":
+            table.loc[(low <= snr) & (snr < high), SLICE] = name.removeprefix("test_")
+    return table
+
+
 def in_domain_threshold(about: Gathering, ordinary: ObservedSplit) -> float:
     """The misfit that one in a hundred of ordinary images exceeds; NaN where nothing can be drawn."""
     return float(np.quantile(about.ask(ordinary).misfit, 1 - _FALSE_ALARMS))
@@ -158,13 +171,13 @@ def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
     """Failure maps, and the region in which the model can be trusted."""
     problem, settings = about.problem, about.settings
     axes = problem.failure_axes(about.simulation, settings.failure_images, settings.seed)
-    table = failure_table(
+    table, metrics = measure_failures(
         about.predict,
         axes,
         about.observe,
         problem.truths,
         threshold=threshold,
-        seed=settings.seed,
+        settings=settings,
         progress=about.progress,
     )
     region = trusted_region(
@@ -176,7 +189,7 @@ def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
         )
         for axis in axes
     }
-    return Part(tables={"failures": table}, plots=figures), region
+    return Part(metrics=metrics, tables={"failures": table}, plots=figures), region
 
 
 def alarms_and_speed(about: Gathering, answers: Answers, ordinary: ObservedSplit, threshold: float) -> Part:

@@ -15,7 +15,7 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
     """One axis of the failure maps: bias, RMSE, coverage and alarms; the trusted run is shaded.
 
     Args:
-        table: rows of one axis, as `failure_maps.failure_table` makes them.
+        table: rows of one axis, as `failure_maps.measure_failures` makes them.
         trusted: ends of the trusted run.
         truths: the parameters.
     """

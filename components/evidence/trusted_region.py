@@ -25,7 +25,7 @@ def trusted_values(table: pd.DataFrame) -> dict[str, tuple[float, float] | None]
     """For each axis the ends of its trusted run, None where not even the training's own values are measured.
 
     Args:
-        table: as `failure_maps.failure_table` makes it.
+        table: as `failure_maps.measure_failures` makes it.
     """
     return {str(axis): _run(part) for axis, part in table.groupby("axis", sort=False)}
 
@@ -34,7 +34,7 @@ def trusted_region(table: pd.DataFrame, *, threshold: float, conditions: Mapping
     """The region as JSON-able values.
 
     Args:
-        table: as `failure_maps.failure_table` makes it.
+        table: as `failure_maps.measure_failures` makes it.
         threshold: largest misfit that the in-domain test lets pass; NaN where nothing can be drawn.
         conditions: for each condition that a request states the axis that varies it.
         snr: the axis that varies the SNR.

@@ -58,8 +58,9 @@ class Evaluation:
 
     metrics: Mapping[str, Metric]
     """By name, such as `rmse_over_crb.snr60.flux`."""
-    losses: "np.ndarray[Any, Any]"
-    """One loss in units of the bound for each test image, in catalogue order: what two models are compared on."""
+    losses: "pd.DataFrame"
+    """Losses in units of the bound, what two models are compared on: one row a test image, in catalogue order, one
+    column a truth, and `slice`, the slice that the image is in."""
     report: Report
     """The table shown at the end of a run."""
     tables: "Mapping[str, pd.DataFrame]"

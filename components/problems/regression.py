@@ -131,7 +131,7 @@ class RegressionProblem(Problem):
         whole = gathering.together(parts)
         return Evaluation(
             metrics=whole.metrics,
-            losses=np.abs(answers.errors().miss / answers.bound).mean(axis=1),
+            losses=gathering.losses(about, answers),
             report=report,
             tables=whole.tables,
             trusted_region=region,

@@ -11,9 +11,11 @@ from flows import console
 from flows.commands.options import AsJson, ProblemName, Size
 
 if TYPE_CHECKING:
-    from components.datasets import Dataset
     from flows.job import Job
 
+Parameters = Annotated[
+    Path | None, typer.Option(help="JSON file of parameters in place of params.yaml's, as `assay checkout` writes it.")
+]
 Out = Annotated[Path | None, typer.Option(help="Copy the result into this folder (as `dvc repro` does).")]
 
 
@@ -76,7 +78,7 @@ def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False)
     from components.validation import validate as check
 
     job = _open(problem, size)
-    validation = check(job.workspace, job.problem, _published(job), job.settings.simulate)
+    validation = check(job.workspace, job.problem, job.published(), job.settings.simulate)
     if as_json:
         console.print_json(dataclasses.asdict(validation))
     require_valid(validation)
@@ -97,7 +99,7 @@ def search(
     given = {"trials": trials, "workers": workers}
     job = _open(problem, size, search={key: value for key, value in given.items() if value is not None})
     with job.alone():
-        winner = look(job.workspace, job.problem, _published(job), job.settings)
+        winner = look(job.workspace, job.problem, job.published(), job.settings)
     if as_json:
         console.print_json(dataclasses.asdict(winner))
         return
@@ -109,18 +111,21 @@ def search(
 def train(
     problem: ProblemName,
     network: Annotated[str | None, typer.Option(help="Network, instead of params.yaml's.")] = None,
+    parameters: Parameters = None,
     out: Out = None,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
     """Train with the parameters of params.yaml, evaluate, and register as a candidate; with --out only train."""
-    job = _open(problem, size, train={} if network is None else {"network": network})
-    from components.promotion import open_ledger
+    given = _read_parameters(parameters)
+    chosen = {} if network is None else {"network": network}
+    job = _open(problem, size, simulate=given.get("simulate", {}), train=given.get("train", {}) | chosen)
+    from components.ledger import open_ledger
     from components.versioning import version_data
     from flows import steps  # with Prefect, which warns unless the state folder is there
 
     with job.alone():
-        dataset = _published(job)
+        dataset = job.published()
         model = steps.train.plainly(job, dataset, job.settings.train)
         if out is not None:
             _copy(model, out)
@@ -145,6 +150,7 @@ def evaluate(
     real_galaxies: Annotated[
         Path | None, typer.Option(help="Folder of a galsim.RealGalaxyCatalog to measure, too.")
     ] = None,
+    parameters: Parameters = None,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
@@ -153,11 +159,11 @@ def evaluate(
     from components.registry import Registry
 
     given = {} if real_galaxies is None else {"real_galaxies": str(real_galaxies.resolve())}
-    job = _open(problem, size, evaluate=given)
+    job = _open(problem, size, simulate=_read_parameters(parameters).get("simulate", {}), evaluate=given)
     model = (
         Registry(job.workspace).model_folder(problem, int(version)) if version.isdecimal() else Path(version).resolve()
     )
-    evidence = measure(job.workspace, job.problem, model, _published(job), job.settings)
+    evidence = measure(job.workspace, job.problem, model, job.published(), job.settings)
     if out is not None:
         _copy(evidence.folder, out)
     if as_json:
@@ -174,19 +180,19 @@ def _open(problem: str, size: str, **overrides: dict[str, Any]) -> "Job":
     return Job.open(problem, size, overrides={section: values for section, values in overrides.items() if values})
 
 
-def _published(job: "Job") -> "Dataset":
-    """The published dataset, if it is the one that params.yaml describes."""
-    from components.datasets import Dataset
-    from components.errors import AssayError
-    from components.simulation import dataset_key
+def _read_parameters(path: Path | None) -> dict[str, dict[str, Any]]:
+    """The `simulate` and `train` sections of a file that `assay checkout` wrote."""
+    import json
 
-    dataset = Dataset.open(job.workspace.dataset(job.problem_name))
-    if dataset.manifest["key"] != dataset_key(job.problem, job.settings.simulate):
-        raise AssayError(
-            f"{dataset.folder} was made by another simulator or other settings than today's: "
-            f"type `assay simulate {job.problem_name}`"
-        )
-    return dataset
+    from components.errors import AssayError
+
+    if path is None:
+        return {}
+    try:
+        sections = json.loads(path.read_text(encoding="utf-8"))
+        return {section: dict(sections[section]) for section in ("simulate", "train")}
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise AssayError(f"{path} holds no parameters ({error}): `assay checkout` writes such a file") from error
 
 
 def _copy(folder: Path, out: Path) -> None:

@@ -21,8 +21,8 @@ def serve(problem: ProblemName, stage: Stage = "production", port: Port = 3000) 
     from components.serving import is_alive, served
 
     check_port_is_free(port)  # before anything that takes longer
-    workspace, tag = _package_of(problem, stage)
-    with ended_by_signals(), served(workspace, tag, port) as url:
+    workspace, tag, override = _package_of(problem, stage)
+    with ended_by_signals(), served(workspace, tag, port, environment=override) as url:
         console.out.print(f"{tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
         while is_alive(url):
             time.sleep(_LOOK_EVERY_S)
@@ -48,8 +48,8 @@ def predict(
     if url is not None:
         answer = request(url, items)
     else:
-        workspace, tag = _package_of(problem, stage)
-        with served(workspace, tag) as started:
+        workspace, tag, override = _package_of(problem, stage)
+        with served(workspace, tag, environment=override) as started:
             answer = request(started, items)
     if as_json:
         console.print_json(answer)
@@ -67,18 +67,10 @@ def _condition(text: str) -> tuple[str, float]:
         raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, such as sigma=200") from error
 
 
-def _package_of(problem: str, stage: str) -> tuple[Any, str]:
-    from components.errors import AssayError
+def _package_of(problem: str, stage: str) -> tuple[Any, str, dict[str, str]]:
+    from components.deployed import deployed
     from components.problems import find_problem
-    from components.promotion import open_ledger
-    from components.registry import Registry
     from flows.job import open_workspace
 
     workspace = open_workspace()
-    number = open_ledger(workspace).holder(find_problem(problem).name, stage)
-    if number is None:
-        raise AssayError(f"{problem} has nothing in {stage}: `assay run {problem}` puts a version there")
-    tag = Registry(workspace).version(problem, number).tags.get("package.tag")
-    if tag is None:
-        raise AssayError(f"{problem} version {number} has no package: `assay promote {problem} {number} --to staging`")
-    return workspace, tag
+    return workspace, *deployed(workspace, find_problem(problem).name, stage)

@@ -1,5 +1,6 @@
-"""Commands about versions and their stages: models, promote, rollback, history, trace."""
+"""Commands about versions and their stages: models, promote, rollback, archive, history."""
 
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,15 +10,17 @@ from flows.commands.options import AsJson, ProblemName, Size, Version
 
 if TYPE_CHECKING:
     from components.promotion import Promotion
-    from flows.job import Job
+
+Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
 
 def models(
     problem: Annotated[str | None, typer.Argument(help="One problem only.")] = None, as_json: AsJson = False
 ) -> None:
     """List versions with their stages and headline metrics."""
+    from components.ledger import open_ledger
+    from components.ledger_reading import describe_override
     from components.problems import NAMES, find_problem
-    from components.promotion import open_ledger
     from components.registry import Registry
     from flows.job import open_workspace
 
@@ -26,15 +29,18 @@ def models(
     registry.create()
     rows: list[dict[str, Any]] = []
     for name in [find_problem(problem).name] if problem else NAMES:
-        stages = ledger.stages(name)
-        if not stages:
+        entries = ledger.current(name)
+        if not entries:
             continue
         for info in registry.versions(name):
+            entry = entries.get(info.version)
+            override = entry.override if entry else None
             rows.append(
                 {
                     "problem": name,
                     "version": info.version,
-                    "stage": stages.get(info.version),
+                    "stage": entry.to_stage if entry else None,
+                    "override": describe_override(override, datetime.now(UTC)) if override else None,
                     "metrics": dict(info.metrics),
                     "created": info.created.isoformat(timespec="seconds"),
                     "tags": dict(info.tags),
@@ -54,50 +60,82 @@ def models(
             (
                 row["problem"],
                 str(row["version"]),
-                row["stage"] or "–",
+                (row["stage"] or "–") + ("\nOVERRIDE" if row["override"] else ""),
                 *(f"{row['metrics'][metric]:.3g}" if metric in row["metrics"] else "–" for metric in metrics),
                 row["created"][:16].replace("T", " "),
             )
             for row in rows
         ],
     )
+    for row in rows:
+        if row["override"]:
+            console.out.print(f"OVERRIDE of version {row['version']} {row['override']}", markup=False)
 
 
 def promote(
     problem: ProblemName,
     version: Version,
     to: Annotated[str, typer.Option("--to", help="staging or production.")],
-    reason: Annotated[str, typer.Option(help="Why; the ledger keeps it.")],
+    reason: Reason,
     expect: Annotated[
         int | None, typer.Option(help="Refuse unless this version holds the stage now (default: whoever does).", min=1)
     ] = None,
+    first: Annotated[
+        bool, typer.Option("--first", help="Nothing has been in production yet: there is nothing to compare with.")
+    ] = False,
+    override: Annotated[
+        str | None, typer.Option(help="Your name, to promote against gates that do not pass; needs --until.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Last day of the override, as 2026-12-31.", metavar="YYYY-MM-DD")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Prove the package from a new virtual environment (minutes).")
+    ] = False,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
     """Judge a version by the gates, package and prove it, and move it to a stage."""
-    _move(problem, version, to, reason, expect, size, as_json)
+    from components.ledger import whoami
+    from components.promotion import Override
+
+    if (override is None) != (until is None):
+        raise typer.BadParameter("--override NAME and --until YYYY-MM-DD go together")
+    given = None
+    if override is not None and until is not None:
+        given = Override(by=_name(override), reason=reason, until=_day(until))
+    promotion = _open(problem, size, judging=True)
+    # No lock: of several promotions at once the ledger lets one through, and tells the others who it was.
+    held = promotion.ledger.holder(problem, to) if expect is None else expect
+    entry = promotion.promote(
+        version, to, actor=whoami(), reason=reason, expect=held, first=first, override=given, strict=strict
+    )
+    _say(problem, entry, as_json)
 
 
 def rollback(
     problem: ProblemName,
-    reason: Annotated[str, typer.Option(help="Why; the ledger keeps it.")] = "rollback",
+    reason: Reason = "rollback",
+    expect: Annotated[int | None, typer.Option(help="Refuse unless this version is in production now.", min=1)] = None,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
-    """Bring the version back that was in production before; its package is proved first."""
-    from components.errors import RefusedError
-    from components.promotion import whoami
+    """Bring the last good version back to production; its package is proved first."""
+    from components.ledger import whoami
 
-    job, promotion = _open(problem, size)
-    with job.alone():
-        now = promotion.ledger.holder(problem, "production")
-        before = [entry for entry in promotion.ledger.history(problem) if entry.to_stage == "production"]
-        earlier = [entry.version for entry in before if entry.version != now]
-        if now is None or not earlier:
-            raise RefusedError(
-                f"{problem} has no earlier production version to go back to: see `assay history {problem}`"
-            )
-        entry = promotion.restore(earlier[-1], actor=whoami(), reason=reason, expect=now)
+    promotion = _open(problem, size, judging=False)
+    entry = promotion.rollback(actor=whoami(), reason=reason, expect=expect)
+    _say(problem, entry, as_json)
+
+
+def archive(
+    problem: ProblemName, version: Version, reason: Reason, size: Size = "demo", as_json: AsJson = False
+) -> None:
+    """Take a candidate or a staged version out of the way."""
+    from components.ledger import whoami
+
+    promotion = _open(problem, size, judging=False)
+    entry = promotion.archive(version, actor=whoami(), reason=reason)
     _say(problem, entry, as_json)
 
 
@@ -105,8 +143,9 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
     """List every stage change: who, when, why."""
     import dataclasses
 
+    from components.ledger import open_ledger
+    from components.ledger_reading import describe_override
     from components.problems import find_problem
-    from components.promotion import open_ledger
     from flows.job import open_workspace
 
     find_problem(problem)
@@ -117,87 +156,41 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
         return
     console.print_table(
         f"stage changes of {problem}",
-        ("when (UTC)", "version", "change", "who", "why"),
+        ("when (UTC)", "version", "action", "change", "who", "why"),
         [
             (
                 entry.at[:19].replace("T", " "),
                 str(entry.version),
+                entry.action,
                 f"{entry.from_stage or '–'} → {entry.to_stage}",
                 entry.actor,
-                entry.reason,
+                entry.reason
+                + (f"\nOVERRIDE {describe_override(entry.override, datetime.now(UTC))}" if entry.override else ""),
             )
             for entry in entries
         ],
     )
 
 
-def trace(
-    subject: Annotated[str, typer.Argument(help="A prediction's id, or a problem's name.")],
-    version: Annotated[int | None, typer.Argument(help="The version, after a problem's name.", min=1)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show where a version or a prediction comes from: data, commit, parameters, run, package."""
-    import dataclasses
-
-    from components.errors import AssayError
-    from components.problems import find_problem
-    from components.promotion import open_ledger
-    from components.registry import Registry
-    from flows.job import open_workspace
-    from models.saved import read_description
-
-    parts = subject.split(".")
-    if version is None:
-        if len(parts) != 3 or not parts[1].isdecimal():
-            raise AssayError(f"{subject!r} is no prediction id: give one, or a problem and a version")
-        subject, version = parts[0], int(parts[1])
-    problem = find_problem(subject).name
-    workspace = open_workspace()
-    registry = Registry(workspace)
-    info = registry.version(problem, version)
-    description = read_description(registry.model_folder(problem, version))
-    document: dict[str, Any] = {
-        "problem": problem,
-        "version": version,
-        "run": info.run_id,
-        "tags": dict(info.tags),
-        "network": {key: description["estimator"][key] for key in ("network", "width")},
-        "inputs": description["inputs"],
-        "stages": [
-            dataclasses.asdict(entry) for entry in open_ledger(workspace).history(problem) if entry.version == version
-        ],
-    }
-    if as_json:
-        console.print_json(document)
-        return
-    settings = description["inputs"]["training"]["settings"]
-    rows = [
-        ("MLflow run", info.run_id),
-        *sorted(info.tags.items()),
-        *((f"train.{k}", str(v)) for k, v in settings.items()),
-    ]
-    rows += [(f"{e['to_stage']}", f"{e['at'][:19]} by {e['actor']}: {e['reason']}") for e in document["stages"]]
-    console.print_table(f"{problem} version {version}", ("what", "value"), rows)
-
-
-def _open(problem: str, size: str) -> "tuple[Job, Promotion]":
-    from components.datasets import Dataset
+def _open(problem: str, size: str, *, judging: bool) -> "Promotion":
     from components.promotion import Promotion
     from flows.job import Job
 
     job = Job.open(problem, size)
-    dataset = Dataset.open(job.workspace.dataset(problem))
-    return job, Promotion(job.workspace, job.problem, job.settings, dataset)
+    return Promotion(job.workspace, job.problem, job.settings, job.published() if judging else None)
 
 
-def _move(problem: str, version: int, to: str, reason: str, expect: int | None, size: str, as_json: bool) -> None:
-    from components.promotion import whoami
+def _name(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("--override must be the name of a person")
+    return text.strip()
 
-    job, promotion = _open(problem, size)
-    with job.alone():
-        held = promotion.ledger.holder(problem, to) if expect is None else expect
-        entry = promotion.promote(version, to, actor=whoami(), reason=reason, expect=held)
-    _say(problem, entry, as_json)
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--until {text}: must be a day such as 2026-12-31") from error
 
 
 def _say(problem: str, entry: Any, as_json: bool) -> None:
@@ -205,6 +198,8 @@ def _say(problem: str, entry: Any, as_json: bool) -> None:
 
     if as_json:
         console.print_json(dataclasses.asdict(entry))
-    else:
-        before = f", which version {entry.previous_version} held" if entry.previous_version else ""
-        console.out.print(f"{problem} version {entry.version} is in {entry.to_stage}{before}")
+        return
+    before = f", which version {entry.previous_version} held" if entry.previous_version else ""
+    console.out.print(f"{problem} version {entry.version} is in {entry.to_stage}{before}")
+    for line in (entry.override or {}).get("overruled", ()):
+        console.out.print(f"  OVERRULED until {entry.override['until']}: {line}", markup=False)

@@ -3,29 +3,29 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.comparison import SLICE
 from components.errors import RefusedError
 from components.evaluation import Evidence
-from components.gates import Verdict, judge, judge_challenger, require_pass
+from components.gates import GateResult, Verdict, judge, judge_challenger, require_pass
 from components.problems.base import Metric, Report
-from components.settings import GateRule
+from components.settings import GateRule, GateSettings
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
 
 
-def evidence(
-    metric: Metric | None = None, losses: "np.ndarray[tuple[int], np.dtype[np.float64]] | None" = None
-) -> Evidence:
+def evidence(metric: Metric | None = None, losses: pd.DataFrame | None = None) -> Evidence:
     return Evidence(
         folder=Path("nowhere"),
         key="key",
         digest="digest",
         metrics={} if metric is None else {"ratio": metric},
-        losses=np.ones(10) if losses is None else losses,
+        losses=pd.DataFrame() if losses is None else losses,
         report=Report(title="", columns=(), rows=()),
         trusted_region={},
     )
@@ -75,32 +75,64 @@ def test_what_passes_always_lies_within_the_limits(value: float, half: float) ->
         assert 0.8 <= value - half <= value + half <= 1.5
 
 
-def losses(seed: int, count: int = 1000) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    return np.random.default_rng(seed).gamma(2.0, 0.4, count)
+def test_limits_over_production_hold_the_widest_ratio_against_it() -> None:
+    rule = GateRule(metric="ratio", max_over_production=1.5)
+    ours = evidence(Metric(value=1.2, low=1.1, high=1.3))
+
+    def verdict(production: Metric | None) -> Verdict:
+        (result,) = judge([rule], ours, expected_key="key", champion=evidence(production))
+        return result.verdict
+
+    assert judge([rule], ours, expected_key="key") == []  # nothing is in production yet
+    assert verdict(Metric(value=1.0, low=0.95, high=1.05)) is Verdict.PASS
+    assert verdict(Metric(value=0.9, low=0.8, high=1.0)) is Verdict.INCONCLUSIVE
+    assert verdict(Metric(value=0.5, low=0.45, high=0.55)) is Verdict.FAIL
+    assert verdict(Metric(value=0.5, low=0.0, high=0.55)) is Verdict.FAIL
+    assert verdict(Metric(value=NAN, low=NAN, high=NAN)) is Verdict.FAIL
+    assert verdict(None) is Verdict.FAIL
 
 
-def verdict_of(
-    champion: "np.ndarray[tuple[int], np.dtype[np.float64]]", challenger: "np.ndarray[tuple[int], np.dtype[np.float64]]"
-) -> Verdict:
-    return judge_challenger(champion, evidence(losses=challenger), margin=0.02, resamplings=500, seed=1).verdict
+def test_a_package_has_its_own_metrics() -> None:
+    rule = GateRule(metric="package.megabytes", max=50)
+    size = {"package.megabytes": Metric(value=4, low=4, high=4)}
+    assert judge([rule], evidence(), expected_key="key", package=size)[0].verdict is Verdict.PASS
+    assert judge([rule], evidence(), expected_key="key")[0].verdict is Verdict.FAIL
 
 
-def test_challenger_passes_only_when_it_is_no_worse() -> None:
-    champion = losses(0)
-    jitter = 0.01 * np.random.default_rng(1).standard_normal(len(champion))
-    assert verdict_of(champion, 0.9 * champion + jitter) is Verdict.PASS
-    assert verdict_of(champion, champion) is Verdict.PASS
-    assert verdict_of(champion, 1.02 * champion + jitter) is Verdict.FAIL
-    assert verdict_of(champion, 2.0 * champion) is Verdict.FAIL
+def losses(count: int, factor: float = 1.0) -> pd.DataFrame:
+    values = np.random.default_rng(0).gamma(2.0, 0.4, count)
+    jitter = 1 + 0.01 * np.random.default_rng(1).standard_normal(count)
+    return pd.DataFrame({"flux": factor * values * (jitter if factor != 1 else 1), SLICE: "snr20_40"})
 
 
-def test_challenger_that_cannot_be_told_apart_does_not_replace_production() -> None:
-    """Another model of the same quality, on few images: its interval reaches beyond the margin."""
-    assert verdict_of(losses(0, 60), losses(1, 60)) is not Verdict.PASS
+def challenged(champion: pd.DataFrame, challenger: pd.DataFrame) -> GateResult:
+    settings = GateSettings(staging=(RULE,), production=(), margin=0.01, slice_margin=0.05)
+    return judge_challenger(evidence(losses=champion), evidence(losses=challenger), settings, resamplings=300, seed=1)
 
 
 @pytest.mark.parametrize(
-    "challenger", [np.array([]), np.ones(9), np.full(10, NAN), np.array([1.0] * 9 + [float("inf")])]
+    ("factor", "verdict", "reason"),
+    [
+        (0.9, Verdict.PASS, "better"),
+        (1.0, Verdict.PASS, "not worse"),
+        (1.02, Verdict.FAIL, "worse than production"),
+        (2.0, Verdict.FAIL, "worse than production"),
+    ],
 )
-def test_losses_that_cannot_be_compared_fail(challenger: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> None:
-    assert verdict_of(np.ones(10), challenger) is Verdict.FAIL
+def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verdict, reason: str) -> None:
+    result = challenged(losses(1000), losses(1000, factor))
+    assert (result.verdict, result.reason) == (verdict, reason)
+    assert result.details["standing"] == reason.removesuffix(" than production")
+    assert {cell["slice"] for cell in result.details["cells"]} == {"all", "snr20_40"}
+
+
+def test_challenger_that_cannot_be_compared_fails() -> None:
+    for losses_of_it in (losses(0), losses(999), losses(1000).assign(flux=NAN)):
+        result = challenged(losses(1000), losses_of_it)
+        assert (result.verdict, result.value) == (Verdict.FAIL, None)
+
+
+def test_every_refusal_is_counted_and_the_first_is_named() -> None:
+    rules = [GateRule(metric=name, max=1) for name in ("missing", "missing too")]
+    with pytest.raises(RefusedError, match=r"gate missing fail: .* \(and 1 more\)"):
+        require_pass(judge(rules, evidence(), expected_key="key"), what="version 1")

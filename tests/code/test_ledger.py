@@ -1,13 +1,13 @@
 """The ledger: compare-and-set between real processes, a consistent past, and nothing ever changed in it.
 
-With ASSAY_TEST_POSTGRESQL_URL set to an empty database, everything here runs on it too.
+`tests/postgresql.sh make test` runs everything here on PostgreSQL too.
 """
 
 import multiprocessing
-import os
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,26 @@ import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.errors import AssayError, RefusedError
-from components.ledger import STAGES, Entry, Ledger
+from components.errors import AssayError, IntegrityError, RefusedError
+from components.ledger import STAGES, Ledger
+from components.ledger_reading import last_good
+from components.ledger_table import Entry
+from tests.databases import KINDS, new_database
 
-POSTGRESQL = os.environ.get("ASSAY_TEST_POSTGRESQL_URL")
-FACTS: dict[str, Any] = {"actor": "ada", "reason": "gates passed", "evidence": {"digest": "e"}, "weights_sha256": "w"}
+FACTS: dict[str, Any] = {
+    "action": "promote",
+    "actor": "ada",
+    "reason": "gates passed",
+    "evidence": {"digest": "e"},
+    "weights_sha256": "w",
+}
 PROCESSES, ROUNDS = 8, 5
 
 
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRESQL else [])])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return POSTGRESQL if POSTGRESQL and request.param == "postgresql" else f"sqlite:///{tmp_path / 'new' / 'assay.db'}"
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with new_database(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
@@ -95,12 +104,129 @@ def test_a_killed_move_can_be_run_again(ledger: Ledger, problem: str) -> None:
     assert ledger.history(problem) == before
 
 
+def test_production_is_never_left_empty(ledger: Ledger, problem: str) -> None:
+    ledger.move(problem, 1, "production", expect=None, **FACTS)
+    for stage in ("candidate", "staging", "archived"):
+        with pytest.raises(RefusedError, match=r"version 1 is in production since .* must not be left empty"):
+            ledger.move(problem, 1, stage, expect=None, **FACTS)
+    assert ledger.holder(problem, "production") == 1
+
+
+def test_another_override_or_package_of_a_version_in_its_stage_is_an_entry_of_its_own(
+    ledger: Ledger, problem: str
+) -> None:
+    ledger.move(problem, 1, "production", expect=None, override={"until": "2026-12-31"}, **FACTS)
+    ledger.move(problem, 1, "production", expect=1, override={"until": "2027-12-31"}, **FACTS)
+    ledger.move(problem, 1, "production", expect=1, **FACTS)
+    assert [entry.override for entry in ledger.history(problem)] == [
+        {"until": "2026-12-31"},
+        {"until": "2027-12-31"},
+        None,
+    ]
+    assert ledger.stages(problem) == {1: "production"}
+
+
 def test_wrong_values_are_refused(ledger: Ledger, problem: str) -> None:
     with pytest.raises(AssayError, match="stage 'prod' does not exist"):
         ledger.move(problem, 1, "prod", expect=None, **FACTS)
     with pytest.raises(AssayError, match="not JSON"):
         ledger.move(problem, 1, "staging", expect=None, **FACTS | {"evidence": {"rmse": float("nan")}})
     assert ledger.history(problem) == []
+
+
+def rewrite(url: str, statement: str) -> None:
+    """Change the table as somebody with the file in hand could: without the triggers."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            for name in ("update", "delete"):
+                connection.execute(sa.text(f"DROP TRIGGER ledger_refuses_{name}"))
+        else:
+            connection.execute(sa.text("ALTER TABLE ledger DISABLE TRIGGER ledger_refuses"))
+        connection.execute(sa.text(statement))
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("ALTER TABLE ledger ENABLE TRIGGER ledger_refuses"))
+    Ledger(url).create()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "version = 3",
+        "actor = 'eve'",
+        "reason = 'gates passee'",
+        "at = '2020-01-01T00:00:00.000+00:00'",
+        "weights_sha256 = 'v'",
+        'evidence = \'{"digest": "f"}\'',
+        "previous_digest = 'a'",
+        "to_stage = 'archivee'",
+        "problem = 'another'",
+        "evidence = '{\"digest\": '",
+    ],
+)
+def test_a_changed_entry_is_refused_and_named(ledger: Ledger, problem: str, url: str, change: str) -> None:
+    for version in (1, 2):
+        ledger.move(problem, version, "candidate", expect=version - 1 or None, **FACTS)
+    rewrite(url, f"UPDATE ledger SET {change} WHERE problem = '{problem}' AND sequence = 2")
+    for read in (
+        lambda: ledger.history(problem),
+        lambda: ledger.current(problem),
+        lambda: ledger.holder(problem, "candidate"),
+    ):
+        with pytest.raises(
+            IntegrityError,
+            match=f"ledger {url.partition(':')[0].partition('+')[0]}.*: entry 2 of .* is not what",
+        ):
+            read()
+
+
+def test_a_removed_entry_is_found(ledger: Ledger, problem: str, url: str) -> None:
+    for version in (1, 2, 3):
+        ledger.move(problem, version, "candidate", expect=version - 1 or None, **FACTS)
+    rewrite(url, f"DELETE FROM ledger WHERE problem = '{problem}' AND sequence = 2")
+    with pytest.raises(IntegrityError, match=f"entry 3 of {problem} does not follow the entry before it"):
+        ledger.history(problem)
+
+
+def test_time_never_goes_back_when_the_clock_does(
+    ledger: Ledger, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ledger.move(problem, 1, "candidate", expect=None, **FACTS)
+
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "SetBack":
+            return cls(2001, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("components.ledger.datetime", SetBack)
+    assert ledger.now(problem).isoformat(timespec="milliseconds") == first.at
+    second = ledger.move(problem, 2, "candidate", expect=1, **FACTS)
+    assert second.at == first.at
+    assert [entry.version for entry in ledger.history(problem)] == [1, 2]
+
+
+def test_an_override_stays_with_the_version_until_it_is_promoted_again(ledger: Ledger, problem: str) -> None:
+    override = {"by": "ada", "reason": "the survey starts today", "until": "2026-12-31", "overruled": ["gate x fail"]}
+    ledger.move(problem, 1, "production", expect=None, override=override, **FACTS)
+    assert ledger.current(problem)[1].override == override
+    ledger.move(problem, 2, "production", expect=1, **FACTS)
+    assert ledger.current(problem)[1].override == override  # archived, and still marked
+    assert ledger.current(problem)[2].override is None
+
+
+def test_the_last_good_version_is_one_that_nobody_rolled_back_from(ledger: Ledger, problem: str) -> None:
+    def to_production(version: int, action: str = "promote") -> int | None:
+        holder = ledger.holder(problem, "production")
+        ledger.move(problem, version, "production", expect=holder, **FACTS | {"action": action})
+        return last_good(ledger.history(problem))
+
+    assert [to_production(version) for version in (1, 2, 3)] == [None, 1, 2]
+    assert to_production(2, "rollback") == 1
+    assert to_production(1, "rollback") is None
+    assert to_production(4) == 1
+    assert to_production(5) == 4
+    assert last_good(ledger.history(problem), registered={1, 5}) == 1
+    assert last_good(ledger.history(problem), registered={5}) is None
 
 
 @pytest.mark.parametrize("statement", ["UPDATE ledger SET actor = 'eve'", "DELETE FROM ledger"])
@@ -202,8 +328,10 @@ def test_any_sequence_of_moves_leaves_a_consistent_past(
     for version, stage, belief in moves:
         holder = shared.holder(problem, stage)
         expect = holder if isinstance(belief, str) else belief
-        stays = shared.stage_of(problem, version) == stage
-        if expect == holder or stays:
+        now = shared.stage_of(problem, version)
+        stays = now == stage
+        allowed = now != "production" and (expect == holder or stage in ("candidate", "archived"))
+        if allowed or stays:
             entry = shared.move(problem, version, stage, expect=expect, **FACTS)
             assert (entry in before) == stays
         else:
@@ -211,6 +339,6 @@ def test_any_sequence_of_moves_leaves_a_consistent_past(
                 shared.move(problem, version, stage, expect=expect, **FACTS)
         after = shared.history(problem)
         assert after[: len(before)] == before
-        assert (len(after) > len(before)) == (expect == holder and not stays)
+        assert (len(after) > len(before)) == (allowed and not stays)
         before = after
     check_past(before)

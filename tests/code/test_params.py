@@ -45,7 +45,7 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
         (lambda s: s["train"].pop("epochs"), ["train.epochs", "required"]),
         (lambda s: s["train"].update(epoch=s["train"].pop("epochs")), ["train.epoch:", "did you mean epochs?"]),
         (lambda s: s["simulate"].update(test_fraction=0.99), ["test_fraction", "below 1"]),
-        (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has neither min nor max"]),
+        (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has no min, max or max_over_production"]),
         (lambda s: s["gates"].update(staging=[]), ["gates.staging"]),
     ],
 )

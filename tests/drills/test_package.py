@@ -22,10 +22,13 @@ from components import packaging, serving
 from components.errors import AssayError, IntegrityError, RefusedError
 from components.packaging import build_package
 from components.processes import free_port
-from components.serving import Package, prove_package, request, served, verify_package
+from components.proving import prove_package
+from components.serving import Package, request, served, verify_package
+from components.signing import sign
 from components.workspace import Workspace
 from models.estimator import Estimator
 from models.saved import save_model
+from services.signature import check_signature
 from tests.estimators import CONFIG, TRUSTED_REGION
 
 HOUSE = Path(__file__).parents[2]
@@ -45,7 +48,6 @@ def new_workspace(root: Path) -> Workspace:
     (root / "params.yaml").write_text("problems: {}\n")
     torch.manual_seed(0)
     save_model(root / "trained", Estimator(CONFIG), {"problem": "galaxy-shape", "units": UNITS})
-    (root / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION), encoding="utf-8")
     return Workspace(root=root, home=root / ".assay")
 
 
@@ -56,7 +58,7 @@ def build(workspace: Workspace, version: int = 3) -> Package:
         model_folder=workspace.root / "trained",
         version=version,
         lineage=LINEAGE,
-        trusted_region=workspace.root / "trusted_region.json",
+        trusted_region=TRUSTED_REGION,
         golden_images=image_bhw,
         golden_conditions=conditions_bc,
     )
@@ -113,6 +115,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(shared: tuple[W
     requirements = (package.folder / "env" / "python" / "requirements.txt").read_text().split()
     assert sorted(line.partition("==")[0] for line in requirements) == [
         "bentoml",
+        "cryptography",
         "numpy",
         "pydantic",
         "safetensors",
@@ -140,6 +143,7 @@ def test_a_package_is_proved_over_http(shared: tuple[Workspace, Package]) -> Non
         "digest": package.digest,
         "max_difference": 0.0,
         "inputs": 4,
+        "strict": False,
     }
     assert proof["max_difference"] < 1e-4
     assert list((workspace.home / "serving").iterdir()) == []
@@ -235,6 +239,72 @@ def test_bentoml_by_hand_refuses_a_damaged_package_too(copied: tuple[Workspace, 
     done = subprocess.run(command, capture_output=True, text=True, cwd=workspace.root, timeout=60)
     assert done.returncode == 1
     assert "src/models/cnn.py is missing or is not what was packaged" in done.stderr.splitlines()[-1]
+
+
+def keys(folder: Path) -> tuple[Path, Path]:
+    """A private and a public ed25519 key, made as the documents say."""
+    private, public = folder / "assay.key", folder / "assay.pub"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    return private, public
+
+
+def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    private, public = keys(tmp_path / "ours")
+    workspace = new_workspace(tmp_path)
+    unsigned = build(workspace)
+    monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(public))
+    with pytest.raises(AssayError, match="does not start"):
+        prove_package(workspace, unsigned.tag, tolerance=1e-3)
+    log = (workspace.home / "logs" / f"serve-{unsigned.tag.replace(':', '-')}.log").read_text()
+    assert "package.sig is missing: the package is not signed" in log
+
+    serving.discard_package(workspace, unsigned.tag)
+    monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
+    signed = build(workspace)
+    assert signed == unsigned, "a signature does not make another package of it"
+    assert prove_package(workspace, signed.tag, tolerance=1e-3)["inputs"] == 4
+
+    monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(keys(tmp_path / "theirs")[1]))
+    with pytest.raises(ValueError, match=r"package\.sig is not a signature of this package by the key of .*theirs"):
+        check_signature(signed.source / serving.MANIFEST)
+
+
+def test_a_key_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bad.pem").write_text("no key")
+    for name in ("bad.pem", "missing.pem"):
+        monkeypatch.setenv("ASSAY_SIGNING_KEY", str(tmp_path / name))
+        with pytest.raises(AssayError, match=f"ASSAY_SIGNING_KEY .*{name} cannot be read"):
+            sign(b"content")
+        monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(tmp_path / name))
+        with pytest.raises(ValueError, match=f"ASSAY_PUBLIC_KEY .*{name} cannot be read"):
+            check_signature(tmp_path / "package.json")
+
+
+def test_a_service_that_imports_the_pipeline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = tmp_path / "house"
+    for folder in ("services", "models"):
+        shutil.copytree(HOUSE / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    service = house / "services" / "service.py"
+    service.write_text(service.read_text().replace("import bentoml\n", "import bentoml\nimport optuna\n", 1))
+    monkeypatch.setattr(packaging, "_HOUSE", house)
+    workspace = new_workspace(tmp_path)
+    package = build(workspace)
+    with pytest.raises(RefusedError, match="its service imports optuna"):
+        prove_package(workspace, package.tag, tolerance=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_package_is_proved_from_a_new_environment(tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path)
+    proof = prove_package(workspace, build(workspace).tag, tolerance=1e-3, strict=True)
+    assert proof["strict"]
+    assert not list(workspace.home.glob("strict-*"))
 
 
 def test_a_package_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

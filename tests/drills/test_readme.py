@@ -41,7 +41,7 @@ READY = {
 """What the commands that run until Ctrl-C print when they are ready: their address."""
 
 TO_PRODUCTION = "assay promote galaxy-shape 2 --to production"
-REFUSALS = {TO_PRODUCTION: "gate loss_difference_to_production", "assay rollback": "no earlier production version"}
+REFUSALS = {TO_PRODUCTION: "gate loss_over_production", "assay rollback": "no earlier good version"}
 """What README.md allows to be refused, and the words of the refusal; the second only after the first."""
 
 WEAK: Mapping[str, Mapping[str, Any]] = SMALL | {

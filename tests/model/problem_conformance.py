@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from components.comparison import SLICE
 from components.datasets import SPLITS, Dataset
 from components.problems.base import Evaluation, Problem, Shard
 from components.settings import ProblemSettings
@@ -125,8 +126,9 @@ class ProblemConformance:
     ) -> None:
         useless = self.evaluation(problem, settings, small_dataset)
         rows = small_dataset.rows("test")
-        assert useless.losses.shape == rows.shape
-        assert np.isfinite(useless.losses).all()
+        assert list(useless.losses.columns) == [*problem.truths, SLICE]
+        assert len(useless.losses) == len(rows)
+        assert np.isfinite(useless.losses[list(problem.truths)]).all(axis=None)
         assert set(problem.headline_metrics()) <= set(useless.metrics)
         for name, metric in useless.metrics.items():
             assert metric.low <= metric.value <= metric.high, name

@@ -1,0 +1,25 @@
+"""Which package answers for a stage, by the ledger."""
+
+from datetime import UTC, datetime
+
+from components.errors import AssayError
+from components.ledger import open_ledger
+from components.ledger_reading import describe_override
+from components.workspace import Workspace
+
+
+def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[str, dict[str, str]]:
+    """The package of a stage and, where gates were overruled, the variable that makes the service say so.
+
+    Raises:
+        AssayError: when the stage is empty, or what is there has no package.
+    """
+    entry = open_ledger(workspace).entry_in(problem, stage)
+    if entry is None:
+        raise AssayError(f"{problem} has nothing in {stage}: `assay run {problem}` puts a version there")
+    if entry.package_tag is None:
+        raise AssayError(
+            f"{problem} version {entry.version} has no package: `assay promote {problem} {entry.version} --to staging`"
+        )
+    said = {"ASSAY_OVERRIDE": describe_override(entry.override, datetime.now(UTC))} if entry.override else {}
+    return entry.package_tag, said

@@ -1,0 +1,144 @@
+"""The ledger's table, its rows, and what keeps them as they were written.
+
+Every row holds a digest of itself and of the row before it in its problem, so that a changed byte, a row that is gone
+and a row put in between are all found at the next reading. Triggers refuse changes made through SQL.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from components.digests import value_digest
+from components.errors import IntegrityError
+
+FIRST = "0" * 64
+"""What stands for the digest before a problem's first row."""
+
+TABLE = sa.Table(
+    "ledger",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("problem", sa.String(200), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("from_stage", sa.String(20)),
+    sa.Column("to_stage", sa.String(20), nullable=False),
+    sa.Column("previous_version", sa.Integer),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("override", sa.JSON),
+    sa.Column("weights_sha256", sa.String(64), nullable=False),
+    sa.Column("package_tag", sa.String(200)),
+    sa.Column("package_digest", sa.String(64)),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("previous_digest", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.UniqueConstraint("problem", "sequence"),
+)
+
+SQLITE_GUARDS = tuple(
+    sa.text(
+        f"CREATE TRIGGER IF NOT EXISTS ledger_refuses_{verb} BEFORE {verb.upper()} ON ledger "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+    )
+    for verb in ("update", "delete")
+)
+POSTGRESQL_GUARDS = (
+    sa.text(
+        "CREATE OR REPLACE FUNCTION ledger_refuses() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'the ledger is append-only'; END$$"
+    ),
+    sa.text(
+        "CREATE OR REPLACE TRIGGER ledger_refuses BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
+        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses()"
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One stage change."""
+
+    sequence: int
+    """Number within the problem, from 1."""
+    problem: str
+    version: int
+    action: str
+    """`register`, `promote`, `rollback`, `archive`, or `replaced` for who had to go."""
+    from_stage: str | None
+    """None for the first entry of a version."""
+    to_stage: str
+    previous_version: int | None
+    """Who held `to_stage` just before."""
+    actor: str
+    reason: str
+    evidence: Mapping[str, Any]
+    """What the change rests on: digests, metrics, verdicts."""
+    override: Mapping[str, Any] | None
+    """Where a person overruled gates: `by`, `reason`, `until` and the verdicts that were `overruled`."""
+    weights_sha256: str
+    package_tag: str | None
+    package_digest: str | None
+    at: str
+    """UTC, ISO 8601; never before the entry before it, even when the clock was set back."""
+    previous_digest: str = ""
+    """Digest of the problem's entry before this one."""
+    digest: str = ""
+    """SHA-256 of everything above."""
+
+    def sealed(self, previous_digest: str) -> "Entry":
+        """The entry with its digests, behind the one with the given digest."""
+        behind = replace(self, previous_digest=previous_digest)
+        return replace(behind, digest=behind.content_digest())
+
+    def content_digest(self) -> str:
+        """What `digest` must be."""
+        content = asdict(self)
+        del content["digest"]
+        return value_digest(content)
+
+
+COLUMNS = [TABLE.c[field.name] for field in fields(Entry)]
+
+
+def checked(entry: Entry, where: str) -> Entry:
+    """The entry, when it is what was written.
+
+    Raises:
+        IntegrityError: when it is not; database and entry are named.
+    """
+    if entry.digest != entry.content_digest():
+        raise _damaged(entry, where, "is not what was written")
+    return entry
+
+
+def check_chain(entries: list[Entry], where: str) -> None:
+    """See that a problem's entries, oldest first, are all there and in their order.
+
+    Raises:
+        IntegrityError: naming the first entry whose predecessor is not the one it was written behind.
+    """
+    before = FIRST
+    for number, entry in enumerate(entries, start=1):
+        if entry.sequence != number or entry.previous_digest != before:
+            raise _damaged(entry, where, "does not follow the entry before it: one was removed, added or changed")
+        before = entry.digest
+
+
+def read_json(text: str) -> Any:
+    """A JSON column; text that is no JSON any more is given as it is, for the entry's digest to tell."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"damaged": text}
+
+
+def _damaged(entry: Entry, where: str, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"ledger {where}: entry {entry.sequence} of {entry.problem} {what}: restore the database from a backup"
+    )

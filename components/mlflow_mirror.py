@@ -1,0 +1,151 @@
+"""What MLflow shows of the ledger: aliases, tags and descriptions; where they differ, and how they are made equal.
+
+    found = differences(client, "galaxy-shape", ledger.current("galaxy-shape"))
+    repair(client, "galaxy-shape", found)
+
+Only `components.registry` uses this. The ledger decides; a change made by hand in MLflow is found here and undone.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+from components.ledger_reading import describe_override
+from components.ledger_table import Entry
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ALIASES = ("production", "staging", "candidate")
+"""The ledger's stages that have an alias; archived versions have none."""
+_TAGS = ("stage", "stage.at", "stage.by", "stage.reason", "override")
+_LONGEST = 500
+"""Characters of a reason; MLflow refuses tags beyond 5,000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One thing that MLflow shows otherwise than the ledger."""
+
+    kind: str
+    """`alias`, `tag`, `description`, or `version` for one that MLflow does not have any more."""
+    name: str
+    """Of the alias or tag."""
+    version: int | None
+    """Whose tag or description; None for an alias."""
+    found: str | None
+    expected: str | None
+    """None for what should not be there."""
+
+    def __str__(self) -> str:
+        of = f"version {self.version}" if self.version is not None else ""
+        what = " ".join(part for part in (of, self.kind, self.name) if part)
+        return f"{what} is {self.found or 'not there'} in MLflow, {self.expected or 'not there'} by the ledger"
+
+
+def differences(
+    client: "MlflowClient", problem: str, stages: Mapping[int, Entry], *, only: Collection[int] | None = None
+) -> list[Difference]:
+    """Everything that MLflow shows otherwise.
+
+    Args:
+        client: MLflow's.
+        problem: the registered model's name.
+        stages: the entry that put each version where it is, newest first, as `Ledger.current` gives them.
+        only: the versions whose tags are looked at; all of them by default. Aliases are always looked at.
+    """
+    holders: dict[str, int] = {}
+    for version, entry in stages.items():
+        holders.setdefault(entry.to_stage, version)
+    known = {name: int(version) for name, version in client.get_registered_model(problem).aliases.items()}
+    found = [
+        Difference(
+            kind="alias", name=alias, version=None, found=_text(known.get(alias)), expected=_text(holders.get(alias))
+        )
+        for alias in ALIASES
+        if known.get(alias) != holders.get(alias)
+    ]
+    looked_at = {
+        version: entry
+        for version, entry in stages.items()
+        if only is None or version in only or version in holders.values()
+    }
+    shown = _versions(client, problem, None if only is None else looked_at)
+    for version, entry in looked_at.items():
+        if version not in shown:
+            found.append(
+                Difference(kind="version", name="", version=version, found=None, expected=f"in {entry.to_stage}")
+            )
+            continue
+        tags, description = shown[version]
+        wanted = _tags(entry)
+        found += [
+            Difference(kind="tag", name=name, version=version, found=tags.get(name), expected=wanted.get(name))
+            for name in _TAGS
+            if tags.get(name) != wanted.get(name)
+        ]
+        if description != _description(entry):
+            found.append(
+                Difference(
+                    kind="description", name="", version=version, found=description, expected=_description(entry)
+                )
+            )
+    return found
+
+
+def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) -> None:
+    """Make MLflow show what the ledger says; a version that is gone cannot be brought back here."""
+    gone = {str(one.version) for one in found if one.kind == "version"}
+    # Set before delete: whoever reads meanwhile may meet a version in two stages, never an empty stage.
+    for one in sorted(found, key=lambda one: one.expected is None):
+        match one.kind, one.expected:
+            case "alias", None:
+                client.delete_registered_model_alias(problem, one.name)
+            case "alias", str(holder) if holder not in gone:
+                client.set_registered_model_alias(problem, one.name, holder)
+            case "tag", None:
+                client.delete_model_version_tag(problem, str(one.version), one.name)
+            case "tag", str(value):
+                client.set_model_version_tag(problem, str(one.version), one.name, value)
+            case "description", value:
+                client.update_model_version(problem, str(one.version), value)
+
+
+def _versions(
+    client: "MlflowClient", problem: str, wanted: Collection[int] | None
+) -> dict[int, tuple[dict[str, str], str]]:
+    """Tags and description of versions by number; all of them when none are named."""
+    filters = [f"name = '{problem}'"]
+    if wanted is not None:
+        filters = [f"name = '{problem}' AND version_number = {version}" for version in wanted]
+    shown: dict[int, tuple[dict[str, str], str]] = {}
+    for query in filters:
+        token: str | None = ""
+        while token is not None:
+            page = client.search_model_versions(query, 10_000, page_token=token or None)
+            shown |= {int(found.version): (dict(found.tags), found.description or "") for found in page}
+            token = page.token or None
+    return shown
+
+
+def _tags(entry: Entry) -> dict[str, str]:
+    tags = {
+        "stage": entry.to_stage,
+        "stage.at": entry.at,
+        "stage.by": entry.actor,
+        "stage.reason": shorten(entry.reason, _LONGEST) or "–",
+    }
+    if entry.override:
+        tags["override"] = describe_override(entry.override)
+    return tags
+
+
+def _description(entry: Entry) -> str:
+    override = f" OVERRIDE: {describe_override(entry.override)}." if entry.override else ""
+    reason = shorten(entry.reason, _LONGEST)
+    return f"{entry.to_stage} since {entry.at[:16].replace('T', ' ')} UTC by {entry.actor}: {reason}.{override}"
+
+
+def _text(version: int | None) -> str | None:
+    return None if version is None else str(version)

@@ -1,0 +1,142 @@
+"""Tell somebody about each stage change and each refused promotion: by a command, an HTTPS URL, or both.
+
+    notify(workspace, settings, {"event": "promoted", "problem": "galaxy-shape", "version": 3, …})
+    python -m components.notifications FOLDER        # what a process of its own then does
+
+The event is first written to `outbox/` in the state folder; a process of its own delivers it with retries, so that
+nobody waits for a slow receiver and nothing is lost when one is down: what could not be delivered goes with the next
+event. A receiver may get an event twice, and tells by its `id`. With ASSAY_NOTIFY_SECRET set, the header
+`X-Assay-Signature: sha256=…` is the HMAC-SHA256 of the body.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from filelock import FileLock, Timeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from components.errors import AssayError
+from components.settings import NotifySettings
+from components.workspace import Workspace
+
+_OUTBOX = "outbox"
+_SECRET = "ASSAY_NOTIFY_SECRET"  # noqa: S105
+_ATTEMPTS = 4
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, subprocess.SubprocessError)
+_COMMAND_TIMEOUT_S = 60.0
+_PATIENCE_S = 300.0
+_REQUEST_TIMEOUT_S = 10.0
+
+
+def notify(workspace: Workspace, settings: NotifySettings, event: Mapping[str, Any]) -> None:
+    """Hand an event over for delivery; returns at once, and does nothing where nobody is to be told.
+
+    Args:
+        workspace: whose outbox.
+        settings: who is told.
+        event: JSON-able facts.
+    """
+    if settings.command is None and settings.url is None:
+        return
+    try:
+        _post_letter(workspace, settings, event)
+    except OSError as error:  # what happened has happened: a full outbox must not undo it, or hide why it was refused
+        print(f"nobody was told of it: the outbox cannot be written ({error})", file=sys.stderr)
+
+
+def _post_letter(workspace: Workspace, settings: NotifySettings, event: Mapping[str, Any]) -> None:
+    outbox = workspace.home / _OUTBOX
+    outbox.mkdir(parents=True, exist_ok=True)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    body = {"id": uuid.uuid4().hex, "at": at, **event}
+    letter = {"to": {"command": settings.command, "url": settings.url}, "body": body}
+    name = f"{at.replace(':', '')}-{body['id']}.json"
+    partial = outbox / f".{name}"
+    partial.write_text(json.dumps(letter), encoding="utf-8")
+    partial.replace(outbox / name)
+    log = workspace.home / "logs" / "notifications.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        # In a session of its own: it may outlive the command that had something to tell.
+        subprocess.Popen(
+            [sys.executable, "-m", "components.notifications", str(outbox)],
+            cwd=Path(__file__).resolve().parents[1],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def deliver(outbox: Path) -> int:
+    """Deliver what lies in an outbox, oldest first; what fails stays there.
+
+    Returns:
+        How many could not be delivered.
+    """
+    try:
+        with FileLock(outbox / ".lock", timeout=_PATIENCE_S):
+            tried: dict[Path, bool] = {}
+            # Looked again until nothing is new: who gave up waiting for the lock relies on it.
+            while letters := [path for path in sorted(outbox.glob("[!.]*.json")) if path not in tried]:
+                tried |= {path: _delivered(path) for path in letters}
+            return list(tried.values()).count(False)
+    except Timeout:  # another process delivers, and this one's event too
+        return 0
+
+
+def _delivered(path: Path) -> bool:
+    try:
+        letter = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        print(f"{path.name} is no letter ({error}): it is set aside")
+        path.rename(path.with_suffix(".bad"))
+        return False
+    body = json.dumps(letter["body"]).encode()
+    tries = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential(multiplier=0.5, max=8),
+        retry=retry_if_exception_type(_FAILURES),
+        reraise=True,
+    )
+    try:
+        for channel, send in (("command", _run), ("url", _post)):
+            if letter["to"][channel] is not None:
+                tries(send, letter["to"][channel], body)
+                letter["to"][channel] = None  # a second try need not tell this one again
+    except _FAILURES as error:
+        partial = path.with_name(f".{path.name}")
+        partial.write_text(json.dumps(letter), encoding="utf-8")
+        partial.replace(path)
+        print(f"{path.name} was not delivered ({error}): it goes with the next event")
+        return False
+    path.unlink()
+    return True
+
+
+def _run(command: list[str], body: bytes) -> None:
+    subprocess.run(command, input=body, timeout=_COMMAND_TIMEOUT_S, check=True)
+
+
+def _post(url: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    secret = os.environ.get(_SECRET)
+    if secret:
+        headers["X-Assay-Signature"] = f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+    httpx.post(url, content=body, headers=headers, timeout=_REQUEST_TIMEOUT_S).raise_for_status()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise AssayError("python -m components.notifications FOLDER")
+    sys.exit(min(deliver(Path(sys.argv[1])), 1))

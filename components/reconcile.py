@@ -1,0 +1,147 @@
+"""Find and mend what does not agree: ledger, MLflow and packages.
+
+    findings = reconcile(workspace, problem, settings)
+
+The ledger is right. What can be made equal to it is; for the rest a finding says who has to do what. A command that
+was killed at any point leaves nothing that this does not mend.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from components.errors import AssayError
+from components.ledger import whoami
+from components.ledger_reading import describe_override, last_good
+from components.ledger_table import Entry
+from components.problems.base import Problem
+from components.promotion import PROMOTABLE, Promotion
+from components.serving import discard_package, verify_package
+from components.settings import ProblemSettings
+from components.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that did not agree."""
+
+    what: str
+    repaired: bool
+    todo: str
+    """Who should do what now; empty when nothing is left to do."""
+
+
+def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> list[Finding]:
+    """Mend one problem; the caller holds its lock.
+
+    Raises:
+        IntegrityError: when the ledger itself is damaged; nothing is changed then.
+    """
+    promotion = Promotion(workspace, problem, settings)
+    promotion.ledger.history(problem.name)  # raises when the ledger cannot be believed
+    findings = _unknown_versions(promotion)
+    stages = promotion.ledger.current(problem.name)
+    if not stages:
+        return findings
+    gone = set()
+    for one in promotion.registry.mirror(problem.name, stages):
+        if one.kind == "version" and one.version is not None:
+            gone.add(one.version)
+            if stages[one.version].to_stage != "archived":
+                findings.append(_deleted(promotion, stages[one.version]))
+        else:
+            todo = "whoever changed it in MLflow by hand, if no command was killed: use assay promote instead"
+            findings.append(Finding(what=str(one), repaired=True, todo=todo))
+    good = last_good(promotion.ledger.history(problem.name), set(stages) - gone)
+    for entry in stages.values():
+        if (entry.to_stage in PROMOTABLE or entry.version == good) and entry.version not in gone:
+            findings += _package(promotion, entry)
+        if entry.override and entry.to_stage in PROMOTABLE:
+            findings += _override(promotion, entry)
+    return findings
+
+
+def _unknown_versions(promotion: Promotion) -> list[Finding]:
+    """Versions that MLflow has and the ledger does not: a registration was killed, or somebody else's model."""
+    name = promotion.problem.name
+    known, findings = promotion.ledger.stages(name), []
+    for version, tags in promotion.registry.tags(name).items():
+        if version in known:
+            continue
+        what = f"version {version} is in MLflow and not in the ledger"
+        if "weights.sha256" not in tags:
+            todo = f"whoever registered it: it is not Assay's; delete it in MLflow, or leave it out of {name}"
+            findings.append(Finding(what=what, repaired=False, todo=todo))
+            continue
+        promotion.enter(
+            version,
+            "candidate",
+            action="register",
+            actor=whoami(),
+            reason="registered by a command that was killed, found by reconcile",
+            expect=promotion.ledger.holder(name, "candidate"),
+            evidence={"evaluation": tags.get("evidence.digest")},
+        )
+        findings.append(Finding(what=what, repaired=True, todo=""))
+    return findings
+
+
+def _deleted(promotion: Promotion, entry: Entry) -> Finding:
+    """A version that MLflow lost and the ledger has in a stage."""
+    name, what = promotion.problem.name, f"version {entry.version}, in {entry.to_stage}, was deleted from MLflow"
+    if entry.to_stage == "production":
+        todo = f"operator: its package goes on answering; assay rollback {name}, or promote another"
+        return Finding(what=what, repaired=False, todo=todo)
+    promotion.ledger.move(
+        name,
+        entry.version,
+        "archived",
+        action="archive",
+        actor=whoami(),
+        reason="deleted from MLflow, found by reconcile",
+        evidence={},
+        weights_sha256=entry.weights_sha256,
+        expect=promotion.ledger.holder(name, "archived"),
+        package_tag=entry.package_tag,
+        package_digest=entry.package_digest,
+        override=entry.override,
+    )
+    promotion.mirror(only=set())
+    return Finding(
+        what=what, repaired=True, todo=f"whoever deleted it: assay archive {name} {entry.version} is the way"
+    )
+
+
+def _package(promotion: Promotion, entry: Entry) -> list[Finding]:
+    """See that a staged version has the package that the ledger names."""
+    name, tag = promotion.problem.name, entry.package_tag
+    if tag is None:
+        return []
+    try:
+        if verify_package(promotion.workspace, tag).digest == entry.package_digest:
+            return []
+        problem = f"package {tag} is not the one that was promoted"
+    except AssayError as error:
+        problem = str(error).partition(": delete")[0].partition(": promote")[0]
+    what = f"{problem} (version {entry.version}, in {entry.to_stage})"
+    discard_package(promotion.workspace, tag)
+    try:
+        promotion.package(entry.version)
+    except AssayError as error:
+        discard_package(promotion.workspace, tag)
+        way = f"assay rollback {name}" if entry.to_stage == "production" else f"assay archive {name} {entry.version}"
+        return [Finding(what=what, repaired=False, todo=f"operator: {error}; or {way}")]
+    return [Finding(what=what, repaired=True, todo="")]
+
+
+def _override(promotion: Promotion, entry: Entry) -> list[Finding]:
+    now = max(datetime.now(UTC), promotion.ledger.now(promotion.problem.name))
+    said = describe_override(entry.override or {}, now)
+    if "(EXPIRED)" not in said:
+        return []
+    return [
+        Finding(
+            what=f"version {entry.version} is in {entry.to_stage} by an override {said}",
+            repaired=False,
+            todo=f"{(entry.override or {})['by']}: promote a version that passes, or renew the override",
+        )
+    ]

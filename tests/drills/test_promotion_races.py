@@ -1,0 +1,208 @@
+"""Promotions that race each other and promotions that are killed; with real processes on SQLite, and on PostgreSQL.
+
+`tests/postgresql.sh make drills` runs everything here on PostgreSQL too.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.datasets import Dataset
+from components.errors import RefusedError
+from components.ledger import open_ledger
+from components.problems import find_problem
+from components.promotion import Promotion
+from components.serving import request, served, verify_package
+from components.workspace import Workspace
+from tests.conftest import small_settings
+from tests.databases import KINDS, new_database
+from tests.drills.commands import assay, assay_here, start
+from tests.drills.houses import NAME, copy_house, make_candidates
+
+PROCESSES, ROUNDS, KILLS = 16, 20, 25
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Workspace:
+    """A house with two candidates."""
+    return make_candidates(tmp_path_factory.mktemp("races") / "house", small_dataset.folder, 2)
+
+
+@pytest.fixture(params=KINDS)
+def environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Mapping[str, str]]:
+    """Where the ledger is: the house's own file, or a new database on the server."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    with new_database(request.param, tmp_path) as url:
+        monkeypatch.setenv("ASSAY_DATABASE_URL", url)
+        yield {"ASSAY_DATABASE_URL": url}
+
+
+@pytest.fixture
+def house(made: Workspace, environment: Mapping[str, str], tmp_path: Path) -> Workspace:
+    """A copy of the house; on a server the candidates are entered into the new ledger."""
+    house = copy_house(made, tmp_path / "house")
+    if environment:
+        assert assay_here(house, "reconcile", **environment).returncode == 0
+    return house
+
+
+def promotion_of(house: Workspace) -> Promotion:
+    os.environ.update({name: value for name, value in house.environment().items() if name != "ASSAY_DATABASE_URL"})
+    dataset = Dataset.open(house.dataset(NAME))
+    return Promotion(house, find_problem(NAME), small_settings(house.root), dataset)
+
+
+def promote(version: int, stage: str, *more: str) -> tuple[str, ...]:
+    return ("promote", NAME, str(version), "--to", stage, "--reason", "a drill", *more)
+
+
+def check(house: Workspace, environment: Mapping[str, str], allowed: set[int]) -> int:
+    """Ledger, aliases and packages agree; the version in production."""
+    import mlflow
+
+    done = assay_here(house, "reconcile", "--json", **environment)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stdout + done.stderr
+    entry = open_ledger(house).entry_in(NAME, "production")
+    assert entry is not None
+    assert entry.version in allowed
+    assert entry.package_tag is not None
+    assert verify_package(house, entry.package_tag).digest == entry.package_digest
+    client = mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}", f"sqlite:///{house.home / 'mlflow.db'}")
+    assert int(client.get_model_version_by_alias(NAME, "production").version) == entry.version
+    return entry.version
+
+
+def compete(root: str, number: int, barrier: Barrier, results: Any) -> None:
+    """Try to take production in every round, each time with the same knowledge as the others."""
+    house = Workspace(root=Path(root), home=Path(root) / ".assay")
+    promotion = promotion_of(house)
+    for round_number in range(ROUNDS):
+        barrier.wait()
+        holder = promotion.ledger.holder(NAME, "production")
+        mine = [version for version in range(1, PROCESSES + 2) if version != holder][number]
+        barrier.wait()
+        try:
+            promotion.enter(
+                mine,
+                "production",
+                action="promote",
+                actor=f"process {number}",
+                reason=f"round {round_number}",
+                expect=holder,
+                evidence={},
+                package=promotion.package(mine),
+            )
+            results.put((round_number, mine, ""))
+        except RefusedError as refusal:
+            results.put((round_number, mine, str(refusal)))
+        barrier.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_of_sixteen_processes_that_promote_at_once_one_wins_and_the_losers_say_who(
+    house: Workspace, environment: Mapping[str, str]
+) -> None:
+    promotion = promotion_of(house)
+    import mlflow
+
+    raw = mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}", f"sqlite:///{house.home / 'mlflow.db'}")
+    source = raw.get_model_version(NAME, "1")
+    for _ in range(PROCESSES - 1):  # more versions of the same network
+        raw.create_model_version(NAME, str(source.source), source.run_id, tags=dict(source.tags))
+    assert assay_here(house, "reconcile", **environment).returncode == 0
+    packages = [promotion.package(version) for version in range(1, PROCESSES + 2)]
+    assert len({package.digest for package in packages}) == len(packages)
+
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(PROCESSES + 1), context.Queue()
+    children = [
+        context.Process(target=compete, args=(str(house.root), number, barrier, results)) for number in range(PROCESSES)
+    ]
+    for child in children:
+        child.start()
+    for round_number in range(ROUNDS):
+        for _ in range(3):
+            barrier.wait(600)
+        told = [results.get(timeout=60) for _ in range(PROCESSES)]
+        (winner,) = [version for number, version, refusal in told if number == round_number and not refusal]
+        losers = [refusal for _, _, refusal in told if refusal]
+        assert len(losers) == PROCESSES - 1
+        assert all(f"is held by version {winner} since" in refusal for refusal in losers), losers[0]
+        assert all("(moved by process " in refusal for refusal in losers), losers[0]
+        if round_number % 5 == 4:
+            check(house, environment, {winner})
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+    moves = [entry for entry in promotion.ledger.history(NAME) if entry.to_stage == "production"]
+    assert [entry.reason for entry in moves] == [f"round {number}" for number in range(ROUNDS)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_of_four_commands_that_promote_at_once_one_wins(house: Workspace, environment: Mapping[str, str]) -> None:
+    assert assay_here(house, *promote(1, "staging"), **environment).returncode == 0
+    assert assay_here(house, *promote(2, "staging"), **environment).returncode == 0  # archives version 1 again
+    commands = [start(house, *promote(1 + number % 2, "production", "--first"), **environment) for number in range(4)]
+    ends = [(command.communicate(timeout=400)[1], command.returncode) for command in commands]
+    entry = open_ledger(house).entry_in(NAME, "production")
+    assert entry is not None
+    for said, status in ends:
+        assert status == 0 or f"version {entry.version}" in said, said
+    assert 1 <= [status for _, status in ends].count(0) <= 2  # whoever asked for the same version has it, too
+    check(house, environment, {entry.version})
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(KILLS, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_a_promotion_killed_at_any_point_is_before_or_after(
+    made: Workspace, house: Workspace, environment: Mapping[str, str], tmp_path: Path, kills: int
+) -> None:
+    """Each time to staging and production in one go; production answers throughout, asked over HTTP."""
+    for stage, more in (("staging", ()), ("production", ("--first",))):
+        assert assay_here(house, *promote(1, stage, *more), **environment).returncode == 0
+    first = open_ledger(house).entry_in(NAME, "production")
+    assert first is not None
+    assert first.package_tag is not None
+    promotion = promotion_of(house)
+    from components.golden import request_items, sample
+
+    images, conditions = sample(promotion.problem, promotion.dataset, promotion.settings, 1)
+    items = request_items(images.numpy(), conditions.numpy(), promotion.problem.conditions)
+    began = time.monotonic()
+    assert assay(house, *promote(2, "staging"), **environment).returncode == 0
+    duration = time.monotonic() - began
+    seen = set()
+    with served(house, first.package_tag) as url:
+        for number in range(kills):
+            # Back and forth between two versions: each promotion replaces the other one.
+            holder = open_ledger(house).holder(NAME, "production")
+            challenger = 2 if holder == 1 else 1
+            run = start(house, *promote(challenger, "production"), **environment)
+            try:
+                time.sleep(duration * (number + 0.5) / kills)
+                run.send_signal(signal.SIGKILL)
+            finally:
+                run.communicate(timeout=60)
+            serving = open_ledger(house).entry_in(NAME, "production")
+            assert serving is not None
+            assert serving.package_tag is not None
+            verify_package(house, serving.package_tag)  # what `assay serve` would start now
+            assert len(request(url, items)["predictions"]) == 1
+            assert assay_here(house, "reconcile", **environment).returncode == 0
+            seen.add(check(house, environment, {1, 2}))
+            if number % 5 == 4:
+                assert assay(house, *promote(challenger, "production"), **environment).returncode == 0
+                assert check(house, environment, {challenger}) == challenger
+    assert seen
