@@ -164,21 +164,25 @@ def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images:
     """RMSE over that of the exact posterior mean.
 
     Args:
-        metrics: with `rmse_over_posterior.<truth>`.
+        metrics: with `rmse_over_posterior.<truth>` and `network_rmse_over_posterior.<truth>`.
         truths: the parameters.
         images: how many were compared.
     """
     figure = Figure(figsize=(5.5, 3.8), layout="constrained")
     axes = figure.subplots()
-    values = [metrics[f"rmse_over_posterior.{truth}"] for truth in truths]
-    axes.errorbar(
-        np.arange(len(truths)),
-        [metric.value for metric in values],
-        [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
-        fmt="o",
-        color="black",
-        capsize=4,
-    )
+    for shift, prefix, name in ((-0.08, "network_", "this model's network alone"), (0.08, "", "this model")):
+        values = [metrics[f"{prefix}rmse_over_posterior.{truth}"] for truth in truths]
+        axes.errorbar(
+            np.arange(len(truths)) + shift,
+            [metric.value for metric in values],
+            [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
+            fmt="s" if prefix else "o",
+            color="black",
+            markerfacecolor="white" if prefix else "black",
+            capsize=4,
+            label=name,
+        )
+    axes.legend(frameon=False)
     axes.axhline(1, color="black", linewidth=1, linestyle="--")
     axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
     axes.set_ylabel("RMSE / RMSE of the exact posterior mean")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -178,6 +179,34 @@ def test_dvc_repro_rebuilds_the_model_of_the_same_parameters(tmp_path: Path) -> 
     assert rebuilt["weights_sha256"] == description["weights_sha256"]
     assert (clone / "build/galaxy-shape/evaluation/metrics.json").exists()
     assert "up to date" in dvc(there, "repro").stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_version_is_trained_again_from_what_checkout_says(tmp_path: Path) -> None:
+    """Same machine, same data, same parameters: the same weights, and so the same headline metrics."""
+    house = make_house_with_code(tmp_path / "house")
+    assert assay(house, "run", "galaxy-shape").returncode == 0
+    commit(house.root)
+    tags = Registry(house).version("galaxy-shape", 1).tags
+    assert assay(house, "simulate", "galaxy-shape", "--seed", "7").returncode == 0
+    out = tmp_path / "again"
+    done = assay(house, "checkout", "galaxy-shape", "1", "--out", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    rebuild = json.loads(done.stdout)
+    assert (rebuild["data_md5"], rebuild["commit"], rebuild["dirty"]) == (tags["data.md5"], tags["git.commit"], False)
+    assert status(house) == ""
+    *_, home, train, evaluate = rebuild["commands"]
+    elsewhere = {"ASSAY_HOME": home.removeprefix("export ASSAY_HOME=")}
+    again = assay(house, *shlex.split(train)[1:], **elsewhere)
+    assert again.returncode == 0, again.stderr
+    description = json.loads((out / "model" / "model.json").read_text(encoding="utf-8"))
+    assert description["weights_sha256"] == tags["weights.sha256"]
+    measured = assay(house, *shlex.split(evaluate)[1:], "--json", **elsewhere)
+    assert measured.returncode == 0, measured.stderr
+    metrics = json.loads(measured.stdout)["metrics"]
+    for name, value in Registry(house).version("galaxy-shape", 1).metrics.items():
+        assert metrics[name]["value"] == pytest.approx(value, rel=1e-6), name
 
 
 def dvc(house: Workspace, *arguments: str) -> "subprocess.CompletedProcess[str]":

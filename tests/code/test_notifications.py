@@ -1,0 +1,143 @@
+"""Events reach whoever is to be told, signed, after failures too; nobody waits for them, and none is lost."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from components import notifications
+from components.errors import AssayError
+from components.notifications import deliver, notify
+from components.params import load_settings
+from components.problems import find_problem
+from components.settings import NotifySettings
+from components.workspace import Workspace
+from tests.conftest import SMALL, write_params
+
+EVENT = {"event": "promote", "problem": "galaxy-shape", "version": 3, "stage": "production"}
+
+
+class Receiver:
+    """A server on this machine that fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.got: list[tuple[bytes, str | None]] = []
+        receiver, left = self, [failures]
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                failed = left[0] > 0
+                left[0] -= 1
+                if not failed:
+                    receiver.got.append((body, self.headers["X-Assay-Signature"]))
+                self.send_response(500 if failed else 204)
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Keep quiet."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Callable[[int], Receiver]]:
+    made: list[Receiver] = []
+
+    def make(failures: int = 0) -> Receiver:
+        made.append(Receiver(failures))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.server.shutdown()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Path:
+    return tmp_path / ".assay" / "outbox"
+
+
+def wait_until(true: Callable[[], bool], patience_s: float = 30) -> None:
+    deadline = time.monotonic() + patience_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def workspace_in(folder: Path) -> Workspace:
+    return Workspace(root=folder, home=folder / ".assay")
+
+
+def test_an_event_arrives_signed_though_the_receiver_fails_at_first(
+    receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_NOTIFY_SECRET", "s3cret")
+    one = receiver(2)
+    began = time.monotonic()
+    notify(workspace_in(tmp_path), NotifySettings(command=None, url=one.url), EVENT)
+    assert time.monotonic() - began < 2, "nobody waits for a delivery"
+    wait_until(lambda: bool(one.got))
+    ((body, signature),) = one.got
+    assert json.loads(body).items() >= EVENT.items()
+    assert signature == f"sha256={hmac.new(b's3cret', body, hashlib.sha256).hexdigest()}"
+    wait_until(lambda: not list(outbox.glob("*.json")))
+
+
+def test_what_could_not_be_delivered_goes_with_the_next_event(
+    receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
+    monkeypatch.setattr(notifications.subprocess, "Popen", lambda *_, **__: None)  # delivered by hand here
+    one, workspace = receiver(1), workspace_in(tmp_path)
+    settings = NotifySettings(command=None, url=one.url)
+    notify(workspace, settings, EVENT)
+    assert deliver(outbox) == 1
+    notify(workspace, settings, EVENT | {"version": 4})
+    (outbox / "0-cut-short.json").write_text('{"to": ')
+    assert deliver(outbox) == 1  # the one that is no letter
+    assert [json.loads(body)["version"] for body, _ in one.got] == [3, 4]
+    assert [path.name for path in outbox.iterdir() if not path.name.startswith(".")] == ["0-cut-short.bad"]
+    assert deliver(outbox) == 0
+
+
+def test_a_channel_that_was_told_is_not_told_again(
+    receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, one = tmp_path / "told", receiver(1)
+    command = ("sh", "-c", f"cat >> {told}; echo >> {told}")
+    monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
+    letter = {"to": {"command": list(command), "url": one.url}, "body": {"id": "1", **EVENT}}
+    outbox.mkdir(parents=True)
+    (outbox / "1.json").write_text(json.dumps(letter))
+    assert deliver(outbox) == 1
+    assert deliver(outbox) == 0
+    assert len(told.read_text().splitlines()) == len(one.got) == 1
+
+
+def test_nobody_is_told_where_nobody_is_named(outbox: Path, tmp_path: Path) -> None:
+    notify(workspace_in(tmp_path), NotifySettings(command=None, url=None), EVENT)
+    assert not outbox.exists()
+
+
+def test_a_full_outbox_changes_nothing_of_what_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".assay").write_text("a file where the folder should be")
+    notify(workspace_in(tmp_path), NotifySettings(command=("true",), url=None), EVENT)
+    assert "the outbox cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/hook", "http://127.0.0.1.example.org/", "ftp://127.0.0.1/", "hook"]
+)
+def test_addresses_that_anybody_could_listen_to_are_refused(tmp_path: Path, url: str) -> None:
+    write_params(tmp_path, SMALL | {"notify": {"url": url}})
+    with pytest.raises(AssayError, match="must begin with https://"):
+        load_settings(tmp_path / "params.yaml", "galaxy-shape", find_problem("galaxy-shape").simulation_settings)
