@@ -80,6 +80,10 @@ def read_manifest(source: Path) -> dict[str, Any]:
         file = source / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise ValueError(f"{file} is missing or is not what was packaged: the package is damaged")
+    for file in source.rglob("*.py"):
+        # Imported in place of a library's, it would answer unseen by any digest.
+        if str(file.relative_to(source)) not in files:
+            raise ValueError(f"{file} was not packaged: the package is damaged")
     return manifest
 
 

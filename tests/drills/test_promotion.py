@@ -175,6 +175,20 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
     assert ledger(house).holder(NAME, "production") == 1
 
 
+def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house: Workspace) -> None:
+    to_production(house, 1, "--first")
+    for version in ("1", "3"):
+        source = mlflow_client(house).get_model_version_download_uri(NAME, version)
+        shutil.rmtree(Path(source.removeprefix("file://")) / "artifacts" / "model")
+    refused(promote(house, 3, "staging"), "model.json is missing", "assay train")
+    assert ledger(house).stage_of(NAME, 3) == "candidate"
+    # The champion is judged by what answers: the model in its package.
+    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | {"seed": 8}})
+    to_production(house, 2)
+    assert assay_here(house, "rollback", NAME).returncode == 0
+    assert ledger(house).holder(NAME, "production") == 1
+
+
 def lose(folder: Path) -> None:
     shutil.rmtree(folder)
 
