@@ -184,6 +184,8 @@ class Ledger:
             AssayError: when the evidence is not JSON or the database cannot be used.
         """
         _known(to_stage)
+        if not reason.strip():
+            raise AssayError(f"{problem} version {version} to {to_stage}: the reason is empty: say why, with --reason")
         try:
             json.dumps([evidence, override], allow_nan=False)
         except (TypeError, ValueError) as error:

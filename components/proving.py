@@ -112,7 +112,17 @@ def _python(workspace: Workspace, package: Package, *, strict: bool) -> Iterator
         python = str(Path(folder) / "bin" / "python")
         try:
             done = subprocess.run(
-                [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)],
+                [
+                    python,
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-cache-dir",
+                    "-r",
+                    str(requirements),
+                ],
                 capture_output=True,
                 text=True,
                 timeout=_INSTALL_TIMEOUT_S,

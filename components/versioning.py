@@ -143,6 +143,7 @@ def checkout_data(workspace: Workspace, md5: str) -> None:
         elif not done:
             _replace(path, str(before))
     if done:
+        read_git(workspace.root, "add", "--", DATA_FILE)  # as DVC does with every data.dvc that it writes
         return
     raise AssayError(
         f"data {md5[:12]} is not to be had: DVC's cache and remote do not hold it, or data/ holds files that no "

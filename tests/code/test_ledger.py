@@ -130,6 +130,8 @@ def test_another_override_or_package_of_a_version_in_its_stage_is_an_entry_of_it
 def test_wrong_values_are_refused(ledger: Ledger, problem: str) -> None:
     with pytest.raises(AssayError, match="stage 'prod' does not exist"):
         ledger.move(problem, 1, "prod", expect=None, **FACTS)
+    with pytest.raises(AssayError, match="the reason is empty"):
+        ledger.move(problem, 1, "staging", expect=None, **FACTS | {"reason": " "})
     with pytest.raises(AssayError, match="not JSON"):
         ledger.move(problem, 1, "staging", expect=None, **FACTS | {"evidence": {"rmse": float("nan")}})
     assert ledger.history(problem) == []

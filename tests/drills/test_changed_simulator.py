@@ -61,7 +61,8 @@ def test_changed_simulator_is_noticed_and_never_puts_a_worse_model_into_producti
     entry = [entry for entry in ledger.history("galaxy-shape") if entry.to_stage == "production"][-1]
     if production == 1:
         assert "production stays" in outcome
-        assert "loss_difference_to_production" in outcome
+        assert "loss_over_production" in outcome
     else:
-        gates = {gate["metric"]: gate for gate in entry.evidence["gates"]}
-        assert gates["loss_difference_to_production"]["value"] <= 0
+        compared = [gate for gate in entry.evidence["gates"] if gate["metric"].startswith("loss_over_production")]
+        assert [gate["verdict"] for gate in compared] == ["pass"]
+        assert compared[0]["details"]["standing"] in ("better", "not worse")
