@@ -111,9 +111,10 @@ def judge_challenger(
     except RefusedError as error:
         return _refused(name, f"≤ {settings.margin:g}", str(error), challenger.digest)
     cell = comparison.deciding
-    verdict = {Standing.WORSE: Verdict.FAIL, Standing.INCONCLUSIVE: Verdict.INCONCLUSIVE}.get(
-        comparison.standing, Verdict.PASS
-    )
+    verdict, reason = {
+        Standing.WORSE: (Verdict.FAIL, "worse than production"),
+        Standing.INCONCLUSIVE: (Verdict.INCONCLUSIVE, "not shown to be as good as production"),
+    }.get(comparison.standing, (Verdict.PASS, f"{comparison.standing}"))
     return GateResult(
         metric=f"{name}.{cell.name}",
         value=cell.value,
@@ -121,7 +122,7 @@ def judge_challenger(
         high=cell.high,
         limits=f"≤ {cell.margin:g}",
         verdict=verdict,
-        reason=f"{comparison.standing} than production" if verdict is Verdict.FAIL else f"{comparison.standing}",
+        reason=reason,
         evidence=challenger.digest,
         details={"champion": champion.digest, **comparison.as_json()},
     )
