@@ -6,7 +6,7 @@ and a row put in between are all found at the next reading. Triggers refuse chan
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -98,7 +98,7 @@ class Entry:
 
     def content_digest(self) -> str:
         """What `digest` must be."""
-        content = asdict(self)
+        content = dict(vars(self))
         del content["digest"]
         return value_digest(content)
 

@@ -96,7 +96,7 @@ def test_what_could_not_be_delivered_goes_with_the_next_event(
     receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
-    monkeypatch.setattr(notifications.subprocess, "Popen", lambda *_, **__: None)  # delivered by hand here
+    monkeypatch.setattr("components.notifications.subprocess.Popen", lambda *_, **__: None)  # delivered by hand here
     one, workspace = receiver(1), workspace_in(tmp_path)
     settings = NotifySettings(command=None, url=one.url)
     notify(workspace, settings, EVENT)

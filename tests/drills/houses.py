@@ -22,12 +22,13 @@ NAME = "galaxy-shape"
 LENIENT: dict[str, Any] = SMALL | {"gates": SMALL["gates"] | {"margin": 1, "slice_margin": 1}}
 """Gates that any model passes: what is drilled is what happens around them."""
 
-_PATHS = {  # where MLflow keeps absolute paths
-    "experiments": "artifact_location",
-    "runs": "artifact_uri",
-    "model_versions": "source",
-    "logged_models": "artifact_location",
-}
+_PATHS = (  # where MLflow keeps absolute paths
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
+)
 
 
 def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
@@ -61,7 +62,7 @@ def copy_house(house: Workspace, folder: Path) -> Workspace:
     shutil.copytree(house.root, folder)
     copy = Workspace(root=folder, home=folder / ".assay")
     with closing(sqlite3.connect(copy.home / "mlflow.db")) as database, database:
-        for table, column in _PATHS.items():
+        for table, column in _PATHS:
             database.execute(
                 f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
                 (str(house.root), str(folder)),
