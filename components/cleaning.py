@@ -15,13 +15,13 @@ from pathlib import Path
 
 from components.errors import RefusedError
 from components.ledger import whoami
-from components.ledger_reading import last_good
+from components.ledger_reading import current_entries, last_good
 from components.ledger_table import Entry
 from components.mlflow_mirror import ALIASES
 from components.problems.base import Problem
-from components.promotion import Promotion
 from components.serving import package_folder
 from components.settings import ProblemSettings
+from components.stages import Stages
 from components.workspace import Workspace
 
 
@@ -56,13 +56,14 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
         IntegrityError: when the ledger is damaged: nothing is deleted on the word of a ledger that cannot be believed.
         RefusedError: when MLflow and ledger differ about a stage.
     """
-    promotion = Promotion(workspace, problem, settings)
-    history = promotion.ledger.history(problem.name)
-    registered = promotion.registry.tags(problem.name)
-    stages = promotion.ledger.current(problem.name)
-    unknown = sorted(set(registered) - set(stages))
-    aliased = promotion.registry.aliases(problem.name)
-    protected = _protected(history, stages, sorted(registered), keep)
+    stages = Stages(workspace, problem, settings)
+    stages.check_ledger()
+    history = stages.ledger.history(problem.name)
+    current = current_entries(history)
+    registered = stages.registry.tags(problem.name)
+    unknown = sorted(set(registered) - set(current))
+    aliased = stages.registry.aliases(problem.name)
+    protected = _protected(history, sorted(registered), keep)
     for name, version in aliased.items():
         if name not in ALIASES:
             protected.setdefault(version, f"has the alias {name}")
@@ -70,9 +71,9 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
     if unknown or stray:
         what = f"version {unknown[0]}" if unknown else f"alias {next(iter(stray))}"
         raise RefusedError(f"{what} of {problem.name} is not what the ledger says: type `assay reconcile`, then repeat")
-    weights = {stages[version].weights_sha256 for version in protected}
+    weights = {current[version].weights_sha256 for version in protected}
     gone = {entry.weights_sha256 for entry in history} - weights
-    packages = {stages[version].package_tag for version in protected}
+    packages = {current[version].package_tag for version in protected}
     return Plan(
         protected=protected,
         versions=tuple(version for version in sorted(registered) if version not in protected),
@@ -82,18 +83,19 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
 
 def clean(workspace: Workspace, problem: Problem, settings: ProblemSettings, plan: Plan) -> None:
     """Carry a plan out; the caller has held `Workspace.lock` since it was made, so that no version enters a stage."""
-    promotion = Promotion(workspace, problem, settings)
+    stages = Stages(workspace, problem, settings)
     for version in plan.versions:
-        if promotion.ledger.stage_of(problem.name, version) != "archived":
-            promotion.archive(version, actor=whoami(), reason="nothing protected it: gc")
-        promotion.registry.delete(problem.name, version)
+        if stages.ledger.stage_of(problem.name, version) != "archived":
+            stages.archive(version, actor=whoami(), reason="nothing protected it: gc")
+        stages.registry.delete(problem.name, version)
     for folder in plan.folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _protected(history: list[Entry], stages: Mapping[int, Entry], registered: list[int], keep: int) -> dict[int, str]:
+def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[int, str]:
     protected: dict[int, str] = {}
-    for version, entry in stages.items():  # newest first: the holder of a stage comes before who was there earlier
+    # Newest first: the holder of a stage comes before who was there earlier.
+    for version, entry in current_entries(history).items():
         if entry.to_stage != "archived" and entry.to_stage not in protected.values():
             protected[version] = entry.to_stage
     good = last_good(history, registered)

@@ -1,7 +1,7 @@
 """Judge a version for a stage: its evidence, the rules, the comparison with production, and its package.
 
     judge = Judge(workspace, problem, settings, dataset)
-    results = judge.gates(version, "production")
+    results = judge.gates(version, "production", champion=2)
 
 What a verdict means stands in `components/gates.py`; what follows from it in `components/promotion.py`.
 """
@@ -17,11 +17,8 @@ from components.ledger import open_ledger
 from components.problems.base import Metric, Problem
 from components.registry import Registry
 from components.serving import MODEL, Package, verify_package
-from components.settings import GateRule, ProblemSettings
+from components.settings import OF_PACKAGE, GateRule, ProblemSettings
 from components.workspace import Workspace
-
-_OF_PACKAGE = "package."
-"""How the names of metrics begin that are known when the package has been built."""
 
 
 class Judge:
@@ -50,62 +47,59 @@ class Judge:
             folder = verify_package(self._workspace, entry.package_tag).source / MODEL
         return evaluate(self._workspace, self._problem, folder, self._dataset, self._settings)
 
-    def gates(self, version: int, stage: str, *, first: bool = False) -> list[GateResult]:
+    def gates(self, version: int, stage: str, *, champion: int | None, first: bool = False) -> list[GateResult]:
         """The verdicts that a version needs for a stage, but for those on its package.
 
         Args:
             version: the registered version.
-            stage: one of `PROMOTABLE`.
+            stage: `staging` or `production`.
+            champion: who is in that stage now, by the caller's knowledge; production's is compared with.
             first: that nothing has been in production yet, so that there is nothing to compare with.
 
         Raises:
             RefusedError: when production is empty and nobody said that it is the first promotion, or the reverse.
         """
-        champion = self._ledger.holder(self._problem.name, "production") if stage == "production" else None
-        if stage == "production" and champion != version and (champion is None) != first:
+        if stage != "production":
+            return self._judge(version, self._rules(stage))
+        if champion != version and (champion is None) != first:
             raise RefusedError(
                 f"{self._problem.name} has version {champion} in production: leave out --first"
                 if first
                 else f"{self._problem.name} has nothing in production that version {version} could be compared with: "
                 "say --first if there has never been anything"
             )
-        results = self._judge(version, stage, [rule for rule in self._rules(stage) if not _of_package(rule)])
-        if champion not in (None, version):
-            results.append(
-                judge_challenger(
-                    self.evidence(champion),
-                    self.evidence(version),
-                    self._settings.gates,
-                    resamplings=self._settings.evaluate.bootstrap,
-                    seed=self._settings.evaluate.seed,
-                )
-            )
-        return results
+        if champion in (None, version):
+            return self._judge(version, self._rules(stage))
+        theirs = self.evidence(champion)
+        compared = judge_challenger(
+            theirs,
+            self.evidence(version),
+            self._settings.gates,
+            resamplings=self._settings.evaluate.bootstrap,
+            seed=self._settings.evaluate.seed,
+        )
+        return [*self._judge(version, self._rules(stage), champion=theirs), compared]
 
     def package_gates(self, version: int, stage: str, package: Package) -> list[GateResult]:
         """The verdicts on a version's package."""
         size = sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file()) / 1e6
-        measured = {f"{_OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
-        return self._judge(version, stage, [rule for rule in self._rules(stage) if _of_package(rule)], measured)
+        measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
+        return self._judge(version, self._rules(stage, of_package=True), package=measured)
 
-    def _rules(self, stage: str) -> tuple[GateRule, ...]:
+    def _rules(self, stage: str, *, of_package: bool = False) -> list[GateRule]:
         gates = self._settings.gates
-        return gates.staging + (gates.production if stage == "production" else ())
+        rules = gates.staging + (gates.production if stage == "production" else ())
+        return [rule for rule in rules if rule.metric.startswith(OF_PACKAGE) == of_package]
 
     def _judge(
-        self, version: int, stage: str, rules: Sequence[GateRule], package: Mapping[str, Metric] | None = None
+        self,
+        version: int,
+        rules: Sequence[GateRule],
+        *,
+        champion: Evidence | None = None,
+        package: Mapping[str, Metric] | None = None,
     ) -> list[GateResult]:
-        champion = self._ledger.holder(self._problem.name, "production") if stage == "production" else None
         weights = self._registry.version(self._problem.name, version).tags["weights.sha256"]
         inputs = evaluation_inputs(self._problem, weights, self._dataset, self._settings)
-        return judge(
-            rules,
-            self.evidence(version),
-            expected_key=value_digest(inputs),
-            champion=None if champion in (None, version) else self.evidence(champion),
-            package=package,
-        )
-
-
-def _of_package(rule: GateRule) -> bool:
-    return rule.metric.startswith(_OF_PACKAGE)
+        expected = value_digest(inputs)
+        return judge(rules, self.evidence(version), expected_key=expected, champion=champion, package=package)

@@ -13,31 +13,14 @@ Every reading checks all of it (`components/ledger_table.py`): a few thousand en
 
 import getpass
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import fields
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import IntegrityError as ConstraintError
-from sqlalchemy.schema import CreateTable
-
 from components.errors import AssayError, RefusedError
+from components.ledger_database import LedgerDatabase
 from components.ledger_reading import archiving, current_entries, entry_in_stage, later
-from components.ledger_table import (
-    COLUMNS,
-    FIRST,
-    POSTGRESQL_GUARDS,
-    SQLITE_GUARDS,
-    TABLE,
-    Entry,
-    check_chain,
-    checked,
-    read_json,
-)
+from components.ledger_table import FIRST, Entry, check_chain, check_reaches
 from components.workspace import Workspace
 
 STAGES = ("candidate", "staging", "production", "archived")
@@ -49,8 +32,6 @@ _SINGLE = ("staging", "production")
 _ATTEMPTS = 100
 """How often a lost race is run again. Each loss means that another process won, and nearly all end as a refusal."""
 
-_POSTGRESQL_CREATE_LOCK = 20_461_507  # any number that nothing else in the database locks on
-
 
 class Ledger:
     """The table of stage changes in one database, SQLite or PostgreSQL.
@@ -61,35 +42,11 @@ class Ledger:
     """
 
     def __init__(self, url: str, *, patience_s: float = 60) -> None:
-        is_sqlite = url.startswith("sqlite")
-        # Every call opens and closes its own connection, so that none outlives a fork or stays idle for a whole flow.
-        self._engine = sa.create_engine(
-            url,
-            poolclass=sa.NullPool,
-            json_deserializer=read_json,
-            connect_args={"timeout": patience_s} if is_sqlite else {},
-        )
-        if is_sqlite:
-            # A byte that is no text any more must reach the entry's digest, which names the entry.
-            sa.event.listen(self._engine, "connect", _read_any_text)
+        self._database = LedgerDatabase(url, patience_s=patience_s)
 
     def create(self) -> None:
-        """Make the table and the triggers that keep it append-only, where they are not there yet.
-
-        Several processes may do it at once, and one that was killed half-way is made good by the next.
-        """
-        url, dialect = self._engine.url, self._engine.dialect.name
-        if dialect == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        with self._one_line(), self._engine.begin() as connection:
-            if dialect == "postgresql":
-                # IF NOT EXISTS does not keep two creators from colliding in PostgreSQL's own catalogue.
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_CREATE_LOCK)))
-                if connection.scalar(sa.select(sa.func.to_regclass("ledger"))) is not None:
-                    return  # made in one transaction, so the triggers are there too
-            connection.execute(CreateTable(TABLE, if_not_exists=True))
-            for guard in POSTGRESQL_GUARDS if dialect == "postgresql" else SQLITE_GUARDS:
-                connection.execute(guard)
+        """Make the table where it is not there yet; see `LedgerDatabase.create`."""
+        self._database.create()
 
     def history(self, problem: str) -> list[Entry]:
         """Every stage change of a problem, oldest first.
@@ -97,12 +54,17 @@ class Ledger:
         Raises:
             IntegrityError: when an entry of any problem was changed, or one of this problem removed or put in between.
         """
-        with self._one_line(), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(*COLUMNS).order_by(TABLE.c.sequence)).mappings().all()
-        # Those of other problems too: a changed name would take an entry out of its own problem unseen.
-        entries = [entry for row in rows if (entry := checked(Entry(**row), self.where)).problem == problem]
-        check_chain(entries, self.where)
+        # All were checked, those of other problems too: a changed name would take one out of its own problem unseen.
+        entries = [entry for entry in self._database.entries() if entry.problem == problem]
+        check_chain(entries, self._database.where)
         return entries
+
+    def check_reaches(self, problem: str, head: str | None) -> None:
+        """See that the ledger still has the entry that MLflow saw last; see `ledger_table.check_reaches`.
+
+        The head must have been read before, or an entry that is written meanwhile looks like one that is gone.
+        """
+        check_reaches(self.history(problem), head, self._database.where)
 
     def current(self, problem: str) -> dict[int, Entry]:
         """The entry that put each version where it is, newest first."""
@@ -226,35 +188,9 @@ class Ledger:
             entries = [entry]
             if held is not None and held.version != version and to_stage in _SINGLE:
                 entries.append(archiving(held, entry, current))
-            if self._append(entries):
+            if self._database.append(entries):
                 return entry
         raise AssayError(f"{problem} version {version} lost {_ATTEMPTS} races for the ledger: run the command again")
-
-    @property
-    def where(self) -> str:
-        """The database, without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
-
-    def _append(self, entries: list[Entry]) -> bool:
-        """Write all entries or none; False when another process took one of their numbers."""
-        rows = [{field.name: getattr(entry, field.name) for field in fields(Entry)} for entry in entries]
-        with self._one_line():
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(sa.insert(TABLE), rows)
-            except ConstraintError:
-                return False
-        return True
-
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        """Turn what a database driver raises into one line for the user."""
-        try:
-            yield
-        except DBAPIError as error:
-            what = " ".join(str(error.orig).split())
-            hint = "type `assay init`" if "ledger" in what else "see that it can be written, is not full and not locked"
-            raise AssayError(f"the ledger {self.where} cannot be used ({what}): {hint}, then repeat") from error
 
 
 def open_ledger(workspace: Workspace) -> Ledger:
@@ -267,10 +203,6 @@ def open_ledger(workspace: Workspace) -> Ledger:
 def whoami() -> str:
     """The user that stage changes are recorded under."""
     return getpass.getuser()
-
-
-def _read_any_text(connection: Any, _record: object) -> None:
-    connection.text_factory = lambda raw: raw.decode(errors="replace")
 
 
 def _known(stage: str) -> str:

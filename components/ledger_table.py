@@ -1,7 +1,8 @@
 """The ledger's table, its rows, and what keeps them as they were written.
 
 Every row holds a digest of itself and of the row before it in its problem, so that a changed byte, a row that is gone
-and a row put in between are all found at the next reading. Triggers refuse changes made through SQL.
+and a row put in between are all found at the next reading. Rows that are gone from the end are found by the tag
+`ledger.head` of MLflow's registered model, which names the last one (`check_reaches`).
 """
 
 import json
@@ -13,6 +14,9 @@ import sqlalchemy as sa
 
 from components.digests import value_digest
 from components.errors import IntegrityError
+
+HEAD = "ledger.head"
+"""The tag of MLflow's registered model that names a problem's last entry."""
 
 FIRST = "0" * 64
 """What stands for the digest before a problem's first row."""
@@ -39,24 +43,6 @@ TABLE = sa.Table(
     sa.Column("previous_digest", sa.String(64), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.UniqueConstraint("problem", "sequence"),
-)
-
-SQLITE_GUARDS = tuple(
-    sa.text(
-        f"CREATE TRIGGER IF NOT EXISTS ledger_refuses_{verb} BEFORE {verb.upper()} ON ledger "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-    )
-    for verb in ("update", "delete")
-)
-POSTGRESQL_GUARDS = (
-    sa.text(
-        "CREATE OR REPLACE FUNCTION ledger_refuses() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$BEGIN RAISE EXCEPTION 'the ledger is append-only'; END$$"
-    ),
-    sa.text(
-        "CREATE OR REPLACE TRIGGER ledger_refuses BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses()"
-    ),
 )
 
 
@@ -90,6 +76,11 @@ class Entry:
     """Digest of the problem's entry before this one."""
     digest: str = ""
     """SHA-256 of everything above."""
+
+    @property
+    def head(self) -> str:
+        """Number and digest: what names this entry outside of the database."""
+        return f"{self.sequence} {self.digest}"
 
     def sealed(self, previous_digest: str) -> "Entry":
         """The entry with its digests, behind the one with the given digest."""
@@ -128,6 +119,24 @@ def check_chain(entries: list[Entry], where: str) -> None:
         if entry.sequence != number or entry.previous_digest != before:
             raise _damaged(entry, where, "does not follow the entry before it: one was removed, added or changed")
         before = entry.digest
+
+
+def check_reaches(entries: list[Entry], head: str | None, where: str) -> None:
+    """See that a problem's entries, oldest first, still have the one that was last seen outside of the database.
+
+    Args:
+        entries: the problem's.
+        head: as `Entry.head`; None when nothing was seen yet.
+        where: the database.
+
+    Raises:
+        IntegrityError: when that one is gone or another, as after an older copy of the database was put back.
+    """
+    if head is not None and head not in {entry.head for entry in entries}:
+        raise IntegrityError(
+            f"ledger {where}: entry {head.partition(' ')[0]}, which the tag {HEAD} of MLflow's registered model names, "
+            f"is gone or another ({len(entries)} entries are left): restore the database from its newest backup"
+        )
 
 
 def read_json(text: str) -> Any:

@@ -12,14 +12,17 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from components.ledger_reading import describe_override
-from components.ledger_table import Entry
+from components.ledger_table import HEAD, Entry
+from components.mlflow_versions import search_versions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ALIASES = ("production", "staging", "candidate")
 """The ledger's stages that have an alias; archived versions have none."""
-_TAGS = ("stage", "stage.at", "stage.by", "stage.reason", "override")
+_TAGS = (
+    "stage", "stage.at", "stage.by", "stage.reason", "override", "weights.sha256", "package.tag", "package.digest"
+)  # fmt: skip
 _LONGEST = 500
 """Characters of a reason; MLflow refuses tags beyond 5,000."""
 
@@ -33,7 +36,7 @@ class Difference:
     name: str
     """Of the alias or tag."""
     version: int | None
-    """Whose tag or description; None for an alias."""
+    """Whose tag or description; None for those of the registered model, and for an alias."""
     found: str | None
     expected: str | None
     """None for what should not be there."""
@@ -58,7 +61,8 @@ def differences(
     holders: dict[str, int] = {}
     for version, entry in stages.items():
         holders.setdefault(entry.to_stage, version)
-    known = {name: int(version) for name, version in client.get_registered_model(problem).aliases.items()}
+    model = client.get_registered_model(problem)
+    known = {name: int(version) for name, version in model.aliases.items()}
     found = [
         Difference(
             kind="alias", name=alias, version=None, found=_text(known.get(alias)), expected=_text(holders.get(alias))
@@ -66,6 +70,9 @@ def differences(
         for alias in ALIASES
         if known.get(alias) != holders.get(alias)
     ]
+    head = next((entry.head for entry in stages.values()), None)
+    if head is not None and model.tags.get(HEAD) != head:
+        found.append(Difference(kind="tag", name=HEAD, version=None, found=model.tags.get(HEAD), expected=head))
     looked_at = {
         version: entry
         for version, entry in stages.items()
@@ -104,6 +111,8 @@ def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) 
                 client.delete_registered_model_alias(problem, one.name)
             case "alias", str(holder) if holder not in gone:
                 client.set_registered_model_alias(problem, one.name, holder)
+            case "tag", str(head) if one.name == HEAD:
+                client.set_registered_model_tag(problem, HEAD, head)
             case "tag", None:
                 client.delete_model_version_tag(problem, str(one.version), one.name)
             case "tag", str(value):
@@ -116,17 +125,14 @@ def _versions(
     client: "MlflowClient", problem: str, wanted: Collection[int] | None
 ) -> dict[int, tuple[dict[str, str], str]]:
     """Tags and description of versions by number; all of them when none are named."""
-    filters = [f"name = '{problem}'"]
+    queries = [f"name = '{problem}'"]
     if wanted is not None:
-        filters = [f"name = '{problem}' AND version_number = {version}" for version in wanted]
-    shown: dict[int, tuple[dict[str, str], str]] = {}
-    for query in filters:
-        token: str | None = ""
-        while token is not None:
-            page = client.search_model_versions(query, 10_000, page_token=token or None)
-            shown |= {int(found.version): (dict(found.tags), found.description or "") for found in page}
-            token = page.token or None
-    return shown
+        queries = [f"name = '{problem}' AND version_number = {version}" for version in wanted]
+    return {
+        int(found.version): (dict(found.tags), found.description or "")
+        for query in queries
+        for found in search_versions(client, query)
+    }
 
 
 def _tags(entry: Entry) -> dict[str, str]:
@@ -135,9 +141,12 @@ def _tags(entry: Entry) -> dict[str, str]:
         "stage.at": entry.at,
         "stage.by": entry.actor,
         "stage.reason": shorten(entry.reason, _LONGEST) or "–",
+        "weights.sha256": entry.weights_sha256,
     }
     if entry.override:
         tags["override"] = describe_override(entry.override)
+    if entry.package_tag and entry.package_digest:
+        tags |= {"package.tag": entry.package_tag, "package.digest": entry.package_digest}
     return tags
 
 

@@ -3,11 +3,10 @@
     promotion = Promotion(workspace, problem, settings, dataset)
     promotion.promote(version, "staging", actor="ada", reason="gates passed", expect=None)
 
-Every part may be killed and called again. The ledger decides; MLflow's aliases, tags and descriptions follow it.
+What a stage change itself is stands in `components/stages.py`, what a verdict rests on in `components/judging.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -19,16 +18,14 @@ from components.evaluation import read_evidence
 from components.gates import GateResult, refusals, require_pass
 from components.golden import sample
 from components.judging import Judge
-from components.ledger import open_ledger
-from components.ledger_reading import last_good
+from components.ledger_reading import current_entries, entry_in_stage, last_good
 from components.ledger_table import Entry
-from components.notifications import notify
 from components.packaging import build_package
 from components.problems.base import Problem
 from components.proving import prove_package
-from components.registry import Registry
 from components.serving import Package, verify_package
 from components.settings import ProblemSettings
+from components.stages import Stages
 from components.workspace import Workspace
 
 PROMOTABLE = ("staging", "production")
@@ -50,8 +47,8 @@ class Override:
             raise AssayError("an override needs the name of a person and a reason: give both")
 
 
-class Promotion:
-    """The stages of one problem's models.
+class Promotion(Stages):
+    """The way of a problem's models through the stages.
 
     Args:
         workspace: where ledger, registry and packages live.
@@ -63,8 +60,7 @@ class Promotion:
     def __init__(
         self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset | None = None
     ) -> None:
-        self.workspace, self.problem, self.settings = workspace, problem, settings
-        self.ledger, self.registry = open_ledger(workspace), Registry(workspace)
+        super().__init__(workspace, problem, settings)
         self._dataset = dataset
 
     @cached_property
@@ -78,12 +74,12 @@ class Promotion:
         return Judge(self.workspace, self.problem, self.settings, self.dataset)
 
     def package(self, version: int) -> Package:
-        """Build the version's package, or find it, and name it on the version.
+        """Build the version's package, or find it.
 
         Raises:
             IntegrityError: when it is not the one that the ledger names: a version has one package.
         """
-        tags = self._tags(version)
+        tags = self.registry.version(self.problem.name, version).tags
         images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
         package = build_package(
             self.workspace,
@@ -101,67 +97,12 @@ class Promotion:
                 f"{str(known.package_digest)[:12]}): today's code builds another; check out commit "
                 f"{tags['git.commit'][:12]} and type `assay reconcile`, or train the model again"
             )
-        self.registry.tag(self.problem.name, version, {"package.tag": package.tag, "package.digest": package.digest})
         return package
 
     def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
         """Serve a package and replay its golden inputs; refused when an answer differs."""
         tolerance = self.settings.package.tolerance
         return prove_package(self.workspace, package.tag, tolerance=tolerance, strict=strict)
-
-    def enter(
-        self,
-        version: int,
-        stage: str,
-        *,
-        action: str,
-        actor: str,
-        reason: str,
-        expect: int | None,
-        evidence: Mapping[str, Any],
-        package: Package | None = None,
-        override: Mapping[str, Any] | None = None,
-    ) -> Entry:
-        """Write a stage change into the ledger, tell of it and mirror it; see `Ledger.move`.
-
-        Raises:
-            RefusedError: as `Ledger.move`.
-            AssayError: when MLflow could not be told; the change itself stands then.
-        """
-        with self.workspace.lock(self.problem.name):
-            name, weights = self.problem.name, self._tags(version)["weights.sha256"]
-            if package is not None:
-                package = verify_package(self.workspace, package.tag)  # no cleaning took it meanwhile
-            known = self.ledger.current(name).get(version)
-            if known is not None and known.weights_sha256 != weights:
-                raise IntegrityError(
-                    f"{name} version {version} has the weights {weights[:12]} in MLflow and was registered with "
-                    f"{known.weights_sha256[:12]}: its tag weights.sha256 was changed: set it back"
-                )
-            entry = self.ledger.move(
-                name,
-                version,
-                stage,
-                action=action,
-                actor=actor,
-                reason=reason,
-                evidence=evidence,
-                weights_sha256=weights,
-                expect=expect,
-                package_tag=package.tag if package else known.package_tag if known else None,
-                package_digest=package.digest if package else known.package_digest if known else None,
-                override=override,
-            )
-        if known is None or known.digest != entry.digest:  # a version that is there already is no news
-            self._tell(action, version, stage, actor=actor, reason=reason, previous_version=entry.previous_version)
-        try:
-            self.mirror(only={version} | ({expect} if expect is not None else set()))
-        except AssayError as error:
-            raise AssayError(
-                f"{name} version {version} is in {stage}, and MLflow does not show it yet ({error}): "
-                "type `assay reconcile`"
-            ) from error
-        return entry
 
     def promote(
         self,
@@ -184,7 +125,7 @@ class Promotion:
             reason: why.
             expect: who is believed to hold the stage now.
             first: as of `gates`.
-            override: a person's word against gates that do not pass; not against a package that is not proved.
+            override: a person's word against gates that do not pass, but not against a package that is not proved.
             strict: whether the package is proved from a clean virtual environment.
 
         Raises:
@@ -196,7 +137,8 @@ class Promotion:
                 raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
             if self.ledger.holder(self.problem.name, stage) != version:  # it may be there already, by a killed command
                 self.ledger.require_holder(self.problem.name, stage, expect)
-            results = self.judge.gates(version, stage, first=first)
+            # Compared with whom the ledger will expect there, so that nobody else can slip in between.
+            results = self.judge.gates(version, stage, champion=expect, first=first)
             if override is None:
                 self.require(results, version, stage)
             package = self.package(version)
@@ -240,13 +182,14 @@ class Promotion:
         """
         name = self.problem.name
         history = self.ledger.history(name)
-        target, now = last_good(history, self.registry.tags(name)), self.ledger.holder(name, "production")
+        current = current_entries(history)
+        target, held = last_good(history, self.registry.tags(name)), entry_in_stage(current, "production")
         if expect is not None:
             self.ledger.require_holder(name, "production", expect)
-        if now is None or target is None:
+        if held is None or target is None:
             raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
         with self.telling_refusals(target, "production", actor=actor):
-            before = self.ledger.current(name)[target]
+            before = current[target]
             package = verify_package(self.workspace, str(before.package_tag))
             if package.digest != before.package_digest:
                 raise IntegrityError(f"package {package.tag} is not the one of the ledger: type `assay reconcile`")
@@ -256,44 +199,11 @@ class Promotion:
                 action="rollback",
                 actor=actor,
                 reason=reason,
-                expect=now,
-                evidence={"rolled_back_from": now, "proof": self.prove(package)},
+                expect=held.version,
+                evidence={"rolled_back_from": held.version, "proof": self.prove(package)},
                 package=package,
                 override=before.override,
             )
-
-    def archive(self, version: int, *, actor: str, reason: str) -> Entry:
-        """Take a candidate or a staged version out of the way.
-
-        Raises:
-            RefusedError: for the version in production, which would leave that stage empty.
-        """
-        name = self.problem.name
-        entry = self.ledger.current(name).get(version)
-        if entry is None:
-            raise RefusedError(f"{name} version {version} is not registered: see `assay models {name}`")
-        if entry.to_stage == "production":
-            hint = f"`assay rollback {name}`, or promote another first"
-            raise RefusedError(f"{name} version {version} is in production: {hint}")
-        expect = self.ledger.holder(name, "archived")
-        return self.enter(version, "archived", action="archive", actor=actor, reason=reason, expect=expect, evidence={})
-
-    def mirror(self, only: set[int] | None = None) -> None:
-        """Make MLflow say what the ledger says, of some versions or of all."""
-        shown = None
-        # Whoever writes last looks again: a slower process must not put an older state over a newer one.
-        while shown != (stages := self.ledger.current(self.problem.name)):
-            self.registry.mirror(self.problem.name, stages, only=only)
-            shown = stages
-
-    @contextmanager
-    def telling_refusals(self, version: int, stage: str, *, actor: str) -> Iterator[None]:
-        """Notify of a refusal within the block, and let it go on."""
-        try:
-            yield
-        except RefusedError as refusal:
-            self._tell("refused", version, stage, actor=actor, reason=str(refusal))
-            raise
 
     def _check_order(self, version: int, stage: str) -> None:
         if stage not in PROMOTABLE:
@@ -305,13 +215,6 @@ class Promotion:
             )
         if stage == "staging" and now == "production":
             raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")
-
-    def _tell(self, event: str, version: int, stage: str, **facts: Any) -> None:
-        body = {"event": event, "problem": self.problem.name, "version": version, "stage": stage, **facts}
-        notify(self.workspace, self.settings.notify, body)
-
-    def _tags(self, version: int) -> dict[str, str]:
-        return dict(self.registry.version(self.problem.name, version).tags)
 
 
 def _overruled(override: Override | None, results: Sequence[GateResult]) -> dict[str, Any] | None:

@@ -37,7 +37,7 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
         IntegrityError: when the ledger itself is damaged; nothing is changed then.
     """
     promotion = Promotion(workspace, problem, settings)
-    promotion.ledger.history(problem.name)  # raises when the ledger cannot be believed
+    promotion.check_ledger()  # nothing is changed on the word of a ledger that cannot be believed
     findings = _unknown_versions(promotion)
     stages = promotion.ledger.current(problem.name)
     if not stages:

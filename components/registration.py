@@ -9,9 +9,9 @@ from components.datasets import Dataset
 from components.evaluation import Evidence
 from components.golden import sample
 from components.problems.base import Problem
-from components.promotion import Promotion
 from components.registry import DatasetSource
 from components.settings import ProblemSettings, settings_values
+from components.stages import Stages
 from components.workspace import Workspace
 from models.saved import read_description
 
@@ -43,12 +43,12 @@ def register(
         The version, which is at least a candidate.
     """
     description = read_description(model_folder)
-    promotion = Promotion(workspace, problem, settings, dataset)
-    promotion.registry.create()
+    stages = Stages(workspace, problem, settings)
+    stages.registry.create()
     images, conditions = sample(problem, dataset, settings, 2)
     training = description["inputs"]["training"]["settings"]
     simulation = settings_values(settings.simulate)
-    version = promotion.registry.register(
+    version = stages.registry.register(
         problem,
         model_folder,
         evidence.folder,
@@ -74,16 +74,16 @@ def register(
         },
         headline=problem.headline_metrics(),
     )
-    if promotion.ledger.stage_of(problem.name, version) is None:
-        promotion.enter(
+    if stages.ledger.stage_of(problem.name, version) is None:
+        stages.enter(
             version,
             "candidate",
             action="register",
             actor=actor,
             reason="registered with its evaluation",
-            expect=promotion.ledger.holder(problem.name, "candidate"),
+            expect=stages.ledger.holder(problem.name, "candidate"),
             evidence={"evaluation": evidence.digest, "score.test": evidence.metrics["score.test"].value},
         )
     else:
-        promotion.mirror(only={version})  # a kill between ledger and mirror is mended here
+        stages.mirror(only={version})  # a kill between ledger and mirror is mended here
     return version

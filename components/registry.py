@@ -11,22 +11,20 @@ experiment and registered model carry the problem's name, aliases mirror the led
 """
 
 import os
-import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
 from components.digests import file_sha256
 from components.errors import AssayError, IntegrityError, RefusedError
-from components.ledger_table import Entry
+from components.ledger_table import HEAD, Entry
 from components.mlflow_connection import Connection
+from components.mlflow_files import local_folder, verified_description
 from components.mlflow_mirror import Difference, differences, repair
 from components.mlflow_run import DatasetSource, RunRecord, delete_run, log_run
+from components.mlflow_versions import METRIC_TAG, VersionInfo, find_version, search_versions, version_info
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,22 +35,6 @@ if TYPE_CHECKING:
     from components.problems.base import Metric, Problem
 
 __all__ = ["DatasetSource", "Registry", "VersionInfo"]
-
-_METRIC_TAG = "metric."
-"""A version carries its headline metrics as tags: the runs of a thousand versions are slow to read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class VersionInfo:
-    """What lists of versions show."""
-
-    version: int
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    """The headline metrics."""
-    created: datetime
-    run_id: str
-    """The MLflow run that holds its parameters, metrics and plots."""
 
 
 class Registry:
@@ -112,7 +94,7 @@ class Registry:
         from models.saved import DESCRIPTION
 
         weights, evidence = tags["weights.sha256"], tags["evidence.digest"]
-        description = _verified(model_folder, {"weights.sha256": weights}, problem.name)
+        description = verified_description(model_folder, {"weights.sha256": weights}, problem.name)
         record = RunRecord(
             name=f"{problem.name}-{weights[:8]}",
             tags=tags,
@@ -135,7 +117,7 @@ class Registry:
             run_id, model_id = log_run(client, experiment, record)
             own = {
                 "description.sha256": file_sha256(model_folder / DESCRIPTION),
-                **{_METRIC_TAG + name: repr(float(metrics[name].value)) for name in headline},
+                **{METRIC_TAG + name: repr(float(metrics[name].value)) for name in headline},
             }
             created = client.create_model_version(
                 problem.name, f"models:/{model_id}", run_id, tags={**tags, **own}, model_id=model_id
@@ -145,7 +127,7 @@ class Registry:
     def find(self, problem: str, weights_sha256: str, evidence_digest: str) -> int | None:
         """The version with these weights and this evidence; None when there is none."""
         with self._mlflow.one_line():
-            found = self._mlflow.client().search_model_versions(
+            found = self._search(
                 f"name = '{problem}' AND tags.`weights.sha256` = '{weights_sha256}' "
                 f"AND tags.`evidence.digest` = '{evidence_digest}'"
             )
@@ -161,7 +143,7 @@ class Registry:
             found = self._search(f"name = '{problem}'")
         if not found:
             raise AssayError(f"no model of {problem!r} is registered: type `assay run {problem}`")
-        return sorted((_info(version) for version in found), key=lambda info: info.version)
+        return sorted((version_info(version) for version in found), key=lambda info: info.version)
 
     def version(self, problem: str, version: int) -> VersionInfo:
         """One version of a problem.
@@ -170,7 +152,7 @@ class Registry:
             AssayError: when there is no such version.
         """
         with self._mlflow.one_line():
-            return _info(self._version(problem, version))
+            return version_info(self._find(problem, version))
 
     def model_folder(self, problem: str, version: int) -> Path:
         """The local folder with the weights and description of a version, digests checked.
@@ -180,10 +162,10 @@ class Registry:
             IntegrityError: when a file is missing or is not what was registered; the message names it.
         """
         with self._mlflow.one_line():
-            found = self._version(problem, version)
+            found = self._find(problem, version)
             location = self._mlflow.client().get_model_version_download_uri(problem, str(version))
-            folder = self._local(f"{location}/artifacts/model", found)
-        _verified(folder, found.tags, problem)
+            folder = local_folder(f"{location}/artifacts/model", kept=self._kept(problem, version))
+        verified_description(folder, found.tags, problem)
         return folder
 
     def evaluation_folder(self, problem: str, version: int) -> Path:
@@ -194,10 +176,9 @@ class Registry:
             IntegrityError: when the folder is gone.
         """
         with self._mlflow.one_line():
-            found = self._version(problem, version)
-            folder = self._local(
-                f"{self._mlflow.client().get_run(str(found.run_id)).info.artifact_uri}/evaluation", found
-            )
+            found = self._find(problem, version)
+            location = self._mlflow.client().get_run(str(found.run_id)).info.artifact_uri
+            folder = local_folder(f"{location}/evaluation", kept=self._kept(problem, version))
         if not folder.is_dir():
             raise IntegrityError(f"{folder} is missing: type `assay evaluate {problem} {version}`")
         return folder
@@ -207,19 +188,17 @@ class Registry:
         with self._mlflow.one_line():
             return {int(version.version): dict(version.tags) for version in self._search(f"name = '{problem}'")}
 
-    def tag(self, problem: str, version: int, tags: Mapping[str, str]) -> None:
-        """Set tags of a version, such as `package.tag`; those that are so already are left alone."""
-        with self._mlflow.one_line():
-            known = self._version(problem, version).tags
-            for name, value in tags.items():
-                if known.get(name) != value:
-                    self._mlflow.client().set_model_version_tag(problem, str(version), name, value)
-
     def aliases(self, problem: str) -> dict[str, int]:
         """The version behind each alias, those of users among them; none when the problem has no model."""
         with self._mlflow.one_line():
             found = self._mlflow.client().search_registered_models(f"name = '{problem}'")
         return {name: int(version) for name, version in found[0].aliases.items()} if found else {}
+
+    def ledger_head(self, problem: str) -> str | None:
+        """The ledger's last entry, as MLflow was last told of it; see `ledger_table.check_reaches`."""
+        with self._mlflow.one_line():
+            found = self._mlflow.client().search_registered_models(f"name = '{problem}'")
+        return found[0].tags.get(HEAD) if found else None
 
     def delete(self, problem: str, version: int) -> None:
         """Delete a version with its run and its files; one that is gone already is no error.
@@ -270,68 +249,16 @@ class Registry:
         return client, str(client.create_experiment(problem.name, artifact_location=folder))
 
     def _search(self, query: str) -> "list[ModelVersion]":
-        found: list[ModelVersion] = []
-        token: str | None = ""
-        while token is not None:
-            page = self._mlflow.client().search_model_versions(query, 10_000, page_token=token or None)
-            found.extend(page)
-            token = page.token or None
-        return found
+        return search_versions(self._mlflow.client(), query)
 
-    def _version(self, problem: str, version: int) -> "ModelVersion":
-        found = self._mlflow.client().search_model_versions(f"name = '{problem}' AND version_number = {version}")
-        if not found:
-            raise AssayError(f"{problem!r} has no version {version}: type `assay models` to see what is registered")
-        if "weights.sha256" not in found[0].tags:
-            raise AssayError(f"{problem} version {version} was not registered by Assay: it names no weights.sha256")
-        return found[0]
+    def _find(self, problem: str, version: int) -> "ModelVersion":
+        return find_version(self._mlflow.client(), problem, version)
 
-    def _local(self, uri: str, version: "ModelVersion") -> Path:
-        """The files behind an artifact URI as a local folder; remote ones are fetched once."""
-        parts = urlsplit(uri)
-        if parts.scheme in ("", "file"):
-            return Path(unquote(parts.path))
-        from mlflow.artifacts import download_artifacts
-
-        folder = self._home / "downloads" / version.name / str(version.version) / parts.path.rsplit("/", 1)[-1]
-        if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-                Path(download_artifacts(artifact_uri=uri, dst_path=scratch)).replace(folder)
-        return folder
+    def _kept(self, problem: str, version: int) -> Path:
+        return self._home / "downloads" / problem / str(version)
 
     def _locked(self, name: str) -> FileLock:
         """One process at a time: a second one would take the first one's unfinished run for a dead one."""
         folder = self._home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"registry-{name}.lock")
-
-
-def _info(version: "ModelVersion") -> VersionInfo:
-    return VersionInfo(
-        version=int(version.version),
-        tags=version.tags,
-        metrics={
-            name.removeprefix(_METRIC_TAG): float(value)
-            for name, value in version.tags.items()
-            if name.startswith(_METRIC_TAG)
-        },
-        created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-        run_id=str(version.run_id),
-    )
-
-
-def _verified(folder: Path, tags: Mapping[str, str], problem: str) -> dict[str, Any]:
-    """The description of a model in a folder, when its files are those that a version's tags name."""
-    from models.saved import DESCRIPTION, WEIGHTS, DamagedModelError, read_description
-
-    hint = f"`assay rollback {problem}` returns to the version before, `assay train {problem}` makes a new one"
-    try:
-        description = read_description(folder)
-    except DamagedModelError as error:
-        raise IntegrityError(f"{error}: {hint}") from error
-    if description["weights_sha256"] != tags["weights.sha256"]:
-        raise IntegrityError(f"{folder / WEIGHTS} is not what was registered (SHA-256 differs): {hint}")
-    if file_sha256(folder / DESCRIPTION) != tags.get("description.sha256", file_sha256(folder / DESCRIPTION)):
-        raise IntegrityError(f"{folder / DESCRIPTION} is not what was registered (SHA-256 differs): {hint}")
-    return description

@@ -133,6 +133,10 @@ class EvaluateSettings:
     """Seed of the noise, the same for every model, so that models are compared on the same images."""
 
 
+OF_PACKAGE = "package."
+"""How the names of metrics begin that are known when the package has been built."""
+
+
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class GateRule:
     """One rule over an evaluation: the 95 % interval of a metric must lie within the limits."""
@@ -152,6 +156,8 @@ class GateRule:
             raise ValueError(f"{self.metric} has no min, max or max_over_production: give one")
         if self.max_over_production is not None and not (self.min is None and self.max is None):
             raise ValueError(f"{self.metric} has max_over_production beside min or max: make two rules of it")
+        if self.max_over_production is not None and self.metric.startswith(OF_PACKAGE):
+            raise ValueError(f"{self.metric} has max_over_production, which packages do not know: give min or max")
         if self.min is not None and self.max is not None:
             _ascending(self.metric, (self.min, self.max))
 

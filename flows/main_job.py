@@ -71,7 +71,7 @@ def _promote(job: Job, dataset: Dataset, number: int) -> None:
         with Promotion(job.workspace, job.problem, job.settings, dataset).telling_refusals(
             number, stage, actor=whoami()
         ):
-            results = steps.gate(job, dataset, number, stage, first)
+            results = steps.gate(job, dataset, number, stage, held, first)
             results = results + steps.package(job, dataset, number, stage)
             proof = steps.prove(job, dataset, number)
             now = steps.stage(job, dataset, number, stage, held, results, proof)

@@ -174,10 +174,12 @@ def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5
 
 
 @step()
-def gate(job: Job, dataset: Dataset, number: int, stage: str, first: bool) -> tuple[list[GateResult], str]:
+def gate(
+    job: Job, dataset: Dataset, number: int, stage: str, champion: int | None, first: bool
+) -> tuple[list[GateResult], str]:
     """Judge the version for a stage; refused unless every rule passes."""
     promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
-    results = promotion.judge.gates(number, stage, first=first)
+    results = promotion.judge.gates(number, stage, champion=champion, first=first)
     promotion.require(results, number, stage)
     return results, f"{len(results)} rules passed for {stage}"
 

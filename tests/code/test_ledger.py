@@ -196,6 +196,20 @@ def test_a_removed_entry_is_found(ledger: Ledger, problem: str, url: str) -> Non
         ledger.history(problem)
 
 
+def test_an_entry_gone_from_the_end_is_found_by_what_mlflow_saw_last(ledger: Ledger, problem: str, url: str) -> None:
+    seen = [ledger.move(problem, version, "candidate", expect=version - 1 or None, **FACTS) for version in (1, 2)]
+    for head in (None, seen[0].head, seen[1].head):
+        ledger.check_reaches(problem, head)
+    rewrite(url, f"DELETE FROM ledger WHERE problem = '{problem}' AND sequence = 2")
+    assert len(ledger.history(problem)) == 1  # in itself it is whole
+    ledger.check_reaches(problem, seen[0].head)
+    with pytest.raises(IntegrityError, match=r"entry 2, which the tag ledger\.head .* names, is gone or another"):
+        ledger.check_reaches(problem, seen[1].head)
+    ledger.move(problem, 3, "candidate", expect=1, **FACTS)
+    with pytest.raises(IntegrityError, match="is gone or another"):
+        ledger.check_reaches(problem, seen[1].head)
+
+
 def test_time_never_goes_back_when_the_clock_does(
     ledger: Ledger, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,29 @@ class Trained:
             headline=["rmse_over_crb.snr60.flux"],
         )
 
+    def stages(self, where: dict[int, str]) -> dict[int, Entry]:
+        """Entries as a ledger would have them, newest first."""
+        return {
+            version: Entry(
+                sequence=1,
+                problem="galaxy-shape",
+                version=version,
+                action="promote",
+                from_stage=None,
+                to_stage=stage,
+                previous_version=None,
+                actor="ada",
+                reason="gates passed",
+                evidence={},
+                override=None,
+                weights_sha256=self.weights,
+                package_tag=None,
+                package_digest=None,
+                at="2026-01-01T00:00:00.000+00:00",
+            )
+            for version, stage in where.items()
+        }
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -117,8 +140,6 @@ def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained
 
     with pytest.raises(AssayError, match="no version 7"):
         registry.model_folder("galaxy-shape", 7)
-    registry.tag("galaxy-shape", 1, {"package.tag": "galaxy-shape:1"})
-    assert registry.version("galaxy-shape", 1).tags["package.tag"] == "galaxy-shape:1"
 
     Trained(trained.workspace.root, seed=1).register()
     assert [info.version for info in registry.versions("galaxy-shape")] == [1, 2]
@@ -129,7 +150,7 @@ def test_mlflow_itself_loads_the_model_and_answers_as_the_estimator(trained: Tra
 
     version = trained.register()
     registry = Registry(trained.workspace)
-    registry.mirror("galaxy-shape", stages({version: "candidate"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "candidate"}))
     inputs = batch(5)
     answer = mlflow.pyfunc.load_model("models:/galaxy-shape@candidate").predict(inputs)
     conditions = torch.from_numpy(np.stack([inputs["sigma"], inputs["psf_fwhm"]], axis=1))
@@ -164,7 +185,7 @@ def test_a_damaged_model_is_refused(trained: Trained) -> None:
 
     version = trained.register()
     registry = Registry(trained.workspace)
-    registry.mirror("galaxy-shape", stages({version: "production"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "production"}))
     weights = registry.model_folder("galaxy-shape", version) / "weights.safetensors"
     description = weights.with_name("model.json")
     good = weights.read_bytes()
@@ -196,14 +217,14 @@ def test_aliases_mirror_the_ledger(trained: Trained) -> None:
         return {alias: int(version) for alias, version in known.items()}
 
     def mirror(where: dict[int, str]) -> list[str]:
-        found = registry.mirror("galaxy-shape", stages(where))
+        found = registry.mirror("galaxy-shape", trained.stages(where))
         return [one.name for one in found if one.kind == "alias"]
 
     assert mirror({1: "production", 2: "archived"}) == ["production"]
     assert aliases() == {"production": 1}
     assert mirror({2: "production", 1: "candidate"}) == ["production", "candidate"]
     assert aliases() == {"production": 2, "candidate": 1}
-    assert registry.mirror("galaxy-shape", stages({2: "production", 1: "candidate"})) == []
+    assert registry.mirror("galaxy-shape", trained.stages({2: "production", 1: "candidate"})) == []
     client.set_registered_model_alias("galaxy-shape", "mine", "1")
     assert mirror({1: "archived", 2: "archived"}) == ["production", "candidate"]
     assert aliases() == {"mine": 1}  # what users name is theirs
@@ -215,33 +236,43 @@ def test_tags_and_descriptions_mirror_the_ledger_and_say_what_was_overruled(trai
     trained.register()
     registry, client = Registry(trained.workspace), mlflow.MlflowClient()
     override = {"by": "ada", "reason": "first light", "until": "2026-12-31", "overruled": ["gate x fail"]}
-    overruled = {version: replace(entry, override=override) for version, entry in stages({1: "staging"}).items()}
+    package = {"package_tag": "galaxy-shape:v1", "package_digest": "p" * 64}
+    changes: dict[str, Any] = {"override": override, "digest": "d", **package}
+    overruled = {version: replace(entry, **changes) for version, entry in trained.stages({1: "staging"}).items()}
     registry.mirror("galaxy-shape", overruled)
     shown = client.get_model_version("galaxy-shape", "1")
     assert shown.description is not None
     assert shown.tags["stage"] == "staging"
     assert shown.tags["override"] == "by ada until 2026-12-31: first light"
+    assert (shown.tags["package.tag"], shown.tags["package.digest"]) == ("galaxy-shape:v1", "p" * 64)
+    assert registry.ledger_head("galaxy-shape") == "1 d"
     assert "OVERRIDE" in shown.description
     assert shown.description.startswith("staging since 2026-01-01 00:00 UTC by ada: gates passed.")
 
     client.set_model_version_tag("galaxy-shape", "1", "stage", "production")
     client.update_model_version("galaxy-shape", "1", "the best one")
     client.set_registered_model_alias("galaxy-shape", "production", "1")
+    client.set_model_version_tag("galaxy-shape", "1", "package.digest", "q")
+    client.delete_model_version_tag("galaxy-shape", "1", "weights.sha256")
+    client.delete_registered_model_tag("galaxy-shape", "ledger.head")
     found = registry.mirror("galaxy-shape", overruled)
     assert sorted(str(one) for one in found) == [
         "alias production is 1 in MLflow, not there by the ledger",
+        "tag ledger.head is not there in MLflow, 1 d by the ledger",
         f"version 1 description is the best one in MLflow, {shown.description} by the ledger",
+        f"version 1 tag package.digest is q in MLflow, {'p' * 64} by the ledger",
         "version 1 tag stage is production in MLflow, staging by the ledger",
+        f"version 1 tag weights.sha256 is not there in MLflow, {trained.weights} by the ledger",
     ]
-    assert registry.mirror("galaxy-shape", stages({1: "staging"})) != []  # the override is over
+    assert registry.mirror("galaxy-shape", trained.stages({1: "staging"})) != []  # the override is over
     assert "override" not in client.get_model_version("galaxy-shape", "1").tags
-    assert registry.mirror("galaxy-shape", stages({1: "staging"})) == []
+    assert registry.mirror("galaxy-shape", trained.stages({1: "staging"})) == []
 
 
 def test_a_version_that_mlflow_lost_is_reported(trained: Trained) -> None:
     trained.register()
     registry = Registry(trained.workspace)
-    found = registry.mirror("galaxy-shape", stages({7: "production", 1: "candidate"}))
+    found = registry.mirror("galaxy-shape", trained.stages({7: "production", 1: "candidate"}))
     assert [(one.kind, one.version) for one in found if one.kind == "version"] == [("version", 7)]
     assert registry.aliases("galaxy-shape") == {"candidate": 1}
 
@@ -249,39 +280,15 @@ def test_a_version_that_mlflow_lost_is_reported(trained: Trained) -> None:
 def test_a_version_with_an_alias_is_not_deleted_and_one_without_goes_whole(trained: Trained) -> None:
     version = trained.register()
     registry = Registry(trained.workspace)
-    registry.mirror("galaxy-shape", stages({version: "production"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "production"}))
     with pytest.raises(RefusedError, match="has the alias production"):
         registry.delete("galaxy-shape", version)
     folder = registry.model_folder("galaxy-shape", version)
-    registry.mirror("galaxy-shape", stages({version: "archived"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "archived"}))
     registry.delete("galaxy-shape", version)
     registry.delete("galaxy-shape", version)
     assert registry.tags("galaxy-shape") == {}
     assert not folder.exists()
-
-
-def stages(where: dict[int, str]) -> dict[int, Entry]:
-    """Entries as a ledger would have them, newest first."""
-    return {
-        version: Entry(
-            sequence=1,
-            problem="galaxy-shape",
-            version=version,
-            action="promote",
-            from_stage=None,
-            to_stage=stage,
-            previous_version=None,
-            actor="ada",
-            reason="gates passed",
-            evidence={},
-            override=None,
-            weights_sha256="w",
-            package_tag=None,
-            package_digest=None,
-            at="2026-01-01T00:00:00.000+00:00",
-        )
-        for version, stage in where.items()
-    }
 
 
 KILLED = """

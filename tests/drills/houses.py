@@ -68,3 +68,11 @@ def copy_house(house: Workspace, folder: Path) -> Workspace:
                 (str(house.root), str(folder)),
             )
     return copy
+
+
+def mlflow_client(house: Workspace) -> Any:
+    """MLflow's own client, for what a user could do by hand."""
+    import mlflow
+
+    uri = f"sqlite:///{house.home / 'mlflow.db'}"
+    return mlflow.MlflowClient(uri, uri)

@@ -18,7 +18,7 @@ from components.serving import package_folder, served
 from components.workspace import Workspace
 from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import LENIENT, NAME, copy_house, make_candidates
+from tests.drills.houses import LENIENT, NAME, copy_house, make_candidates, mlflow_client
 
 
 def gates(*rules: dict[str, Any]) -> dict[str, Any]:
@@ -55,12 +55,6 @@ def ledger(house: Workspace) -> Ledger:
 def agrees(house: Workspace) -> None:
     done = assay_here(house, "reconcile", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stdout
-
-
-def mlflow_client(house: Workspace) -> Any:
-    import mlflow
-
-    return mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}", f"sqlite:///{house.home / 'mlflow.db'}")
 
 
 def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house: Workspace) -> None:
@@ -158,6 +152,8 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
     client = mlflow_client(house)
     client.set_registered_model_alias(NAME, "production", "3")
     client.set_model_version_tag(NAME, "1", "stage", "archived")
+    client.set_model_version_tag(NAME, "2", "weights.sha256", "0" * 64)
+    refused(promote(house, 2, "staging"), "SHA-256 differs")
     done = assay_here(house, "reconcile", "--json")
     assert done.returncode == 0, done.stderr
     rows = {row["what"]: row for row in json.loads(done.stdout)}
@@ -173,6 +169,21 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
     client.delete_model_version(NAME, "1")
     refused(assay_here(house, "reconcile"), "version 1, in production, was deleted from MLflow", "assay rollback")
     assert ledger(house).holder(NAME, "production") == 1
+
+
+def test_an_older_copy_of_the_ledger_put_back_is_refused(house: Workspace) -> None:
+    assert promote(house, 1, "staging").returncode == 0
+    shutil.copyfile(house.home / "assay.db", house.home / "backup.db")
+    assert promote(house, 1, "production", "--first").returncode == 0
+    shutil.copyfile(house.home / "backup.db", house.home / "assay.db")
+    for done in (
+        promote(house, 1, "production", "--first"),
+        assay_here(house, "archive", NAME, "3", "--reason", "old"),
+        assay_here(house, "reconcile"),
+        assay_here(house, "gc"),
+    ):
+        refused(done, "entry 5, which the tag ledger.head of MLflow's registered model names, is gone", "backup")
+    assert int(mlflow_client(house).get_model_version_by_alias(NAME, "production").version) == 1, "nothing was changed"
 
 
 def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house: Workspace) -> None:

@@ -17,6 +17,7 @@ import pytest
 from components.datasets import Dataset
 from components.errors import RefusedError
 from components.ledger import open_ledger
+from components.ledger_table import HEAD
 from components.problems import find_problem
 from components.promotion import Promotion
 from components.serving import request, served, verify_package
@@ -24,7 +25,7 @@ from components.workspace import Workspace
 from tests.conftest import small_settings
 from tests.databases import KINDS, new_database
 from tests.drills.commands import assay, assay_here, start
-from tests.drills.houses import NAME, copy_house, make_candidates
+from tests.drills.houses import NAME, copy_house, make_candidates, mlflow_client
 
 PROCESSES, ROUNDS, KILLS = 16, 20, 25
 
@@ -53,6 +54,7 @@ def house(made: Workspace, environment: Mapping[str, str], tmp_path: Path) -> Wo
     """A copy of the house; on a server the candidates are entered into the new ledger."""
     house = copy_house(made, tmp_path / "house")
     if environment:
+        mlflow_client(house).delete_registered_model_tag(NAME, HEAD)  # of the ledger that is left behind
         assert assay_here(house, "reconcile", **environment).returncode == 0
     return house
 
@@ -69,8 +71,6 @@ def promote(version: int, stage: str, *more: str) -> tuple[str, ...]:
 
 def check(house: Workspace, environment: Mapping[str, str], allowed: set[int]) -> int:
     """Ledger, aliases and packages agree; the version in production."""
-    import mlflow
-
     done = assay_here(house, "reconcile", "--json", **environment)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stdout + done.stderr
     entry = open_ledger(house).entry_in(NAME, "production")
@@ -78,8 +78,7 @@ def check(house: Workspace, environment: Mapping[str, str], allowed: set[int]) -
     assert entry.version in allowed
     assert entry.package_tag is not None
     assert verify_package(house, entry.package_tag).digest == entry.package_digest
-    client = mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}", f"sqlite:///{house.home / 'mlflow.db'}")
-    assert int(client.get_model_version_by_alias(NAME, "production").version) == entry.version
+    assert int(mlflow_client(house).get_model_version_by_alias(NAME, "production").version) == entry.version
     return entry.version
 
 
@@ -115,9 +114,7 @@ def test_of_sixteen_processes_that_promote_at_once_one_wins_and_the_losers_say_w
     house: Workspace, environment: Mapping[str, str]
 ) -> None:
     promotion = promotion_of(house)
-    import mlflow
-
-    raw = mlflow.MlflowClient(f"sqlite:///{house.home / 'mlflow.db'}", f"sqlite:///{house.home / 'mlflow.db'}")
+    raw = mlflow_client(house)
     source = raw.get_model_version(NAME, "1")
     for _ in range(PROCESSES - 1):  # more versions of the same network
         raw.create_model_version(NAME, str(source.source), source.run_id, tags=dict(source.tags))

@@ -1,0 +1,143 @@
+"""The stages of one problem's models: a change is written into the ledger, told of, and mirrored in MLflow.
+
+    stages = Stages(workspace, problem, settings)
+    stages.enter(3, "candidate", action="register", actor="ada", reason="…", expect=2, evidence={})
+    stages.archive(3, actor="ada", reason="not used")
+
+The ledger decides; MLflow's aliases, tags and descriptions follow it. Every part may be killed and called again.
+What a version must have shown before it enters staging or production stands in `components/promotion.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from components.errors import AssayError, IntegrityError, RefusedError
+from components.ledger import open_ledger
+from components.ledger_table import Entry
+from components.notifications import notify
+from components.problems.base import Problem
+from components.registry import Registry
+from components.serving import Package, verify_package
+from components.settings import ProblemSettings
+from components.workspace import Workspace
+
+
+class Stages:
+    """Who is in which stage, and how that changes.
+
+    Args:
+        workspace: where ledger, registry and packages live.
+        problem: whose models.
+        settings: who is told of changes.
+    """
+
+    def __init__(self, workspace: Workspace, problem: Problem, settings: ProblemSettings) -> None:
+        self.workspace, self.problem, self.settings = workspace, problem, settings
+        self.ledger, self.registry = open_ledger(workspace), Registry(workspace)
+
+    def enter(
+        self,
+        version: int,
+        stage: str,
+        *,
+        action: str,
+        actor: str,
+        reason: str,
+        expect: int | None,
+        evidence: Mapping[str, Any],
+        package: Package | None = None,
+        override: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """Write a stage change into the ledger, tell of it and mirror it; see `Ledger.move`.
+
+        Raises:
+            RefusedError: as `Ledger.move`.
+            AssayError: when MLflow could not be told; the change itself stands then.
+        """
+        with self.workspace.lock(self.problem.name):
+            name, weights = self.problem.name, self._tags(version)["weights.sha256"]
+            self.check_ledger()
+            if package is not None:
+                package = verify_package(self.workspace, package.tag)  # no cleaning took it meanwhile
+                if "proof" in evidence and evidence["proof"]["digest"] != package.digest:
+                    raise IntegrityError(f"package {package.tag} is not the one that was proved: repeat the command")
+            known = self.ledger.current(name).get(version)
+            if known is not None and known.weights_sha256 != weights:
+                raise IntegrityError(
+                    f"{name} version {version} has the weights {weights[:12]} in MLflow and was registered with "
+                    f"{known.weights_sha256[:12]}: its tag weights.sha256 was changed: type `assay reconcile`"
+                )
+            entry = self.ledger.move(
+                name,
+                version,
+                stage,
+                action=action,
+                actor=actor,
+                reason=reason,
+                evidence=evidence,
+                weights_sha256=weights,
+                expect=expect,
+                package_tag=package.tag if package else known.package_tag if known else None,
+                package_digest=package.digest if package else known.package_digest if known else None,
+                override=override,
+            )
+        if known is None or known.digest != entry.digest:  # a version that is there already is no news
+            self._tell(action, version, stage, actor=actor, reason=reason, previous_version=entry.previous_version)
+        try:
+            self.mirror(only={version} | ({expect} if expect is not None else set()))
+        except AssayError as error:
+            raise AssayError(
+                f"{name} version {version} is in {stage}, and MLflow does not show it yet ({error}): "
+                "type `assay reconcile`"
+            ) from error
+        return entry
+
+    def archive(self, version: int, *, actor: str, reason: str) -> Entry:
+        """Take a candidate or a staged version out of the way.
+
+        Raises:
+            RefusedError: for the version in production, which would leave that stage empty.
+        """
+        name = self.problem.name
+        entry = self.ledger.current(name).get(version)
+        if entry is None:
+            raise RefusedError(f"{name} version {version} is not registered: see `assay models {name}`")
+        if entry.to_stage == "production":
+            hint = f"`assay rollback {name}`, or promote another first"
+            raise RefusedError(f"{name} version {version} is in production: {hint}")
+        expect = self.ledger.holder(name, "archived")
+        return self.enter(version, "archived", action="archive", actor=actor, reason=reason, expect=expect, evidence={})
+
+    def mirror(self, only: set[int] | None = None) -> None:
+        """Make MLflow say what the ledger says, of some versions or of all."""
+        shown = None
+        # Whoever writes last looks again: a slower process must not put an older state over a newer one.
+        while shown != (stages := self.ledger.current(self.problem.name)):
+            self.registry.mirror(self.problem.name, stages, only=only)
+            shown = stages
+
+    def check_ledger(self) -> None:
+        """See that the ledger is whole, and still has what MLflow saw of it last.
+
+        Raises:
+            IntegrityError: when an entry was changed or is gone.
+        """
+        head = self.registry.ledger_head(self.problem.name)
+        self.ledger.check_reaches(self.problem.name, head)
+
+    @contextmanager
+    def telling_refusals(self, version: int, stage: str, *, actor: str) -> Iterator[None]:
+        """Notify of a refusal within the block, and let it go on."""
+        try:
+            yield
+        except RefusedError as refusal:
+            self._tell("refused", version, stage, actor=actor, reason=str(refusal))
+            raise
+
+    def _tell(self, event: str, version: int, stage: str, **facts: Any) -> None:
+        body = {"event": event, "problem": self.problem.name, "version": version, "stage": stage, **facts}
+        notify(self.workspace, self.settings.notify, body)
+
+    def _tags(self, version: int) -> dict[str, str]:
+        return dict(self.registry.version(self.problem.name, version).tags)
