@@ -1,10 +1,12 @@
-"""Houses with models in them, made once and copied for each drill."""
+"""Making and copying houses with models in them, and what drills do to such a house."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from components.source import Source
 from components.training import train
 from components.workspace import Workspace
 from tests.conftest import SMALL, make_house, small_settings
+from tests.drills.commands import assay_here
 
 NAME = "galaxy-shape"
 LENIENT: dict[str, Any] = SMALL | {"gates": SMALL["gates"] | {"margin": 1, "slice_margin": 1}}
@@ -76,3 +79,21 @@ def mlflow_client(house: Workspace) -> Any:
 
     uri = f"sqlite:///{house.home / 'mlflow.db'}"
     return mlflow.MlflowClient(uri, uri)
+
+
+def promote(house: Workspace, version: int, stage: str, *more: str) -> CompletedProcess[str]:
+    """The command, in this process."""
+    return assay_here(house, "promote", NAME, str(version), "--to", stage, "--reason", "a reason", *more)
+
+
+def to_production(house: Workspace, version: int, *more: str) -> None:
+    """Take a candidate all the way."""
+    for stage, options in (("staging", ()), ("production", more)):
+        done = promote(house, version, stage, *options)
+        assert done.returncode == 0, done.stderr
+
+
+def agrees(house: Workspace) -> None:
+    """Ledger, MLflow and packages say the same."""
+    done = assay_here(house, "reconcile", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stdout

@@ -1,0 +1,64 @@
+"""Houses with models in them, made once in a test run and copied for each drill.
+
+The workers of a parallel run share them: the first that asks makes a house, the others wait for it.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from components.datasets import Dataset
+from components.workspace import Workspace
+from tests.drills.houses import copy_house, make_candidates, to_production
+
+
+@pytest.fixture(scope="session")
+def candidates(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Workspace:
+    """A house with three candidates."""
+    return _made_once(tmp_path_factory, "candidates", lambda root: make_candidates(root, small_dataset.folder, 3))
+
+
+@pytest.fixture(scope="session")
+def promoted(tmp_path_factory: pytest.TempPathFactory, candidates: Workspace) -> Workspace:
+    """The same with version 1 in production."""
+
+    def make(root: Path) -> None:
+        to_production(copy_house(candidates, root), 1, "--first")
+
+    return _made_once(tmp_path_factory, "promoted", make)
+
+
+@pytest.fixture(scope="session")
+def succeeded(tmp_path_factory: pytest.TempPathFactory, promoted: Workspace) -> Workspace:
+    """The same after versions 2 and 3 have been in production, too."""
+
+    def make(root: Path) -> None:
+        house = copy_house(promoted, root)
+        for version in (2, 3):
+            to_production(house, version)
+
+    return _made_once(tmp_path_factory, "succeeded", make)
+
+
+@pytest.fixture
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    """A copy of one of them, to do anything with; of `candidates` unless a test is marked `house("another")`."""
+    marker = request.node.get_closest_marker("house")
+    return copy_house(request.getfixturevalue(marker.args[0] if marker else "candidates"), tmp_path / "house")
+
+
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Workspace:
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    root, ready = shared / name / "house", shared / name / "ready"
+    root.parent.mkdir(exist_ok=True)
+    with FileLock(shared / f"{name}.lock"):
+        if not ready.exists():
+            shutil.rmtree(root, ignore_errors=True)  # what a worker left that failed
+            make(root)
+            ready.touch()
+    return Workspace(root=root, home=root / ".assay")

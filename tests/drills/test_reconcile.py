@@ -1,0 +1,115 @@
+"""What `assay reconcile` finds and mends: changes made by hand, lost and damaged files, half-finished registrations."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.ledger import open_ledger
+from components.serving import package_folder, served
+from components.workspace import Workspace
+from tests.conftest import write_params
+from tests.drills.commands import assay_here, refused
+from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
+
+
+@pytest.mark.house("promoted")
+def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace) -> None:
+    client = mlflow_client(house)
+    client.set_registered_model_alias(NAME, "production", "3")
+    client.set_model_version_tag(NAME, "1", "stage", "archived")
+    client.set_model_version_tag(NAME, "2", "weights.sha256", "0" * 64)
+    refused(promote(house, 2, "staging"), "SHA-256 differs")
+    done = assay_here(house, "reconcile", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["what"]: row for row in json.loads(done.stdout)}
+    assert "alias production is 3 in MLflow, 1 by the ledger" in rows
+    assert all(row["repaired"] and "assay promote" in row["todo"] for row in rows.values())
+    assert int(client.get_model_version_by_alias(NAME, "production").version) == 1
+    agrees(house)
+
+    client.delete_model_version(NAME, "3")
+    assert assay_here(house, "reconcile").returncode == 0
+    assert open_ledger(house).stage_of(NAME, 3) == "archived"
+    agrees(house)
+    client.delete_model_version(NAME, "1")
+    refused(assay_here(house, "reconcile"), "version 1, in production, was deleted from MLflow", "assay rollback")
+    assert open_ledger(house).holder(NAME, "production") == 1
+
+
+@pytest.mark.house("promoted")
+def test_an_older_copy_of_the_ledger_put_back_is_refused(house: Workspace) -> None:
+    shutil.copyfile(house.home / "assay.db", house.home / "backup.db")
+    assert assay_here(house, "archive", NAME, "2", "--reason", "old").returncode == 0
+    shutil.copyfile(house.home / "backup.db", house.home / "assay.db")
+    for done in (
+        promote(house, 3, "staging"),
+        assay_here(house, "archive", NAME, "3", "--reason", "old"),
+        assay_here(house, "reconcile"),
+        assay_here(house, "gc"),
+    ):
+        refused(done, "entry 6, which the tag ledger.head of MLflow's registered model names, is gone", "backup")
+    assert int(mlflow_client(house).get_model_version_by_alias(NAME, "production").version) == 1, "nothing was changed"
+
+
+@pytest.mark.house("promoted")
+def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house: Workspace) -> None:
+    for version in ("1", "3"):
+        source = mlflow_client(house).get_model_version_download_uri(NAME, version)
+        shutil.rmtree(Path(source.removeprefix("file://")) / "artifacts" / "model")
+    refused(promote(house, 3, "staging"), "model.json is missing", "assay train")
+    assert open_ledger(house).stage_of(NAME, 3) == "candidate"
+    # The champion is judged by what answers: the model in its package.
+    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | {"seed": 8}})
+    to_production(house, 2)
+    assert assay_here(house, "rollback", NAME).returncode == 0
+    assert open_ledger(house).holder(NAME, "production") == 1
+
+
+def lose(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        content = bytearray((folder / "src" / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / "src" / name).write_bytes(content)
+
+    return change
+
+
+@pytest.mark.house("promoted")
+@pytest.mark.parametrize(
+    "damage", [lose, flip("model/weights.safetensors"), flip("model/golden.safetensors"), flip("model/package.json")]
+)
+def test_a_lost_or_damaged_package_is_refused_and_made_again(house: Workspace, damage: Callable[[Path], None]) -> None:
+    entry = open_ledger(house).current(NAME)[1]
+    assert entry.package_tag is not None
+    damage(package_folder(house, entry.package_tag))
+    refused(assay_here(house, "serve", NAME), entry.package_tag)
+    done = assay_here(house, "reconcile", "--json")
+    (row,) = json.loads(done.stdout)
+    assert row["repaired"], row
+    assert entry.package_tag in row["what"]
+    agrees(house)
+    with served(house, entry.package_tag):
+        assert open_ledger(house).current(NAME)[1] == entry
+
+
+def test_a_registration_that_was_killed_becomes_a_candidate(house: Workspace) -> None:
+    client = mlflow_client(house)
+    source = client.get_model_version(NAME, "3")
+    client.create_model_version(NAME, source.source, source.run_id, tags=dict(source.tags))
+    client.create_model_version(NAME, source.source, source.run_id, tags={})
+    done = assay_here(house, "reconcile", "--json")
+    assert done.returncode == 1
+    rows = json.loads(done.stdout)
+    assert {row["what"]: row["repaired"] for row in rows if "not in the ledger" in row["what"]} == {
+        "version 4 is in MLflow and not in the ledger": True,
+        "version 5 is in MLflow and not in the ledger": False,
+    }
+    assert open_ledger(house).stage_of(NAME, 4) == "candidate"
+    refused(assay_here(house, "gc", NAME), "version 5 of galaxy-shape is not what the ledger says")
