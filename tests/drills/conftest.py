@@ -1,19 +1,22 @@
-"""Houses with models in them, made once in a test run and copied for each drill.
+"""Houses with models in them and packages, made once in a test run and copied for each drill.
 
 The workers of a parallel run share them: the first that asks makes a house, the others wait for it.
 """
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import FileLock
 
 from components.datasets import Dataset
+from components.serving import Package, verify_package
 from components.workspace import Workspace
 from tests.drills.houses import copy_house, make_candidates, to_production
+from tests.drills.packages import build, new_workspace
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +52,33 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     """A copy of one of them, to do anything with; of `candidates` unless a test is marked `house("another")`."""
     marker = request.node.get_closest_marker("house")
     return copy_house(request.getfixturevalue(marker.args[0] if marker else "candidates"), tmp_path / "house")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Package]:
+    """A workspace with a package in it; it must not be changed."""
+    workspace = new_workspace(tmp_path_factory.mktemp("built"))
+    return workspace, build(workspace)
+
+
+@pytest.fixture
+def copied(built: tuple[Workspace, Package], tmp_path: Path) -> tuple[Workspace, Package]:
+    """The package in a workspace of its own, to be damaged."""
+    shutil.copytree(built[0].root, tmp_path, dirs_exist_ok=True)
+    workspace = Workspace(root=tmp_path, home=tmp_path / ".assay")
+    return workspace, verify_package(workspace, built[1].tag)
+
+
+@pytest.fixture
+def no_trace(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is written to the user's home, and no process outlives a test."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    # pip asks rustc for its version, and rustup makes a folder to answer.
+    assert {path.name for path in home.iterdir()} <= {".rustup"}
+    assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Workspace:

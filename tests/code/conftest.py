@@ -1,0 +1,57 @@
+"""Ledgers on every database, and registries, for tests."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.ledger import Ledger
+from components.registry import Registry
+from components.workspace import Workspace
+from tests.code.trained import Trained
+from tests.databases import KINDS, new_database
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with new_database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(url: str) -> Ledger:
+    ledger = Ledger(url)
+    ledger.create()
+    ledger.create()
+    return ledger
+
+
+@pytest.fixture
+def problem() -> str:
+    """A name that no other test has used."""
+    return f"galaxy-shape-{uuid.uuid4()}"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database, made once: each test gets a copy."""
+    root = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+        Registry(Workspace(root=root, home=root)).create()
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
+    trained = Trained(tmp_path)
+    trained.workspace.home.mkdir()
+    trained.workspace.data.mkdir()
+    (trained.workspace.home / "mlflow.db").write_bytes(template.read_bytes())
+    for name, value in trained.workspace.environment().items():
+        monkeypatch.setenv(name, value)
+    yield trained
+    import mlflow
+
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]

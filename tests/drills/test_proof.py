@@ -1,0 +1,172 @@
+"""Packages with a real server: proved, signed, refused; and what a server does for those who ask it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from torch import Tensor
+
+from components import packaging, serving
+from components.errors import AssayError, RefusedError
+from components.processes import free_port
+from components.proving import prove_package
+from components.serving import Package, request, served, verify_package
+from components.signing import sign
+from components.workspace import Workspace
+from services.signature import check_signature
+from tests.conftest import HOUSE
+from tests.drills.packages import build, golden_inputs, new_workspace
+
+pytestmark = pytest.mark.usefixtures("no_trace")
+
+
+def test_a_package_is_proved_over_http(built: tuple[Workspace, Package]) -> None:
+    workspace, package = built
+    proof = prove_package(workspace, package.tag, tolerance=1e-3)
+    assert proof | {"max_difference": 0.0} == {
+        "tag": package.tag,
+        "digest": package.digest,
+        "max_difference": 0.0,
+        "inputs": 4,
+        "strict": False,
+    }
+    assert proof["max_difference"] < 1e-4
+    assert list((workspace.home / "serving").iterdir()) == []
+    verify_package(workspace, package.tag)  # serving has written nothing into it
+
+
+def test_a_server_answers_refuses_and_leaves_nothing_behind(
+    built: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    workspace, package = built
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("raise RuntimeError('not the package')")
+    monkeypatch.chdir(tmp_path)  # a module in the user's folder must not stand in for the package's own
+    image_bhw, _ = golden_inputs()
+    item = {"image": image_bhw[0].tolist(), "sigma": 120.0, "psf_fwhm": 0.4}
+    port = free_port()
+    with served(workspace, package.tag, port) as url:
+        assert url == f"http://127.0.0.1:{port}"
+        answer = request(url, [item])
+        assert answer["model"]["package"] == package.tag
+        assert answer["predictions"][0]["parameters"]["flux"]["unit"] == "1e5 counts"
+        with pytest.raises(AssayError, match=r"400: images\[1\]\.image has shape 32x64: must be 64x64"):
+            request(url, [item, item | {"image": item["image"][:32]}])  # type: ignore[index]
+        with pytest.raises(AssayError, match=r"400: images\[0\]\.sigma is nan: must be a finite number above 0"):
+            request(url, [item | {"sigma": float("nan")}])
+        assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
+        with pytest.raises(AssayError, match=f"port {port} is in use"), served(workspace, package.tag, port):
+            pass
+        server = psutil.Process().children()[-1]
+        processes = [server, *server.children(recursive=True)]
+        loaded = {Path(mapped.path).parts for process in processes for mapped in process.memory_maps()}
+        assert not {part for parts in loaded for part in parts} & {"mlflow", "prefect", "dvc", "optuna", "pandas"}
+        addresses = {connection.laddr.ip for process in processes for connection in process.net_connections("tcp")}
+        assert addresses == {"127.0.0.1"}
+        server.kill()  # a supervisor that is killed must not leave its worker holding the port
+    psutil.wait_procs(processes, timeout=5)
+    assert not [process for process in processes if process.is_running()]
+    with pytest.raises(AssayError, match="gave no answer"):
+        request(url, [item])
+
+
+def test_a_server_that_does_not_start_names_its_log(copied: tuple[Workspace, Package]) -> None:
+    workspace, package = copied
+    described = package.folder / "bento.yaml"
+    described.write_text(described.read_text().replace("services.service:Predictor", "services.service:Nobody"))
+    with pytest.raises(AssayError, match=r"does not start: the reason is at the end of .*\.log"):
+        prove_package(workspace, package.tag, tolerance=1e-3)
+
+
+def test_bentoml_by_hand_refuses_a_damaged_package_too(copied: tuple[Workspace, Package]) -> None:
+    workspace, package = copied
+    (package.source / "models" / "cnn.py").write_text("")
+    command = serving.bentoml_command(workspace, workspace.home, "serve", package.tag, "--port", "0")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=workspace.root, timeout=60)
+    assert done.returncode == 1
+    assert "src/models/cnn.py is missing or is not what was packaged" in done.stderr.splitlines()[-1]
+
+
+def keys(folder: Path) -> tuple[Path, Path]:
+    """A private and a public ed25519 key, made as the documents say."""
+    private, public = folder / "assay.key", folder / "assay.pub"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    return private, public
+
+
+def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    private, public = keys(tmp_path / "ours")
+    workspace = new_workspace(tmp_path)
+    unsigned = build(workspace)
+    monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(public))
+    with pytest.raises(AssayError, match="does not start"):
+        prove_package(workspace, unsigned.tag, tolerance=1e-3)
+    log = (workspace.home / "logs" / f"serve-{unsigned.tag.replace(':', '-')}.log").read_text()
+    assert "package.sig is missing: the package is not signed" in log
+
+    serving.discard_package(workspace, unsigned.tag)
+    monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
+    signed = build(workspace)
+    assert signed == unsigned, "a signature does not make another package of it"
+    assert prove_package(workspace, signed.tag, tolerance=1e-3)["inputs"] == 4
+
+    monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(keys(tmp_path / "theirs")[1]))
+    with pytest.raises(ValueError, match=r"package\.sig is not a signature of this package by the key of .*theirs"):
+        check_signature(signed.source / serving.MANIFEST)
+
+
+def test_a_key_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bad.pem").write_text("no key")
+    for name in ("bad.pem", "missing.pem"):
+        monkeypatch.setenv("ASSAY_SIGNING_KEY", str(tmp_path / name))
+        with pytest.raises(AssayError, match=f"ASSAY_SIGNING_KEY .*{name} cannot be read"):
+            sign(b"content")
+        monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(tmp_path / name))
+        with pytest.raises(ValueError, match=f"ASSAY_PUBLIC_KEY .*{name} cannot be read"):
+            check_signature(tmp_path / "package.json")
+
+
+def test_a_service_that_imports_the_pipeline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = tmp_path / "house"
+    for folder in ("services", "models"):
+        shutil.copytree(HOUSE / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    service = house / "services" / "service.py"
+    service.write_text(service.read_text().replace("import bentoml\n", "import bentoml\nimport optuna\n", 1))
+    monkeypatch.setattr(packaging, "_HOUSE", house)
+    workspace = new_workspace(tmp_path)
+    package = build(workspace)
+    with pytest.raises(RefusedError, match="its service imports optuna"):
+        prove_package(workspace, package.tag, tolerance=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_package_is_proved_from_a_new_environment(tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path)
+    proof = prove_package(workspace, build(workspace).tag, tolerance=1e-3, strict=True)
+    assert proof["strict"]
+    assert not list(workspace.home.glob("strict-*"))
+
+
+def test_a_package_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_golden = packaging.make_golden
+
+    def shifted(*arguments: Any) -> dict[str, Tensor]:
+        golden = make_golden(*arguments)
+        golden["value"][2, 3] += 0.01 * golden["error"][2, 3]
+        return golden
+
+    monkeypatch.setattr(packaging, "make_golden", shifted)
+    workspace = new_workspace(tmp_path)
+    package = build(workspace)
+    with pytest.raises(RefusedError, match="g1 of golden input 2 has the value"):
+        prove_package(workspace, package.tag, tolerance=1e-3)
