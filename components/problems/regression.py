@@ -6,6 +6,7 @@ evidence is measured stands in `components/evidence/`.
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -25,36 +26,25 @@ if TYPE_CHECKING:
     from models.estimator import Estimator
 
 
+_EVIDENCE = (
+    "answers",
+    "benchmark",
+    "calibration",
+    "consistency",
+    "errors_over_bound",
+    "failure_maps",
+    "gathering",
+    "observed",
+    "reference",
+    "timing",
+    "trusted_region",
+)
+
+
 def evidence_sources() -> tuple[ModuleType, ...]:
     """The modules whose code decides what an evaluation comes to, whatever the problem."""
-    # Not above: gathering draws, and matplotlib makes a folder when it is imported.
-    from components.evidence import (
-        answers,
-        benchmark,
-        calibration,
-        consistency,
-        errors_over_bound,
-        failure_maps,
-        gathering,
-        observed,
-        reference,
-        timing,
-        trusted_region,
-    )
-
-    return (
-        answers,
-        benchmark,
-        calibration,
-        consistency,
-        errors_over_bound,
-        failure_maps,
-        gathering,
-        observed,
-        reference,
-        timing,
-        trusted_region,
-    )
+    # Not imported above: gathering draws, and matplotlib makes a folder when it is imported.
+    return tuple(import_module(f"components.evidence.{name}") for name in _EVIDENCE)
 
 
 class RegressionProblem(Problem):
