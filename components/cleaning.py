@@ -62,14 +62,15 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
     current = current_entries(history)
     registered = stages.registry.tags(problem.name)
     unknown = sorted(set(registered) - set(current))
+    lost = [version for version, entry in current.items() if entry.to_stage != "archived" and version not in registered]
     aliased = stages.registry.aliases(problem.name)
     protected = _protected(history, sorted(registered), keep)
     for name, version in aliased.items():
         if name not in ALIASES:
             protected.setdefault(version, f"has the alias {name}")
     stray = {name: version for name, version in aliased.items() if version not in protected}
-    if unknown or stray:
-        what = f"version {unknown[0]}" if unknown else f"alias {next(iter(stray))}"
+    if unknown or lost or stray:
+        what = f"version {(unknown + lost)[0]}" if unknown or lost else f"alias {next(iter(stray))}"
         raise RefusedError(f"{what} of {problem.name} is not what the ledger says: type `assay reconcile`, then repeat")
     weights = {current[version].weights_sha256 for version in protected}
     gone = {entry.weights_sha256 for entry in history} - weights

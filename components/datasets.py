@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.digests import file_sha256
+from components.digests import file_sha256, read_sealed, sealed
 from components.errors import AssayError, IntegrityError
 
 MANIFEST = "manifest.json"
@@ -90,15 +90,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a dataset folder, or None when there is none.
 
     Raises:
-        IntegrityError: when it is there but is not JSON.
+        IntegrityError: when it is there and is not what was written.
     """
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return read_sealed(folder / MANIFEST)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise IntegrityError(f"{folder / MANIFEST} is not JSON: {restore_hint(folder.name)}") from error
-    return manifest
+        raise IntegrityError(f"{folder / MANIFEST} is not what was written", restore_hint(folder.name)) from error
 
 
 def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str, Any], fingerprint: str) -> None:
@@ -107,7 +106,7 @@ def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str,
     files = {name: ((folder / name).stat().st_size, file_sha256(folder / name)) for name in names}
     manifest = {"problem": problem, "key": key, "inputs": inputs, "fingerprint": fingerprint, "files": files}
     partial = folder / f".{MANIFEST}"
-    partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / MANIFEST)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from components.errors import AssayError
 from components.ledger import open_ledger
 from components.ledger_reading import describe_override
+from components.serving import verify_package
 from components.workspace import Workspace
 
 
@@ -13,6 +14,7 @@ def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[str, dict[
 
     Raises:
         AssayError: when the stage is empty, or what is there has no package.
+        IntegrityError: when the package is damaged, or not the one that the ledger names.
     """
     entry = open_ledger(workspace).entry_in(problem, stage)
     if entry is None:
@@ -21,5 +23,6 @@ def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[str, dict[
         raise AssayError(
             f"{problem} version {entry.version} has no package: `assay promote {problem} {entry.version} --to staging`"
         )
+    verify_package(workspace, entry.package_tag, digest=entry.package_digest)
     said = {"ASSAY_OVERRIDE": describe_override(entry.override, datetime.now(UTC))} if entry.override else {}
     return entry.package_tag, said

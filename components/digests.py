@@ -6,7 +6,7 @@ Every step's inputs are named by these digests; equal digests mean that there is
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,16 +23,35 @@ def value_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON-able document with the digest of all that it says, as `seal`."""
+    return {**document, "seal": value_digest(document)}
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read a JSON file that was written sealed, without its seal.
+
+    Raises:
+        FileNotFoundError: when it is not there.
+        ValueError: when it is not what was written.
+    """
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict) or document.pop("seal", None) != value_digest(document):
+        raise ValueError(f"{path} is not what was written")
+    return document
+
+
 def code_digest(modules: Iterable[ModuleType]) -> dict[str, str]:
     """Digest of what each module's code does: comments, docstrings and layout do not count.
 
     Returns:
         Module name to digest, so that a change can be reported by the module's name.
     """
-    return {module.__name__: _source_digest(Path(str(module.__file__))) for module in modules}
+    return {module.__name__: source_digest(Path(str(module.__file__))) for module in modules}
 
 
-def _source_digest(path: Path) -> str:
+def source_digest(path: Path) -> str:
+    """Digest of what the code of one file does."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -2,7 +2,16 @@
 
 
 class AssayError(Exception):
-    """Something failed for a reason that the user can act on; the message is one line."""
+    """Something failed for a reason that the user can act on; the message is one line.
+
+    Args:
+        what: what happened, with the value.
+        hint: what to do next, where it is not part of that.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(f"{what}: {hint}" if hint else what)
+        self.what = what
 
 
 class RefusedError(AssayError):

@@ -18,9 +18,9 @@ import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-from components.datasets import Dataset
-from components.digests import code_digest, file_sha256, value_digest
-from components.errors import IntegrityError
+from components.datasets import Dataset, read_manifest
+from components.digests import code_digest, file_sha256, read_sealed, sealed, value_digest
+from components.errors import AssayError, IntegrityError
 from components.model_card import write_card
 from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
@@ -74,6 +74,7 @@ def evaluate(
     Raises:
         DamagedModelError: when the weights are not what was saved.
         IntegrityError: when evidence that is there was changed.
+        AssayError: when the dataset was replaced meanwhile.
     """
     weights = read_description(model_folder)["weights_sha256"]
     inputs = evaluation_inputs(problem, weights, dataset, settings)
@@ -108,6 +109,9 @@ def _gather(
             cache=workspace.home / "references",
             progress=bar.update,
         )
+    published = read_manifest(dataset.folder)
+    if published is None or published["key"] != dataset.manifest["key"]:
+        raise AssayError(f"{dataset.folder} was replaced while the model was measured on it: repeat the command")
     _write(folder, result)
     write_card(folder, description, result, dataset.manifest)
     _seal(folder, inputs, result)
@@ -119,18 +123,15 @@ def read_evidence(folder: Path) -> Evidence:
     Raises:
         IntegrityError: when a file is missing or is not what was written.
     """
+    hint = f"delete {folder} and evaluate again"
     try:
-        evidence = json.loads((folder / _EVIDENCE).read_text(encoding="utf-8"))
-        document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        losses = pd.read_parquet(folder / _LOSSES)
-    except (FileNotFoundError, ValueError) as error:
-        raise IntegrityError(
-            f"evaluation {folder} is damaged ({error}): delete that folder and evaluate again"
-        ) from error
-    if _digest(folder, document) != evidence["digest"]:
-        raise IntegrityError(
-            f"evaluation {folder / METRICS} is not what was written: delete {folder} and evaluate again"
-        )
+        evidence = read_sealed(folder / _EVIDENCE)
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{folder / _EVIDENCE} is missing or not what was written", hint) from error
+    for name, digest in evidence["files"].items():
+        if not (folder / name).is_file() or file_sha256(folder / name) != digest:
+            raise IntegrityError(f"{folder / name} is missing or not what was written", hint)
+    document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     report = document["report"]
     return Evidence(
         folder=folder,
@@ -139,7 +140,7 @@ def read_evidence(folder: Path) -> Evidence:
         metrics={
             name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in document["metrics"].items()
         },
-        losses=losses,
+        losses=pd.read_parquet(folder / _LOSSES),
         report=Report(
             title=report["title"], columns=tuple(report["columns"]), rows=tuple(tuple(row) for row in report["rows"])
         ),
@@ -182,16 +183,12 @@ def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     result.losses.to_parquet(folder / _LOSSES, index=False)
     metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
     document = {"metrics": metrics, "report": asdict(result.report), "trusted_region": result.trusted_region}
-    document = json.loads(json.dumps(document))
     (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    evidence = {"key": value_digest(inputs), "inputs": inputs, "digest": _digest(folder, document)}
+    files = {name: file_sha256(folder / name) for name in (METRICS, _LOSSES)}
+    evidence = {"key": value_digest(inputs), "inputs": inputs, "digest": value_digest(files), "files": files}
     partial = folder / f".{_EVIDENCE}"
-    partial.write_text(json.dumps(evidence, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(sealed(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / _EVIDENCE)
-
-
-def _digest(folder: Path, document: Mapping[str, Any]) -> str:
-    return value_digest({"document": document, "losses": file_sha256(folder / _LOSSES)})
 
 
 def _jsonable(value: float) -> float | str:

@@ -14,6 +14,7 @@ from components.errors import AssayError, RefusedError
 from components.evaluation import Evidence, evaluate, evaluation_inputs
 from components.gates import GateResult, judge, judge_challenger
 from components.ledger import open_ledger
+from components.packaging import changed_code
 from components.problems.base import Metric, Problem
 from components.registry import Registry
 from components.serving import MODEL, Package, verify_package
@@ -44,7 +45,7 @@ class Judge:
             entry = self._ledger.current(self._problem.name).get(version)
             if entry is None or entry.package_tag is None:
                 raise
-            folder = verify_package(self._workspace, entry.package_tag).source / MODEL
+            folder = verify_package(self._workspace, entry.package_tag, digest=entry.package_digest).source / MODEL
         return evaluate(self._workspace, self._problem, folder, self._dataset, self._settings)
 
     def gates(self, version: int, stage: str, *, champion: int | None, first: bool = False) -> list[GateResult]:
@@ -81,7 +82,17 @@ class Judge:
         return [*self._judge(version, self._rules(stage), champion=theirs), compared]
 
     def package_gates(self, version: int, stage: str, package: Package) -> list[GateResult]:
-        """The verdicts on a version's package."""
+        """The verdicts on a version's package.
+
+        Raises:
+            RefusedError: when it answers by other code than was judged.
+        """
+        changed = changed_code(package)
+        if changed:
+            raise RefusedError(
+                f"package {package.tag} has another {changed[0]} than today's code, by which version {version} was "
+                f"judged: go back to the commit that it was packaged at, or `assay train {self._problem.name}`"
+            )
         size = sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file()) / 1e6
         measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
         return self._judge(version, self._rules(stage, of_package=True), package=measured)

@@ -114,6 +114,7 @@ class Ledger:
         evidence: Mapping[str, Any],
         weights_sha256: str,
         expect: int | None,
+        since: str | None = None,
         package_tag: str | None = None,
         package_digest: str | None = None,
         override: Mapping[str, Any] | None = None,
@@ -121,8 +122,8 @@ class Ledger:
         """Put a version into a stage, if the stage is still held by whom the caller believes.
 
         The version that it replaces in staging or production is archived in the same transaction. A version that is in
-        the stage already stays there and nothing is written, so that a killed caller can be run again; unless its
-        package or its override is another now, which makes a new entry.
+        the stage already by the same action stays there and nothing is written, so that a killed caller can be run
+        again; unless its package or its override is another now, which makes a new entry.
 
         Args:
             problem: the registered model's name.
@@ -134,6 +135,7 @@ class Ledger:
             evidence: JSON-able facts that the change rests on.
             weights_sha256: digest of the version's weights.
             expect: the holder of staging or production that the decision was made against; None for an empty stage.
+            since: digest of the version's own entry that the decision was made against; any by default.
             package_tag: the version's package, if it has one.
             package_digest: its digest.
             override: as `Entry.override`.
@@ -142,31 +144,22 @@ class Ledger:
             The entry that put the version there.
 
         Raises:
-            RefusedError: when somebody else holds the stage by now, or production would be left empty.
+            RefusedError: when somebody else holds the stage by now, somebody moved the version meanwhile, or
+                production would be left empty.
             AssayError: when the evidence is not JSON or the database cannot be used.
         """
-        _known(to_stage)
-        if not reason.strip():
-            raise AssayError(f"{problem} version {version} to {to_stage}: the reason is empty: say why, with --reason")
-        try:
-            json.dumps([evidence, override], allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise AssayError(f"the evidence for {problem} version {version} is not JSON ({error})") from error
+        _check_words(problem, version, to_stage, reason, [evidence, override])
         override = dict(override) if override else None
         for _ in range(_ATTEMPTS):
             # Read first: an entry written by another process after this line takes the number that this move wants.
             history = self.history(problem)
             latest, current = next(reversed(history), None), current_entries(history)
             own, held = current.get(version), entry_in_stage(current, to_stage)
-            if own is not None and own.to_stage == to_stage:
-                if (own.override, own.package_digest) == (override, package_digest):
-                    return own
-            elif own is not None and own.to_stage == "production":
-                raise RefusedError(
-                    f"{problem} version {version} is in production since {own.at} (moved by {own.actor}), which must "
-                    f"not be left empty: promote another version, or `assay rollback {problem}`"
-                )
-            elif to_stage in _SINGLE and (held.version if held else None) != expect:
+            wanted = (to_stage, action, override, package_digest)
+            if own is not None and (own.to_stage, own.action, own.override, own.package_digest) == wanted:
+                return own
+            _check_unmoved(own, to_stage, since)
+            if to_stage in _SINGLE and (held.version if held else None) != expect:
                 raise RefusedError(_refusal(problem, to_stage, held, expect))
             entry = Entry(
                 sequence=latest.sequence + 1 if latest else 1,
@@ -209,6 +202,30 @@ def _known(stage: str) -> str:
     if stage not in STAGES:
         raise AssayError(f"stage {stage!r} does not exist: use one of {', '.join(STAGES)}")
     return stage
+
+
+def _check_words(problem: str, version: int, to_stage: str, reason: str, facts: list[Any]) -> None:
+    _known(to_stage)
+    if not reason.strip():
+        raise AssayError(f"{problem} version {version} to {to_stage}: the reason is empty: say why, with --reason")
+    try:
+        json.dumps(facts, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise AssayError(f"the evidence for {problem} version {version} is not JSON ({error})") from error
+
+
+def _check_unmoved(own: Entry | None, to_stage: str, since: str | None) -> None:
+    """Refuse to move a version that was moved since the decision, or out of production."""
+    if own is not None and since not in (None, own.digest):
+        raise RefusedError(
+            f"{own.problem} version {own.version} was moved meanwhile, to {own.to_stage} by {own.actor} "
+            f"({own.reason}): see `assay history {own.problem}`, then decide again"
+        )
+    if own is not None and own.to_stage == "production" != to_stage:
+        raise RefusedError(
+            f"{own.problem} version {own.version} is in production since {own.at} (moved by {own.actor}), which must "
+            f"not be left empty: promote another version, or `assay rollback {own.problem}`"
+        )
 
 
 def _refusal(problem: str, stage: str, held: Entry | None, expect: int | None) -> str:

@@ -22,7 +22,7 @@ def entry_in_stage(current: Mapping[int, Entry], stage: str) -> Entry | None:
 
 
 def last_good(history: Sequence[Entry], registered: Collection[int] | None = None) -> int | None:
-    """The version to roll back to: in production before today's, and not rolled back from.
+    """The version to roll back to: in production before today's, neither rolled back from nor archived by somebody.
 
     Args:
         history: a problem's entries, oldest first.
@@ -36,7 +36,12 @@ def last_good(history: Sequence[Entry], registered: Collection[int] | None = Non
             while held and held[-1] != entry.version:
                 held.pop()
         held = [version for version in held if version != entry.version] + [entry.version]
-    earlier = [version for version in held[:-1] if registered is None or version in registered]
+    current = current_entries(history)
+    earlier = [
+        version
+        for version in held[:-1]
+        if current[version].action != "archive" and (registered is None or version in registered)
+    ]
     return earlier[-1] if earlier else None
 
 

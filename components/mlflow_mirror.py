@@ -61,55 +61,47 @@ def differences(
     holders: dict[str, int] = {}
     for version, entry in stages.items():
         holders.setdefault(entry.to_stage, version)
-    model = client.get_registered_model(problem)
-    known = {name: int(version) for name, version in model.aliases.items()}
-    found = [
-        Difference(
-            kind="alias", name=alias, version=None, found=_text(known.get(alias)), expected=_text(holders.get(alias))
-        )
-        for alias in ALIASES
-        if known.get(alias) != holders.get(alias)
-    ]
-    head = next((entry.head for entry in stages.values()), None)
-    if head is not None and model.tags.get(HEAD) != head:
-        found.append(Difference(kind="tag", name=HEAD, version=None, found=model.tags.get(HEAD), expected=head))
     looked_at = {
         version: entry
         for version, entry in stages.items()
         if only is None or version in only or version in holders.values()
     }
     shown = _versions(client, problem, None if only is None else looked_at)
+    gone = [version for version in looked_at if version not in shown]
+    found = [
+        Difference(kind="version", name="", version=version, found=None, expected=f"in {stages[version].to_stage}")
+        for version in gone
+    ]
+    models = client.search_registered_models(f"name = '{problem}'")
+    if not models:
+        return found
+    known = {name: int(version) for name, version in models[0].aliases.items()}
+    # Nothing must stand in for a version that is gone.
+    wanted = {alias: holders[alias] for alias in ALIASES if alias in holders and holders[alias] not in gone}
+    found += [
+        Difference(
+            kind="alias", name=alias, version=None, found=_text(known.get(alias)), expected=_text(wanted.get(alias))
+        )
+        for alias in ALIASES
+        if known.get(alias) != wanted.get(alias)
+    ]
+    head, seen = next((entry.head for entry in stages.values()), None), models[0].tags.get(HEAD)
+    if head is not None and seen != head:
+        found.append(Difference(kind="tag", name=HEAD, version=None, found=seen, expected=head))
     for version, entry in looked_at.items():
-        if version not in shown:
-            found.append(
-                Difference(kind="version", name="", version=version, found=None, expected=f"in {entry.to_stage}")
-            )
-            continue
-        tags, description = shown[version]
-        wanted = _tags(entry)
-        found += [
-            Difference(kind="tag", name=name, version=version, found=tags.get(name), expected=wanted.get(name))
-            for name in _TAGS
-            if tags.get(name) != wanted.get(name)
-        ]
-        if description != _description(entry):
-            found.append(
-                Difference(
-                    kind="description", name="", version=version, found=description, expected=_description(entry)
-                )
-            )
+        if version in shown:
+            found += _shown_otherwise(version, entry, *shown[version])
     return found
 
 
 def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) -> None:
     """Make MLflow show what the ledger says; a version that is gone cannot be brought back here."""
-    gone = {str(one.version) for one in found if one.kind == "version"}
     # Set before delete: whoever reads meanwhile may meet a version in two stages, never an empty stage.
     for one in sorted(found, key=lambda one: one.expected is None):
         match one.kind, one.expected:
             case "alias", None:
                 client.delete_registered_model_alias(problem, one.name)
-            case "alias", str(holder) if holder not in gone:
+            case "alias", str(holder):
                 client.set_registered_model_alias(problem, one.name, holder)
             case "tag", str(head) if one.name == HEAD:
                 client.set_registered_model_tag(problem, HEAD, head)
@@ -119,6 +111,19 @@ def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) 
                 client.set_model_version_tag(problem, str(one.version), one.name, value)
             case "description", value:
                 client.update_model_version(problem, str(one.version), value)
+
+
+def _shown_otherwise(version: int, entry: Entry, tags: Mapping[str, str], description: str) -> list[Difference]:
+    """What a version's own tags and description say otherwise than its entry."""
+    wanted, said = _tags(entry), _description(entry)
+    found = [
+        Difference(kind="tag", name=name, version=version, found=tags.get(name), expected=wanted.get(name))
+        for name in _TAGS
+        if tags.get(name) != wanted.get(name)
+    ]
+    if description != said:
+        found.append(Difference(kind="description", name="", version=version, found=description, expected=said))
+    return found
 
 
 def _versions(

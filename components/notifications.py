@@ -1,6 +1,7 @@
 """Tell somebody about each stage change and each refused promotion: by a command, an HTTPS URL, or both.
 
-    notify(workspace, settings, {"event": "promoted", "problem": "galaxy-shape", "version": 3, …})
+    notify(workspace, settings, {"event": "refused", "problem": "galaxy-shape", "version": 3, …})
+    notify_changes(workspace, settings, ledger.history("galaxy-shape"))
     python -m components.notifications FOLDER        # what a process of its own then does
 
 The event is first written to `outbox/` in the state folder; a process of its own delivers it with retries, so that
@@ -16,7 +17,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from components.errors import AssayError
+from components.ledger_table import Entry
 from components.settings import NotifySettings
 from components.workspace import Workspace
 
@@ -46,17 +49,60 @@ def notify(workspace: Workspace, settings: NotifySettings, event: Mapping[str, A
         settings: who is told.
         event: JSON-able facts.
     """
-    if settings.command is None and settings.url is None:
-        return
+    with _outbox(workspace, settings) as outbox:
+        if outbox is not None:
+            _write_letter(outbox, settings, event)
+            _start_delivery(workspace)
+
+
+def notify_changes(workspace: Workspace, settings: NotifySettings, history: Sequence[Entry]) -> None:
+    """Hand over every stage change since the last that was; to somebody who was never told any, the newest only.
+
+    Args:
+        workspace: whose outbox.
+        settings: who is told.
+        history: all entries of a problem, oldest first.
+    """
+    changes = [entry for entry in history if entry.action != "replaced"]
+    with _outbox(workspace, settings) as outbox:
+        if outbox is None or not changes:
+            return
+        with FileLock(outbox / ".told.lock"):
+            told = outbox / f".{changes[-1].problem}.told"
+            last = int(told.read_text(encoding="utf-8")) if told.exists() else changes[-1].sequence - 1
+            news = [entry for entry in changes if entry.sequence > last]
+            for entry in news:
+                _write_letter(outbox, settings, _event(entry))
+                partial = told.with_suffix(".partial")
+                partial.write_text(str(entry.sequence), encoding="utf-8")
+                partial.replace(told)
+        if news:
+            _start_delivery(workspace)
+
+
+def _event(entry: Entry) -> dict[str, Any]:
+    facts = ("problem", "version", "actor", "reason", "previous_version", "at")
+    # Its id is that of the entry, so that one told of twice is known again.
+    return {"id": entry.digest[:32], "event": entry.action, "stage": entry.to_stage} | {
+        name: getattr(entry, name) for name in facts
+    }
+
+
+@contextmanager
+def _outbox(workspace: Workspace, settings: NotifySettings) -> Iterator[Path | None]:
+    """The outbox, made when it is not there; None where nobody is to be told."""
+    outbox = workspace.home / _OUTBOX
     try:
-        _post_letter(workspace, settings, event)
+        if settings.command is None and settings.url is None:
+            yield None
+            return
+        outbox.mkdir(parents=True, exist_ok=True)
+        yield outbox
     except OSError as error:  # what happened has happened: a full outbox must not undo it, or hide why it was refused
         print(f"nobody was told of it: the outbox cannot be written ({error})", file=sys.stderr)
 
 
-def _post_letter(workspace: Workspace, settings: NotifySettings, event: Mapping[str, Any]) -> None:
-    outbox = workspace.home / _OUTBOX
-    outbox.mkdir(parents=True, exist_ok=True)
+def _write_letter(outbox: Path, settings: NotifySettings, event: Mapping[str, Any]) -> None:
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     body = {"id": uuid.uuid4().hex, "at": at, **event}
     letter = {"to": {"command": settings.command, "url": settings.url}, "body": body}
@@ -64,6 +110,10 @@ def _post_letter(workspace: Workspace, settings: NotifySettings, event: Mapping[
     partial = outbox / f".{name}"
     partial.write_text(json.dumps(letter), encoding="utf-8")
     partial.replace(outbox / name)
+
+
+def _start_delivery(workspace: Workspace) -> None:
+    outbox = workspace.home / _OUTBOX
     log = workspace.home / "logs" / "notifications.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import FileLock
 
-from components.digests import file_sha256, value_digest
+from components.digests import file_sha256, source_digest, value_digest
 from components.errors import AssayError, IntegrityError
 from components.processes import die_with_parent
 from components.serving import (
@@ -160,6 +160,18 @@ def build_package(
     return verify_package(workspace, tag)
 
 
+def changed_code(package: Package) -> list[str]:
+    """The files of a package whose code would answer otherwise today, for all that their text says."""
+    from models.saved import ANSWERING
+
+    names = [f"models/{Path(str(module.__file__)).name}" for module in ANSWERING]
+    return [
+        name
+        for name in names
+        if (package.source / name).exists() and source_digest(package.source / name) != source_digest(_HOUSE / name)
+    ]
+
+
 def _lay_context(context: Path, model_folder: Path, trusted_region: Mapping[str, Any]) -> Path:
     for folder in _CODE:
         for file in sorted((_HOUSE / folder).glob("*.py")):
@@ -186,7 +198,7 @@ def _sign(source: Path) -> None:
     """Lay a signature beside the manifest, where there is a key; the same key makes the same one."""
     signature = sign((source / MANIFEST).read_bytes())
     if signature is not None and not ((source / SIGNATURE).exists() and (source / SIGNATURE).read_bytes() == signature):
-        partial = source / f"{SIGNATURE}.partial"
+        partial = source.parent / "package.sig.partial"  # a kill must not leave a file more among those of the package
         partial.write_bytes(signature)
         partial.replace(source / SIGNATURE)
 

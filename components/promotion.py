@@ -14,16 +14,16 @@ from typing import Any
 
 from components.datasets import Dataset
 from components.errors import AssayError, IntegrityError, RefusedError
-from components.evaluation import read_evidence
+from components.evaluation import Evidence, read_evidence
 from components.gates import GateResult, refusals, require_pass
 from components.golden import sample
 from components.judging import Judge
 from components.ledger_reading import current_entries, entry_in_stage, last_good
 from components.ledger_table import Entry
-from components.packaging import build_package
+from components.packaging import build_package, changed_code
 from components.problems.base import Problem
 from components.proving import prove_package
-from components.serving import Package, verify_package
+from components.serving import Package, discard_package, verify_package
 from components.settings import ProblemSettings
 from components.stages import Stages
 from components.workspace import Workspace
@@ -79,25 +79,44 @@ class Promotion(Stages):
         Raises:
             IntegrityError: when it is not the one that the ledger names: a version has one package.
         """
+        known = self.ledger.current(self.problem.name).get(version)
+        recorded = known.package_digest if known else None
+        package = self._built(version)
+        if recorded is None and changed_code(package):  # left by a promotion that was killed, before the code changed
+            discard_package(self.workspace, package.tag)
+            package = self._built(version)
+        if recorded not in (None, package.digest):
+            discard_package(self.workspace, package.tag)  # nobody must be answered by it
+            commit = self.registry.version(self.problem.name, version).tags["git.commit"][:12]
+            raise IntegrityError(
+                f"package {package.tag} cannot be built again as it was (digest {package.digest[:12]}, not "
+                f"{str(recorded)[:12]}): code, data or the package settings are others today: check out commit "
+                f"{commit} with the data of that day, type `assay reconcile`, or train the model again"
+            )
+        return package
+
+    def _built(self, version: int) -> Package:
         tags = self.registry.version(self.problem.name, version).tags
         images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
-        package = build_package(
+        return build_package(
             self.workspace,
             model_folder=self.registry.model_folder(self.problem.name, version),
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
-            trusted_region=read_evidence(self.registry.evaluation_folder(self.problem.name, version)).trusted_region,
+            trusted_region=self._registered_evidence(version, tags["evidence.digest"]).trusted_region,
             golden_images=images,
             golden_conditions=conditions,
         )
-        known = self.ledger.current(self.problem.name).get(version)
-        if known is not None and known.package_digest not in (None, package.digest):
-            raise IntegrityError(
-                f"package {package.tag} is not the one of the ledger (digest {package.digest[:12]}, not "
-                f"{str(known.package_digest)[:12]}): today's code builds another; check out commit "
-                f"{tags['git.commit'][:12]} and type `assay reconcile`, or train the model again"
-            )
-        return package
+
+    def _registered_evidence(self, version: int, digest: str) -> Evidence:
+        """The evaluation that a version was registered with; where MLflow lost it, this house's own copy."""
+        try:
+            return read_evidence(self.registry.evaluation_folder(self.problem.name, version))
+        except IntegrityError:
+            own = self.judge.evidence(version)
+            if own.digest != digest:
+                raise
+            return own
 
     def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
         """Serve a package and replay its golden inputs; refused when an answer differs."""
@@ -132,13 +151,15 @@ class Promotion(Stages):
             RefusedError: by a gate, a proof, or because somebody else holds the stage by now.
         """
         with self.telling_refusals(version, stage, actor=actor):
-            self._check_order(version, stage)
+            history = self.ledger.history(self.problem.name)
+            own = current_entries(history).get(version)
+            self._check_order(history, version, stage)
             if override is not None and override.until < self.ledger.now(self.problem.name).date():
                 raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
-            if self.ledger.holder(self.problem.name, stage) != version:  # it may be there already, by a killed command
+            if own is None or own.to_stage != stage:  # it may be there already, by a killed command
                 self.ledger.require_holder(self.problem.name, stage, expect)
-            # Compared with whom the ledger will expect there, so that nobody else can slip in between.
-            results = self.judge.gates(version, stage, champion=expect, first=first)
+            champion, first = self._champion(history, version, expect, first=first)
+            results = self.judge.gates(version, stage, champion=champion, first=first)
             if override is None:
                 self.require(results, version, stage)
             package = self.package(version)
@@ -153,6 +174,7 @@ class Promotion(Stages):
                 actor=actor,
                 reason=reason,
                 expect=expect,
+                since=own.digest if own else None,
                 evidence=evidence,
                 package=package,
                 override=_overruled(override, results),
@@ -190,9 +212,7 @@ class Promotion(Stages):
             raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
         with self.telling_refusals(target, "production", actor=actor):
             before = current[target]
-            package = verify_package(self.workspace, str(before.package_tag))
-            if package.digest != before.package_digest:
-                raise IntegrityError(f"package {package.tag} is not the one of the ledger: type `assay reconcile`")
+            package = verify_package(self.workspace, str(before.package_tag), digest=before.package_digest)
             return self.enter(
                 target,
                 "production",
@@ -200,19 +220,32 @@ class Promotion(Stages):
                 actor=actor,
                 reason=reason,
                 expect=held.version,
+                since=before.digest,
                 evidence={"rolled_back_from": held.version, "proof": self.prove(package)},
                 package=package,
                 override=before.override,
             )
 
-    def _check_order(self, version: int, stage: str) -> None:
+    def _champion(
+        self, history: Sequence[Entry], version: int, expect: int | None, *, first: bool
+    ) -> tuple[int | None, bool]:
+        """Whom a version is compared with for production, and whether there is nobody.
+
+        It is who the ledger will expect there, so that nobody else can slip in between; for the version that is there
+        already, whose override is renewed or done with, it is whom it replaced.
+        """
+        if expect != version:
+            return expect, first
+        others = [entry.version for entry in history if entry.to_stage == "production" and entry.version != version]
+        return (others[-1], first) if others else (None, True)
+
+    def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
         if stage not in PROMOTABLE:
             raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
-        now = self.ledger.stage_of(self.problem.name, version)
-        if stage == "production" and now not in ("staging", "production", "archived"):
-            raise RefusedError(
-                f"{self.problem.name} version {version} is {now or 'not registered'}: promote it to staging first"
-            )
+        been = [entry.to_stage for entry in history if entry.version == version]
+        now = been[-1] if been else "not registered"
+        if stage == "production" and (now == "candidate" or not set(been) & set(PROMOTABLE)):
+            raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
         if stage == "staging" and now == "production":
             raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")
 

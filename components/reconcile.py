@@ -39,24 +39,24 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
     promotion = Promotion(workspace, problem, settings)
     promotion.check_ledger()  # nothing is changed on the word of a ledger that cannot be believed
     findings = _unknown_versions(promotion)
-    stages = promotion.ledger.current(problem.name)
-    if not stages:
+    if not promotion.ledger.current(problem.name):
         return findings
-    gone = set()
-    for one in promotion.registry.mirror(problem.name, stages):
-        if one.kind == "version" and one.version is not None:
-            gone.add(one.version)
-            if stages[one.version].to_stage != "archived":
-                findings.append(_deleted(promotion, stages[one.version]))
-        else:
+    with workspace.lock(problem.name):  # a promotion that is going on is no drift
+        stages = promotion.ledger.current(problem.name)
+        differences = promotion.mirror()
+    gone = {one.version for one in differences if one.kind == "version" and one.version is not None}
+    for one in differences:
+        if one.kind != "version":
             todo = "whoever changed it in MLflow by hand, if no command was killed: use assay promote instead"
             findings.append(Finding(what=str(one), repaired=True, todo=todo))
+    findings += [_deleted(promotion, stages[v]) for v in sorted(gone) if stages[v].to_stage != "archived"]
     good = last_good(promotion.ledger.history(problem.name), set(stages) - gone)
     for entry in stages.values():
         if (entry.to_stage in PROMOTABLE or entry.version == good) and entry.version not in gone:
             findings += _package(promotion, entry)
         if entry.override and entry.to_stage in PROMOTABLE:
             findings += _override(promotion, entry)
+    promotion.tell_changes()
     return findings
 
 
@@ -117,11 +117,10 @@ def _package(promotion: Promotion, entry: Entry) -> list[Finding]:
     if tag is None:
         return []
     try:
-        if verify_package(promotion.workspace, tag).digest == entry.package_digest:
-            return []
-        problem = f"package {tag} is not the one that was promoted"
+        verify_package(promotion.workspace, tag, digest=entry.package_digest)
+        return []
     except AssayError as error:
-        problem = str(error).partition(": delete")[0].partition(": promote")[0]
+        problem = error.what
     what = f"{problem} (version {entry.version}, in {entry.to_stage})"
     discard_package(promotion.workspace, tag)
     try:

@@ -6,6 +6,7 @@ version = register(workspace, problem, settings, dataset, model_folder=..., evid
 from pathlib import Path
 
 from components.datasets import Dataset
+from components.errors import IntegrityError
 from components.evaluation import Evidence
 from components.golden import sample
 from components.problems.base import Problem
@@ -41,6 +42,9 @@ def register(
 
     Returns:
         The version, which is at least a candidate.
+
+    Raises:
+        IntegrityError: when the number that MLflow gives to the model is that of another in the ledger.
     """
     description = read_description(model_folder)
     stages = Stages(workspace, problem, settings)
@@ -74,7 +78,14 @@ def register(
         },
         headline=problem.headline_metrics(),
     )
-    if stages.ledger.stage_of(problem.name, version) is None:
+    known = stages.ledger.current(problem.name).get(version)
+    if known is not None and known.weights_sha256 != description["weights_sha256"]:
+        stages.registry.delete(problem.name, version)
+        raise IntegrityError(
+            f"MLflow gave the number {version} of {problem.name} to a new model, and the ledger knows another by it: "
+            "MLflow's database was lost, or an older one put back: restore it from a backup, or `make clean`"
+        )
+    if known is None:
         stages.enter(
             version,
             "candidate",

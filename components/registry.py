@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from components.digests import file_sha256
-from components.errors import AssayError, IntegrityError, RefusedError
+from components.errors import IntegrityError, RefusedError
 from components.ledger_table import HEAD, Entry
 from components.mlflow_connection import Connection
 from components.mlflow_files import local_folder, verified_description
@@ -134,15 +134,9 @@ class Registry:
         return min((int(version.version) for version in found), default=None)
 
     def versions(self, problem: str) -> list[VersionInfo]:
-        """Every version of a problem, oldest first.
-
-        Raises:
-            AssayError: when the problem has no model.
-        """
+        """Every version of a problem, oldest first; none when it has no model."""
         with self._mlflow.one_line():
             found = self._search(f"name = '{problem}'")
-        if not found:
-            raise AssayError(f"no model of {problem!r} is registered: type `assay run {problem}`")
         return sorted((version_info(version) for version in found), key=lambda info: info.version)
 
     def version(self, problem: str, version: int) -> VersionInfo:
@@ -180,7 +174,7 @@ class Registry:
             location = self._mlflow.client().get_run(str(found.run_id)).info.artifact_uri
             folder = local_folder(f"{location}/evaluation", kept=self._kept(problem, version))
         if not folder.is_dir():
-            raise IntegrityError(f"{folder} is missing: type `assay evaluate {problem} {version}`")
+            raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
         return folder
 
     def tags(self, problem: str) -> dict[int, dict[str, str]]:

@@ -33,6 +33,7 @@ SIGNATURE = f"{MODEL}/package.sig"
 GOLDEN = f"{MODEL}/golden.safetensors"
 
 _ANSWER_TIMEOUT_S = 60.0
+_MEND = "type `assay reconcile`, which builds the package of a stage again"
 _LAST_REQUESTS_S = 5
 """What a server that is stopped gives to the requests it is working on."""
 
@@ -93,8 +94,13 @@ def bentoml_command(
     ]
 
 
-def verify_package(workspace: Workspace, tag: str) -> Package:
+def verify_package(workspace: Workspace, tag: str, *, digest: str | None = None) -> Package:
     """The package, after each of its files was compared with the manifest.
+
+    Args:
+        workspace: where its store is.
+        tag: the package.
+        digest: that of the ledger; any by default.
 
     Raises:
         IntegrityError: when a file is missing, added or not what was packaged; the message names it.
@@ -102,10 +108,16 @@ def verify_package(workspace: Workspace, tag: str) -> Package:
     """
     folder = package_folder(workspace, tag)
     if not folder.is_dir():
-        raise AssayError(f"no package {tag} in {folder.parents[1]}: promote the model again to have it built")
+        raise AssayError(f"no package {tag} in {folder.parents[1]}", _MEND)
     if not (folder / "bento.yaml").is_file():
         raise _damaged(folder, "bento.yaml", tag, "is missing")
-    return Package(tag=tag, digest=check_files(folder / "src", tag), folder=folder)
+    package = Package(tag=tag, digest=check_files(folder / "src", tag), folder=folder)
+    if digest not in (None, package.digest):
+        raise IntegrityError(
+            f"package {tag} in {folder} is not the one of the ledger (digest {package.digest[:12]}, not "
+            f"{str(digest)[:12]})", _MEND,
+        )  # fmt: skip
+    return package
 
 
 def discard_package(workspace: Workspace, tag: str) -> Path | None:
@@ -155,7 +167,7 @@ def check_files(source: Path, tag: str) -> str:
 
 
 def _damaged(folder: Path, file: str, tag: str, what: str) -> IntegrityError:
-    return IntegrityError(f"package {tag}: {folder / file} {what}: delete {folder} and promote the model again")
+    return IntegrityError(f"package {tag}: {folder / file} {what}", _MEND)
 
 
 @contextmanager
@@ -184,6 +196,8 @@ def served(
         AssayError: when there is none, the port is taken, or the server does not start; the log is named.
     """
     package = verify_package(workspace, tag)
+    for cache in list(package.source.rglob("__pycache__")):
+        shutil.rmtree(cache, ignore_errors=True)  # Python would believe it, whatever the sources say
     if port is None:
         port = free_port()
     else:

@@ -15,7 +15,8 @@ from typing import Any
 from components.errors import AssayError, IntegrityError, RefusedError
 from components.ledger import open_ledger
 from components.ledger_table import Entry
-from components.notifications import notify
+from components.mlflow_mirror import Difference
+from components.notifications import notify, notify_changes
 from components.problems.base import Problem
 from components.registry import Registry
 from components.serving import Package, verify_package
@@ -46,6 +47,7 @@ class Stages:
         reason: str,
         expect: int | None,
         evidence: Mapping[str, Any],
+        since: str | None = None,
         package: Package | None = None,
         override: Mapping[str, Any] | None = None,
     ) -> Entry:
@@ -59,7 +61,7 @@ class Stages:
             name, weights = self.problem.name, self._tags(version)["weights.sha256"]
             self.check_ledger()
             if package is not None:
-                package = verify_package(self.workspace, package.tag)  # no cleaning took it meanwhile
+                verify_package(self.workspace, package.tag, digest=package.digest)  # no cleaning took it meanwhile
                 if "proof" in evidence and evidence["proof"]["digest"] != package.digest:
                     raise IntegrityError(f"package {package.tag} is not the one that was proved: repeat the command")
             known = self.ledger.current(name).get(version)
@@ -78,12 +80,12 @@ class Stages:
                 evidence=evidence,
                 weights_sha256=weights,
                 expect=expect,
+                since=since,
                 package_tag=package.tag if package else known.package_tag if known else None,
                 package_digest=package.digest if package else known.package_digest if known else None,
                 override=override,
             )
-        if known is None or known.digest != entry.digest:  # a version that is there already is no news
-            self._tell(action, version, stage, actor=actor, reason=reason, previous_version=entry.previous_version)
+        self.tell_changes()
         try:
             self.mirror(only={version} | ({expect} if expect is not None else set()))
         except AssayError as error:
@@ -94,7 +96,7 @@ class Stages:
         return entry
 
     def archive(self, version: int, *, actor: str, reason: str) -> Entry:
-        """Take a candidate or a staged version out of the way.
+        """Take a version out of the way; what is archived by somebody is not rolled back to.
 
         Raises:
             RefusedError: for the version in production, which would leave that stage empty.
@@ -106,16 +108,35 @@ class Stages:
         if entry.to_stage == "production":
             hint = f"`assay rollback {name}`, or promote another first"
             raise RefusedError(f"{name} version {version} is in production: {hint}")
-        expect = self.ledger.holder(name, "archived")
-        return self.enter(version, "archived", action="archive", actor=actor, reason=reason, expect=expect, evidence={})
+        return self.enter(
+            version,
+            "archived",
+            action="archive",
+            actor=actor,
+            reason=reason,
+            expect=None,
+            since=entry.digest,
+            evidence={},
+            override=entry.override,
+        )
 
-    def mirror(self, only: set[int] | None = None) -> None:
-        """Make MLflow say what the ledger says, of some versions or of all."""
+    def mirror(self, only: set[int] | None = None) -> list[Difference]:
+        """Make MLflow say what the ledger says, of some versions or of all.
+
+        Returns:
+            What was not so.
+        """
+        found: list[Difference] = []
         shown = None
         # Whoever writes last looks again: a slower process must not put an older state over a newer one.
         while shown != (stages := self.ledger.current(self.problem.name)):
-            self.registry.mirror(self.problem.name, stages, only=only)
+            found += self.registry.mirror(self.problem.name, stages, only=only)
             shown = stages
+        return found
+
+    def tell_changes(self) -> None:
+        """Notify of what the ledger got since the last time; a process that was killed had no time to."""
+        notify_changes(self.workspace, self.settings.notify, self.ledger.history(self.problem.name))
 
     def check_ledger(self) -> None:
         """See that the ledger is whole, and still has what MLflow saw of it last.
@@ -128,16 +149,13 @@ class Stages:
 
     @contextmanager
     def telling_refusals(self, version: int, stage: str, *, actor: str) -> Iterator[None]:
-        """Notify of a refusal within the block, and let it go on."""
+        """Notify of whatever ends the block, and let it go on."""
         try:
             yield
-        except RefusedError as refusal:
-            self._tell("refused", version, stage, actor=actor, reason=str(refusal))
+        except AssayError as refusal:
+            facts = {"version": version, "stage": stage, "actor": actor, "reason": str(refusal)}
+            notify(self.workspace, self.settings.notify, {"event": "refused", "problem": self.problem.name, **facts})
             raise
-
-    def _tell(self, event: str, version: int, stage: str, **facts: Any) -> None:
-        body = {"event": event, "problem": self.problem.name, "version": version, "stage": stage, **facts}
-        notify(self.workspace, self.settings.notify, body)
 
     def _tags(self, version: int) -> dict[str, str]:
         return dict(self.registry.version(self.problem.name, version).tags)

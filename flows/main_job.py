@@ -56,14 +56,14 @@ def run_main_job(problem: str, size: str = "demo") -> dict[str, Any]:
 def _promote(job: Job, dataset: Dataset, number: int) -> None:
     """Take a version from wherever it stands to production."""
     ledger = open_ledger(job.workspace)
-    now = ledger.stage_of(job.problem_name, number)
-    if now == "archived":
+    now = ledger.current(job.problem_name)[number]
+    if now.to_stage == "archived":
         raise RefusedError(
             f"{job.problem_name} version {number} was archived and these inputs make no other: "
             f"`assay promote {job.problem_name} {number} --to production --reason …` brings it back"
         )
     for stage in ("staging", "production"):
-        if now == "production" or (stage, now) == ("staging", "staging"):
+        if now.to_stage in (stage, "production"):
             continue
         held = ledger.holder(job.problem_name, stage)
         # The main job is how a problem's first model gets there; one that has had a model is never first again.
@@ -74,4 +74,5 @@ def _promote(job: Job, dataset: Dataset, number: int) -> None:
             results = steps.gate(job, dataset, number, stage, held, first)
             results = results + steps.package(job, dataset, number, stage)
             proof = steps.prove(job, dataset, number)
-            now = steps.stage(job, dataset, number, stage, held, results, proof)
+            steps.stage(job, dataset, number, stage, held, now.digest, results, proof)
+        now = ledger.current(job.problem_name)[number]

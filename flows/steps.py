@@ -205,7 +205,7 @@ def prove(job: Job, dataset: Dataset, number: int) -> tuple[dict[str, Any], str]
 
 @step(retries=1)
 def stage(
-    job: Job, dataset: Dataset, number: int, to: str, expect: int | None, results: list[GateResult],
+    job: Job, dataset: Dataset, number: int, to: str, expect: int | None, since: str, results: list[GateResult],
     proof: dict[str, Any],
 ) -> tuple[str, str]:  # fmt: skip
     """Write the stage change into the ledger and mirror it."""
@@ -217,6 +217,7 @@ def stage(
         actor=whoami(),
         reason="every gate passed",
         expect=expect,
+        since=since,
         evidence={**promotion.facts(results), "proof": proof},
         package=promotion.package(number),
     )

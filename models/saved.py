@@ -19,11 +19,16 @@ from models import (
     estimator,
     galaxy_drawing,
     gaussian,
+    k_grid,
+    layers,
+    networks,
     pixel_noise,
     scales,
     scoring,
     scoring_estimator,
     sersic,
+    sersic_parameters,
+    sersic_tables,
 )
 from models.estimator import Estimator
 from models.networks import NETWORK_MODULES
@@ -34,7 +39,8 @@ DESCRIPTION = "model.json"
 
 
 ANSWERING = (
-    *(bias, estimator, galaxy_drawing, gaussian, pixel_noise, scales, scoring, scoring_estimator, sersic),
+    *(bias, estimator, galaxy_drawing, gaussian, k_grid, layers, networks, pixel_noise, scales, scoring),
+    *(scoring_estimator, sersic, sersic_parameters, sersic_tables),
     *NETWORK_MODULES,
 )
 """The modules whose code decides what a saved model answers."""

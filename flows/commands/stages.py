@@ -32,18 +32,20 @@ def models(
         entries = ledger.current(name)
         if not entries:
             continue
-        for info in registry.versions(name):
-            entry = entries.get(info.version)
+        registered = {info.version: info for info in registry.versions(name)}
+        staged = {version for version, entry in entries.items() if entry.to_stage != "archived"}
+        for version in sorted(staged | set(registered)):
+            info, entry = registered.get(version), entries.get(version)
             override = entry.override if entry else None
             rows.append(
                 {
                     "problem": name,
-                    "version": info.version,
+                    "version": version,
                     "stage": entry.to_stage if entry else None,
                     "override": describe_override(override, datetime.now(UTC)) if override else None,
-                    "metrics": dict(info.metrics),
-                    "created": info.created.isoformat(timespec="seconds"),
-                    "tags": dict(info.tags),
+                    "metrics": dict(info.metrics) if info else {},
+                    "created": info.created.isoformat(timespec="seconds") if info else "not in MLflow",
+                    "tags": dict(info.tags) if info else {},
                 }
             )
     if as_json:
