@@ -32,7 +32,6 @@ from components.ledger_table import Entry
 from components.settings import NotifySettings
 from components.workspace import Workspace
 
-_OUTBOX = "outbox"
 _SECRET = "ASSAY_NOTIFY_SECRET"  # noqa: S105
 _ATTEMPTS = 4
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, subprocess.SubprocessError)
@@ -49,9 +48,9 @@ def notify(workspace: Workspace, settings: NotifySettings, event: Mapping[str, A
         settings: who is told.
         event: JSON-able facts.
     """
-    with _outbox(workspace, settings) as outbox:
-        if outbox is not None:
-            _write_letter(outbox, settings, event)
+    if _somebody(settings):
+        with _never_in_the_way():
+            _write_letter(workspace, settings, event)
             _start_delivery(workspace)
 
 
@@ -64,15 +63,15 @@ def notify_changes(workspace: Workspace, settings: NotifySettings, history: Sequ
         history: all entries of a problem, oldest first.
     """
     changes = [entry for entry in history if entry.action != "replaced"]
-    with _outbox(workspace, settings) as outbox:
-        if outbox is None or not changes:
-            return
-        with FileLock(outbox / ".told.lock"):
-            told = outbox / f".{changes[-1].problem}.told"
+    if not (_somebody(settings) and changes):
+        return
+    with _never_in_the_way():
+        told = _outbox(workspace) / f".{changes[-1].problem}.told"
+        with FileLock(told.with_suffix(".lock")):
             last = int(told.read_text(encoding="utf-8")) if told.exists() else changes[-1].sequence - 1
             news = [entry for entry in changes if entry.sequence > last]
             for entry in news:
-                _write_letter(outbox, settings, _event(entry))
+                _write_letter(workspace, settings, _event(entry))
                 partial = told.with_suffix(".partial")
                 partial.write_text(str(entry.sequence), encoding="utf-8")
                 partial.replace(told)
@@ -88,21 +87,27 @@ def _event(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _somebody(settings: NotifySettings) -> bool:
+    return settings.command is not None or settings.url is not None
+
+
 @contextmanager
-def _outbox(workspace: Workspace, settings: NotifySettings) -> Iterator[Path | None]:
-    """The outbox, made when it is not there; None where nobody is to be told."""
-    outbox = workspace.home / _OUTBOX
+def _never_in_the_way() -> Iterator[None]:
+    """What happened has happened: a full outbox must not undo it, or hide why it was refused."""
     try:
-        if settings.command is None and settings.url is None:
-            yield None
-            return
-        outbox.mkdir(parents=True, exist_ok=True)
-        yield outbox
-    except OSError as error:  # what happened has happened: a full outbox must not undo it, or hide why it was refused
+        yield
+    except OSError as error:
         print(f"nobody was told of it: the outbox cannot be written ({error})", file=sys.stderr)
 
 
-def _write_letter(outbox: Path, settings: NotifySettings, event: Mapping[str, Any]) -> None:
+def _outbox(workspace: Workspace) -> Path:
+    outbox = workspace.home / "outbox"
+    outbox.mkdir(parents=True, exist_ok=True)
+    return outbox
+
+
+def _write_letter(workspace: Workspace, settings: NotifySettings, event: Mapping[str, Any]) -> None:
+    outbox = _outbox(workspace)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     body = {"id": uuid.uuid4().hex, "at": at, **event}
     letter = {"to": {"command": settings.command, "url": settings.url}, "body": body}
@@ -113,13 +118,12 @@ def _write_letter(outbox: Path, settings: NotifySettings, event: Mapping[str, An
 
 
 def _start_delivery(workspace: Workspace) -> None:
-    outbox = workspace.home / _OUTBOX
     log = workspace.home / "logs" / "notifications.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         # In a session of its own: it may outlive the command that had something to tell.
         subprocess.Popen(
-            [sys.executable, "-m", "components.notifications", str(outbox)],
+            [sys.executable, "-m", "components.notifications", str(_outbox(workspace))],
             cwd=Path(__file__).resolve().parents[1],
             stdin=subprocess.DEVNULL,
             stdout=output,

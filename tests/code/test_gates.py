@@ -1,11 +1,12 @@
 """Gates refuse what they should, and whatever they cannot judge."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.comparison import SLICE
@@ -65,14 +66,13 @@ def test_no_rule_at_all_is_refused() -> None:
         require_pass([], what="version 1")
 
 
-@given(
-    value=st.floats(allow_nan=True, allow_infinity=True),
-    half=st.floats(min_value=0, allow_nan=False, allow_infinity=True),
-)
-def test_what_passes_always_lies_within_the_limits(value: float, half: float) -> None:
-    (result,) = judge([RULE], evidence(Metric(value=value, low=value - half, high=value + half)), expected_key="key")
-    if result.verdict is Verdict.PASS:
-        assert 0.8 <= value - half <= value + half <= 1.5
+@example(middle=1.0, half=0.2, scale=1.0)
+@example(middle=1.0, half=NAN, scale=1.0)
+@given(middle=st.floats(0, 3), half=st.floats(0, 1), scale=st.sampled_from([1.0, -1.0, 1e300, math.inf, NAN]))
+def test_what_passes_is_exactly_what_lies_within_the_limits(middle: float, half: float, scale: float) -> None:
+    metric = Metric(value=scale * middle, low=scale * middle - half, high=scale * middle + half)
+    (result,) = judge([RULE], evidence(metric), expected_key="key")
+    assert (result.verdict is Verdict.PASS) == (0.8 <= metric.low <= metric.high <= 1.5)
 
 
 def test_limits_over_production_hold_the_widest_ratio_against_it() -> None:

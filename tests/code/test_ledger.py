@@ -97,6 +97,22 @@ def test_another_override_or_package_of_a_version_in_its_stage_is_an_entry_of_it
     assert ledger.stages(problem) == {1: "production"}
 
 
+def test_a_version_that_was_moved_since_the_decision_stays_where_it_is(ledger: Ledger, problem: str) -> None:
+    ledger.move(problem, 1, "production", expect=None, **FACTS)
+    seen = ledger.move(problem, 2, "staging", expect=None, **FACTS)
+    ledger.move(
+        problem, 2, "archived", expect=None, **FACTS | {"action": "archive", "actor": "bob", "reason": "biased"}
+    )
+    with pytest.raises(RefusedError, match=r"version 2 was moved meanwhile, to archived by bob \(biased\)"):
+        ledger.move(problem, 2, "production", expect=1, since=seen.digest, **FACTS)
+    assert ledger.stages(problem) == {2: "archived", 1: "production"}
+    now = ledger.current(problem)[2]
+    ledger.move(problem, 2, "production", expect=1, since=now.digest, **FACTS)
+    ledger.move(problem, 2, "production", expect=1, since=now.digest, **FACTS)  # run again after a kill
+    with pytest.raises(RefusedError, match="held by version 2"):  # a new entry needs to know who is there
+        ledger.move(problem, 2, "production", expect=1, override={"until": "2026-12-31"}, **FACTS)
+
+
 def test_wrong_values_are_refused(ledger: Ledger, problem: str) -> None:
     with pytest.raises(AssayError, match="stage 'prod' does not exist"):
         ledger.move(problem, 1, "prod", expect=None, **FACTS)
@@ -146,6 +162,8 @@ def test_the_last_good_version_is_one_that_nobody_rolled_back_from(ledger: Ledge
     assert to_production(5) == 4
     assert last_good(ledger.history(problem), registered={1, 5}) == 1
     assert last_good(ledger.history(problem), registered={5}) is None
+    ledger.move(problem, 4, "archived", expect=None, **FACTS | {"action": "archive", "reason": "never again"})
+    assert last_good(ledger.history(problem)) == 1
 
 
 def compete(url: str, problem: str, number: int, barrier: Barrier, wins: Any) -> None:

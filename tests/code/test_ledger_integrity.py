@@ -37,6 +37,7 @@ def rewrite(url: str, statement: str) -> None:
         "at = '2020-01-01T00:00:00.000+00:00'",
         "weights_sha256 = 'v'",
         'evidence = \'{"digest": "f"}\'',
+        "evidence = '{\"digest\": 1e999}'",
         "previous_digest = 'a'",
         "to_stage = 'archivee'",
         "problem = 'another'",
@@ -74,7 +75,7 @@ def test_a_removed_entry_is_found(ledger: Ledger, problem: str, url: str) -> Non
 
 def test_an_entry_gone_from_the_end_is_found_by_what_mlflow_saw_last(ledger: Ledger, problem: str, url: str) -> None:
     seen = [ledger.move(problem, version, "candidate", expect=version - 1 or None, **FACTS) for version in (1, 2)]
-    for head in (None, seen[0].head, seen[1].head):
+    for head in (None, "no head at all", seen[0].head, seen[1].head):
         ledger.check_reaches(problem, head)
     rewrite(url, f"DELETE FROM ledger WHERE problem = '{problem}' AND sequence = 2")
     assert len(ledger.history(problem)) == 1  # in itself it is whole

@@ -13,11 +13,13 @@ import pytest
 
 from components import notifications
 from components.errors import AssayError
-from components.notifications import deliver, notify
+from components.ledger import open_ledger
+from components.notifications import deliver, notify, notify_changes
 from components.params import load_settings
 from components.problems import find_problem
 from components.settings import NotifySettings
 from components.workspace import Workspace
+from tests.code.ledgers import FACTS
 from tests.conftest import SMALL, write_params
 
 EVENT = {"event": "promote", "problem": "galaxy-shape", "version": 3, "stage": "production"}
@@ -121,6 +123,27 @@ def test_a_channel_that_was_told_is_not_told_again(
     assert deliver(outbox) == 1
     assert deliver(outbox) == 0
     assert len(told.read_text().splitlines()) == len(one.got) == 1
+
+
+def test_a_change_that_a_killed_process_told_nobody_of_is_told_with_the_next(
+    outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.notifications.subprocess.Popen", lambda *_, **__: None)
+    workspace, settings = workspace_in(tmp_path), NotifySettings(command=("true",), url=None)
+    ledger = open_ledger(workspace)
+
+    def told() -> list[tuple[int, str]]:
+        notify_changes(workspace, settings, ledger.history("galaxy-shape"))
+        letters = [json.loads(path.read_text())["body"] for path in sorted(outbox.glob("[!.]*.json"))]
+        assert len({letter["id"] for letter in letters}) == len(letters)
+        return [(letter["version"], letter["event"]) for letter in letters]
+
+    ledger.move("galaxy-shape", 1, "production", expect=None, **FACTS)
+    ledger.move("galaxy-shape", 2, "production", expect=1, **FACTS)
+    assert told() == [(2, "promote")]  # history is no news
+    ledger.move("galaxy-shape", 3, "production", expect=2, **FACTS)  # and killed
+    ledger.move("galaxy-shape", 2, "production", expect=3, **FACTS | {"action": "rollback"})
+    assert told() == told() == [(2, "promote"), (3, "promote"), (2, "rollback")]
 
 
 def test_nobody_is_told_where_nobody_is_named(outbox: Path, tmp_path: Path) -> None:

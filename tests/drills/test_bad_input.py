@@ -119,7 +119,7 @@ def test_damaged_manifest_is_named(house: Workspace, small_dataset: Dataset) -> 
     data = house.root / "data" / "galaxy-shape"
     shutil.copytree(small_dataset.folder, data)
     (data / "manifest.json").write_text("{", encoding="utf-8")
-    refused(assay_here(house, "train", "galaxy-shape"), "manifest.json is not JSON")
+    refused(assay_here(house, "train", "galaxy-shape"), "manifest.json is not what was written")
 
 
 def test_another_run_of_the_same_problem(house: Workspace) -> None:

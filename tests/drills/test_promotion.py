@@ -1,6 +1,7 @@
 """Stage changes with real models: promotion, overrides, rollback, archiving, cleaning up, and who is told."""
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components import packaging
+from components.errors import RefusedError
 from components.ledger import open_ledger
 from components.problems import find_problem
+from components.promotion import Promotion
 from components.serving import package_folder
 from components.workspace import Workspace
-from tests.conftest import write_params
+from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
 
@@ -95,6 +99,62 @@ def test_rollback_goes_to_the_last_good_version(house: Workspace) -> None:
     entry = open_ledger(house).history(NAME)[-2]
     assert (entry.action, entry.reason, entry.evidence["rolled_back_from"]) == ("rollback", "it drifts", 2)
     refused(assay_here(house, "rollback", NAME), "has no earlier good version")
+    agrees(house)
+
+
+@pytest.mark.house("promoted")
+def test_an_override_stays_until_the_gates_pass(house: Workspace) -> None:
+    """Against whom the version replaced: being in production already is no reason to pass."""
+    assert promote(house, 2, "staging").returncode == 0
+    write_params(house.root, SMALL)  # with margins that two untrained networks do not keep
+    refused(promote(house, 2, "production"), "gate loss_over_production")
+    until = ("--override", "Ada", "--until")
+    assert promote(house, 2, "production", *until, "2999-01-01").returncode == 0
+    refused(promote(house, 2, "production"), "gate loss_over_production")
+    refused(promote(house, 2, "production", *until, "2999-01-02", "--expect", "1"), "held by version 2")
+    assert promote(house, 2, "production", *until, "2999-01-02").returncode == 0
+    entry = open_ledger(house).current(NAME)[2]
+    assert entry.override is not None
+    assert entry.override["until"] == "2999-01-02"
+    assert "loss_over_production" in entry.override["overruled"][0]
+
+    assert promote(house, 3, "staging").returncode == 0
+    assert promote(house, 3, "production", *until, "2999-01-01").returncode == 0
+    assert assay_here(house, "archive", NAME, "1", "--reason", "never again").returncode == 0
+    assert assay_here(house, "rollback", NAME).returncode == 0
+    rolled = open_ledger(house).entry_in(NAME, "production")
+    assert rolled is not None
+    assert (rolled.version, rolled.override) == (2, entry.override)
+    refused(assay_here(house, "rollback", NAME), "no earlier good version")  # nobody goes back to what was archived
+    write_params(house.root, LENIENT)
+    assert promote(house, 2, "production").returncode == 0
+    assert open_ledger(house).current(NAME)[2].override is None
+    agrees(house)
+
+
+def test_a_package_of_other_code_than_was_judged_is_refused(
+    house: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = tmp_path / "older"
+    for folder in ("services", "models"):
+        shutil.copytree(HOUSE / folder, older / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    with (older / "models" / "scales.py").open("a") as file:
+        file.write("\nSHARPER = True\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(packaging, "_HOUSE", older)
+        assert promote(house, 1, "staging").returncode == 0
+        assert promote(house, 2, "staging").returncode == 0
+    refused(promote(house, 2, "production", "--first"), "has another models/scales.py than today's code")
+    assert open_ledger(house).holder(NAME, "production") is None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packaging, "_HOUSE", older)
+        patch.setattr(Promotion, "prove", lambda *_, **__: (_ for _ in ()).throw(RefusedError("cut short")))
+        refused(promote(house, 3, "staging"), "cut short")
+    left = next(package_folder(house, f"{NAME}:any").parent.glob("v3-*")) / "src" / "models" / "scales.py"
+    assert "SHARPER" in left.read_text()
+    to_production(house, 3, "--first")  # nobody had promoted what was left there: it is built anew
+    assert "SHARPER" not in left.read_text()
     agrees(house)
 
 

@@ -174,10 +174,11 @@ def test_a_promotion_killed_at_any_point_is_before_or_after(
     began = time.monotonic()
     assert assay(house, *promote(2, "staging"), **environment).returncode == 0
     duration = time.monotonic() - began
-    seen = set()
+    seen: list[bool] = []
     with served(house, first.package_tag) as url:
         for number in range(kills):
             # Back and forth between two versions: each promotion replaces the other one.
+            before = open_ledger(house).history(NAME)
             holder = open_ledger(house).holder(NAME, "production")
             challenger = 2 if holder == 1 else 1
             run = start(house, *promote(challenger, "production"), **environment)
@@ -186,14 +187,20 @@ def test_a_promotion_killed_at_any_point_is_before_or_after(
                 run.send_signal(signal.SIGKILL)
             finally:
                 run.communicate(timeout=60)
+            after = open_ledger(house).history(NAME)
+            assert after[: len(before)] == before
+            moved = [(entry.version, entry.action, entry.to_stage) for entry in after[len(before) :]]
+            assert moved in ([], [(challenger, "promote", "production"), (holder, "replaced", "archived")])
+            seen.append(bool(moved))
             serving = open_ledger(house).entry_in(NAME, "production")
             assert serving is not None
             assert serving.package_tag is not None
             verify_package(house, serving.package_tag)  # what `assay serve` would start now
             assert len(request(url, items)["predictions"]) == 1
             assert assay_here(house, "reconcile", **environment).returncode == 0
-            seen.add(check(house, environment, {1, 2}))
+            assert check(house, environment, {1, 2}) == (challenger if moved else holder)
             if number % 5 == 4:
                 assert assay(house, *promote(challenger, "production"), **environment).returncode == 0
                 assert check(house, environment, {challenger}) == challenger
-    assert seen
+    assert not seen[0], "killed at once, it has done nothing"
+    assert kills < KILLS or any(seen), "no kill came after the change"

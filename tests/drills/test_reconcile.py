@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from components.datasets import Dataset
+from components.errors import IntegrityError
+from components.evaluation import evaluate
 from components.ledger import open_ledger
+from components.problems import find_problem
+from components.registration import register
 from components.serving import package_folder, served
 from components.workspace import Workspace
-from tests.conftest import write_params
+from models.saved import read_description
+from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
 
@@ -35,8 +41,46 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
     assert open_ledger(house).stage_of(NAME, 3) == "archived"
     agrees(house)
     client.delete_model_version(NAME, "1")
+    client.set_registered_model_alias(NAME, "production", "2")
     refused(assay_here(house, "reconcile"), "version 1, in production, was deleted from MLflow", "assay rollback")
     assert open_ledger(house).holder(NAME, "production") == 1
+    assert "production" not in client.get_registered_model(NAME).aliases, "nothing stands in for it"
+    row = json.loads(assay_here(house, "models", "--json").stdout)[0]
+    assert (row["version"], row["stage"], row["created"]) == (1, "production", "not in MLflow")
+    refused(assay_here(house, "gc", "--keep", "0"), "version 1 of galaxy-shape is not what the ledger says")
+
+
+@pytest.mark.house("promoted")
+def test_a_number_that_mlflow_gives_a_second_time_is_refused(house: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow_client(house).delete_registered_model(NAME)
+    refused(assay_here(house, "reconcile"), "version 1, in production, was deleted from MLflow")
+    for name, value in house.environment().items():
+        monkeypatch.setenv(name, value)
+    problem, settings = find_problem(NAME), small_settings(house.root)
+    dataset, production = Dataset.open(house.dataset(NAME)), open_ledger(house).current(NAME)[1]
+    folders = [path for path in house.models(NAME).iterdir() if path.is_dir()]
+    other = next(path for path in folders if read_description(path)["weights_sha256"] != production.weights_sha256)
+    evidence = evaluate(house, problem, other, dataset, settings)
+    with pytest.raises(IntegrityError, match="gave the number 1 of galaxy-shape to a new model"):
+        register(
+            house, problem, settings, dataset, model_folder=other, evidence=evidence, data_md5="0" * 32, actor="ada"
+        )
+    assert mlflow_client(house).search_model_versions(f"name = '{NAME}'") == []
+    assert open_ledger(house).current(NAME)[1] == production
+
+
+@pytest.mark.house("promoted")
+def test_a_lost_package_that_cannot_be_built_again_answers_nobody(house: Workspace) -> None:
+    entry = open_ledger(house).current(NAME)[1]
+    assert entry.package_tag is not None
+    shutil.rmtree(package_folder(house, entry.package_tag))
+    write_params(house.root, LENIENT | {"package": {"golden_inputs": 3}})  # and so it has another digest
+    refused(assay_here(house, "reconcile"), "cannot be built again as it was", "package settings")
+    refused(promote(house, 1, "production"), "cannot be built again as it was")
+    assert not package_folder(house, entry.package_tag).exists()
+    write_params(house.root, LENIENT)
+    assert assay_here(house, "reconcile").returncode == 0
+    agrees(house)
 
 
 @pytest.mark.house("promoted")
