@@ -62,7 +62,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Package]
 
 
 @pytest.fixture
-def copied(built: tuple[Workspace, Package], tmp_path: Path) -> tuple[Workspace, Package]:
+def damaged(built: tuple[Workspace, Package], tmp_path: Path) -> tuple[Workspace, Package]:
     """The package in a workspace of its own, to be damaged."""
     shutil.copytree(built[0].root, tmp_path, dirs_exist_ok=True)
     workspace = Workspace(root=tmp_path, home=tmp_path / ".assay")

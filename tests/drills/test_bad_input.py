@@ -118,8 +118,11 @@ def test_data_file_cut_short(house: Workspace, small_dataset: Dataset) -> None:
 def test_damaged_manifest_is_named(house: Workspace, small_dataset: Dataset) -> None:
     data = house.root / "data" / "galaxy-shape"
     shutil.copytree(small_dataset.folder, data)
-    (data / "manifest.json").write_text("{", encoding="utf-8")
-    refused(assay_here(house, "train", "galaxy-shape"), "manifest.json is not what was written")
+    whole = (data / "manifest.json").read_text(encoding="utf-8")
+    for damaged in ("{", whole.replace('"sigma"', '"sigme"', 1), whole.replace('"seal"', '"zeal"')):
+        assert damaged != whole
+        (data / "manifest.json").write_text(damaged, encoding="utf-8")
+        refused(assay_here(house, "train", "galaxy-shape"), "manifest.json is not what was written")
 
 
 def test_another_run_of_the_same_problem(house: Workspace) -> None:

@@ -74,8 +74,8 @@ def test_a_second_build_is_the_first(built: tuple[Workspace, Package]) -> None:
         "models/cnn.py",
     ],
 )
-def test_one_flipped_byte_is_found_and_named(copied: tuple[Workspace, Package], name: str) -> None:
-    workspace, package = copied
+def test_one_flipped_byte_is_found_and_named(damaged: tuple[Workspace, Package], name: str) -> None:
+    workspace, package = damaged
     content = bytearray((package.source / name).read_bytes())
     content[len(content) // 2] ^= 1
     (package.source / name).write_bytes(content)
@@ -89,8 +89,8 @@ def test_one_flipped_byte_is_found_and_named(copied: tuple[Workspace, Package], 
     assert stored(workspace) == [package.folder.name]
 
 
-def test_a_file_more_or_less_is_found_and_named(copied: tuple[Workspace, Package]) -> None:
-    workspace, package = copied
+def test_a_file_more_or_less_is_found_and_named(damaged: tuple[Workspace, Package]) -> None:
+    workspace, package = damaged
     (package.source / "torch.py").write_text("")
     with pytest.raises(IntegrityError, match=r"/src/torch\.py was not packaged"):
         verify_package(workspace, package.tag)

@@ -1,7 +1,9 @@
 """Packages with a real server: proved, signed, refused; and what a server does for those who ask it."""
 
+import py_compile
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,19 @@ def test_a_package_is_proved_over_http(built: tuple[Workspace, Package]) -> None
     verify_package(workspace, package.tag)  # serving has written nothing into it
 
 
+def test_bytecode_in_a_package_is_not_believed(damaged: tuple[Workspace, Package]) -> None:
+    """Python takes such a file for what the source beside it says, without looking."""
+    workspace, package = damaged
+    source = package.source / "models" / "estimator.py"
+    forged = package.source.parent / "forged.py"
+    forged.write_text("raise RuntimeError('bytecode was believed')")
+    cached = source.parent / "__pycache__" / f"estimator.{sys.implementation.cache_tag}.pyc"
+    py_compile.compile(str(forged), str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    forged.unlink()
+    assert prove_package(workspace, package.tag, tolerance=1e-3)["inputs"] == 4
+    assert not cached.exists()
+
+
 def test_a_server_answers_refuses_and_leaves_nothing_behind(
     built: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -74,16 +89,16 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
         request(url, [item])
 
 
-def test_a_server_that_does_not_start_names_its_log(copied: tuple[Workspace, Package]) -> None:
-    workspace, package = copied
+def test_a_server_that_does_not_start_names_its_log(damaged: tuple[Workspace, Package]) -> None:
+    workspace, package = damaged
     described = package.folder / "bento.yaml"
     described.write_text(described.read_text().replace("services.service:Predictor", "services.service:Nobody"))
     with pytest.raises(AssayError, match=r"does not start: the reason is at the end of .*\.log"):
         prove_package(workspace, package.tag, tolerance=1e-3)
 
 
-def test_bentoml_by_hand_refuses_a_damaged_package_too(copied: tuple[Workspace, Package]) -> None:
-    workspace, package = copied
+def test_bentoml_by_hand_refuses_a_damaged_package_too(damaged: tuple[Workspace, Package]) -> None:
+    workspace, package = damaged
     (package.source / "models" / "cnn.py").write_text("")
     command = serving.bentoml_command(workspace, workspace.home, "serve", package.tag, "--port", "0")
     done = subprocess.run(command, capture_output=True, text=True, cwd=workspace.root, timeout=60)

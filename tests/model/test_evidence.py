@@ -119,15 +119,20 @@ def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Ev
         assert said in page
 
 
-def test_changed_evidence_is_refused_and_named(evaluated: Evaluated, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [METRICS, "losses.parquet", "evidence.json"])
+def test_one_changed_bit_of_the_evidence_is_refused_and_its_file_is_named(
+    evaluated: Evaluated, tmp_path: Path, name: str
+) -> None:
     folder = tmp_path / "changed"
     shutil.copytree(evaluated.evidence.folder, folder)
     assert read_evidence(folder).digest == evaluated.evidence.digest
-    document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    document["metrics"]["score.test"]["high"] = 0.1
-    (folder / METRICS).write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(IntegrityError, match=r"metrics\.json is not what was written"):
-        read_evidence(folder)
+    whole = (folder / name).read_bytes()
+    for place in np.random.default_rng(0).integers(0, 8 * len(whole), 50):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << (place % 8)
+        (folder / name).write_bytes(changed)
+        with pytest.raises(IntegrityError, match=f"/{name} is missing or not what was written"):
+            read_evidence(folder)
 
 
 @given(bias=st.floats(-5, 5), scale=st.floats(0.01, 5), bound=st.floats(0.01, 10), seed=st.integers(0, 2**32 - 1))
