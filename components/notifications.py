@@ -6,8 +6,9 @@
 
 The event is first written to `outbox/` in the state folder; a process of its own delivers it with retries, so that
 nobody waits for a slow receiver and nothing is lost when one is down: what could not be delivered goes with the next
-event. A receiver may get an event twice, and tells by its `id`. With ASSAY_NOTIFY_SECRET set, the header
-`X-Assay-Signature: sha256=…` is the HMAC-SHA256 of the body.
+event. A receiver may get an event twice, and tells by its `id`; which stage change is the later, it tells by the
+ledger's `sequence`. With ASSAY_NOTIFY_SECRET set, the header `X-Assay-Signature: sha256=…` is the HMAC-SHA256 of the
+body.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,7 +82,7 @@ def notify_changes(workspace: Workspace, settings: NotifySettings, history: Sequ
 
 
 def _event(entry: Entry) -> dict[str, Any]:
-    facts = ("problem", "version", "actor", "reason", "previous_version", "at")
+    facts = ("sequence", "problem", "version", "actor", "reason", "previous_version", "at")
     # Its id is that of the entry, so that one told of twice is known again.
     return {"id": entry.digest[:32], "event": entry.action, "stage": entry.to_stage} | {
         name: getattr(entry, name) for name in facts
@@ -108,10 +110,9 @@ def _outbox(workspace: Workspace) -> Path:
 
 def _write_letter(workspace: Workspace, settings: NotifySettings, event: Mapping[str, Any]) -> None:
     outbox = _outbox(workspace)
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    body = {"id": uuid.uuid4().hex, "at": at, **event}
+    body = {"id": uuid.uuid4().hex, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **event}
     letter = {"to": {"command": settings.command, "url": settings.url}, "body": body}
-    name = f"{at.replace(':', '')}-{body['id']}.json"
+    name = f"{time.time_ns():020}-{body['id']}.json"  # in nanoseconds: two of one millisecond keep their order
     partial = outbox / f".{name}"
     partial.write_text(json.dumps(letter), encoding="utf-8")
     partial.replace(outbox / name)

