@@ -1,6 +1,7 @@
 """Making and copying houses with models in them, and what drills do to such a house."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -14,6 +15,7 @@ import pytest
 from components.datasets import Dataset
 from components.evaluation import evaluate
 from components.problems import find_problem
+from components.promotion import Promotion
 from components.registration import register
 from components.source import Source
 from components.training import train
@@ -79,6 +81,13 @@ def mlflow_client(house: Workspace) -> Any:
 
     uri = f"sqlite:///{house.home / 'mlflow.db'}"
     return mlflow.MlflowClient(uri, uri)
+
+
+def promotion_of(house: Workspace) -> Promotion:
+    """What the command works with, in this process, whose environment points at the house from now on."""
+    os.environ.update({name: value for name, value in house.environment().items() if name != "ASSAY_DATABASE_URL"})
+    dataset = Dataset.open(house.dataset(NAME))
+    return Promotion(house, find_problem(NAME), small_settings(house.root), dataset)
 
 
 def promote(house: Workspace, version: int, stage: str, *more: str) -> CompletedProcess[str]:

@@ -4,7 +4,6 @@
 """
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -14,18 +13,14 @@ from typing import Any
 
 import pytest
 
-from components.datasets import Dataset
 from components.errors import RefusedError
 from components.ledger import open_ledger
 from components.ledger_table import HEAD
-from components.problems import find_problem
-from components.promotion import Promotion
 from components.serving import request, served, verify_package
 from components.workspace import Workspace
-from tests.conftest import small_settings
 from tests.databases import KINDS, new_database
 from tests.drills.commands import assay, assay_here, start
-from tests.drills.houses import NAME, copy_house, mlflow_client
+from tests.drills.houses import NAME, copy_house, mlflow_client, promotion_of
 
 PROCESSES, ROUNDS, KILLS = 16, 20, 25
 
@@ -51,12 +46,6 @@ def house(candidates: Workspace, environment: Mapping[str, str], tmp_path: Path)
         mlflow_client(house).delete_registered_model_tag(NAME, HEAD)  # of the ledger that is left behind
         assert assay_here(house, "reconcile", **environment).returncode == 0
     return house
-
-
-def promotion_of(house: Workspace) -> Promotion:
-    os.environ.update({name: value for name, value in house.environment().items() if name != "ASSAY_DATABASE_URL"})
-    dataset = Dataset.open(house.dataset(NAME))
-    return Promotion(house, find_problem(NAME), small_settings(house.root), dataset)
 
 
 def promote(version: int, stage: str, *more: str) -> tuple[str, ...]:
