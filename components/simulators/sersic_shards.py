@@ -3,16 +3,23 @@
 import numpy as np
 import pandas as pd
 
+from components.errors import AssayError
 from components.problems.base import Shard
 from components.simulators.sersic import PARAMETERS, Image, SersicSettings, measure_snr, sample_prior
 from components.simulators.sersic_drawing import bound_sersics, draw_sersics
 
 _BATCH = 256
 """Candidates drawn at a time; about a fifth fail the SNR cut."""
+_LEAST_KEPT, _TRIED = 1e-3, 40 * _BATCH
+"""Share of the candidates that must pass the cut, once so many were drawn: below, a dataset would take hours."""
 
 
 def draw_shard(settings: SersicSettings, shard: int) -> Shard:
-    """Draw candidates until the shard is full, in the order drawn; every row gets its `crb_*`."""
+    """Draw candidates until the shard is full, in the order drawn; every row gets its `crb_*`.
+
+    Raises:
+        AssayError: when next to no galaxy of the prior passes the SNR cut.
+    """
     rows = settings.shard_rows(shard)
     rng = np.random.default_rng([settings.seed, 1, shard])
     tables: list[pd.DataFrame] = []
@@ -26,6 +33,12 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
         tables.append(candidates.assign(snr=snr)[kept])
         images.append(drawn[kept])
         found += int(kept.sum())
+        tried = _BATCH * len(tables)
+        if tried >= _TRIED and found < _LEAST_KEPT * tried:
+            raise AssayError(
+                f"simulate.snr [{settings.snr[0]:g}, {settings.snr[1]:g}]: {found} of {tried:,} galaxies of the prior "
+                "have such an SNR: widen it in params.yaml, or change flux and sigma"
+            )
     catalogue = pd.concat(tables, ignore_index=True).iloc[: len(rows)].copy()
     catalogue["split"] = [settings.split_of(row) for row in rows]
     bounds = bound_sersics(catalogue, settings)

@@ -10,7 +10,7 @@ import pytest
 
 from components.datasets import Dataset
 from components.workspace import Workspace
-from tests.conftest import commit, make_house, write_params
+from tests.conftest import SMALL, commit, make_house, write_params
 from tests.drills.commands import assay, assay_here, refused
 
 
@@ -41,6 +41,13 @@ def test_misspelt_key_and_value_out_of_range(house: Workspace) -> None:
     write_params(house.root, {"simulate": {"n": [0.5, 9]}})
     refused(assay_here(house, "run", "galaxy-shape"), "simulate", "n = [0.5, 9.0]", "0.3 to 6.2")
     assert not house.home.exists()
+
+
+def test_a_cut_that_no_galaxy_passes_is_named_and_not_drawn_for_ever(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "house", SMALL | {"simulate": SMALL["simulate"] | {"snr": [900, 1000]}})
+    done = assay_here(house, "simulate", "galaxy-shape")
+    refused(done, "simulate.snr [900, 1000]: 0 of 10,240 galaxies", "params.yaml")
+    assert not house.data.exists()
 
 
 def test_no_params_and_no_repository(tmp_path: Path) -> None:
