@@ -18,8 +18,8 @@ from components.ledger import whoami
 from components.ledger_reading import current_entries, last_good
 from components.ledger_table import Entry
 from components.mlflow_mirror import ALIASES
+from components.package_files import package_folder
 from components.problems.base import Problem
-from components.serving import package_folder
 from components.settings import ProblemSettings
 from components.stages import Stages
 from components.workspace import Workspace

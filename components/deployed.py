@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from components.errors import AssayError
 from components.ledger import open_ledger
 from components.ledger_reading import describe_override
-from components.serving import verify_package
+from components.package_files import verify_package
 from components.workspace import Workspace
 
 

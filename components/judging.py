@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 
 from components.datasets import Dataset
 from components.digests import value_digest
-from components.errors import AssayError, RefusedError
+from components.errors import RefusedError
 from components.evaluation import Evidence, evaluate, evaluation_inputs
 from components.gates import GateResult, judge, judge_challenger
 from components.ledger import open_ledger
+from components.model_files import model_files
+from components.package_files import Package
 from components.packaging import changed_code
 from components.problems.base import Metric, Problem
 from components.registry import Registry
-from components.serving import MODEL, Package, verify_package
 from components.settings import OF_PACKAGE, GateRule, ProblemSettings
 from components.workspace import Workspace
 
@@ -38,14 +39,7 @@ class Judge:
 
     def evidence(self, version: int) -> Evidence:
         """The version's evaluation on today's dataset, made when there is none."""
-        try:
-            folder = self._registry.model_folder(self._problem.name, version)
-        except AssayError:
-            # MLflow lost it: what answers in its stage is whole in its package.
-            entry = self._ledger.current(self._problem.name).get(version)
-            if entry is None or entry.package_tag is None:
-                raise
-            folder = verify_package(self._workspace, entry.package_tag, digest=entry.package_digest).source / MODEL
+        folder = model_files(self._workspace, self._problem.name, version)
         return evaluate(self._workspace, self._problem, folder, self._dataset, self._settings)
 
     def gates(self, version: int, stage: str, *, champion: int | None, first: bool = False) -> list[GateResult]:
@@ -67,7 +61,7 @@ class Judge:
                 f"{self._problem.name} has version {champion} in production: leave out --first"
                 if first
                 else f"{self._problem.name} has nothing in production that version {version} could be compared with: "
-                "say --first if there has never been anything"
+                "say --first to go without a comparison"
             )
         if champion in (None, version):
             return self._judge(version, self._rules(stage))

@@ -21,6 +21,11 @@ def entry_in_stage(current: Mapping[int, Entry], stage: str) -> Entry | None:
     return next((entry for entry in current.values() if entry.to_stage == stage), None)
 
 
+def registered_tags(history: Sequence[Entry]) -> dict[int, dict[str, str]]:
+    """What each version was registered with: its lineage, digests and headline metrics, as MLflow's tags name them."""
+    return {entry.version: dict(entry.evidence["tags"]) for entry in history if "tags" in entry.evidence}
+
+
 def last_good(history: Sequence[Entry], registered: Collection[int] | None = None) -> int | None:
     """The version to roll back to: in production before today's, neither rolled back from nor archived by somebody.
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from components.errors import AssayError
 from components.ledger import open_ledger
+from components.ledger_reading import registered_tags
+from components.mlflow_versions import headline_metrics
+from components.model_files import model_files
 from components.registry import Registry
 from components.versioning import checkout_data
 from components.workspace import Workspace
@@ -39,11 +42,13 @@ def trace(workspace: Workspace, problem: str, version: int) -> dict[str, Any]:
     from models.saved import read_description
 
     registry = Registry(workspace)
-    entries = [entry for entry in open_ledger(workspace).history(problem) if entry.version == version]
+    history = open_ledger(workspace).history(problem)
+    entries = [entry for entry in history if entry.version == version]
     if entries and version not in registry.tags(problem):  # cleaned up, or deleted by hand: the ledger still knows
         return {"problem": problem, "version": version, "registered": False, "stages": [asdict(e) for e in entries]}
     info = registry.version(problem, version)
-    description = read_description(registry.model_folder(problem, version))
+    description = read_description(model_files(workspace, problem, version))
+    tags = {**info.tags, **registered_tags(history).get(version, {})}  # whatever somebody made of MLflow's since
     training = description["inputs"]["training"]["settings"]
     packaged = [entry for entry in entries if entry.package_tag]
     return {
@@ -55,14 +60,14 @@ def trace(workspace: Workspace, problem: str, version: int) -> dict[str, Any]:
         "training": training,
         "simulation": description["inputs"]["simulator"]["settings"],
         "seed": training["seed"],
-        "weights_sha256": info.tags["weights.sha256"],
-        "data": {"md5": info.tags["data.md5"], "key": info.tags["data.key"]},
-        "simulator_fingerprint": info.tags["simulator.fingerprint"],
-        "git": {"commit": info.tags["git.commit"], "dirty": info.tags["git.dirty"] == "true"},
-        "evaluation": {"digest": info.tags["evidence.digest"], "headline": dict(info.metrics)},
+        "weights_sha256": tags["weights.sha256"],
+        "data": {"md5": tags["data.md5"], "key": tags["data.key"]},
+        "simulator_fingerprint": tags["simulator.fingerprint"],
+        "git": {"commit": tags["git.commit"], "dirty": tags["git.dirty"] == "true"},
+        "evaluation": {"digest": tags["evidence.digest"], "headline": headline_metrics(tags)},
         "package": {"tag": packaged[-1].package_tag, "digest": packaged[-1].package_digest} if packaged else None,
         "inputs": description["inputs"],
-        "tags": dict(info.tags),
+        "tags": tags,
         "stages": [asdict(entry) for entry in entries],
     }
 

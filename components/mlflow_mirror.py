@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 ALIASES = ("production", "staging", "candidate")
 """The ledger's stages that have an alias; archived versions have none."""
-_TAGS = (
-    "stage", "stage.at", "stage.by", "stage.reason", "override", "weights.sha256", "package.tag", "package.digest"
-)  # fmt: skip
+_OF_STAGE = ("stage", "stage.at", "stage.by", "stage.reason", "override", "package.tag", "package.digest")
+"""Tags that change with the stage; all others were there from the start."""
 _LONGEST = 500
 """Characters of a reason; MLflow refuses tags beyond 5,000."""
 
@@ -47,8 +46,18 @@ class Difference:
         return f"{what} is {self.found or 'not there'} in MLflow, {self.expected or 'not there'} by the ledger"
 
 
+def lineage_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of a version's tags that it was registered with."""
+    return {name: value for name, value in tags.items() if name not in _OF_STAGE}
+
+
 def differences(
-    client: "MlflowClient", problem: str, stages: Mapping[int, Entry], *, only: Collection[int] | None = None
+    client: "MlflowClient",
+    problem: str,
+    stages: Mapping[int, Entry],
+    lineage: Mapping[int, Mapping[str, str]],
+    *,
+    only: Collection[int] | None = None,
 ) -> list[Difference]:
     """Everything that MLflow shows otherwise.
 
@@ -56,6 +65,7 @@ def differences(
         client: MLflow's.
         problem: the registered model's name.
         stages: the entry that put each version where it is, newest first, as `Ledger.current` gives them.
+        lineage: the tags that each was registered with.
         only: the versions whose tags are looked at; all of them by default. Aliases are always looked at.
     """
     holders: dict[str, int] = {}
@@ -90,7 +100,7 @@ def differences(
         found.append(Difference(kind="tag", name=HEAD, version=None, found=seen, expected=head))
     for version, entry in looked_at.items():
         if version in shown:
-            found += _shown_otherwise(version, entry, *shown[version])
+            found += _shown_otherwise(version, entry, lineage.get(version, {}), *shown[version])
     return found
 
 
@@ -113,12 +123,14 @@ def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) 
                 client.update_model_version(problem, str(one.version), value)
 
 
-def _shown_otherwise(version: int, entry: Entry, tags: Mapping[str, str], description: str) -> list[Difference]:
-    """What a version's own tags and description say otherwise than its entry."""
-    wanted, said = _tags(entry), _description(entry)
+def _shown_otherwise(
+    version: int, entry: Entry, lineage: Mapping[str, str], tags: Mapping[str, str], description: str
+) -> list[Difference]:
+    """What a version's own tags and description say otherwise than its entries."""
+    wanted, said = {**lineage, **_tags(entry)}, _description(entry)
     found = [
         Difference(kind="tag", name=name, version=version, found=tags.get(name), expected=wanted.get(name))
-        for name in _TAGS
+        for name in dict.fromkeys((*_OF_STAGE, *wanted))
         if tags.get(name) != wanted.get(name)
     ]
     if description != said:

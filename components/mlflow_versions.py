@@ -7,6 +7,7 @@ Only `components.registry` and `components.mlflow_*` use this.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 METRIC_TAG = "metric."
 """A version carries its headline metrics as tags: the runs of a thousand versions are slow to read."""
+
+LINEAGE = {"weights.sha256", "description.sha256", "evidence.digest", "data.md5", "git.commit"}
+"""Tags without which a version is not Assay's."""
 
 _PAGE = 10_000
 
@@ -56,11 +60,22 @@ def find_version(client: "MlflowClient", problem: str, version: int) -> "ModelVe
     found = client.search_model_versions(f"name = '{problem}' AND version_number = {version}")
     if not found:
         raise AssayError(f"{problem!r} has no version {version}: type `assay models` to see what is registered")
-    if "weights.sha256" not in found[0].tags:
+    missing = sorted(LINEAGE - set(found[0].tags))
+    if missing:
         raise AssayError(
-            f"{problem} version {version} has no tag weights.sha256: type `assay reconcile` if Assay registered it"
+            f"{problem} version {version} has no tag {missing[0]}: type `assay reconcile` if Assay registered it"
         )
     return found[0]
+
+
+def headline_metrics(tags: Mapping[str, str]) -> dict[str, float]:
+    """The metrics among a version's tags; one that somebody made a word of is left out."""
+    metrics: dict[str, float] = {}
+    for name, value in tags.items():
+        if name.startswith(METRIC_TAG):
+            with suppress(ValueError):
+                metrics[name.removeprefix(METRIC_TAG)] = float(value)
+    return metrics
 
 
 def version_info(version: "ModelVersion") -> VersionInfo:
@@ -68,11 +83,7 @@ def version_info(version: "ModelVersion") -> VersionInfo:
     return VersionInfo(
         version=int(version.version),
         tags=version.tags,
-        metrics={
-            name.removeprefix(METRIC_TAG): float(value)
-            for name, value in version.tags.items()
-            if name.startswith(METRIC_TAG)
-        },
+        metrics=headline_metrics(version.tags),
         created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         run_id=str(version.run_id),
     )

@@ -20,7 +20,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,9 @@ def notify_changes(workspace: Workspace, settings: NotifySettings, history: Sequ
     with _never_in_the_way():
         told = _outbox(workspace) / f".{changes[-1].problem}.told"
         with FileLock(told.with_suffix(".lock")):
-            last = int(told.read_text(encoding="utf-8")) if told.exists() else changes[-1].sequence - 1
+            last = changes[-1].sequence - 1
+            with suppress(FileNotFoundError, ValueError):  # a power cut may leave it empty
+                last = int(told.read_text(encoding="utf-8"))
             news = [entry for entry in changes if entry.sequence > last]
             for entry in news:
                 _write_letter(workspace, settings, _event(entry))

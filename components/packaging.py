@@ -25,18 +25,19 @@ from filelock import FileLock
 
 from components.digests import file_sha256, source_digest, value_digest
 from components.errors import AssayError, IntegrityError
-from components.processes import die_with_parent
-from components.serving import (
+from components.package_files import (
     GOLDEN,
     MANIFEST,
     MODEL,
     SIGNATURE,
     Package,
-    bentoml_command,
     check_files,
+    discard_package,
     package_folder,
     verify_package,
 )
+from components.processes import die_with_parent
+from components.serving import bentoml_command
 from components.signing import sign
 from components.workspace import Workspace
 
@@ -104,7 +105,7 @@ def build_package(
         golden_conditions: their conditions, shape (b, c).
 
     Raises:
-        IntegrityError: when the model, or the package that is there, is damaged.
+        IntegrityError: when the model is damaged.
         AssayError: when it cannot be built; then nothing is left in the store.
     """
     from safetensors import SafetensorError
@@ -137,10 +138,12 @@ def build_package(
     target = package_folder(workspace, tag)
     with FileLock(workspace.home / "build.lock"):
         shutil.rmtree(builds, ignore_errors=True)  # what a killed build left: nobody else can be building now
-        if target.exists():
-            package = verify_package(workspace, tag)
-            _sign(package.source)  # the key may be newer than the package
-            return package
+        with suppress(IntegrityError):  # a damaged one is built again: the ledger knows the digest that it must have
+            if target.exists():
+                package = verify_package(workspace, tag)
+                _sign(package.source)  # the key may be newer than the package
+                return package
+        discard_package(workspace, tag)
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))

@@ -7,44 +7,28 @@ What a stage change itself is stands in `components/stages.py`, what a verdict r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import Any
 
 from components.datasets import Dataset
 from components.errors import AssayError, IntegrityError, RefusedError
 from components.evaluation import Evidence, read_evidence
-from components.gates import GateResult, refusals, require_pass
+from components.gates import GateResult, require_pass
 from components.golden import sample
 from components.judging import Judge
 from components.ledger_reading import current_entries, entry_in_stage, last_good
 from components.ledger_table import Entry
+from components.overrides import Override, overruled
+from components.package_files import Package, discard_package, verify_package
 from components.packaging import build_package, changed_code
 from components.problems.base import Problem
 from components.proving import prove_package
-from components.serving import Package, discard_package, verify_package
 from components.settings import ProblemSettings
 from components.stages import Stages
 from components.workspace import Workspace
 
 PROMOTABLE = ("staging", "production")
 """Stages that a version is promoted to; it becomes a candidate by being registered."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Override:
-    """A person's word against gates that did not pass, for some time."""
-
-    by: str
-    """Who answers for it."""
-    reason: str
-    until: date
-    """The last day on which it holds; UTC."""
-
-    def __post_init__(self) -> None:
-        if not (self.by.strip() and self.reason.strip()):
-            raise AssayError("an override needs the name of a person and a reason: give both")
 
 
 class Promotion(Stages):
@@ -87,7 +71,7 @@ class Promotion(Stages):
             package = self._built(version)
         if recorded not in (None, package.digest):
             discard_package(self.workspace, package.tag)  # nobody must be answered by it
-            commit = self.registry.version(self.problem.name, version).tags["git.commit"][:12]
+            commit = self.tags(version)["git.commit"][:12]
             raise IntegrityError(
                 f"package {package.tag} cannot be built again as it was (digest {package.digest[:12]}, not "
                 f"{str(recorded)[:12]}): code, data or the package settings are others today: check out commit "
@@ -96,7 +80,7 @@ class Promotion(Stages):
         return package
 
     def _built(self, version: int) -> Package:
-        tags = self.registry.version(self.problem.name, version).tags
+        tags = self.tags(version)
         images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
         return build_package(
             self.workspace,
@@ -111,12 +95,17 @@ class Promotion(Stages):
     def _registered_evidence(self, version: int, digest: str) -> Evidence:
         """The evaluation that a version was registered with; where MLflow lost it, this house's own copy."""
         try:
-            return read_evidence(self.registry.evaluation_folder(self.problem.name, version))
-        except IntegrityError:
-            own = self.judge.evidence(version)
-            if own.digest != digest:
-                raise
-            return own
+            kept = read_evidence(self.registry.evaluation_folder(self.problem.name, version))
+            if kept.digest == digest:
+                return kept
+            what = f"{kept.folder} is not the evaluation that version {version} was registered with"
+            lost = IntegrityError(what, "restore MLflow's files from a backup")
+        except IntegrityError as error:
+            lost = error
+        own = self.judge.evidence(version)
+        if own.digest != digest:
+            raise lost
+        return own
 
     def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
         """Serve a package and replay its golden inputs; refused when an answer differs."""
@@ -177,7 +166,7 @@ class Promotion(Stages):
                 since=own.digest if own else None,
                 evidence=evidence,
                 package=package,
-                override=_overruled(override, results),
+                override=overruled(override, results),
             )
 
     def require(self, results: Sequence[GateResult], version: int, stage: str) -> None:
@@ -191,12 +180,14 @@ class Promotion(Stages):
     def rollback(self, *, actor: str, reason: str, expect: int | None = None) -> Entry:
         """Bring the last good version back to production: its package is proved, its gates are history.
 
-        The package is that of the ledger, whatever became of the dataset and of MLflow's files.
+        The package is that of the ledger, whatever became of the dataset and of MLflow's files. A rollback that was
+        killed before MLflow knew is finished; after a finished one, only who names the version that it brought back
+        goes back further: two people in a hurry must not go back two versions.
 
         Args:
             actor: who wants it.
             reason: why.
-            expect: who is believed to be in production; whoever is there by default.
+            expect: who is believed to be in production; by default whoever got there otherwise than by a rollback.
 
         Raises:
             RefusedError: when there is no such version, its package does not answer as it did, or production is held
@@ -208,6 +199,8 @@ class Promotion(Stages):
         target, held = last_good(history, self.registry.tags(name)), entry_in_stage(current, "production")
         if expect is not None:
             self.ledger.require_holder(name, "production", expect)
+        elif held is not None and held.action == "rollback":
+            return self._finish_rollback(held)
         if held is None or target is None:
             raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
         with self.telling_refusals(target, "production", actor=actor):
@@ -226,18 +219,28 @@ class Promotion(Stages):
                 override=before.override,
             )
 
+    def _finish_rollback(self, held: Entry) -> Entry:
+        """Tell of a rollback that was killed before it had; refused when there is nothing left to tell."""
+        if not self.mirror(only={held.version, *([held.previous_version] if held.previous_version else [])}):
+            raise RefusedError(
+                f"{held.problem} was rolled back to version {held.version} by {held.actor} at {held.at} already: "
+                f"say --expect {held.version} to go back further"
+            )
+        self.tell_changes()
+        return held
+
     def _champion(
         self, history: Sequence[Entry], version: int, expect: int | None, *, first: bool
     ) -> tuple[int | None, bool]:
         """Whom a version is compared with for production, and whether there is nobody.
 
         It is who the ledger will expect there, so that nobody else can slip in between; for the version that is there
-        already, whose override is renewed or done with, it is whom it replaced.
+        already, whose override is renewed or done with, it is whom a rollback would bring back.
         """
         if expect != version:
             return expect, first
-        others = [entry.version for entry in history if entry.to_stage == "production" and entry.version != version]
-        return (others[-1], first) if others else (None, True)
+        others = {entry.version for entry in history if entry.to_stage == "production"} - {version}
+        return last_good(history, self.registry.tags(self.problem.name)), first or not others
 
     def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
         if stage not in PROMOTABLE:
@@ -248,16 +251,3 @@ class Promotion(Stages):
             raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
         if stage == "staging" and now == "production":
             raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")
-
-
-def _overruled(override: Override | None, results: Sequence[GateResult]) -> dict[str, Any] | None:
-    """What the ledger keeps of an override; None where no gate had to be overruled."""
-    refused = refusals(results)
-    if override is None or not refused:
-        return None
-    return {
-        "by": override.by,
-        "reason": override.reason,
-        "until": override.until.isoformat(),
-        "overruled": refused,
-    }

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import AssayError, RefusedError
-from components.serving import GOLDEN, MANIFEST, MODEL, Package, request, served, serving_log, verify_package
+from components.package_files import GOLDEN, MANIFEST, MODEL, Package, verify_package
+from components.serving import request, served, serving_log
 from components.workspace import Workspace
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")

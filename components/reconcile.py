@@ -9,13 +9,14 @@ was killed at any point leaves nothing that this does not mend.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from components.errors import AssayError
+from components.errors import AssayError, IntegrityError
 from components.ledger import whoami
-from components.ledger_reading import describe_override, last_good
-from components.ledger_table import Entry
+from components.ledger_reading import current_entries, describe_override, last_good
+from components.ledger_table import Entry, is_head
+from components.mlflow_versions import LINEAGE
+from components.package_files import discard_package, verify_package
 from components.problems.base import Problem
 from components.promotion import PROMOTABLE, Promotion
-from components.serving import discard_package, verify_package
 from components.settings import ProblemSettings
 from components.workspace import Workspace
 
@@ -38,6 +39,7 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
     """
     promotion = Promotion(workspace, problem, settings)
     promotion.check_ledger()  # nothing is changed on the word of a ledger that cannot be believed
+    _check_mlflow(promotion)
     findings = _unknown_versions(promotion)
     if not promotion.ledger.current(problem.name):
         return findings
@@ -53,11 +55,30 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
     good = last_good(promotion.ledger.history(problem.name), set(stages) - gone)
     for entry in stages.values():
         if (entry.to_stage in PROMOTABLE or entry.version == good) and entry.version not in gone:
-            findings += _package(promotion, entry)
+            findings += _package(promotion, entry) + _model(promotion, entry)
         if entry.override and entry.to_stage in PROMOTABLE:
             findings += _override(promotion, entry)
     promotion.tell_changes()
     return findings
+
+
+def _check_mlflow(promotion: Promotion) -> None:
+    """Refuse to follow an MLflow that is another or an older one: it must not empty the stages.
+
+    A version that somebody deleted was seen by MLflow before; one that MLflow has never heard of cannot be deleted.
+    """
+    name = promotion.problem.name
+    history, known = promotion.ledger.history(name), promotion.registry.tags(name)
+    head = promotion.registry.ledger_head(name)
+    seen = int(head.partition(" ")[0]) if head and is_head(head) else None
+    first = {entry.version: entry.sequence for entry in reversed(history)}
+    staged = [version for version, entry in current_entries(history).items() if entry.to_stage != "archived"]
+    lost = [version for version in staged if version not in known]
+    if lost and (not known if seen is None else max(first[version] for version in lost) > seen):
+        raise IntegrityError(
+            f"MLflow knows nothing of {name} version {lost[0]}, in {promotion.ledger.stage_of(name, lost[0])}: its "
+            "database was lost or an older one put back: restore it from its newest backup, or mend MLFLOW_TRACKING_URI"
+        )
 
 
 def _unknown_versions(promotion: Promotion) -> list[Finding]:
@@ -68,19 +89,12 @@ def _unknown_versions(promotion: Promotion) -> list[Finding]:
         if version in known:
             continue
         what = f"version {version} is in MLflow and not in the ledger"
-        if "weights.sha256" not in tags:
+        if not set(tags) >= LINEAGE:
             todo = f"whoever registered it: it is not Assay's; delete it in MLflow, or leave it out of {name}"
             findings.append(Finding(what=what, repaired=False, todo=todo))
             continue
-        promotion.enter(
-            version,
-            "candidate",
-            action="register",
-            actor=whoami(),
-            reason="registered by a command that was killed, found by reconcile",
-            expect=promotion.ledger.holder(name, "candidate"),
-            evidence={"evaluation": tags.get("evidence.digest")},
-        )
+        reason = "registered by a command that was killed, found by reconcile"
+        promotion.add_candidate(version, actor=whoami(), reason=reason)
         findings.append(Finding(what=what, repaired=True, todo=""))
     return findings
 
@@ -130,6 +144,17 @@ def _package(promotion: Promotion, entry: Entry) -> list[Finding]:
         way = f"assay rollback {name}" if entry.to_stage == "production" else f"assay archive {name} {entry.version}"
         return [Finding(what=what, repaired=False, todo=f"operator: {error}; or {way}")]
     return [Finding(what=what, repaired=True, todo="")]
+
+
+def _model(promotion: Promotion, entry: Entry) -> list[Finding]:
+    """See that MLflow has the files of a staged version; its package answers without them."""
+    try:
+        promotion.registry.model_folder(promotion.problem.name, entry.version)
+        return []
+    except IntegrityError as error:
+        what = f"{error.what} (version {entry.version}, in {entry.to_stage})"
+        todo = "operator: restore MLflow's files from a backup; its package goes on answering"
+        return [Finding(what=what, repaired=False, todo=todo)]
 
 
 def _override(promotion: Promotion, entry: Entry) -> list[Finding]:

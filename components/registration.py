@@ -86,15 +86,7 @@ def register(
             "MLflow's database was lost, or an older one put back: restore it from a backup, or `make clean`"
         )
     if known is None:
-        stages.enter(
-            version,
-            "candidate",
-            action="register",
-            actor=actor,
-            reason="registered with its evaluation",
-            expect=stages.ledger.holder(problem.name, "candidate"),
-            evidence={"evaluation": evidence.digest, "score.test": evidence.metrics["score.test"].value},
-        )
+        stages.add_candidate(version, actor=actor, reason="registered with its evaluation")
     else:
         stages.mirror(only={version})  # a kill between ledger and mirror is mended here
     return version

@@ -212,13 +212,19 @@ class Registry:
                 client.delete_model_version(problem, str(version))
 
     def mirror(
-        self, problem: str, stages: Mapping[int, Entry], *, only: Collection[int] | None = None
+        self,
+        problem: str,
+        stages: Mapping[int, Entry],
+        lineage: Mapping[int, Mapping[str, str]],
+        *,
+        only: Collection[int] | None = None,
     ) -> list[Difference]:
         """Make aliases, tags and descriptions say what the ledger says; see `components/mlflow_mirror.py`.
 
         Args:
             problem: the registered model's name.
             stages: the entry that put each version where it is, as `Ledger.current` gives them.
+            lineage: the tags that each was registered with, as `ledger_reading.registered_tags` gives them.
             only: the versions whose tags are looked at; all of them by default.
 
         Returns:
@@ -226,7 +232,7 @@ class Registry:
         """
         with self._mlflow.one_line():
             client = self._mlflow.client()
-            found = differences(client, problem, stages, only=only)
+            found = differences(client, problem, stages, lineage, only=only)
             repair(client, problem, found)
         return found
 

@@ -1,64 +1,31 @@
-"""A package at work: checked, served and asked.
+"""A package at work: served and asked.
 
-    package = verify_package(workspace, "galaxy-shape:v3-0123456789ab")
-    with served(workspace, package.tag) as url:
+    with served(workspace, "galaxy-shape:v3-0123456789ab") as url:
         answer = request(url, [{"image": rows, "sigma": 200.0, "psf_fwhm": 0.5}])
 
-How a package is made stands in `components/packaging.py`, how it is proved in `components/proving.py`.
+How a package is checked stands in `components/package_files.py`, how it is proved in `components/proving.py`.
 """
 
 import json
 import os
 import shutil
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 
-from components.digests import file_sha256, value_digest
-from components.errors import AssayError, IntegrityError
+from components.errors import AssayError
+from components.package_files import verify_package
 from components.processes import LOCALHOST, check_port_is_free, free_port, running, wait_until_answers
 from components.workspace import Workspace
 
-MODEL = "model"
-"""The folder of a package's source that holds what is no code."""
-MANIFEST = f"{MODEL}/package.json"
-SIGNATURE = f"{MODEL}/package.sig"
-GOLDEN = f"{MODEL}/golden.safetensors"
-
 _ANSWER_TIMEOUT_S = 60.0
-_MEND = "type `assay reconcile`, which builds the package of a stage again"
 _LAST_REQUESTS_S = 5
 """What a server that is stopped gives to the requests it is working on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """A package that was found whole."""
-
-    tag: str
-    """Name and version in the Bento store."""
-    digest: str
-    """SHA-256 of its manifest's content: equal digests have equal files."""
-    folder: Path
-    """The Bento."""
-
-    @property
-    def source(self) -> Path:
-        """The folder with services/, models/ and model/."""
-        return self.folder / "src"
-
-
-def package_folder(workspace: Workspace, tag: str) -> Path:
-    """Where the store keeps the package of a tag, whether it is there or not."""
-    name, _, version = tag.partition(":")
-    return Path(workspace.environment()["BENTOML_HOME"]) / "bentos" / name / version
 
 
 def bentoml_command(
@@ -92,82 +59,6 @@ def bentoml_command(
         "bentoml",
         *arguments,
     ]
-
-
-def verify_package(workspace: Workspace, tag: str, *, digest: str | None = None) -> Package:
-    """The package, after each of its files was compared with the manifest.
-
-    Args:
-        workspace: where its store is.
-        tag: the package.
-        digest: that of the ledger; any by default.
-
-    Raises:
-        IntegrityError: when a file is missing, added or not what was packaged; the message names it.
-        AssayError: when there is no such package.
-    """
-    folder = package_folder(workspace, tag)
-    if not folder.is_dir():
-        raise AssayError(f"no package {tag} in {folder.parents[1]}", _MEND)
-    if not (folder / "bento.yaml").is_file():
-        raise _damaged(folder, "bento.yaml", tag, "is missing")
-    package = Package(tag=tag, digest=check_files(folder / "src", tag), folder=folder)
-    if digest not in (None, package.digest):
-        raise IntegrityError(
-            f"package {tag} in {folder} is not the one of the ledger (digest {package.digest[:12]}, not "
-            f"{str(digest)[:12]})", _MEND,
-        )  # fmt: skip
-    return package
-
-
-def discard_package(workspace: Workspace, tag: str) -> Path | None:
-    """Take a package out of the store, whole or damaged, and keep it beside for whoever wants to know why.
-
-    Returns:
-        Where it is now; None when there was none.
-    """
-    folder = package_folder(workspace, tag)
-    if not folder.exists():
-        return None
-    kept = workspace.home / "discarded" / f"{tag.replace(':', '-')}-{uuid.uuid4().hex[:8]}"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(kept)
-    return kept
-
-
-def check_files(source: Path, tag: str) -> str:
-    """Compare a package's source with its manifest.
-
-    Returns:
-        The digest of the manifest's content.
-
-    Raises:
-        IntegrityError: when a file is missing, added or not what was packaged; the message names it.
-    """
-    try:
-        document = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
-        recorded = str(document.pop("digest"))
-        files = dict(document["files"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _damaged(source.parent, f"src/{MANIFEST}", tag, "is missing or no manifest") from error
-    if value_digest(document) != recorded:
-        raise _damaged(source.parent, f"src/{MANIFEST}", tag, "is not what was packaged")
-    for name, digest in files.items():
-        if not (source / name).is_file():
-            raise _damaged(source.parent, f"src/{name}", tag, "is missing")
-        if file_sha256(source / name) != digest:
-            raise _damaged(source.parent, f"src/{name}", tag, "is not what was packaged")
-    for file in source.rglob("*"):
-        # One file more is a danger too: a `torch.py` here would be imported in place of torch.
-        name = str(file.relative_to(source))
-        known = name in {*files, MANIFEST, SIGNATURE, "bentofile.yaml"} or "__pycache__" in file.parts
-        if file.is_file() and not known:
-            raise _damaged(source.parent, f"src/{name}", tag, "was not packaged")
-    return recorded
-
-
-def _damaged(folder: Path, file: str, tag: str, what: str) -> IntegrityError:
-    return IntegrityError(f"package {tag}: {folder / file} {what}", _MEND)
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from typing import Any
 
 from components.errors import AssayError, IntegrityError, RefusedError
 from components.ledger import open_ledger
+from components.ledger_reading import current_entries, registered_tags
 from components.ledger_table import Entry
-from components.mlflow_mirror import Difference
+from components.mlflow_mirror import Difference, lineage_tags
 from components.notifications import notify, notify_changes
+from components.package_files import Package, verify_package
 from components.problems.base import Problem
 from components.registry import Registry
-from components.serving import Package, verify_package
 from components.settings import ProblemSettings
 from components.workspace import Workspace
 
@@ -58,10 +59,10 @@ class Stages:
             AssayError: when MLflow could not be told; the change itself stands then.
         """
         with self.workspace.lock(self.problem.name):
-            name, weights = self.problem.name, self._tags(version)["weights.sha256"]
+            name, weights = self.problem.name, self._mlflow_tags(version)["weights.sha256"]
             self.check_ledger()
             if package is not None:
-                verify_package(self.workspace, package.tag, digest=package.digest)  # no cleaning took it meanwhile
+                self._require_unchanged(package)
                 if "proof" in evidence and evidence["proof"]["digest"] != package.digest:
                     raise IntegrityError(f"package {package.tag} is not the one that was proved: repeat the command")
             known = self.ledger.current(name).get(version)
@@ -85,15 +86,41 @@ class Stages:
                 package_digest=package.digest if package else known.package_digest if known else None,
                 override=override,
             )
-        self.tell_changes()
-        try:
-            self.mirror(only={version} | ({expect} if expect is not None else set()))
-        except AssayError as error:
-            raise AssayError(
-                f"{name} version {version} is in {stage}, and MLflow does not show it yet ({error}): "
-                "type `assay reconcile`"
-            ) from error
-        return entry
+            self.tell_changes()
+            try:  # still under the lock: what MLflow does not show yet is no drift for `reconcile`
+                self.mirror(only={version} | ({expect} if expect is not None else set()))
+            except AssayError as error:
+                raise AssayError(
+                    f"{name} version {version} is in {stage}, and MLflow does not show it yet ({error}): "
+                    "type `assay reconcile`"
+                ) from error
+            return entry
+
+    def add_candidate(self, version: int, *, actor: str, reason: str) -> Entry:
+        """Enter what MLflow has under a number; the ledger keeps the tags that it was registered with.
+
+        Raises:
+            AssayError: when there is no such version, or it is not Assay's.
+        """
+        tags = self._mlflow_tags(version)
+        return self.enter(
+            version,
+            "candidate",
+            action="register",
+            actor=actor,
+            reason=reason,
+            expect=None,
+            evidence={"evaluation": tags["evidence.digest"], "tags": lineage_tags(tags)},
+        )
+
+    def tags(self, version: int) -> dict[str, str]:
+        """What a version was registered with, by the ledger.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        known = registered_tags(self.ledger.history(self.problem.name)).get(version)
+        return self._mlflow_tags(version) if known is None else known
 
     def archive(self, version: int, *, actor: str, reason: str) -> Entry:
         """Take a version out of the way; what is archived by somebody is not rolled back to.
@@ -126,12 +153,13 @@ class Stages:
         Returns:
             What was not so.
         """
+        name = self.problem.name
         found: list[Difference] = []
         shown = None
         # Whoever writes last looks again: a slower process must not put an older state over a newer one.
-        while shown != (stages := self.ledger.current(self.problem.name)):
-            found += self.registry.mirror(self.problem.name, stages, only=only)
-            shown = stages
+        while shown != (history := self.ledger.history(name)):
+            found += self.registry.mirror(name, current_entries(history), registered_tags(history), only=only)
+            shown = history
         return found
 
     def tell_changes(self) -> None:
@@ -157,5 +185,12 @@ class Stages:
             notify(self.workspace, self.settings.notify, {"event": "refused", "problem": self.problem.name, **facts})
             raise
 
-    def _tags(self, version: int) -> dict[str, str]:
+    def _require_unchanged(self, package: Package) -> None:
+        """See that no cleaning took a package since it was proved, and nobody changed it."""
+        try:
+            verify_package(self.workspace, package.tag, digest=package.digest)
+        except AssayError as error:
+            raise IntegrityError(error.what, "it was whole when it was proved: repeat the command") from error
+
+    def _mlflow_tags(self, version: int) -> dict[str, str]:
         return dict(self.registry.version(self.problem.name, version).tags)

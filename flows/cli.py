@@ -16,6 +16,9 @@ from components.workspace import Workspace
 from flows import console
 from flows.commands import bound, lineage, operate, pipeline, serving, stages, upkeep
 
+_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
 app = typer.Typer(
     help="A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound.",
     no_args_is_help=True,
@@ -62,9 +65,10 @@ def main() -> None:
         Workspace.find().activate()  # libraries read their environment when they are imported
     try:
         app()
-    except KeyboardInterrupt:
-        console.fail("interrupted: run the same command again to go on")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            console.fail("interrupted: run the same command again to go on")
+        raise
     except Exception as error:
         if debug:
             raise

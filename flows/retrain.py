@@ -21,7 +21,7 @@ def due(job: Job) -> list[str]:
     versions), each by its hash, with those that the production model's own description names.
     """
     from components.ledger import open_ledger
-    from components.registry import Registry
+    from components.model_files import model_files
     from components.search import SEARCHED
     from components.simulation import dataset_key, simulator_inputs
     from components.training import search_inputs, training_inputs
@@ -30,7 +30,7 @@ def due(job: Job) -> list[str]:
     champion = open_ledger(job.workspace).holder(job.problem_name, "production")
     if champion is None:
         return ["nothing is in production"]
-    made_from = read_description(Registry(job.workspace).model_folder(job.problem_name, champion))["inputs"]
+    made_from = read_description(model_files(job.workspace, job.problem_name, champion))["inputs"]
     training = training_inputs(job.problem, job.settings.train)
     for inputs in (training, made_from["training"]):  # what a search decides is an outcome, not an input
         inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in SEARCHED}

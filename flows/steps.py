@@ -16,6 +16,7 @@ from components.errors import AssayError
 from components.gates import GateResult
 from components.golden import request_items, sample
 from components.ledger import whoami
+from components.ledger_table import Entry
 from components.promotion import Promotion
 from components.settings import TrainSettings
 from flows import console
@@ -207,7 +208,7 @@ def prove(job: Job, dataset: Dataset, number: int) -> tuple[dict[str, Any], str]
 def stage(
     job: Job, dataset: Dataset, number: int, to: str, expect: int | None, since: str, results: list[GateResult],
     proof: dict[str, Any],
-) -> tuple[str, str]:  # fmt: skip
+) -> tuple[Entry, str]:  # fmt: skip
     """Write the stage change into the ledger and mirror it."""
     promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
     entry = promotion.enter(
@@ -222,7 +223,7 @@ def stage(
         package=promotion.package(number),
     )
     replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
-    return to, f"{job.problem_name} version {number} is in {to}{replaced}"
+    return entry, f"{job.problem_name} version {number} is in {to}{replaced}"
 
 
 @step(retries=1)

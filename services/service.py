@@ -80,9 +80,11 @@ def read_manifest(source: Path) -> dict[str, Any]:
         file = source / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise ValueError(f"{file} is missing or is not what was packaged: the package is damaged")
-    for file in source.rglob("*.py"):
-        # Imported in place of a library's, it would answer unseen by any digest.
-        if str(file.relative_to(source)) not in files:
+    known = {*files, MANIFEST, "model/package.sig", "bentofile.yaml"}
+    for file in source.rglob("*"):
+        # Imported in place of a library's, a file more would answer unseen by any digest, as would one behind a link.
+        own = str(file.relative_to(source)) in known or "__pycache__" in file.parts
+        if file.is_symlink() or (file.is_file() and not own):
             raise ValueError(f"{file} was not packaged: the package is damaged")
     return manifest
 

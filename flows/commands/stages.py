@@ -99,7 +99,7 @@ def promote(
 ) -> None:
     """Judge a version by the gates, package and prove it, and move it to a stage."""
     from components.ledger import whoami
-    from components.promotion import Override
+    from components.overrides import Override
 
     if (override is None) != (until is None):
         raise typer.BadParameter("--override NAME and --until YYYY-MM-DD go together")

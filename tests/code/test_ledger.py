@@ -4,10 +4,13 @@
 """
 
 import multiprocessing
+import sqlite3
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +114,22 @@ def test_a_version_that_was_moved_since_the_decision_stays_where_it_is(ledger: L
     ledger.move(problem, 2, "production", expect=1, since=now.digest, **FACTS)  # run again after a kill
     with pytest.raises(RefusedError, match="held by version 2"):  # a new entry needs to know who is there
         ledger.move(problem, 2, "production", expect=1, override={"until": "2026-12-31"}, **FACTS)
+
+
+def test_a_change_that_fails_half_way_is_not_written_at_all(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'assay.db'}"
+    ledger = Ledger(url)
+    ledger.create()
+    ledger.move("galaxy-shape", 1, "production", expect=None, **FACTS)
+    before = ledger.history("galaxy-shape")
+    with closing(sqlite3.connect(tmp_path / "assay.db")) as database, database:
+        database.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON ledger WHEN NEW.action = 'replaced' "
+            "BEGIN SELECT RAISE(FAIL, 'broken'); END"
+        )
+    with pytest.raises(AssayError, match="races"):
+        ledger.move("galaxy-shape", 2, "production", expect=1, **FACTS)
+    assert ledger.history("galaxy-shape") == before
 
 
 def test_wrong_values_are_refused(ledger: Ledger, problem: str) -> None:

@@ -150,6 +150,19 @@ def test_a_change_that_a_killed_process_told_nobody_of_is_told_with_the_next(
     assert told() == told() == [(2, "promote"), (3, "promote"), (2, "rollback")]
 
 
+def test_a_note_of_what_was_told_that_a_power_cut_emptied_is_in_nobodys_way(
+    outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.notifications.subprocess.Popen", lambda *_, **__: None)
+    workspace, ledger = workspace_in(tmp_path), open_ledger(workspace_in(tmp_path))
+    ledger.move("galaxy-shape", 1, "production", expect=None, **FACTS)
+    outbox.mkdir(parents=True)
+    (outbox / ".galaxy-shape.told").write_text("")
+    for _ in range(2):
+        notify_changes(workspace, NotifySettings(command=("true",), url=None), ledger.history("galaxy-shape"))
+    assert len(list(outbox.glob("[!.]*.json"))) == 1
+
+
 def test_nobody_is_told_where_nobody_is_named(outbox: Path, tmp_path: Path) -> None:
     notify(workspace_in(tmp_path), NotifySettings(command=None, url=None), EVENT)
     assert not outbox.exists()

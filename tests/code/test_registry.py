@@ -55,7 +55,7 @@ def test_mlflow_itself_loads_the_model_and_answers_as_the_estimator(trained: Tra
 
     version = trained.register()
     registry = Registry(trained.workspace)
-    registry.mirror("galaxy-shape", trained.stages({version: "candidate"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "candidate"}), {})
     inputs = batch(5)
     answer = mlflow.pyfunc.load_model("models:/galaxy-shape@candidate").predict(inputs)
     conditions = torch.from_numpy(np.stack([inputs["sigma"], inputs["psf_fwhm"]], axis=1))
@@ -90,7 +90,7 @@ def test_a_damaged_model_is_refused(trained: Trained) -> None:
 
     version = trained.register()
     registry = Registry(trained.workspace)
-    registry.mirror("galaxy-shape", trained.stages({version: "production"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "production"}), {})
     weights = registry.model_folder("galaxy-shape", version) / "weights.safetensors"
     description = weights.with_name("model.json")
     good = weights.read_bytes()
@@ -113,11 +113,11 @@ def test_a_damaged_model_is_refused(trained: Trained) -> None:
 def test_a_version_with_an_alias_is_not_deleted_and_one_without_goes_whole(trained: Trained) -> None:
     version = trained.register()
     registry = Registry(trained.workspace)
-    registry.mirror("galaxy-shape", trained.stages({version: "production"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "production"}), {})
     with pytest.raises(RefusedError, match="has the alias production"):
         registry.delete("galaxy-shape", version)
     folder = registry.model_folder("galaxy-shape", version)
-    registry.mirror("galaxy-shape", trained.stages({version: "archived"}))
+    registry.mirror("galaxy-shape", trained.stages({version: "archived"}), {})
     registry.delete("galaxy-shape", version)
     registry.delete("galaxy-shape", version)
     assert registry.tags("galaxy-shape") == {}

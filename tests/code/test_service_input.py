@@ -156,6 +156,15 @@ def test_a_changed_file_is_named_before_anything_starts(client: TestClient, tmp_
         (tmp_path / "model").mkdir(exist_ok=True)
         (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
     service.read_manifest(tmp_path)
+    for more in ("torch.py", "torch.so", "model/more.json"):
+        (tmp_path / more).touch()
+        with pytest.raises(ValueError, match=f"{more} was not packaged"):
+            service.read_manifest(tmp_path)
+        (tmp_path / more).unlink()
+    (tmp_path / "scipy").symlink_to(tmp_path / "model")
+    with pytest.raises(ValueError, match="scipy was not packaged"):
+        service.read_manifest(tmp_path)
+    (tmp_path / "scipy").unlink()
     content = bytearray((tmp_path / name).read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / name).write_bytes(content)

@@ -44,7 +44,12 @@ class Trained:
             cast(Problem, GalaxyShape()),
             self.folder,
             self.evaluation,
-            tags={"weights.sha256": self.weights, "evidence.digest": self.evidence, "git.commit": "c" * 40},
+            tags={
+                "weights.sha256": self.weights,
+                "evidence.digest": self.evidence,
+                "git.commit": "c" * 40,
+                "data.md5": "d" * 32,
+            },
             params={"width": 8, "learning_rate": 1e-3},
             metrics={
                 f"rmse_over_crb.snr60.{name}": Metric(value=1.2, low=1.1, high=1.3) for name in GalaxyShape.truths

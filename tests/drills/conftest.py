@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from components.datasets import Dataset
-from components.serving import Package, verify_package
+from components.package_files import Package, verify_package
 from components.workspace import Workspace
 from tests.drills.houses import copy_house, make_candidates, to_production
 from tests.drills.packages import build, new_workspace

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from components.package_files import Package
 from components.packaging import build_package
-from components.serving import Package
 from components.workspace import Workspace
 from models.estimator import Estimator
 from models.saved import save_model

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import AssayError, IntegrityError
+from components.package_files import Package, verify_package
 from components.proving import prove_package
-from components.serving import Package, verify_package
 from components.workspace import Workspace
 from tests.conftest import HOUSE
 from tests.drills.packages import LINEAGE, build, new_workspace, stored
@@ -26,7 +27,6 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
     document = json.loads((package.source / "model" / "package.json").read_text())
     weights = document["model"]["weights_sha256"]
     assert package.tag == f"galaxy-shape:v3-{weights[:12]}"
-    assert package.digest == document["digest"]
     assert document["model"] == LINEAGE | {
         "problem": "galaxy-shape",
         "version": 3,
@@ -79,14 +79,51 @@ def test_one_flipped_byte_is_found_and_named(damaged: tuple[Workspace, Package],
     content = bytearray((package.source / name).read_bytes())
     content[len(content) // 2] ^= 1
     (package.source / name).write_bytes(content)
-    for use in (
-        lambda: verify_package(workspace, package.tag),
-        lambda: prove_package(workspace, package.tag, tolerance=1e-3),
-        lambda: build(workspace),
-    ):
-        with pytest.raises(IntegrityError, match=f"/src/{name} is"):
-            use()
+    with pytest.raises(IntegrityError, match=f"/src/{name} is"):
+        verify_package(workspace, package.tag)
+    with pytest.raises(IntegrityError, match=f"/src/{name} is"):
+        prove_package(workspace, package.tag, tolerance=1e-3)
+
+
+def test_a_damaged_package_in_the_way_is_kept_aside_and_built_again(damaged: tuple[Workspace, Package]) -> None:
+    workspace, package = damaged
+    (package.source / "models" / "cnn.py").write_text("")
+    assert build(workspace) == package
     assert stored(workspace) == [package.folder.name]
+    (kept,) = (workspace.home / "discarded").iterdir()
+    assert (kept / "src" / "models" / "cnn.py").read_text() == ""
+
+
+def test_what_bentoml_wrote_around_the_source_belongs_to_the_digest(damaged: tuple[Workspace, Package]) -> None:
+    """It says which service is started, with which settings, from which versions of the libraries."""
+    workspace, package = damaged
+    for name, before, after in (
+        ("bento.yaml", "host: 127.0.0.1", "host: 0.0.0.0"),
+        ("env/python/requirements.txt", "torch==", "torch!="),
+        ("src/bentofile.yaml", "services.service:Predictor", "services.service:Nobody"),
+    ):
+        file = package.folder / name
+        text = file.read_text()
+        assert before in text
+        file.write_text(text.replace(before, after))
+        with pytest.raises(IntegrityError, match="is not the one of the ledger"):
+            verify_package(workspace, package.tag, digest=package.digest)
+        file.write_text(text)
+    assert verify_package(workspace, package.tag, digest=package.digest) == package
+    (package.folder / "bento.yaml").write_text("")
+    with pytest.raises(IntegrityError, match=r"/bento\.yaml is missing or not what was packaged"):
+        verify_package(workspace, package.tag)
+
+
+@pytest.mark.parametrize("name", ["scipy", "models/__pycache__"])
+def test_a_link_in_a_package_is_found_and_named(damaged: tuple[Workspace, Package], tmp_path: Path, name: str) -> None:
+    """What it leads to would be imported, and is under no digest."""
+    workspace, package = damaged
+    (tmp_path / "elsewhere").mkdir()
+    shutil.rmtree(package.source / name, ignore_errors=True)
+    (package.source / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(IntegrityError, match=f"/src/{name} is a link"):
+        verify_package(workspace, package.tag)
 
 
 def test_a_file_more_or_less_is_found_and_named(damaged: tuple[Workspace, Package]) -> None:

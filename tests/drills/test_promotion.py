@@ -13,9 +13,9 @@ import pytest
 from components import packaging
 from components.errors import RefusedError
 from components.ledger import open_ledger
+from components.package_files import package_folder
 from components.problems import find_problem
 from components.promotion import Promotion
-from components.serving import package_folder
 from components.workspace import Workspace
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
@@ -93,12 +93,16 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
 
 @pytest.mark.house("succeeded")
 def test_rollback_goes_to_the_last_good_version(house: Workspace) -> None:
-    for expected in (2, 1):  # not back to 3, which was rolled back from
-        assert assay_here(house, "rollback", NAME, "--reason", "it drifts").returncode == 0
-        assert open_ledger(house).holder(NAME, "production") == expected
+    assert assay_here(house, "rollback", NAME, "--reason", "it drifts").returncode == 0
+    assert open_ledger(house).holder(NAME, "production") == 2
+    # Two people in a hurry do not go back two versions.
+    refused(assay_here(house, "rollback", NAME), "rolled back to version 2", "already", "--expect 2")
+    done = assay_here(house, "rollback", NAME, "--reason", "it drifts", "--expect", "2")
+    assert done.returncode == 0, done.stderr
+    assert open_ledger(house).holder(NAME, "production") == 1  # not 3, which was rolled back from
     entry = open_ledger(house).history(NAME)[-2]
     assert (entry.action, entry.reason, entry.evidence["rolled_back_from"]) == ("rollback", "it drifts", 2)
-    refused(assay_here(house, "rollback", NAME), "has no earlier good version")
+    refused(assay_here(house, "rollback", NAME, "--expect", "1"), "has no earlier good version")
     agrees(house)
 
 
@@ -125,9 +129,11 @@ def test_an_override_stays_until_the_gates_pass(house: Workspace) -> None:
     rolled = open_ledger(house).entry_in(NAME, "production")
     assert rolled is not None
     assert (rolled.version, rolled.override) == (2, entry.override)
-    refused(assay_here(house, "rollback", NAME), "no earlier good version")  # nobody goes back to what was archived
+    # Nobody goes back to what was archived by somebody, or is compared with it.
+    refused(assay_here(house, "rollback", NAME, "--expect", "2"), "no earlier good version")
     write_params(house.root, LENIENT)
-    assert promote(house, 2, "production").returncode == 0
+    refused(promote(house, 2, "production"), "nothing in production that version 2 could be compared with: say --first")
+    assert promote(house, 2, "production", "--first").returncode == 0
     assert open_ledger(house).current(NAME)[2].override is None
     agrees(house)
 

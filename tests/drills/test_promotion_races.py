@@ -16,7 +16,8 @@ import pytest
 from components.errors import RefusedError
 from components.ledger import open_ledger
 from components.ledger_table import HEAD
-from components.serving import request, served, verify_package
+from components.package_files import verify_package
+from components.serving import request, served
 from components.workspace import Workspace
 from tests.databases import KINDS, new_database
 from tests.drills.commands import assay, assay_here, start

@@ -12,11 +12,12 @@ import psutil
 import pytest
 from torch import Tensor
 
-from components import packaging, serving
+from components import package_files, packaging, serving
 from components.errors import AssayError, RefusedError
+from components.package_files import Package, verify_package
 from components.processes import free_port
 from components.proving import prove_package
-from components.serving import Package, request, served, verify_package
+from components.serving import request, served
 from components.signing import sign
 from components.workspace import Workspace
 from services.signature import check_signature
@@ -130,7 +131,7 @@ def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
     log = (workspace.home / "logs" / f"serve-{unsigned.tag.replace(':', '-')}.log").read_text()
     assert "package.sig is missing: the package is not signed" in log
 
-    serving.discard_package(workspace, unsigned.tag)
+    package_files.discard_package(workspace, unsigned.tag)
     monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
     signed = build(workspace)
     assert signed == unsigned, "a signature does not make another package of it"
@@ -138,7 +139,7 @@ def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
 
     monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(keys(tmp_path / "theirs")[1]))
     with pytest.raises(ValueError, match=r"package\.sig is not a signature of this package by the key of .*theirs"):
-        check_signature(signed.source / serving.MANIFEST)
+        check_signature(signed.source / package_files.MANIFEST)
 
 
 def test_a_key_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +173,14 @@ def test_a_package_is_proved_from_a_new_environment(tmp_path: Path) -> None:
     proof = prove_package(workspace, build(workspace).tag, tolerance=1e-3, strict=True)
     assert proof["strict"]
     assert not list(workspace.home.glob("strict-*"))
+
+
+def test_a_package_that_answers_for_another_model_is_refused(
+    built: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_OVERRIDE", "left over in somebody's shell")
+    with pytest.raises(RefusedError, match=r"it answers for .*left over in somebody's shell"):
+        prove_package(built[0], built[1].tag, tolerance=1e-3)
 
 
 def test_a_package_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,14 @@ from components.datasets import Dataset
 from components.errors import IntegrityError
 from components.evaluation import evaluate
 from components.ledger import open_ledger
+from components.package_files import package_folder
 from components.problems import find_problem
 from components.registration import register
-from components.serving import package_folder, served
+from components.serving import served
 from components.workspace import Workspace
 from models.saved import read_description
 from tests.conftest import small_settings, write_params
-from tests.drills.commands import assay_here, refused
+from tests.drills.commands import assay, assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
 
 
@@ -51,9 +52,51 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
 
 
 @pytest.mark.house("promoted")
+def test_another_or_an_older_mlflow_does_not_empty_the_stages(house: Workspace) -> None:
+    """In processes of their own: this one would keep a connection to the file that was moved away."""
+    database, kept = house.home / "mlflow.db", house.home / "kept.db"
+    history = open_ledger(house).history(NAME)
+    database.rename(kept)
+    refused(assay(house, "reconcile"), "MLflow knows nothing of galaxy-shape version", "MLFLOW_TRACKING_URI")
+    kept.replace(database)
+    assert assay(house, "reconcile", "--json").stdout.strip() == "[]"
+    assert open_ledger(house).history(NAME) == history
+
+    shutil.copyfile(database, kept)
+    client = mlflow_client(house)
+    source = client.get_model_version(NAME, "3")
+    client.create_model_version(NAME, source.source, source.run_id, tags=dict(source.tags))
+    assert assay(house, "reconcile").returncode == 0
+    kept.replace(database)
+    refused(assay(house, "reconcile"), "MLflow knows nothing of galaxy-shape version 4, in candidate")
+    assert open_ledger(house).stage_of(NAME, 4) == "candidate"
+
+
+@pytest.mark.house("promoted")
+def test_a_lineage_forged_in_mlflow_is_not_believed_and_undone(house: Workspace) -> None:
+    true = json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout)
+    client = mlflow_client(house)
+    for name, value in (("git.commit", "f" * 40), ("data.md5", "0f" * 16), ("metric.score.test", "n/a")):
+        client.set_model_version_tag(NAME, "1", name, value)
+    client.delete_model_version_tag(NAME, "1", "evidence.digest")
+    client.delete_model_version_tag(NAME, "1", "description.sha256")
+    assert assay_here(house, "models").returncode == 0
+    refused(assay_here(house, "trace", NAME, "1"), "has no tag description.sha256: type `assay reconcile`")
+    rows = json.loads(assay_here(house, "reconcile", "--json").stdout)
+    assert all(row["repaired"] for row in rows)
+    told = " ".join(row["what"] for row in rows)
+    for name in ("git.commit", "data.md5", "metric.score.test", "evidence.digest", "description.sha256"):
+        assert f"version 1 tag {name} is" in told
+    agrees(house)
+    client.set_model_version_tag(NAME, "1", "git.dirty", "false")
+    client.set_model_version_tag(NAME, "1", "git.commit", "e" * 40)
+    assert json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout) == true
+
+
+@pytest.mark.house("promoted")
 def test_a_number_that_mlflow_gives_a_second_time_is_refused(house: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow_client(house).delete_registered_model(NAME)
-    refused(assay_here(house, "reconcile"), "version 1, in production, was deleted from MLflow")
+    refused(assay_here(house, "reconcile"), "MLflow knows nothing of galaxy-shape version", "restore it")
     for name, value in house.environment().items():
         monkeypatch.setenv(name, value)
     problem, settings = find_problem(NAME), small_settings(house.root)
@@ -100,9 +143,14 @@ def test_an_older_copy_of_the_ledger_put_back_is_refused(house: Workspace) -> No
 
 @pytest.mark.house("promoted")
 def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house: Workspace) -> None:
+    before = json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout)
     for version in ("1", "3"):
         source = mlflow_client(house).get_model_version_download_uri(NAME, version)
         shutil.rmtree(Path(source.removeprefix("file://")) / "artifacts" / "model")
+    assert json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout) == before, "its package has it, too"
+    refused(
+        assay_here(house, "reconcile"), "model.json is missing (version 1, in production)", "restore MLflow's files"
+    )
     refused(promote(house, 3, "staging"), "model.json is missing", "assay train")
     assert open_ledger(house).stage_of(NAME, 3) == "candidate"
     # The champion is judged by what answers: the model in its package.
