@@ -114,12 +114,16 @@ def test_reconcile_beside_a_promotion_finds_no_drift(house: Workspace, monkeypat
 
 @pytest.mark.house("promoted")
 def test_a_command_that_is_interrupted_says_how_to_go_on(house: Workspace) -> None:
-    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | {"seed": 8}})
+    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | {"realisations": 3000}})
     folder = house.evaluations(NAME)
     locks = set(folder.glob("*.lock"))
     command = start(house, "evaluate", NAME, "2")
     with held_when(lambda: set(folder.glob("*.lock")) - locks, command):
+        pass  # it measures
+    while command.poll() is None:  # a library may swallow one: users press Ctrl-C again
         command.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            command.wait(5)
     done = ended(command)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.splitlines()[-1] == "assay: interrupted: run the same command again to go on"
