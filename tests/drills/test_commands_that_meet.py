@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -46,6 +46,17 @@ def is_proving(house: Workspace) -> Callable[[], object]:
     return lambda: list((house.home / "serving").glob("*/bentoml"))
 
 
+@contextmanager
+def measuring(house: Workspace, settings: Mapping[str, int]) -> Iterator["subprocess.Popen[str]"]:
+    """Evaluate version 2 by other settings than it was by, and hold the command where it begins to measure."""
+    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | settings})
+    folder = house.evaluations(NAME)
+    locks = set(folder.glob("*.lock"))
+    command = start(house, "evaluate", NAME, "2")
+    with held_when(lambda: set(folder.glob("*.lock")) - locks, command):
+        yield command
+
+
 @pytest.mark.house("promoted")
 def test_a_version_archived_while_it_is_being_proved_stays_archived(house: Workspace) -> None:
     assert promote(house, 2, "staging").returncode == 0
@@ -72,12 +83,9 @@ def test_a_package_cleaned_away_while_it_is_being_proved_is_not_staged(house: Wo
 
 @pytest.mark.house("promoted")
 def test_data_replaced_while_a_model_is_measured_leaves_no_evidence(house: Workspace) -> None:
-    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | {"seed": 8}})
     folder = house.evaluations(NAME)
-    locks = set(folder.glob("*.lock"))
-    command = start(house, "evaluate", NAME, "2")
-    with held_when(lambda: set(folder.glob("*.lock")) - locks, command):
-        evidence = set(folder.glob("*/evidence.json"))
+    evidence = set(folder.glob("*/evidence.json"))
+    with measuring(house, {"seed": 8}) as command:
         other = house.home / "other"
         shutil.copytree(house.root, other, ignore=shutil.ignore_patterns(".assay"))
         drawn = Workspace(root=other, home=other / ".assay")
@@ -114,12 +122,8 @@ def test_reconcile_beside_a_promotion_finds_no_drift(house: Workspace, monkeypat
 
 @pytest.mark.house("promoted")
 def test_a_command_that_is_interrupted_says_how_to_go_on(house: Workspace) -> None:
-    write_params(house.root, LENIENT | {"evaluate": LENIENT["evaluate"] | {"realisations": 3000}})
-    folder = house.evaluations(NAME)
-    locks = set(folder.glob("*.lock"))
-    command = start(house, "evaluate", NAME, "2")
-    with held_when(lambda: set(folder.glob("*.lock")) - locks, command):
-        pass  # it measures
+    with measuring(house, {"realisations": 3000}) as command:
+        pass
     while command.poll() is None:  # a library may swallow one: users press Ctrl-C again
         command.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
