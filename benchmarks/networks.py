@@ -14,7 +14,7 @@ from components.problems import find_problem
 from components.simulation import simulate
 from components.trainer import Trainer
 from components.workspace import Workspace
-from models.networks import NETWORKS
+from models.networks import network_names
 
 HOUSE = Path(__file__).parents[1]
 _EPOCHS = 8
@@ -29,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(root=Path(folder), home=Path(folder))
         dataset = simulate(workspace, problem, settings.simulate)
-        for network in NETWORKS:
+        for network in network_names():
             for width in (8, 16):
                 train = replace(settings.train, network=network, width=width)
                 trainer = Trainer(problem, dataset, settings, train)

@@ -12,8 +12,8 @@ import torch
 
 from components.params import load_settings
 from components.problems import find_problem
-from models.scoring import Domain, score
-from models.sersic_parameters import SHAPE, Camera
+from models.scoring import score
+from models.sersic_parameters import SHAPE, Camera, Domain
 from tests.model.test_scoring import draw_galaxies
 
 HOUSE = Path(__file__).parents[1]

@@ -20,6 +20,8 @@ from components.datasets import Dataset
 from components.problems.base import Problem
 from components.settings import ProblemSettings
 
+__label__ = "batches"
+
 Rows = np.ndarray[Any, Any]
 
 

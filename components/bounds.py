@@ -15,6 +15,8 @@ from torch import Tensor
 from models.sersic import render_with_derivatives
 from models.sersic_parameters import CENTROID, SHAPE, Camera, check_parameters
 
+__label__ = "bounds"
+
 _BLOCK = 256
 """Galaxies whose derivatives are in memory at once: 60 MB at 64 × 64 pixels."""
 

@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from components.trainer import Trainer
 
+__label__ = "checkpoints"
+
 
 def save_checkpoint(trainer: Trainer, history: list[dict[str, Any]], folder: Path) -> None:
     """Write the state after an epoch, and the history up to it; the one before is removed last."""

@@ -18,9 +18,8 @@ import numpy as np
 import pandas as pd
 
 from components.errors import RefusedError
+from components.problems.base import SLICE
 
-SLICE = "slice"
-"""Column of the losses that names each image's slice; every other column holds the losses of one parameter."""
 ALL = "all"
 _LEAST_IMAGES = 30
 """In a cell: the mean of fewer skewed losses is no Gaussian."""

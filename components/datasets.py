@@ -6,7 +6,6 @@
 The manifest names the inputs that made the dataset (`key`), so that a dataset that is already there is not made again.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.digests import file_sha256, read_sealed, sealed
+from components.digests import file_sha256, read_sealed
 from components.errors import AssayError, IntegrityError
+
+__label__ = "dataset"
 
 MANIFEST = "manifest.json"
 CATALOGUE = "catalogue.parquet"
@@ -98,16 +99,6 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
     except ValueError as error:
         raise IntegrityError(f"{folder / MANIFEST} is not what was written", restore_hint(folder.name)) from error
-
-
-def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str, Any], fingerprint: str) -> None:
-    """Seal a folder: digest its catalogue and shards, and write the manifest last."""
-    names = [CATALOGUE, *sorted(path.name for path in folder.glob("stamps-*.npy"))]
-    files = {name: ((folder / name).stat().st_size, file_sha256(folder / name)) for name in names}
-    manifest = {"problem": problem, "key": key, "inputs": inputs, "fingerprint": fingerprint, "files": files}
-    partial = folder / f".{MANIFEST}"
-    partial.write_text(json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
 
 
 def restore_hint(problem: str) -> str:

@@ -1,15 +1,15 @@
-"""Hashes: of files, of plain values, and of what Python modules do.
+"""Hashes: of files and of plain values; `code.py` has those of what code does.
 
 Every step's inputs are named by these digests; equal digests mean that there is nothing to do.
 """
 
-import ast
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+__label__ = None
 
 
 def file_sha256(path: Path) -> str:
@@ -39,30 +39,3 @@ def read_sealed(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.pop("seal", None) != value_digest(document):
         raise ValueError(f"{path} is not what was written")
     return document
-
-
-def code_digest(modules: Iterable[ModuleType]) -> dict[str, str]:
-    """Digest of what each module's code does: comments, docstrings and layout do not count.
-
-    Returns:
-        Module name to digest, so that a change can be reported by the module's name.
-    """
-    return {module.__name__: source_digest(Path(str(module.__file__))) for module in modules}
-
-
-def source_digest(path: Path) -> str:
-    """Digest of what the code of one file does."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):  # a string that stands alone is documentation
-            body[:] = [
-                line
-                for line in body
-                if not (
-                    isinstance(line, ast.Expr)
-                    and isinstance(line.value, ast.Constant)
-                    and isinstance(line.value.value, str)
-                )
-            ]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

@@ -1,5 +1,7 @@
 """What Assay says when it cannot go on: one line with what happened, the value, and the next step."""
 
+__label__ = None
+
 
 class AssayError(Exception):
     """Something failed for a reason that the user can act on; the message is one line.

@@ -18,15 +18,18 @@ import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
+from components.code import code_of
 from components.datasets import Dataset, read_manifest
-from components.digests import code_digest, file_sha256, read_sealed, sealed, value_digest
+from components.digests import file_sha256, read_sealed, sealed, value_digest
 from components.errors import AssayError, IntegrityError
 from components.model_card import write_card
 from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
 from components.workspace import Workspace
 from models.estimator import Answer, Estimator
-from models.saved import ANSWERING, load_model, read_description
+from models.saved import answering_modules, load_model, read_description
+
+__label__ = None
 
 METRICS = "metrics.json"
 TRUSTED_REGION = "trusted_region.json"
@@ -53,16 +56,25 @@ class Evidence:
 
 
 def evaluation_inputs(
-    problem: Problem, weights_sha256: str, dataset: Dataset, settings: ProblemSettings
+    problem: Problem, description: Mapping[str, Any], dataset: Dataset, settings: ProblemSettings
 ) -> dict[str, Any]:
-    """What decides an evaluation; evidence of other inputs is stale."""
+    """What decides an evaluation; evidence of other inputs is stale.
+
+    Args:
+        problem: what was evaluated.
+        description: the model's, as `models.saved` keeps it.
+        dataset: the images.
+        settings: the problem's.
+    """
+    sources = problem.sources(settings.simulate)
+    answering = answering_modules(description["estimator"])
     return {
+        **code_of(*answering, *sources.evaluation, unused=sources.unused).as_inputs(),
         "problem": problem.name,
-        "weights": weights_sha256,
+        "weights": description["weights_sha256"],
         "data": dataset.manifest["key"],
         "settings": settings_values(settings.evaluate),
         "simulation": settings_values(settings.simulate),
-        "code": code_digest([*problem.evaluation_sources(), *ANSWERING]),
     }
 
 
@@ -76,8 +88,7 @@ def evaluate(
         IntegrityError: when evidence that is there was changed.
         AssayError: when the dataset was replaced meanwhile.
     """
-    weights = read_description(model_folder)["weights_sha256"]
-    inputs = evaluation_inputs(problem, weights, dataset, settings)
+    inputs = evaluation_inputs(problem, read_description(model_folder), dataset, settings)
     key = value_digest(inputs)
     folder = workspace.evaluations(problem.name) / key[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)

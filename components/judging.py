@@ -13,14 +13,13 @@ from components.digests import value_digest
 from components.errors import RefusedError
 from components.evaluation import Evidence, evaluate, evaluation_inputs
 from components.gates import GateResult, judge, judge_challenger
-from components.ledger import open_ledger
 from components.model_files import model_files
 from components.package_files import Package
 from components.packaging import changed_code
 from components.problems.base import Metric, Problem
-from components.registry import Registry
 from components.settings import OF_PACKAGE, GateRule, ProblemSettings
 from components.workspace import Workspace
+from models.saved import read_description
 
 
 class Judge:
@@ -35,7 +34,6 @@ class Judge:
 
     def __init__(self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset) -> None:
         self._workspace, self._problem, self._settings, self._dataset = workspace, problem, settings, dataset
-        self._ledger, self._registry = open_ledger(workspace), Registry(workspace)
 
     def evidence(self, version: int) -> Evidence:
         """The version's evaluation on today's dataset, made when there is none."""
@@ -104,7 +102,7 @@ class Judge:
         champion: Evidence | None = None,
         package: Mapping[str, Metric] | None = None,
     ) -> list[GateResult]:
-        weights = self._registry.version(self._problem.name, version).tags["weights.sha256"]
-        inputs = evaluation_inputs(self._problem, weights, self._dataset, self._settings)
+        description = read_description(model_files(self._workspace, self._problem.name, version))
+        inputs = evaluation_inputs(self._problem, description, self._dataset, self._settings)
         expected = value_digest(inputs)
         return judge(rules, self.evidence(version), expected_key=expected, champion=champion, package=package)

@@ -15,6 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from components.problems.base import Evaluation, Metric
 
+__label__ = None
+
 CARD = "card.html"
 _TEMPLATES = Path(__file__).parent / "templates"
 _CAPTIONS = {

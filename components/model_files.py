@@ -7,9 +7,10 @@ from pathlib import Path
 
 from components.errors import AssayError
 from components.ledger import open_ledger
-from components.package_files import MODEL, verify_package
+from components.package_files import verify_package
 from components.registry import Registry
 from components.workspace import Workspace
+from services.manifest import MODEL
 
 
 def model_files(workspace: Workspace, problem: str, version: int) -> Path:

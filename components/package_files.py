@@ -5,8 +5,8 @@
 How it is made stands in `components/packaging.py`, how it is served in `components/serving.py`.
 """
 
-import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,8 @@ import yaml
 from components.digests import file_sha256, value_digest
 from components.errors import AssayError, IntegrityError
 from components.workspace import Workspace
+from services.manifest import MODEL, DamagedPackageError, read_manifest
 
-MODEL = "model"
-"""The folder of a package's source that holds what is no code."""
-MANIFEST = f"{MODEL}/package.json"
-SIGNATURE = f"{MODEL}/package.sig"
 GOLDEN = f"{MODEL}/golden.safetensors"
 
 _BENTO = "bento.yaml"
@@ -38,6 +35,8 @@ class Package:
     """Of every file but for the signature and the time of building: equal digests answer alike."""
     folder: Path
     """The Bento."""
+    manifest: Mapping[str, Any]
+    """What it says of itself; see `services/manifest.py`."""
 
     @property
     def source(self) -> Path:
@@ -67,7 +66,8 @@ def verify_package(workspace: Workspace, tag: str, *, digest: str | None = None)
     if not folder.is_dir():
         raise AssayError(f"no package {tag} in {folder.parents[1]}", _MEND)
     manifest = check_files(folder / "src", tag)
-    package = Package(tag=tag, digest=value_digest({"src": manifest, **_around(folder, tag)}), folder=folder)
+    digest_found = value_digest({"src": manifest["digest"], **_around(folder, tag)})
+    package = Package(tag=tag, digest=digest_found, folder=folder, manifest=manifest)
     if digest not in (None, package.digest):
         raise IntegrityError(
             f"package {tag} in {folder} is not the one of the ledger (digest {package.digest[:12]}, not "
@@ -91,37 +91,16 @@ def discard_package(workspace: Workspace, tag: str) -> Path | None:
     return kept
 
 
-def check_files(source: Path, tag: str) -> str:
-    """Compare a package's source with its manifest.
-
-    Returns:
-        The digest of the manifest's content.
+def check_files(source: Path, tag: str) -> dict[str, Any]:
+    """The manifest of a package's source, after each file was compared with it.
 
     Raises:
         IntegrityError: when a file is missing, added or not what was packaged; the message names it.
     """
     try:
-        document = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
-        recorded = str(document.pop("digest"))
-        files = dict(document["files"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _damaged(source.parent, f"src/{MANIFEST}", tag, "is missing or no manifest") from error
-    if value_digest(document) != recorded:
-        raise _damaged(source.parent, f"src/{MANIFEST}", tag, "is not what was packaged")
-    for name, digest in files.items():
-        if not (source / name).is_file():
-            raise _damaged(source.parent, f"src/{name}", tag, "is missing")
-        if file_sha256(source / name) != digest:
-            raise _damaged(source.parent, f"src/{name}", tag, "is not what was packaged")
-    for file in source.rglob("*"):
-        # One file more is a danger too: a `torch.py` here would be imported in place of torch.
-        name = str(file.relative_to(source))
-        if file.is_symlink():  # what it leads to is under no digest
-            raise _damaged(source.parent, f"src/{name}", tag, "is a link")
-        known = name in {*files, MANIFEST, SIGNATURE, "bentofile.yaml"} or "__pycache__" in file.parts
-        if file.is_file() and not known:
-            raise _damaged(source.parent, f"src/{name}", tag, "was not packaged")
-    return recorded
+        return read_manifest(source)
+    except DamagedPackageError as error:
+        raise IntegrityError(f"package {tag}: {error.file} {error.what}", _MEND) from error
 
 
 def _around(folder: Path, tag: str) -> dict[str, Any]:

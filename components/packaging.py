@@ -23,34 +23,26 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import FileLock
 
-from components.digests import file_sha256, source_digest, value_digest
+from components.code import HOUSE, code_of, imported_files
+from components.digests import file_sha256
 from components.errors import AssayError, IntegrityError
-from components.package_files import (
-    GOLDEN,
-    MANIFEST,
-    MODEL,
-    SIGNATURE,
-    Package,
-    check_files,
-    discard_package,
-    package_folder,
-    verify_package,
-)
+from components.package_files import GOLDEN, Package, check_files, discard_package, package_folder, verify_package
 from components.processes import die_with_parent
 from components.serving import bentoml_command
 from components.signing import sign
 from components.workspace import Workspace
+from services.manifest import MANIFEST, MODEL, SIGNATURE, manifest_digest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from models.estimator import Estimator
 
-_HOUSE = Path(__file__).resolve().parents[1]
-_CODE = ("services", "models")
 # BentoML adds the line with its own version itself.
 _REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
 _BUILD_TIMEOUT_S = 600
+_SAME_ANSWER = 1e-3
+"""Of the reported error: what other processors make of the same code."""
 
 
 def make_golden(estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Tensor") -> dict[str, "Tensor"]:
@@ -147,9 +139,9 @@ def build_package(
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
-            context = _lay_context(scratch / "context", model_folder, trusted_region)
+            context = _lay_context(scratch / "context", model_folder, estimator.config, trusted_region)
             save_file(make_golden(estimator, golden_images, golden_conditions), context / GOLDEN)
-            _write_manifest(context, about)
+            _write_manifest(context, about, _answering_code(estimator.config))
             built = _run_bentoml(workspace, scratch, tag)
             check_files(built / "src", tag)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,22 +156,41 @@ def build_package(
 
 
 def changed_code(package: Package) -> list[str]:
-    """The files of a package whose code would answer otherwise today, for all that their text says."""
-    from models.saved import ANSWERING
+    """What of a package's code would answer otherwise today, by its labels; empty when nothing would.
 
-    names = [f"models/{Path(str(module.__file__)).name}" for module in ANSWERING]
-    return [
-        name
-        for name in names
-        if (package.source / name).exists() and source_digest(package.source / name) != source_digest(_HOUSE / name)
-    ]
+    A package from before code had labels has nothing to be compared with: today's code then answers its golden inputs.
+    """
+    from safetensors.torch import load_file
+
+    from models.saved import load_model
+
+    recorded = package.manifest.get("code")
+    estimator, _ = load_model(package.source / MODEL)
+    if recorded is None:
+        golden = load_file(package.source / GOLDEN)
+        today = make_golden(estimator, golden["image"], golden["conditions"])
+        apart = max(float(((today[part] - golden[part]) / golden["error"]).abs().max()) for part in ("value", "error"))
+        return [] if apart <= _SAME_ANSWER else ["answer to its golden inputs"]
+    today_code = _answering_code(estimator.config)
+    return [label for label in {**recorded, **today_code} if recorded.get(label) != today_code.get(label)]
 
 
-def _lay_context(context: Path, model_folder: Path, trusted_region: Mapping[str, Any]) -> Path:
-    for folder in _CODE:
-        for file in sorted((_HOUSE / folder).glob("*.py")):
-            (context / folder).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, context / folder / file.name)
+def _answering_code(config: Mapping[str, Any]) -> Mapping[str, str]:
+    from models.saved import answering_modules
+
+    return code_of(*answering_modules(config)).digests
+
+
+def _lay_context(
+    context: Path, model_folder: Path, config: Mapping[str, Any], trusted_region: Mapping[str, Any]
+) -> Path:
+    """Lay out a package's source: the service, the code that this one model needs, and the model."""
+    from models.saved import answering_modules
+
+    for file in imported_files("services.service", *answering_modules(config)):
+        target = context / file.relative_to(HOUSE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
     (context / MODEL).mkdir()
     for name in ("model.json", "weights.safetensors"):
         shutil.copyfile(model_folder / name, context / MODEL / name)
@@ -188,10 +199,10 @@ def _lay_context(context: Path, model_folder: Path, trusted_region: Mapping[str,
     return context
 
 
-def _write_manifest(context: Path, about: Mapping[str, Any]) -> None:
+def _write_manifest(context: Path, about: Mapping[str, Any], code: Mapping[str, str]) -> None:
     files = {str(file.relative_to(context)): file_sha256(file) for file in sorted(context.rglob("*")) if file.is_file()}
-    document = {"model": about, "files": files}
-    text = json.dumps({**document, "digest": value_digest(document)}, indent=1, sort_keys=True)
+    document = {"model": about, "files": files, "code": dict(code)}
+    text = json.dumps({**document, "digest": manifest_digest(document)}, indent=1, sort_keys=True)
     content = (text + "\n").encode()
     (context / MANIFEST).write_bytes(content)
     _sign(context)

@@ -19,6 +19,8 @@ from scipy.stats import multivariate_t
 
 from components.errors import AssayError
 
+__label__ = "posterior"
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _DEGREES = 4

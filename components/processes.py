@@ -17,6 +17,8 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from components.errors import AssayError
 
+__label__ = None
+
 _PR_SET_PDEATHSIG = 1
 LOCALHOST = "127.0.0.1"
 

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import AssayError, RefusedError
-from components.package_files import GOLDEN, MANIFEST, MODEL, Package, verify_package
+from components.package_files import GOLDEN, Package, verify_package
 from components.serving import request, served, serving_log
 from components.workspace import Workspace
+from services.manifest import MODEL
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
@@ -47,7 +48,7 @@ def prove_package(workspace: Workspace, tag: str, *, tolerance: float, strict: b
 
     package = verify_package(workspace, tag)
     config = json.loads((package.source / MODEL / "model.json").read_text(encoding="utf-8"))["estimator"]
-    expected = json.loads((package.source / MANIFEST).read_text(encoding="utf-8"))["model"]
+    expected = package.manifest["model"]
     golden = {name: array.tolist() for name, array in load_file(package.source / GOLDEN).items()}
     conditions = [condition["name"] for condition in config["conditions"]]
     items = [

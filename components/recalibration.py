@@ -15,6 +15,8 @@ from components.problems.base import Problem
 from components.settings import ProblemSettings
 from models.estimator import LEVELS, Estimator
 
+__label__ = "recalibration"
+
 
 def recalibrate(problem: Problem, estimator: Estimator, dataset: Dataset, settings: ProblemSettings) -> None:
     """Set the estimator's quantiles."""

@@ -24,6 +24,8 @@ from components.settings import ProblemSettings, TrainSettings
 from models.estimator import Estimator
 from models.scoring_estimator import ScoringEstimator
 
+__label__ = "scoring_correction"
+
 _CLOSE = 0.05
 """Mean excess of the deviance over the best that is not worth another step."""
 _EPOCHS = 40

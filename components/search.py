@@ -19,16 +19,17 @@ from tqdm.auto import tqdm
 from components.datasets import Dataset
 from components.digests import value_digest
 from components.errors import AssayError
-from components.problems import find_problem
 from components.problems.base import Problem
 from components.processes import die_with_parent
 from components.settings import ProblemSettings
 from components.trainer import Trainer
-from components.training import search_inputs, training_inputs
+from components.training_inputs import search_inputs, training_inputs
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
     import optuna
+
+__label__ = "search"
 
 SEARCHED = ("network", "width", "learning_rate")
 """Fields of the `train` section that a search decides."""
@@ -91,7 +92,7 @@ def study_name(problem: Problem, dataset: Dataset, settings: ProblemSettings) ->
     inputs = {
         "data": dataset.manifest["key"],
         "search": search_inputs(settings),
-        "training": training_inputs(problem, settings.train),
+        "training": training_inputs(problem, settings, settings.train),
     }
     return f"{problem.name}-{value_digest(inputs)[:16]}"
 
@@ -101,12 +102,12 @@ def _run_workers(
 ) -> None:
     workers = settings.search.workers
     if workers == 1:
-        _work(workspace, problem.name, dataset.folder, settings, name, None)
+        _work(workspace, problem, dataset.folder, settings, name, None)
         return
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // workers)
     children = [
-        context.Process(target=_work, args=(workspace, problem.name, dataset.folder, settings, name, threads))
+        context.Process(target=_work, args=(workspace, problem, dataset.folder, settings, name, threads))
         for _ in range(workers)
     ]
     for child in children:
@@ -122,7 +123,7 @@ def _run_workers(
 
 def _work(
     workspace: Workspace,
-    problem_name: str,
+    problem: Problem,
     data: Path,
     settings: ProblemSettings,
     name: str,
@@ -134,7 +135,7 @@ def _work(
     if threads is not None:  # a process of its own
         die_with_parent()
         torch.set_num_threads(threads)
-    problem, dataset = find_problem(problem_name), Dataset.open(data)
+    dataset = Dataset.open(data)
     study = optuna.load_study(
         study_name=name,
         storage=create_storage(workspace),

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+__label__ = None
+
 CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 """What every settings class shares: no unknown key, no NaN."""
 
@@ -39,22 +41,6 @@ class SimulationSettings:
                 f"validation_fraction + test_fraction = {self.validation_fraction + self.test_fraction}"
                 " leaves no image to train on: their sum must be below 1"
             )
-
-    @property
-    def shards(self) -> int:
-        """Number of shards in the dataset."""
-        return -(-self.count // self.shard_size)
-
-    def shard_rows(self, shard: int) -> range:
-        """Numbers of the catalogue rows in a shard."""
-        return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.count))
-
-    def split_of(self, row: int) -> str:
-        """The split of a row: images are independent draws, so the first ones test, the next ones validate."""
-        test = round(self.count * self.test_fraction)
-        if row < test:
-            return "test"
-        return "validation" if row < test + round(self.count * self.validation_fraction) else "train"
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)

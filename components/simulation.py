@@ -6,26 +6,25 @@
 A killed simulation goes on with the shards it had finished. The same settings and code give the same bytes.
 """
 
-import multiprocessing
-import os
+import json
 import shutil
 import uuid
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from tqdm.auto import tqdm
 
-from components.datasets import CATALOGUE, Dataset, read_manifest, shard_name, write_manifest
-from components.digests import code_digest, value_digest
-from components.problems import find_problem
+from components import shards
+from components.code import code_of
+from components.datasets import CATALOGUE, MANIFEST, Dataset, read_manifest
+from components.digests import file_sha256, sealed, value_digest
 from components.problems.base import Problem
-from components.processes import die_with_parent
 from components.settings import SimulationSettings, settings_values
+from components.shards import draw_shards
 from components.workspace import Workspace
+
+__label__ = None
 
 _FINGERPRINT_STEP = 0.01
 """Reference stamps are compared in steps of this many σ: far below what a network can see, far above rounding."""
@@ -33,12 +32,9 @@ _FINGERPRINT_STEP = 0.01
 
 def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str, Any]:
     """Everything that decides what the dataset is: code by module, settings by name, library versions."""
-    return {
-        "code": code_digest(problem.simulator_sources()),
-        "settings": settings_values(settings),
-        # A local label such as +cpu tells builds of one version apart, which draw the same.
-        "libraries": {name: version(name).split("+")[0] for name in problem.simulator_libraries(settings)},
-    }
+    sources = problem.sources(settings)
+    code = code_of(shards, *sources.simulation, unused=sources.unused)
+    return {**code.as_inputs(), "settings": settings_values(settings)}
 
 
 def dataset_key(problem: Problem, settings: SimulationSettings) -> str:
@@ -77,9 +73,7 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
     size = problem.reference_stamps(settings)[0].nbytes * settings.count
     workspace.prepare(need_bytes=3 * size)  # staged, published, and in the DVC cache
     staging.mkdir(parents=True, exist_ok=True)
-    _draw_missing_shards(problem, settings, staging)
-    tables = [pd.read_parquet(_table_path(staging, shard)) for shard in range(settings.shards)]
-    pd.concat(tables, ignore_index=True).to_parquet(staging / CATALOGUE, index=False)
+    draw_shards(problem, settings, staging)
     write_manifest(
         staging,
         problem=problem.name,
@@ -88,6 +82,16 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
         fingerprint=simulator_fingerprint(problem, settings),
     )
     return Dataset.open(staging)
+
+
+def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str, Any], fingerprint: str) -> None:
+    """Seal a folder: digest its catalogue and shards, and write the manifest last."""
+    names = [CATALOGUE, *sorted(path.name for path in folder.glob("stamps-*.npy"))]
+    files = {name: ((folder / name).stat().st_size, file_sha256(folder / name)) for name in names}
+    manifest = {"problem": problem, "key": key, "inputs": inputs, "fingerprint": fingerprint, "files": files}
+    partial = folder / f".{MANIFEST}"
+    partial.write_text(json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(folder / MANIFEST)
 
 
 def publish(workspace: Workspace, staged: Dataset) -> Dataset:
@@ -100,7 +104,7 @@ def publish(workspace: Workspace, staged: Dataset) -> Dataset:
     for leftover in workspace.data.glob(f".{published.name}.*"):
         shutil.rmtree(leftover)
     incoming.mkdir()
-    for name in [*staged.manifest["files"], "manifest.json"]:
+    for name in [*staged.manifest["files"], MANIFEST]:
         shutil.copy2(staged.folder / name, incoming / name)
     if published.exists():
         outgoing = published.with_name(f".{published.name}.old")
@@ -117,30 +121,3 @@ def publish(workspace: Workspace, staged: Dataset) -> Dataset:
 def staging_folder(workspace: Workspace, problem: Problem, key: str) -> Path:
     """Where the dataset of a key grows until it is published."""
     return workspace.home / "staging" / problem.name / key[:16]
-
-
-def _draw_missing_shards(problem: Problem, settings: SimulationSettings, staging: Path) -> None:
-    missing = [shard for shard in range(settings.shards) if not (staging / shard_name(shard)).exists()]
-    done = settings.count - sum(len(settings.shard_rows(shard)) for shard in missing)
-    workers = min(os.cpu_count() or 1, max(1, len(missing)))
-    with (
-        tqdm(total=settings.count, initial=done, desc="simulate", unit="img", disable=None) as bar,
-        ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=die_with_parent) as pool,
-    ):
-        jobs = {pool.submit(_draw_shard, problem.name, settings, shard, staging): shard for shard in missing}
-        for job in as_completed(jobs):
-            job.result()
-            bar.update(len(settings.shard_rows(jobs[job])))
-
-
-def _table_path(staging: Path, shard: int) -> Path:
-    return staging / f"table-{shard:05d}.parquet"
-
-
-def _draw_shard(problem_name: str, settings: SimulationSettings, shard: int, staging: Path) -> None:
-    drawn = find_problem(problem_name).draw_shard(settings, shard)
-    drawn.catalogue.to_parquet(_table_path(staging, shard), index=False)
-    partial = staging / f".{shard_name(shard)}"
-    with partial.open("wb") as file:
-        np.save(file, drawn.stamps, allow_pickle=False)
-    partial.replace(staging / shard_name(shard))  # last and at once: a shard that is there is whole

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from components.errors import AssayError
 
+__label__ = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

@@ -26,6 +26,8 @@ from components.problems.base import Problem
 from components.settings import ProblemSettings, TrainSettings
 from models.estimator import Estimator
 
+__label__ = "trainer"
+
 _WARM_UP = 0.05
 """Share of all steps over which the learning rate rises; Adam's averages are meaningless before."""
 _LAST_RATE = 0.01

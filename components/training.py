@@ -6,50 +6,27 @@
 """
 
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from tqdm.auto import tqdm
 
-from components import batches, recalibration, scoring_correction, trainer
 from components.checkpoints import load_checkpoint, save_checkpoint
 from components.datasets import Dataset
-from components.digests import code_digest, value_digest
+from components.digests import value_digest
 from components.distributed import train_in_processes
 from components.problems.base import Problem
 from components.recalibration import recalibrate
 from components.scoring_correction import add_scoring
-from components.settings import ProblemSettings, TrainSettings, settings_values
+from components.settings import ProblemSettings, TrainSettings
 from components.source import Source
 from components.trainer import Epoch, Trainer
+from components.training_inputs import search_inputs, training_inputs
 from components.workspace import Workspace
-from models import estimator, galaxy_drawing, gaussian, networks, scales, scoring_estimator
 from models.saved import DESCRIPTION, read_description, save_model
 
-_MODULES = (
-    *(batches, recalibration, scoring_correction, trainer),
-    *(estimator, galaxy_drawing, gaussian, scales, scoring_estimator, *networks.NETWORK_MODULES),
-)
-"""What decides a training, beside this module and the problem's own."""
-
-
-def training_inputs(problem: Problem, train: TrainSettings) -> dict[str, Any]:
-    """Everything beside the data that decides what a training comes to."""
-    modules = (sys.modules[__name__], *_MODULES, *problem.training_sources())
-    return {
-        "code": code_digest(modules),
-        "settings": settings_values(train),
-        "libraries": {"torch": version("torch").split("+")[0]},
-    }
-
-
-def search_inputs(settings: ProblemSettings) -> dict[str, Any]:
-    """What decides a search, beside data and training; the number of workers only decides how long it takes."""
-    return {name: value for name, value in settings_values(settings.search).items() if name != "workers"}
+__label__ = "training"
 
 
 def train(
@@ -79,7 +56,7 @@ def train(
     Raises:
         DamagedModelError: when it is there but its weights are not what was saved.
     """
-    inputs = training_inputs(problem, train)
+    inputs = training_inputs(problem, settings, train)
     key = value_digest({"problem": problem.name, "data": dataset.manifest["key"], **inputs})
     folder = workspace.models(problem.name) / key[:16]
     if (folder / DESCRIPTION).exists():
@@ -111,7 +88,7 @@ def train(
             "inputs": {
                 "data": dataset.manifest["key"],
                 "simulator": dataset.manifest["inputs"],
-                "search": {"settings": search_inputs(settings)},
+                "search": search_inputs(settings),
                 "training": inputs,
             },
             "fingerprint": dataset.manifest["fingerprint"],

@@ -1,6 +1,6 @@
 """A training as MLflow shows it while it runs: one run of its own, one call an epoch.
 
-    log = TrainingLog(workspace, problem, dataset, train)
+    log = TrainingLog(workspace, problem, dataset, settings, train)
     folder = train(…, on_epoch=log.add)
     log.finish(read_description(folder)["history"])
 
@@ -17,9 +17,9 @@ from components.datasets import Dataset
 from components.digests import value_digest
 from components.problems.base import Problem
 from components.registry import Registry
-from components.settings import TrainSettings, settings_values
+from components.settings import ProblemSettings, TrainSettings, settings_values
 from components.trainer import Epoch
-from components.training import training_inputs
+from components.training_inputs import training_inputs
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,14 +35,17 @@ class TrainingLog:
         workspace: whose MLflow.
         problem: what is trained for.
         dataset: the images.
+        settings: the problem's settings; `train` is taken from the next argument.
         train: network and schedule.
     """
 
-    def __init__(self, workspace: Workspace, problem: Problem, dataset: Dataset, train: TrainSettings) -> None:
+    def __init__(
+        self, workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings, train: TrainSettings
+    ) -> None:
         registry = Registry(workspace)
         registry.create()
         self._client, experiment = registry.experiment(problem)
-        key = value_digest({"data": dataset.manifest["key"], **training_inputs(problem, train)})
+        key = value_digest({"data": dataset.manifest["key"], **training_inputs(problem, settings, train)})
         known = self._client.search_runs([experiment], f"tags.`{_TAG}` = '{key}'", max_results=1)
         if known:
             self._run = str(known[0].info.run_id)

@@ -14,6 +14,8 @@ from filelock import FileLock
 
 from components.errors import AssayError
 
+__label__ = None
+
 _TELEMETRY_OFF = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",

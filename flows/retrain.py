@@ -4,6 +4,7 @@ assay retrain galaxy-shape --check
 assay schedule
 """
 
+from dataclasses import replace
 from typing import Any
 
 from prefect import flow
@@ -24,19 +25,21 @@ def due(job: Job) -> list[str]:
     from components.model_files import model_files
     from components.search import SEARCHED
     from components.simulation import dataset_key, simulator_inputs
-    from components.training import search_inputs, training_inputs
+    from components.training_inputs import search_inputs, training_inputs
     from models.saved import read_description
 
     champion = open_ledger(job.workspace).holder(job.problem_name, "production")
     if champion is None:
         return ["nothing is in production"]
     made_from = read_description(model_files(job.workspace, job.problem_name, champion))["inputs"]
-    training = training_inputs(job.problem, job.settings.train)
-    for inputs in (training, made_from["training"]):  # what a search decides is an outcome, not an input
+    # What a search decides is an outcome, not an input.
+    decided = {name: made_from["training"]["settings"][name] for name in SEARCHED}
+    training = training_inputs(job.problem, job.settings, replace(job.settings.train, **decided))
+    for inputs in (training, made_from["training"]):
         inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in SEARCHED}
     today = {
         "simulator": simulator_inputs(job.problem, job.settings.simulate),
-        "search": {"settings": search_inputs(job.settings)},
+        "search": search_inputs(job.settings),
         "training": training,
     }
     reasons = [

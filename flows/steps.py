@@ -134,7 +134,7 @@ def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, st
     from components.training_log import TrainingLog
     from models.saved import read_description
 
-    log = TrainingLog(job.workspace, job.problem, dataset, settings)
+    log = TrainingLog(job.workspace, job.problem, dataset, job.settings, settings)
     folder = train(job.workspace, job.problem, dataset, job.settings, settings, source=job.source, on_epoch=log.add)
     description = read_description(folder)
     log.finish(description["history"])

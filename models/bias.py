@@ -16,6 +16,8 @@ from models.scoring import EVERYWHERE
 from models.sersic import render_rows, render_with_derivatives
 from models.sersic_parameters import Camera
 
+__label__ = "bias"
+
 
 def first_order_bias(
     estimate_bp: Tensor, covariance_bpp: Tensor, noise: PixelNoise, fwhm_b: Tensor, camera: Camera

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from models.galaxy_drawing import GalaxyDrawing
 from models.gaussian import Gaussian, read_gaussian, vector_length
 from models.layers import NetworkOutput
-from models.networks import NETWORKS
+from models.networks import find_network
 from models.scales import Scales
+
+__label__ = "estimator"
 
 LEVELS = (*(step / 40 for step in range(1, 7)), 0.16, *(step / 40 for step in range(7, 34)), 0.84,
           *(step / 40 for step in range(34, 40)))  # fmt: skip
@@ -84,9 +86,7 @@ class Estimator(nn.Module):
         self.condition_names = tuple(condition["name"] for condition in config["conditions"])
         self.output_names = tuple(output["name"] for output in config["outputs"])
         self._noise = self.condition_names.index(config["noise"])
-        if config["network"] not in NETWORKS:
-            raise ValueError(f"network = {config['network']!r}: must be one of {', '.join(NETWORKS)}")
-        self.network = NETWORKS[config["network"]](
+        self.network = find_network(config["network"])(
             channels=2,
             size=self.size,
             conditions=len(self.condition_names),

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from models.bias import first_order_bias
 from models.pixel_noise import PixelNoise
-from models.scoring import Domain, score
+from models.scoring import score
 from models.sersic import render_rows
-from models.sersic_parameters import SHAPE, Camera
+from models.sersic_parameters import SHAPE, Camera, Domain
+
+__label__ = "galaxy_drawing"
 
 _CHUNK = 64
 """Galaxies drawn at once: with their derivatives they just fit a processor's cache."""

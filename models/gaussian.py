@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+__label__ = "gaussian"
+
 _LOG_SD_RANGE = (-6.0, 2.0)
 """Bounds of the log sd, in units of the prior's: e^-6 is far below any bound, e^2 far above the prior."""
 _LARGEST_TERM = 30.0

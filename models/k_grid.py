@@ -21,6 +21,8 @@ from torch import Tensor
 from models.sersic_parameters import Camera
 from models.sersic_tables import moffat_reach
 
+__label__ = "k_grid"
+
 _FINEST = 1 / 512
 """Spacing of the nodes at k = 0, in cycles a pixel: the wings repeat after 512 pixels."""
 _GROWTH = 8.0

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+__label__ = "layers"
+
 
 class NetworkOutput(NamedTuple):
     """What a network says of a batch of images."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+__label__ = "pixel_noise"
+
 LEAST_INFORMATION = 1e-8
 """Least eigenvalue of the scaled Fisher matrix; below, float32 images hold rounding only."""
 

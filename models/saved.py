@@ -14,36 +14,14 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from models import (
-    bias,
-    estimator,
-    galaxy_drawing,
-    gaussian,
-    k_grid,
-    layers,
-    networks,
-    pixel_noise,
-    scales,
-    scoring,
-    scoring_estimator,
-    sersic,
-    sersic_parameters,
-    sersic_tables,
-)
 from models.estimator import Estimator
-from models.networks import NETWORK_MODULES
+from models.networks import network_module
 from models.scoring_estimator import ScoringEstimator
+
+__label__ = "saved"
 
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
-
-
-ANSWERING = (
-    *(bias, estimator, galaxy_drawing, gaussian, k_grid, layers, networks, pixel_noise, scales, scoring),
-    *(scoring_estimator, sersic, sersic_parameters, sersic_tables),
-    *NETWORK_MODULES,
-)
-"""The modules whose code decides what a saved model answers."""
 
 
 class DamagedModelError(Exception):
@@ -87,6 +65,15 @@ def read_description(folder: Path) -> dict[str, Any]:
     if digest != description.get("weights_sha256"):
         raise DamagedModelError(f"{folder / WEIGHTS} is not what was saved (SHA-256 {digest[:12]}… differs)")
     return description
+
+
+def answering_modules(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that a saved model's answers start from: what they import decides the rest.
+
+    Args:
+        config: `description["estimator"]`.
+    """
+    return (__name__, network_module(config["network"]))
 
 
 def load_model(folder: Path) -> tuple[Estimator, dict[str, Any]]:

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+__label__ = "scales"
+
 SCALES = ("linear", "log", "log_over_noise", "uniform")
 """`log_over_noise` is the logarithm of the ratio to the noise; `uniform` maps a uniform prior onto a normal one (probit
 transform), so that an image which says nothing, and one which says much, both have a Gaussian answer."""

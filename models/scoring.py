@@ -18,38 +18,12 @@ from torch import Tensor
 
 from models.pixel_noise import LEAST_INFORMATION, PixelNoise, fisher_scale, inverse_fisher
 from models.sersic import render_rows, render_with_derivatives
-from models.sersic_parameters import INDEX_RANGE, SHAPE, Camera, check_parameters
+from models.sersic_parameters import SHAPE, Camera, Domain, check_parameters
+
+__label__ = "scoring"
 
 _DAMPING = (0.0, 0.3, 3.0, 30.0)
 """λ of the tries of one step: the last goes a thirtieth of the way."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Domain:
-    """Where estimates may lie, by parameter."""
-
-    flux: tuple[float, float] = (1.0, 1e9)
-    """Counts."""
-    n: tuple[float, float] = INDEX_RANGE
-    half_light_radius: tuple[float, float] = (0.02, 5.0)
-    """Arcseconds."""
-    shear: float = 0.85
-    """Largest |g|."""
-
-    def clamp(self, parameters_bp: Tensor) -> Tensor:
-        """The nearest parameters within."""
-        flux, n, radius, g1, g2 = parameters_bp.unbind(1)
-        shrink = self.shear / torch.hypot(g1, g2).clamp_min(self.shear)
-        return torch.stack(
-            [
-                flux.clamp(*self.flux),
-                n.clamp(*self.n),
-                radius.clamp(*self.half_light_radius),
-                g1 * shrink,
-                g2 * shrink,
-            ],
-            dim=1,
-        )
 
 
 EVERYWHERE = Domain()

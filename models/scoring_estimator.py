@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from models.estimator import Answer, Estimator
 from models.gaussian import Gaussian, vector_length
 
+__label__ = "scoring_estimator"
+
 _HIDDEN = 128
 _FARTHEST = 8.0
 """Standard deviations; features beyond look the same to the dense network."""

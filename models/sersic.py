@@ -31,6 +31,8 @@ from models.sersic_tables import (
     sersic_table,
 )
 
+__label__ = "sersic"
+
 _CHUNK = {"cpu": 64, "cuda": 2048}
 """Galaxies drawn at a time: what fills the caches of a core (20 MB with temporaries), or a GPU (1 GB)."""
 

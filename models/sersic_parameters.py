@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+__label__ = "sersic_parameters"
+
 SHAPE = ("flux", "n", "half_light_radius", "g1", "g2")
 """The parameters of a galaxy, in the order of every table and matrix."""
 CENTROID = ("dx", "dy")
@@ -43,6 +45,34 @@ class Camera:
     def psf_scale(self) -> float:
         """Scale radius of the Moffat profile in pixels, for an FWHM of one arcsecond (Trujillo et al. 2001, eq. 2)."""
         return 1 / (2 * math.sqrt(2 ** (1 / self.beta) - 1) * self.pixel_scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """Where estimates may lie, by parameter."""
+
+    flux: tuple[float, float] = (1.0, 1e9)
+    """Counts."""
+    n: tuple[float, float] = INDEX_RANGE
+    half_light_radius: tuple[float, float] = (0.02, 5.0)
+    """Arcseconds."""
+    shear: float = 0.85
+    """Largest |g|."""
+
+    def clamp(self, parameters_bp: Tensor) -> Tensor:
+        """The nearest parameters within."""
+        flux, n, radius, g1, g2 = parameters_bp.unbind(1)
+        shrink = self.shear / torch.hypot(g1, g2).clamp_min(self.shear)
+        return torch.stack(
+            [
+                flux.clamp(*self.flux),
+                n.clamp(*self.n),
+                radius.clamp(*self.half_light_radius),
+                g1 * shrink,
+                g2 * shrink,
+            ],
+            dim=1,
+        )
 
 
 def check_parameters(parameters: Mapping[str, Tensor], camera: Camera) -> None:

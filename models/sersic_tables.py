@@ -19,6 +19,8 @@ import torch
 from scipy.special import gamma, gammaincinv, gammaln, kv, loggamma
 from torch import Tensor
 
+__label__ = "sersic_tables"
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 

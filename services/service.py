@@ -15,7 +15,6 @@ trusted when its image is like those that the model was measured to be reliable 
 A request that it cannot answer well gets status 400 and `{"error": "one line"}`.
 """
 
-import hashlib
 import json
 import os
 import reprlib
@@ -28,6 +27,7 @@ import bentoml
 import numpy as np
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
+from services.manifest import MANIFEST, read_manifest
 from services.signature import check_signature
 from services.trust import doubts
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).resolve().parents[1]
 """The package's source: services/, models/ and model/."""
-MANIFEST = "model/package.json"
 TRUSTED_REGION = "model/trusted_region.json"
 OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
@@ -57,36 +56,14 @@ class BadRequestError(ValueError):
     """The request cannot be answered; the message names the item, its value and what is right."""
 
 
-def read_manifest(source: Path) -> dict[str, Any]:
-    """The manifest of a package, after every file that it lists was checked.
-
-    Args:
-        source: the folder that holds services/, models/ and model/.
+def checked_manifest() -> dict[str, Any]:
+    """The manifest of this package, after its signature and every file were checked.
 
     Raises:
         ValueError: in one line that names the file which is missing or is not what was packaged.
     """
-    path = source / MANIFEST
-    check_signature(path)
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
-        recorded = manifest.pop("digest")
-        files = manifest["files"]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} cannot be read ({type(error).__name__}): the package is damaged") from error
-    if hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest() != recorded:
-        raise ValueError(f"{path} is not what was packaged: the package is damaged")
-    for name, digest in files.items():
-        file = source / name
-        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-            raise ValueError(f"{file} is missing or is not what was packaged: the package is damaged")
-    known = {*files, MANIFEST, "model/package.sig", "bentofile.yaml"}
-    for file in source.rglob("*"):
-        # Imported in place of a library's, a file more would answer unseen by any digest, as would one behind a link.
-        own = str(file.relative_to(source)) in known or "__pycache__" in file.parts
-        if file.is_symlink() or (file.is_file() and not own):
-            raise ValueError(f"{file} was not packaged: the package is damaged")
-    return manifest
+    check_signature(SOURCE / MANIFEST)
+    return read_manifest(SOURCE)
 
 
 def read_images(
@@ -171,7 +148,7 @@ class Predictor:
 
         from models.saved import load_model
 
-        self._model: dict[str, Any] = read_manifest(SOURCE)["model"]
+        self._model: dict[str, Any] = checked_manifest()["model"]
         if OVERRIDE in os.environ:  # a person put it here against its gates, and whoever asks is to know
             self._model["override"] = os.environ[OVERRIDE]
         torch.set_num_threads(os.cpu_count() or 1)
@@ -184,7 +161,7 @@ class Predictor:
     def refuse_damage() -> None:
         """End before any worker is started when a file is not what was packaged."""
         try:
-            read_manifest(SOURCE)
+            checked_manifest()
         except ValueError as error:
             raise SystemExit(str(error)) from error
 

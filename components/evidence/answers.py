@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from components.problems.base import Predict
 
+__label__ = "answers"
+
 
 _EVEN = [index for index, level in enumerate(LEVELS) if abs(level * 40 - round(level * 40)) < 1e-9]
 RANKS = len(_EVEN) + 1

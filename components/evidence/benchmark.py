@@ -16,6 +16,8 @@ from components.evidence.errors_over_bound import Array, interval, rms
 from components.problems.base import Metric, Report
 from components.settings import EvaluateSettings
 
+__label__ = "benchmark"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedResult:

@@ -17,6 +17,8 @@ from components.evidence.errors_over_bound import interval
 from components.problems.base import Metric
 from components.settings import EvaluateSettings
 
+__label__ = "calibration"
+
 
 def calibration_metrics(answers: Answers, truths: Sequence[str], settings: EvaluateSettings) -> dict[str, Metric]:
     """`coverage68.<truth>` and `coverage95.<truth>`, each with its interval."""

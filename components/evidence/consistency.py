@@ -19,6 +19,8 @@ from components.settings import EvaluateSettings
 if TYPE_CHECKING:
     from components.problems.base import Predict
 
+__label__ = "consistency"
+
 
 def consistency_table(
     predict: "Predict",

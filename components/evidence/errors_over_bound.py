@@ -9,6 +9,8 @@ from scipy import stats
 
 from components.problems.base import Metric
 
+__label__ = "errors_over_bound"
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 

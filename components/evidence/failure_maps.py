@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from components.problems.base import Predict
     from components.settings import EvaluateSettings
 
+__label__ = "failure_maps"
+
 Observe = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 """(stamp_bhw, conditions_bc, generator) → image_bhw."""
 _BATCH = 64

@@ -1,8 +1,6 @@
 """Gather the evidence for one model, part by part: each gives metrics, tables and pictures.
 
-about = Gathering(problem=problem, predict=predict, dataset=dataset, settings=settings, …)
-part, report = at_benchmark(about)
-whole = together([part, …])
+evaluation = gather(Gathering(problem=problem, predict=predict, dataset=dataset, settings=settings, …), cache=folder)
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +14,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from components.comparison import SLICE
 from components.evidence import calibration, consistency, limit_plots, plots, timing
 from components.evidence.answers import Answers, ask
 from components.evidence.benchmark import benchmark_metrics, benchmark_report, benchmark_table
@@ -25,12 +22,14 @@ from components.evidence.failure_maps import measure_failures
 from components.evidence.observed import ObservedSplit, observed_repeatedly
 from components.evidence.reference import posterior_reference, reference_metrics
 from components.evidence.trusted_region import trusted_region
-from components.problems.base import Metric, Predict, Report
+from components.problems.base import SLICE, Evaluation, Metric, Predict, Report
 from components.settings import EvaluateSettings
 
 if TYPE_CHECKING:
     from components.datasets import Dataset
     from components.problems.regression import RegressionProblem
+
+__label__ = "gathering"
 
 _FALSE_ALARMS = 0.01
 """Share of images like the training's that the in-domain test refuses."""
@@ -71,6 +70,32 @@ class Part:
     metrics: dict[str, Metric] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     plots: dict[str, Figure] = field(default_factory=dict)
+
+
+def gather(about: Gathering, *, cache: Path) -> Evaluation:
+    """Benchmark, prior, reference, calibration, failure maps, in-domain test and speed.
+
+    Args:
+        about: the model and what it is measured on.
+        cache: folder for what does not depend on the model.
+    """
+    benchmark, report = at_benchmark(about)
+    prior, answers = over_prior(about, cache)
+    ordinary = about.split("validation", seed=101)
+    threshold = in_domain_threshold(about, ordinary)
+    limited, region = limits(about, threshold)
+    parts = [benchmark, prior, limited, alarms_and_speed(about, answers, ordinary, threshold)]
+    if about.settings.real_galaxies is not None:
+        parts.append(real_objects(about, Path(about.settings.real_galaxies), threshold))
+    whole = together(parts)
+    return Evaluation(
+        metrics=whole.metrics,
+        losses=losses(about, answers),
+        report=report,
+        tables=whole.tables,
+        trusted_region=region,
+        plots=whole.plots,
+    )
 
 
 def together(parts: Sequence[Part]) -> Part:

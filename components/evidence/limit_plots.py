@@ -10,6 +10,8 @@ from matplotlib.ticker import NullFormatter
 
 from components.evidence.plots import GREYS, STYLES, label, legend_below
 
+__label__ = None
+
 
 def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, truths: Sequence[str]) -> Figure:
     """One axis of the failure maps: bias, RMSE, coverage and alarms; the trusted run is shaded.

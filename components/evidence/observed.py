@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from components.datasets import Dataset
     from components.problems.base import Problem
 
+__label__ = "observed"
+
 _BATCH = 256
 
 

@@ -14,6 +14,8 @@ from scipy import stats
 
 from components.problems.base import Metric
 
+__label__ = None
+
 STYLES = ("o-", "s--", "^-.", "D:", "v-")
 GREYS = ("0.0", "0.25", "0.4", "0.55", "0.1")
 """Of the lines of each parameter, which differ in their markers too."""

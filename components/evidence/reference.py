@@ -21,10 +21,10 @@ import pandas as pd
 from scipy import stats
 from tqdm.auto import tqdm
 
-from components.digests import code_digest, value_digest
+from components.code import code_of
+from components.digests import value_digest
 from components.errors import AssayError
 from components.evidence.errors_over_bound import Array, rms
-from components.problems import find_problem
 from components.problems.base import Metric
 from components.processes import die_with_parent
 from components.settings import settings_values
@@ -32,6 +32,8 @@ from components.settings import settings_values
 if TYPE_CHECKING:
     from components.problems.regression import RegressionProblem
     from components.settings import EvaluateSettings
+
+__label__ = "reference"
 
 _WORTH_A_PROCESS = 16
 """Images, half a second each: a process that can sample them takes four seconds to start."""
@@ -64,13 +66,19 @@ def posterior_reference(
     seen = hashlib.sha256()
     for array in (images, conditions, truth):
         seen.update(np.ascontiguousarray(array).tobytes())
-    inputs = {"images": seen.hexdigest(), "simulation": settings_values(simulation), "seed": seed}
-    key = value_digest({**inputs, "code": code_digest(problem.posterior_sources())})
+    sources = problem.sources(simulation)
+    inputs = {
+        **code_of(*sources.reference, unused=sources.unused).as_inputs(),
+        "images": seen.hexdigest(),
+        "simulation": settings_values(simulation),
+        "seed": seed,
+    }
+    key = value_digest(inputs)
     path = cache / f"reference-{key[:16]}.parquet"
     if path.exists():
         return pd.read_parquet(path)
     work = [
-        (problem.name, image, condition, begin, simulation, seed + number)
+        (problem, image, condition, begin, simulation, seed + number)
         for number, (image, condition, begin) in enumerate(zip(images, conditions, truth, strict=True))
     ]
     with _processes(len(work)) as spread:
@@ -131,11 +139,12 @@ def _processes(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
         yield pool.map
 
 
-def _posterior(work: tuple[str, np.ndarray[Any, Any], Array, Array, Any, int]) -> list[float]:
-    name, image, conditions, begin, simulation, seed = work
-    problem = find_problem(name)
+def _posterior(
+    work: tuple["RegressionProblem", np.ndarray[Any, Any], Array, Array, Any, int],
+) -> list[float]:
+    problem, image, conditions, begin, simulation, seed = work
     try:
-        mean, sd = problem.posterior(image, conditions, begin, simulation, seed=seed)  # type: ignore[attr-defined]
+        mean, sd = problem.posterior(image, conditions, begin, simulation, seed=seed)
     except AssayError:  # too few effective samples: the row says so by holding no number
         return [float("nan")] * (2 * len(problem.truths))
     return [*mean, *sd]

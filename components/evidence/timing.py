@@ -11,6 +11,8 @@ from components.problems.base import Metric
 if TYPE_CHECKING:
     from components.problems.base import Predict
 
+__label__ = "timing"
+
 _REPEATS = {1: 20, 64: 5}
 """How often each size of batch is timed."""
 

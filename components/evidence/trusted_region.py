@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+__label__ = "trusted_region"
+
 _MOST_BIAS = 0.5
 """Bounds by which the bias may exceed its largest value on training-like images."""
 _MOST_RMSE = 1.5

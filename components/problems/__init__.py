@@ -8,6 +8,8 @@ from components.errors import AssayError
 if TYPE_CHECKING:
     from components.problems.base import Problem
 
+__label__ = None
+
 _CLASSES = {"galaxy-shape": "galaxy_shape.GalaxyShape"}
 """Name on the command line to module and class in this folder; a new problem is one line here."""
 

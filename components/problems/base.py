@@ -23,6 +23,28 @@ if TYPE_CHECKING:
     from components.datasets import Dataset
     from models.estimator import Answer, Estimator
 
+__label__ = None
+
+
+SLICE = "slice"
+"""Column of the losses that names each image's slice; every other column holds the losses of one parameter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Entry points: a result's key is made of these modules and of all that they import (`components/code.py`)."""
+
+    simulation: tuple[ModuleType, ...]
+    """What decides the images."""
+    training: tuple[ModuleType, ...]
+    """What decides a training, beside the training itself: scales, noise, symmetry, loss."""
+    evaluation: tuple[ModuleType, ...]
+    """What decides an evaluation, beside the model."""
+    reference: tuple[ModuleType, ...] = ()
+    """What decides that part of an evaluation which no model takes part in, and which is kept for all of them."""
+    unused: tuple[str, ...] = ()
+    """Labels of modules that are imported and, under these settings, never called."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
@@ -90,24 +112,16 @@ class Problem(ABC):
     """Unit of each truth and each condition; an empty string for a pure number."""
 
     @abstractmethod
-    def simulator_sources(self) -> tuple[ModuleType, ...]:
-        """The modules whose code decides what the images are: a change in one makes a new dataset."""
+    def sources(self, settings: Any) -> Sources:
+        """The modules that results are made by, under these settings.
 
-    @abstractmethod
-    def simulator_libraries(self, settings: Any) -> tuple[str, ...]:
-        """Distributions whose version decides what the images are."""
-
-    @abstractmethod
-    def training_sources(self) -> tuple[ModuleType, ...]:
-        """The problem's own modules that decide what a training comes to: scales, noise, symmetry, loss."""
-
-    @abstractmethod
-    def evaluation_sources(self) -> tuple[ModuleType, ...]:
-        """The modules that decide what an evaluation comes to: evidence made by other code is stale."""
+        Args:
+            settings: an instance of `simulation_settings`.
+        """
 
     @abstractmethod
     def draw_shard(self, settings: Any, shard: int) -> Shard:
-        """Draw one shard of `settings.shard_rows(shard)`, the same bytes for the same settings and number.
+        """Draw the rows `shard_rows(settings, shard)`, the same bytes for the same settings and number.
 
         Args:
             settings: an instance of `simulation_settings`.

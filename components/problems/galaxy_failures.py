@@ -15,6 +15,8 @@ from components.simulators import sersic, sersic_drawing
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings
 from models.sersic import render
 
+__label__ = "galaxy_failures"
+
 Array = np.ndarray[Any, Any]
 
 _LEAST_SNR = 20.0

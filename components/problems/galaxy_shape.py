@@ -4,27 +4,29 @@ The simulation, the benchmark galaxy and the published results follow Harvard CS
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from torch import Generator, Tensor
 
-from components import bounds, posterior
 from components.evidence.benchmark import BenchmarkCase, PublishedResult
 from components.evidence.failure_maps import FailureAxis
-from components.problems import galaxy_failures, galaxy_training, gaussian_loss, regression
-from components.problems.base import Shard
-from components.problems.regression import RegressionProblem, evidence_sources
-from components.settings import SimulationSettings, TrainSettings
-from components.simulators import galsim_sersics, real_galaxies, sersic, sersic_drawing, sersic_posterior, sersic_shards
+from components.problems import galaxy_failures, galaxy_training, gaussian_loss
+from components.problems.base import Evaluation, Predict, Shard, Sources
+from components.problems.regression import RegressionProblem
+from components.settings import EvaluateSettings, SimulationSettings, TrainSettings
+from components.simulators import galsim_sersics, real_galaxies, sersic_drawing, sersic_posterior, sersic_shards
 from components.simulators.sersic import PARAMETERS, Array, Image, SersicSettings
-from models import k_grid, sersic_parameters, sersic_tables
-from models import sersic as renderer
+
+if TYPE_CHECKING:
+    from components.datasets import Dataset
+    from models.estimator import Estimator
+
+__label__ = "galaxy_shape"
 
 _BENCHMARK = {"flux": 1.0, "n": 3.0, "half_light_radius": 0.3, "g1": -0.069, "g2": 0.15, "psf_fwhm": 0.5}
 _SIGMA = {30: 400.0, 60: 200.0}
@@ -68,27 +70,15 @@ class GalaxyShape(RegressionProblem):
         "psf_fwhm": "arcsec",
     }
 
-    def simulator_sources(self) -> tuple[ModuleType, ...]:
-        """The prior, the drawing and the bound."""
-        drawing = (galsim_sersics, sersic_drawing, renderer, k_grid, sersic_parameters, sersic_tables)
-        return (sersic, sersic_shards, bounds, *drawing)
-
-    def simulator_libraries(self, settings: SersicSettings) -> tuple[str, ...]:
-        """What the chosen renderer stands on; the bounds are torch's in any case."""
-        return ("numpy", "scipy", "torch", *(["galsim"] if settings.renderer == "galsim" else []))
-
-    def training_sources(self) -> tuple[ModuleType, ...]:
-        """What a network is shown, and the loss."""
-        return (galaxy_training, gaussian_loss)
-
-    def evaluation_sources(self) -> tuple[ModuleType, ...]:
-        """This module, what is measured, and the bound of the benchmark galaxy."""
-        own = (sys.modules[__name__], regression, galaxy_failures, galaxy_training, real_galaxies)
-        return (*own, *evidence_sources(), *self.posterior_sources(), *self.simulator_sources())
-
-    def posterior_sources(self) -> tuple[ModuleType, ...]:
-        """The sampler and the likelihood."""
-        return (posterior, sersic_posterior)
+    def sources(self, settings: SersicSettings) -> Sources:
+        """What is drawn, what a network is shown, this module, and the exact posterior."""
+        return Sources(
+            simulation=(sersic_shards,),
+            training=(galaxy_training, gaussian_loss),
+            evaluation=(sys.modules[__name__],),
+            reference=(sersic_posterior,),
+            unused=("galsim_sersics",) if settings.renderer == "torch" else (),
+        )
 
     def draw_shard(self, settings: SersicSettings, shard: int) -> Shard:
         """Galaxies that pass the SNR cut."""
@@ -200,3 +190,27 @@ class GalaxyShape(RegressionProblem):
                 )
             )
         return cases
+
+    def loss(
+        self, estimator: "Estimator", image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor
+    ) -> Tensor:
+        """See `gaussian_loss.py`."""
+        return gaussian_loss.gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
+
+    def evaluate(
+        self,
+        predict: Predict,
+        dataset: "Dataset",
+        settings: EvaluateSettings,
+        simulation: SersicSettings,
+        *,
+        cache: Path,
+        progress: Callable[[int], object],
+    ) -> Evaluation:
+        """See `components/evidence/gathering.py`."""
+        from components.evidence.gathering import Gathering, gather
+
+        about = Gathering(
+            problem=self, predict=predict, dataset=dataset, settings=settings, simulation=simulation, progress=progress
+        )
+        return gather(about, cache=cache)

@@ -16,6 +16,8 @@ from components.simulators import sersic
 from components.simulators.sersic import PARAMETERS, SersicSettings
 from models.sersic import render_rows
 
+__label__ = "galaxy_training"
+
 CONDITIONS = ("sigma", "psf_fwhm")
 
 _SCALES = {"flux": "log_over_noise", "n": "uniform", "half_light_radius": "uniform", "g1": "linear", "g2": "linear"}

@@ -4,6 +4,8 @@ from torch import Tensor
 
 from models.estimator import Estimator
 
+__label__ = "gaussian_loss"
+
 
 def gaussian_loss(
     estimator: Estimator, image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor

@@ -11,6 +11,8 @@ import pandas as pd
 
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, Array, SersicSettings
 
+__label__ = "galsim_sersics"
+
 REFERENCE = galsim.GSParams(folding_threshold=1e-4, maxk_threshold=1e-4)
 """Accurate to 2e-6 of the peak, at 60 ms a galaxy with a table at hand and 170 ms without."""
 DATASET = galsim.GSParams(maxk_threshold=1e-4)

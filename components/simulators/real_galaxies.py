@@ -18,6 +18,8 @@ from models.pixel_noise import PixelNoise
 from models.scoring import score
 from models.sersic import render_rows
 
+__label__ = "real_galaxies"
+
 _CATALOGUE = "real_galaxy_catalog.fits"
 _STARTS = ((1.0, 0.2), (2.0, 0.3), (4.0, 0.4))
 """Sérsic index and half-light radius of the fits' starts; the best end counts."""

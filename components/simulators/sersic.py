@@ -13,8 +13,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from components.settings import CHECKED, Range, SimulationSettings, check_range
-from models.scoring import Domain
-from models.sersic_parameters import INDEX_RANGE, LEAST_FWHM, SHAPE, Camera
+from models.sersic_parameters import INDEX_RANGE, LEAST_FWHM, SHAPE, Camera, Domain
+
+__label__ = "sersic_prior"
 
 FLUX_UNIT = 1e5
 """Counts in one unit of the `flux` column."""

@@ -21,6 +21,8 @@ from components.simulators.sersic import FLUX_UNIT, PARAMETERS, Array, Image, Se
 from models.sersic import render_rows
 from models.sersic_parameters import Camera
 
+__label__ = "sersic_drawing"
+
 
 def draw_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Image:
     """Noise-free stamps of every row, float32, shape (rows, size, size)."""

@@ -15,6 +15,8 @@ from components.simulators.sersic_drawing import one_thread
 from models.scoring import score
 from models.sersic import render_rows
 
+__label__ = "sersic_posterior"
+
 
 def galaxy_posterior(
     image: np.ndarray[Any, Any],

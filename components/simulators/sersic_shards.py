@@ -7,6 +7,9 @@ from components.errors import AssayError
 from components.problems.base import Shard
 from components.simulators.sersic import PARAMETERS, Image, SersicSettings, measure_snr, sample_prior
 from components.simulators.sersic_drawing import bound_sersics, draw_sersics
+from components.splits import shard_rows, split_of
+
+__label__ = "sersic_shards"
 
 _BATCH = 256
 """Candidates drawn at a time; about a fifth fail the SNR cut."""
@@ -20,7 +23,7 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
     Raises:
         AssayError: when next to no galaxy of the prior passes the SNR cut.
     """
-    rows = settings.shard_rows(shard)
+    rows = shard_rows(settings, shard)
     rng = np.random.default_rng([settings.seed, 1, shard])
     tables: list[pd.DataFrame] = []
     images: list[Image] = []
@@ -40,7 +43,7 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
                 "have such an SNR: widen it in params.yaml, or change flux and sigma"
             )
     catalogue = pd.concat(tables, ignore_index=True).iloc[: len(rows)].copy()
-    catalogue["split"] = [settings.split_of(row) for row in rows]
+    catalogue["split"] = [split_of(settings, row) for row in rows]
     bounds = bound_sersics(catalogue, settings)
     for column, name in enumerate(PARAMETERS):
         catalogue[f"crb_{name}"] = bounds[:, column]

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.comparison import ALL, SLICE, Comparison, Standing, compare
+from components.comparison import ALL, Comparison, Standing, compare
 from components.errors import RefusedError
+from components.problems.base import SLICE
 
 PARAMETERS = ("flux", "n", "g1")
 SLICES = np.array(["snr10_20", "snr20_40", "snr40_70"])

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components.comparison import SLICE
 from components.errors import RefusedError
 from components.evaluation import Evidence
 from components.gates import GateResult, Verdict, judge, judge_challenger, require_pass
-from components.problems.base import Metric, Report
+from components.problems.base import SLICE, Metric, Report
 from components.settings import GateRule, GateSettings
 
 NAN = float("nan")

@@ -20,6 +20,7 @@ from components.proving import prove_package
 from components.serving import request, served
 from components.signing import sign
 from components.workspace import Workspace
+from services.manifest import MANIFEST
 from services.signature import check_signature
 from tests.conftest import HOUSE
 from tests.drills.packages import build, golden_inputs, new_workspace
@@ -139,7 +140,7 @@ def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
 
     monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(keys(tmp_path / "theirs")[1]))
     with pytest.raises(ValueError, match=r"package\.sig is not a signature of this package by the key of .*theirs"):
-        check_signature(signed.source / package_files.MANIFEST)
+        check_signature(signed.source / MANIFEST)
 
 
 def test_a_key_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
-"""What every network must keep to; `tests/model/test_networks.py` runs it for each of `models.networks.NETWORKS`."""
+"""What every network must keep to; `tests/model/test_networks.py` runs it for each of `models.networks`."""
 
 import pytest
 import torch
 from torch import nn
 
-from models.networks import NETWORKS
+from models.networks import find_network
 
 
 class NetworkConformance:
@@ -15,7 +15,7 @@ class NetworkConformance:
 
     def build(self, size: int = 64) -> nn.Module:
         torch.manual_seed(0)
-        return NETWORKS[self.name](channels=2, size=size, conditions=2, outputs=20, width=8)
+        return find_network(self.name)(channels=2, size=size, conditions=2, outputs=20, width=8)
 
     @pytest.fixture
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:

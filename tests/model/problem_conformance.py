@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from components.comparison import SLICE
 from components.datasets import SPLITS, Dataset
-from components.problems.base import Evaluation, Problem, Shard
+from components.problems.base import SLICE, Evaluation, Problem, Shard
 from components.settings import ProblemSettings
+from components.splits import shard_rows
 from components.trainer import Trainer
 from models.estimator import LEVELS, Answer, Estimator
-from models.networks import NETWORKS
+from models.networks import network_names
 
 
 class ProblemConformance:
@@ -44,7 +44,7 @@ class ProblemConformance:
     def test_shard_is_whole_finite_and_within_the_prior(
         self, problem: Problem, settings: ProblemSettings, shard: Shard
     ) -> None:
-        rows = settings.simulate.shard_rows(1)
+        rows = shard_rows(settings.simulate, 1)
         assert len(shard.catalogue) == len(shard.stamps) == len(rows)
         assert shard.stamps.dtype == np.float32
         assert np.isfinite(shard.stamps).all()
@@ -83,7 +83,7 @@ class ProblemConformance:
         assert torch.equal(first, observe(torch.Generator().manual_seed(1)))
         assert torch.isfinite(first).all()
 
-    @pytest.mark.parametrize("network", NETWORKS)
+    @pytest.mark.parametrize("network", network_names())
     def test_networks_answer_with_finite_numbers_and_positive_errors(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset, network: str
     ) -> None:

@@ -24,7 +24,7 @@ from components.settings import GateRule, ProblemSettings
 from components.source import Source
 from components.training import train
 from components.workspace import Workspace
-from models.saved import load_model, save_model
+from models.saved import load_model, read_description, save_model
 from tests.conftest import make_house, small_settings
 
 
@@ -96,13 +96,13 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(evaluated: Evalu
     assert {"benchmark", "calibration", "error-over-the-prior", "predicted-against-true"} <= plots
     assert json.loads((first.folder / TRUSTED_REGION).read_text(encoding="utf-8")) == first.trusted_region
 
-    weights = load_model(evaluated.model)[1]["weights_sha256"]
+    described = read_description(evaluated.model)
     other_settings = replace(settings, evaluate=replace(settings.evaluate, seed=99))
     other_dataset = replace(dataset, manifest={**dataset.manifest, "key": "other"})
     for inputs in (
-        evaluation_inputs(evaluated.problem, weights, dataset, other_settings),
-        evaluation_inputs(evaluated.problem, "f" * 64, dataset, settings),
-        evaluation_inputs(evaluated.problem, weights, other_dataset, settings),
+        evaluation_inputs(evaluated.problem, described, dataset, other_settings),
+        evaluation_inputs(evaluated.problem, {**described, "weights_sha256": "f" * 64}, dataset, settings),
+        evaluation_inputs(evaluated.problem, described, other_dataset, settings),
     ):
         results = judge(settings.gates.staging, first, expected_key=value_digest(inputs))
         assert {result.verdict for result in results} == {Verdict.FAIL}
@@ -114,7 +114,7 @@ def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Ev
     assert page.count("data:image/png;base64,") == len(list((folder / "plots").iterdir()))
     assert "://" not in page
     assert "<script" not in page
-    weights = load_model(evaluated.model)[1]["weights_sha256"]
+    weights = read_description(evaluated.model)["weights_sha256"]
     for said in (weights, evaluated.dataset.manifest["key"], "U-Net (over the prior)"):
         assert said in page
 

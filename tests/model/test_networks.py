@@ -1,6 +1,6 @@
 """Every network keeps to the conformance tests."""
 
-from models.networks import NETWORKS
+from models.networks import network_names
 from tests.model.network_conformance import NetworkConformance
 
 
@@ -22,4 +22,4 @@ class TestUNetRegressor(NetworkConformance):
 
 def test_no_network_is_without_its_test_class() -> None:
     tested = {case.name for case in NetworkConformance.__subclasses__()}
-    assert tested == set(NETWORKS)
+    assert tested == set(network_names())

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from components.bounds import cramer_rao_bound, galaxy_fisher
-from models.scoring import Domain, Scored, score
+from models.scoring import Scored, score
 from models.sersic import render
-from models.sersic_parameters import Camera
+from models.sersic_parameters import Camera, Domain
 
 CAMERA = Camera()
 DOMAIN = Domain()

@@ -10,10 +10,10 @@ from components.bounds import cramer_rao_bound, galaxy_fisher
 from models.bias import first_order_bias
 from models.galaxy_drawing import GalaxyDrawing
 from models.pixel_noise import PixelNoise
-from models.scoring import Domain, score
+from models.scoring import score
 from models.scoring_estimator import ScoringEstimator
 from models.sersic import render_rows
-from models.sersic_parameters import Camera
+from models.sersic_parameters import Camera, Domain
 from tests.estimators import CONFIG
 
 DRAWING: dict[str, Any] = {

@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from models.layers import NetworkOutput, dense_head
 
+__label__ = "residual"
+
 _CENTRE = 32
 """Pixels on a side of the part seen at full resolution."""
 _BIN = 4
@@ -87,3 +89,6 @@ class ResidualBlock(nn.Module):
         """Same shape."""
         changed: Tensor = image_bchw + self.layers(image_bchw)
         return changed
+
+
+NETWORK = ResidualEncoder

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from models.layers import NetworkOutput, convolution, dense_head
 
+__label__ = "unet"
+
 
 class UNetRegressor(nn.Module):
     """Image channels and conditions to a vector.
@@ -39,3 +41,6 @@ class UNetRegressor(nn.Module):
         quarter = self.merge1(torch.cat([self.up1(eighth), quarter], dim=1))
         half = self.merge2(torch.cat([self.up2(quarter), half], dim=1))
         return NetworkOutput(self.head(torch.cat([half.flatten(1), conditions_bc], dim=1)), None)
+
+
+NETWORK = UNetRegressor

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from models.layers import NetworkOutput, convolution, dense_head
 
+__label__ = "cnn"
+
 
 class PlainCNN(nn.Module):
     """Image channels and conditions to a vector.
@@ -33,3 +35,6 @@ class PlainCNN(nn.Module):
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
         return NetworkOutput(self.head(torch.cat([self.features(image_bchw), conditions_bc], dim=1)), None)
+
+
+NETWORK = PlainCNN

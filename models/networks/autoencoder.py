@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from models.layers import NetworkOutput, convolution, dense_head
 
+__label__ = "autoencoder"
+
 _LATENT = 64
 """Length of the latent vector; the galaxies have five parameters and the PSF one."""
 
@@ -59,3 +61,6 @@ def _doubled(inputs: int, outputs: int) -> nn.Sequential:
         nn.BatchNorm2d(outputs),
         nn.LeakyReLU(0.1),
     )
+
+
+NETWORK = Autoencoder
