@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings
 
 __label__ = "batches"

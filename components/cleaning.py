@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import RefusedError
+from components.fields.problem import Problem
 from components.ledger import whoami
 from components.ledger_reading import current_entries, last_good
 from components.ledger_table import Entry
 from components.mlflow_mirror import ALIASES
 from components.package_files import package_folder
-from components.problems.base import Problem
 from components.settings import ProblemSettings
 from components.stages import Stages
 from components.workspace import Workspace

@@ -17,19 +17,21 @@ import ast
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 __label__ = None
 
 HOUSE = Path(__file__).resolve().parents[1]
 """The folder of `components`, `models` and `services`."""
+
+EntryPoint = str | type | Callable[..., Any]
+"""Where a result begins: a function or class, which stands for its module, or the dotted name of a module."""
 
 _LABEL = "__label__"
 _WITHOUT_NUMBERS = {"filelock", "pydantic", "tqdm"}
@@ -53,11 +55,11 @@ class Code:
         return {"code": dict(self.digests), "libraries": {name: _version(name) for name in self.libraries}}
 
 
-def code_of(*entries: ModuleType | str, unused: tuple[str, ...] = (), root: Path = HOUSE) -> Code:
+def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOUSE) -> Code:
     """The code that some modules and everything they import come to.
 
     Args:
-        entries: modules, or their dotted names, below `root`.
+        entries: where a result begins.
         unused: labels of modules that are imported and never called in this case; neither they nor what only they
             import counts.
         root: the folder that dotted names start from.
@@ -65,7 +67,7 @@ def code_of(*entries: ModuleType | str, unused: tuple[str, ...] = (), root: Path
     Raises:
         ValueError: when a module is not there, has no `__label__`, or has that of another.
     """
-    waiting = [entry if isinstance(entry, str) else entry.__name__ for entry in entries]
+    waiting = [entry if isinstance(entry, str) else entry.__module__ for entry in entries]
     found: dict[str, _Source] = {}
     seen = set(waiting)
     libraries: set[str] = set()

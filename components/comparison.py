@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from components.errors import RefusedError
-from components.problems.base import SLICE
+from components.fields.evaluation import SLICE
 
 ALL = "all"
 _LEAST_IMAGES = 30

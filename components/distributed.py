@@ -18,9 +18,9 @@ from torch.multiprocessing.spawn import ProcessException, spawn
 from tqdm.auto import tqdm
 
 from components.checkpoints import load_checkpoint, save_checkpoint
-from components.datasets import Dataset
 from components.errors import AssayError
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.processes import die_with_parent
 from components.settings import ProblemSettings, TrainSettings
 from components.trainer import Trainer

@@ -19,11 +19,12 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from components.code import code_of
-from components.datasets import Dataset, read_manifest
 from components.digests import file_sha256, read_sealed, sealed, value_digest
 from components.errors import AssayError, IntegrityError
+from components.fields.dataset import Dataset, read_manifest
+from components.fields.evaluation import Evaluation, Metric, Report
+from components.fields.problem import Predict, Problem
 from components.model_card import write_card
-from components.problems.base import Evaluation, Metric, Predict, Problem, Report
 from components.settings import ProblemSettings, settings_values
 from components.workspace import Workspace
 from models.estimator import Answer, Estimator

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from components.datasets import SPLITS
-from components.problems.base import Problem
+from components.fields.dataset import SPLITS
+from components.fields.problem import Problem
 from components.settings import SimulationSettings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 from components.comparison import Standing, compare
 from components.errors import RefusedError
 from components.evaluation import Evidence
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 from components.settings import GateRule, GateSettings
 
 _STALE = "stale evidence: weights, data, settings or code changed since"

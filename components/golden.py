@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings
 
 

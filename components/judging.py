@@ -8,15 +8,16 @@ What a verdict means stands in `components/gates.py`; what follows from it in `c
 
 from collections.abc import Mapping, Sequence
 
-from components.datasets import Dataset
 from components.digests import value_digest
 from components.errors import RefusedError
 from components.evaluation import Evidence, evaluate, evaluation_inputs
+from components.fields.dataset import Dataset
+from components.fields.evaluation import Metric
+from components.fields.problem import Problem
 from components.gates import GateResult, judge, judge_challenger
 from components.model_files import model_files
 from components.package_files import Package
 from components.packaging import changed_code
-from components.problems.base import Metric, Problem
 from components.settings import OF_PACKAGE, GateRule, ProblemSettings
 from components.workspace import Workspace
 from models.saved import read_description

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.models import ModelSignature
 
-    from components.problems.base import Metric
+    from components.fields.evaluation import Metric
 
 _FOLDER = Path(__file__).parent
 _BATCH = 900

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from components.problems.base import Evaluation, Metric
+from components.fields.evaluation import Evaluation, Metric
 
 __label__ = None
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from components.datasets import Dataset
 from components.errors import AssayError, IntegrityError, RefusedError
 from components.evaluation import Evidence, read_evidence
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.gates import GateResult, require_pass
 from components.golden import sample
 from components.judging import Judge
@@ -21,7 +22,6 @@ from components.ledger_table import Entry
 from components.overrides import Override, overruled
 from components.package_files import Package, discard_package, verify_package
 from components.packaging import build_package, changed_code
-from components.problems.base import Problem
 from components.proving import prove_package
 from components.settings import ProblemSettings
 from components.stages import Stages

@@ -10,8 +10,8 @@ by construction (Kuleshov, Fenner & Ermon 2018, for all images at once).
 import torch
 
 from components.batches import observed_validation
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings
 from models.estimator import LEVELS, Estimator
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.errors import AssayError, IntegrityError
+from components.fields.problem import Problem
 from components.ledger import whoami
 from components.ledger_reading import current_entries, describe_override, last_good
 from components.ledger_table import Entry, is_head
 from components.mlflow_versions import LINEAGE
 from components.package_files import discard_package, verify_package
-from components.problems.base import Problem
 from components.promotion import PROMOTABLE, Promotion
 from components.settings import ProblemSettings
 from components.workspace import Workspace

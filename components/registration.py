@@ -5,11 +5,11 @@ version = register(workspace, problem, settings, dataset, model_folder=..., evid
 
 from pathlib import Path
 
-from components.datasets import Dataset
 from components.errors import IntegrityError
 from components.evaluation import Evidence
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.golden import sample
-from components.problems.base import Problem
 from components.registry import DatasetSource
 from components.settings import ProblemSettings, settings_values
 from components.stages import Stages

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-    from components.problems.base import Metric, Problem
+    from components.fields.evaluation import Metric
+    from components.fields.problem import Problem
 
 __all__ = ["DatasetSource", "Registry", "VersionInfo"]
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from components.batches import Batch, Batches, observed_validation
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings, TrainSettings
 from models.estimator import Estimator
 from models.scoring_estimator import ScoringEstimator

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from components.datasets import Dataset
 from components.digests import value_digest
 from components.errors import AssayError
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.processes import die_with_parent
 from components.settings import ProblemSettings
 from components.trainer import Trainer

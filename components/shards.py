@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from components.datasets import CATALOGUE, shard_name
-from components.problems.base import Problem
+from components.fields.dataset import CATALOGUE, shard_name
+from components.fields.problem import Problem
+from components.fields.splits import shard_count, shard_rows
 from components.processes import die_with_parent
 from components.settings import SimulationSettings
-from components.splits import shard_count, shard_rows
 
 __label__ = "shards"
 

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from components import shards
 from components.code import code_of
-from components.datasets import CATALOGUE, MANIFEST, Dataset, read_manifest
 from components.digests import file_sha256, sealed, value_digest
-from components.problems.base import Problem
+from components.fields.dataset import CATALOGUE, MANIFEST, Dataset, read_manifest
+from components.fields.problem import Problem
 from components.settings import SimulationSettings, settings_values
 from components.shards import draw_shards
 from components.workspace import Workspace
@@ -33,7 +32,7 @@ _FINGERPRINT_STEP = 0.01
 def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str, Any]:
     """Everything that decides what the dataset is: code by module, settings by name, library versions."""
     sources = problem.sources(settings)
-    code = code_of(shards, *sources.simulation, unused=sources.unused)
+    code = code_of(draw_shards, *sources.simulation, unused=sources.unused)
     return {**code.as_inputs(), "settings": settings_values(settings)}
 
 

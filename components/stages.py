@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from components.errors import AssayError, IntegrityError, RefusedError
+from components.fields.problem import Problem
 from components.ledger import open_ledger
 from components.ledger_reading import current_entries, registered_tags
 from components.ledger_table import Entry
 from components.mlflow_mirror import Difference, lineage_tags
 from components.notifications import notify, notify_changes
 from components.package_files import Package, verify_package
-from components.problems.base import Problem
 from components.registry import Registry
 from components.settings import ProblemSettings
 from components.workspace import Workspace

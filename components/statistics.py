@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.datasets import SPLITS, Dataset
-from components.problems.base import Problem
+from components.fields.dataset import SPLITS, Dataset
+from components.fields.problem import Problem
 from components.settings import SimulationSettings
 
 _BLOCK = 512

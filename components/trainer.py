@@ -21,8 +21,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from components.batches import Batch, Batches, observed_validation
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings, TrainSettings
 from models.estimator import Estimator
 

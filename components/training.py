@@ -13,10 +13,10 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from components.checkpoints import load_checkpoint, save_checkpoint
-from components.datasets import Dataset
 from components.digests import value_digest
 from components.distributed import train_in_processes
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.recalibration import recalibrate
 from components.scoring_correction import add_scoring
 from components.settings import ProblemSettings, TrainSettings

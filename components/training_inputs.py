@@ -1,10 +1,9 @@
 """What decides a training and a search, beside the data: code, settings and libraries, as plain values for keys."""
 
-from types import ModuleType
 from typing import Any
 
-from components.code import code_of
-from components.problems.base import Problem
+from components.code import EntryPoint, code_of
+from components.fields.problem import Problem
 from components.settings import ProblemSettings, TrainSettings, settings_values
 from models.networks import network_module
 
@@ -14,7 +13,7 @@ __label__ = None
 def training_inputs(problem: Problem, settings: ProblemSettings, train: TrainSettings) -> dict[str, Any]:
     """What decides a training: the loop, the problem's part in it, and the one network."""
     sources = problem.sources(settings.simulate)
-    entries: tuple[ModuleType | str, ...] = ("components.training", network_module(train.network), *sources.training)
+    entries: tuple[EntryPoint, ...] = ("components.training", network_module(train.network), *sources.training)
     return {**code_of(*entries, unused=sources.unused).as_inputs(), "settings": settings_values(train)}
 
 

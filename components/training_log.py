@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from components.datasets import Dataset
 from components.digests import value_digest
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.registry import Registry
 from components.settings import ProblemSettings, TrainSettings, settings_values
 from components.trainer import Epoch

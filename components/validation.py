@@ -24,10 +24,10 @@ from urllib.request import url2pathname
 
 from filelock import FileLock
 
-from components.datasets import Dataset
 from components.errors import RefusedError
 from components.expectations import expectations
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import SimulationSettings
 from components.statistics import dataset_statistics, image_statistics, redrawn_statistics
 from components.workspace import Workspace

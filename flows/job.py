@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from components.errors import AssayError
+from components.fields.problem import Problem
 from components.params import load_settings
 from components.problems import find_problem
-from components.problems.base import Problem
 from components.settings import ProblemSettings
 from components.source import Source, read_source
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
-    from components.datasets import Dataset
+    from components.fields.dataset import Dataset
 
 
 def open_workspace() -> Workspace:
@@ -83,7 +83,7 @@ class Job:
         Raises:
             AssayError: when there is none, or it was made otherwise.
         """
-        from components.datasets import Dataset
+        from components.fields.dataset import Dataset
         from components.simulation import dataset_key
 
         dataset = Dataset.open(self.workspace.dataset(self.problem_name))

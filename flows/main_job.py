@@ -10,9 +10,9 @@ from typing import Any
 
 from prefect import flow, tags
 
-from components.datasets import Dataset
 from components.errors import RefusedError
 from components.evaluation import read_evidence
+from components.fields.dataset import Dataset
 from components.ledger import open_ledger, whoami
 from components.promotion import Promotion
 from flows import steps

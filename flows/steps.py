@@ -11,8 +11,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from components.datasets import Dataset
 from components.errors import AssayError
+from components.fields.dataset import Dataset
 from components.gates import GateResult
 from components.golden import request_items, sample
 from components.ledger import whoami

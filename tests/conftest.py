@@ -15,10 +15,10 @@ import hypothesis
 import pytest
 import yaml
 
-from components.datasets import Dataset
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.params import load_settings
 from components.problems import find_problem
-from components.problems.base import Problem
 from components.settings import ProblemSettings
 from components.simulation import publish, simulate
 from components.workspace import Workspace

@@ -16,7 +16,7 @@ from models.estimator import LEVELS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from components.problems.base import Predict
+    from components.fields.problem import Predict
 
 __label__ = "answers"
 

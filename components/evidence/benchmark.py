@@ -5,54 +5,17 @@ report = benchmark_report(cases, answers_by_case, truths, units)
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from components.evidence.answers import Answers
 from components.evidence.errors_over_bound import Array, interval, rms
-from components.problems.base import Metric, Report
+from components.fields.cases import BenchmarkCase
+from components.fields.evaluation import Metric, Report
 from components.settings import EvaluateSettings
 
 __label__ = "benchmark"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedResult:
-    """A row of the literature: bias and sd of each truth at one benchmark case."""
-
-    method: str
-    bias: tuple[float, ...]
-    sd: tuple[float, ...]
-
-    @property
-    def rmse(self) -> Array:
-        """√(bias² + sd²) of each truth."""
-        return np.hypot(self.bias, self.sd)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkCase:
-    """One fixed object, observed many times."""
-
-    name: str
-    """As in metric names, such as `snr60`."""
-    label: str
-    """As in tables, such as `SNR 60`."""
-    stamp: np.ndarray[Any, Any]
-    """Noise-free image, float32, shape (height, width)."""
-    truth: tuple[float, ...]
-    conditions: tuple[float, ...]
-    bound: tuple[float, ...]
-    published: tuple[PublishedResult, ...]
-
-    @property
-    def best_published(self) -> Array:
-        """Least published RMSE of each truth."""
-        best: Array = np.min([result.rmse for result in self.published], axis=0)
-        return best
 
 
 def benchmark_metrics(

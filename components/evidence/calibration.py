@@ -14,7 +14,7 @@ from scipy import stats
 
 from components.evidence.answers import RANKS, Answers
 from components.evidence.errors_over_bound import interval
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 from components.settings import EvaluateSettings
 
 __label__ = "calibration"

@@ -13,11 +13,11 @@ import torch
 from components.evidence.answers import ask
 from components.evidence.errors_over_bound import Array, interval, rms
 from components.evidence.failure_maps import Observe
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 from components.settings import EvaluateSettings
 
 if TYPE_CHECKING:
-    from components.problems.base import Predict
+    from components.fields.problem import Predict
 
 __label__ = "consistency"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 
 __label__ = "errors_over_bound"
 

@@ -8,7 +8,6 @@ metrics say in one number an axis how large errors are along it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from torch import Tensor
 
 from components.evidence.answers import ask
 from components.evidence.errors_over_bound import Array, interval, rms
-from components.problems.base import Metric
+from components.fields.cases import FailureAxis
+from components.fields.evaluation import Metric
 
 if TYPE_CHECKING:
-    from components.problems.base import Predict
+    from components.fields.problem import Predict
     from components.settings import EvaluateSettings
 
 __label__ = "failure_maps"
@@ -29,33 +29,6 @@ __label__ = "failure_maps"
 Observe = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 """(stamp_bhw, conditions_bc, generator) → image_bhw."""
 _BATCH = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailureImages:
-    """The galaxies at one value of an axis."""
-
-    stamps: np.ndarray[Any, Any]
-    """Noise-free, as they truly are, float32, shape (images, height, width)."""
-    conditions: Array
-    """As the model is told, shape (images, conditions)."""
-    truth: Array
-    bound: Array
-    """Of the image as it truly is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailureAxis:
-    """One assumption of the training, and departures from it."""
-
-    name: str
-    label: str
-    """With its unit."""
-    values: tuple[float, ...]
-    """Ascending."""
-    trained: tuple[float, float]
-    """The values that training images had."""
-    draw: Callable[[float], FailureImages]
 
 
 def measure_failures(

@@ -22,11 +22,12 @@ from components.evidence.failure_maps import measure_failures
 from components.evidence.observed import ObservedSplit, observed_repeatedly
 from components.evidence.reference import posterior_reference, reference_metrics
 from components.evidence.trusted_region import trusted_region
-from components.problems.base import SLICE, Evaluation, Metric, Predict, Report
+from components.fields.evaluation import SLICE, Evaluation, Metric, Report
+from components.fields.problem import Predict
 from components.settings import EvaluateSettings
 
 if TYPE_CHECKING:
-    from components.datasets import Dataset
+    from components.fields.dataset import Dataset
     from components.problems.regression import RegressionProblem
 
 __label__ = "gathering"

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from components.datasets import Dataset
-    from components.problems.base import Problem
+    from components.fields.dataset import Dataset
+    from components.fields.problem import Problem
 
 __label__ = "observed"
 

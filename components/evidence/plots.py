@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from scipy import stats
 
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 
 __label__ = None
 

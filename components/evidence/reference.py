@@ -25,7 +25,7 @@ from components.code import code_of
 from components.digests import value_digest
 from components.errors import AssayError
 from components.evidence.errors_over_bound import Array, rms
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 from components.processes import die_with_parent
 from components.settings import settings_values
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from components.problems.base import Metric
+from components.fields.evaluation import Metric
 
 if TYPE_CHECKING:
-    from components.problems.base import Predict
+    from components.fields.problem import Predict
 
 __label__ = "timing"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from components.errors import AssayError
 
 if TYPE_CHECKING:
-    from components.problems.base import Problem
+    from components.fields.problem import Problem
 
 __label__ = None
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence.failure_maps import FailureAxis, FailureImages
-from components.simulators import sersic, sersic_drawing
-from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings
+from components.fields.cases import FailureAxis, FailureImages
+from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings, measure_snr, sample_prior
+from components.simulators.sersic_drawing import bound_sersics, draw_sersics
 from models.sersic import render
 
 __label__ = "galaxy_failures"
@@ -95,7 +95,7 @@ class _Drawing:
             stamps=stamps,
             conditions=told[["sigma", "psf_fwhm"]].to_numpy(dtype=np.float64),
             truth=told[list(PARAMETERS)].to_numpy(dtype=np.float64),
-            bound=sersic_drawing.bound_sersics(true, self._settings),
+            bound=bound_sersics(true, self._settings),
         )
 
     def _render(self, table: pd.DataFrame, beta: float, offset: Array) -> Array:
@@ -126,9 +126,7 @@ def _galaxies(settings: SersicSettings, count: int, seed: int) -> pd.DataFrame:
     least = max(_LEAST_SNR, settings.snr[0]) if settings.snr[1] > 1.5 * _LEAST_SNR else settings.snr[0]
     found = pd.DataFrame()
     while len(found) < count:
-        candidates = sersic.sample_prior(settings, rng, 2 * count)
-        candidates["snr"] = sersic.measure_snr(
-            sersic_drawing.draw_sersics(candidates, settings), candidates["sigma"].to_numpy()
-        )
+        candidates = sample_prior(settings, rng, 2 * count)
+        candidates["snr"] = measure_snr(draw_sersics(candidates, settings), candidates["sigma"].to_numpy())
         found = pd.concat([found, candidates[candidates["snr"].between(least, settings.snr[1])]], ignore_index=True)
     return found.iloc[:count].reset_index(drop=True)

@@ -3,7 +3,6 @@
 The simulation, the benchmark galaxy and the published results follow Harvard CS109b (Finkbeiner & Yin 2020).
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -13,17 +12,23 @@ import numpy as np
 import pandas as pd
 from torch import Generator, Tensor
 
-from components.evidence.benchmark import BenchmarkCase, PublishedResult
-from components.evidence.failure_maps import FailureAxis
-from components.problems import galaxy_failures, galaxy_training, gaussian_loss
-from components.problems.base import Evaluation, Predict, Shard, Sources
+from components.fields.cases import BenchmarkCase, FailureAxis, PublishedResult
+from components.fields.evaluation import Evaluation
+from components.fields.problem import Predict, Shard, Sources
+from components.problems import galaxy_failures as failures
+from components.problems import galaxy_training as presentation
+from components.problems.gaussian_loss import gaussian_loss
 from components.problems.regression import RegressionProblem
 from components.settings import EvaluateSettings, SimulationSettings, TrainSettings
-from components.simulators import galsim_sersics, real_galaxies, sersic_drawing, sersic_posterior, sersic_shards
+from components.simulators.galsim_sersics import REFERENCE, draw_with_galsim
+from components.simulators.real_galaxies import draw_real_galaxies, fit_directly
 from components.simulators.sersic import PARAMETERS, Array, Image, SersicSettings
+from components.simulators.sersic_drawing import bound_sersics, draw_sersics
+from components.simulators.sersic_posterior import galaxy_posterior
+from components.simulators.sersic_shards import draw_shard, reference_stamps
 
 if TYPE_CHECKING:
-    from components.datasets import Dataset
+    from components.fields.dataset import Dataset
     from models.estimator import Estimator
 
 __label__ = "galaxy_shape"
@@ -59,7 +64,7 @@ class GalaxyShape(RegressionProblem):
     name = "galaxy-shape"
     simulation_settings: ClassVar[type[SimulationSettings]] = SersicSettings
     truths = PARAMETERS
-    conditions = galaxy_training.CONDITIONS
+    conditions = presentation.CONDITIONS
     units: ClassVar[Mapping[str, str]] = {
         "flux": "1e5 counts",
         "n": "",
@@ -73,24 +78,24 @@ class GalaxyShape(RegressionProblem):
     def sources(self, settings: SersicSettings) -> Sources:
         """What is drawn, what a network is shown, this module, and the exact posterior."""
         return Sources(
-            simulation=(sersic_shards,),
-            training=(galaxy_training, gaussian_loss),
-            evaluation=(sys.modules[__name__],),
-            reference=(sersic_posterior,),
+            simulation=(draw_shard,),
+            training=(presentation.observe, gaussian_loss),
+            evaluation=(type(self),),
+            reference=(galaxy_posterior,),
             unused=("galsim_sersics",) if settings.renderer == "torch" else (),
         )
 
     def draw_shard(self, settings: SersicSettings, shard: int) -> Shard:
         """Galaxies that pass the SNR cut."""
-        return sersic_shards.draw_shard(settings, shard)
+        return draw_shard(settings, shard)
 
     def reference_stamps(self, settings: SersicSettings) -> np.ndarray[Any, Any]:
         """Corners of the prior."""
-        return sersic_shards.reference_stamps(settings)
+        return reference_stamps(settings)
 
     def redraw(self, catalogue: pd.DataFrame, settings: SersicSettings) -> np.ndarray[Any, Any]:
         """The galaxies as GalSim draws them at high accuracy."""
-        return galsim_sersics.draw_with_galsim(catalogue, settings, galsim_sersics.REFERENCE)
+        return draw_with_galsim(catalogue, settings, REFERENCE)
 
     def prior_ranges(self, settings: SersicSettings) -> Mapping[str, tuple[float, float]]:
         """The ranges of params.yaml, and what follows from them for g1 and g2."""
@@ -115,22 +120,22 @@ class GalaxyShape(RegressionProblem):
         return ("score.test", *(f"rmse_over_crb.snr60.{name}" for name in self.truths))
 
     def estimator_config(self, settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
-        """See `galaxy_training.py`."""
-        return galaxy_training.estimator_config(settings, train)
+        """See `presentation.py`."""
+        return presentation.estimator_config(settings, train)
 
     def observe(self, stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, settings: Any) -> Tensor:
-        """See `galaxy_training.py`."""
-        return galaxy_training.observe(stamp_bhw, conditions_bc, generator, settings)
+        """See `presentation.py`."""
+        return presentation.observe(stamp_bhw, conditions_bc, generator, settings)
 
     def draw_afresh(
         self, stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, settings: Any
     ) -> tuple[Tensor, Tensor]:
-        """See `galaxy_training.py`."""
-        return galaxy_training.draw_afresh(stamp_bhw, conditions_bc, truth_bp, generator, settings)
+        """See `presentation.py`."""
+        return presentation.draw_afresh(stamp_bhw, conditions_bc, truth_bp, generator, settings)
 
     def augment(self, image_bhw: Tensor, truth_bp: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """See `galaxy_training.py`."""
-        return galaxy_training.augment(image_bhw, truth_bp, generator)
+        """See `presentation.py`."""
+        return presentation.augment(image_bhw, truth_bp, generator)
 
     def slices(self) -> Mapping[str, tuple[str, float, float]]:
         """The test split by SNR, Sérsic index, radius and PSF."""
@@ -147,27 +152,25 @@ class GalaxyShape(RegressionProblem):
         }
 
     def failure_axes(self, simulation: SersicSettings, objects: int, seed: int) -> list[FailureAxis]:
-        """See `galaxy_failures.py`."""
-        return galaxy_failures.failure_axes(simulation, objects, seed)
+        """See `failures.py`."""
+        return failures.failure_axes(simulation, objects, seed)
 
     def real_images(self, folder: Path, simulation: SersicSettings) -> tuple[Image, Array]:
         """HST galaxies at SNR 40 under the middle of the prior's PSFs and noise levels."""
         sigma, psf_fwhm = (sum(ends) / 2 for ends in (simulation.sigma, simulation.psf_fwhm))
-        stamps = real_galaxies.draw_real_galaxies(folder, simulation, psf_fwhm=psf_fwhm, norm=_REAL_SNR * sigma)
+        stamps = draw_real_galaxies(folder, simulation, psf_fwhm=psf_fwhm, norm=_REAL_SNR * sigma)
         return stamps, np.tile([sigma, psf_fwhm], (len(stamps), 1))
 
     def fit_directly(self, images: Array, conditions: Array, simulation: SersicSettings) -> Array:
         """See `components/simulators/real_galaxies.py`."""
-        return real_galaxies.fit_directly(images, conditions, simulation)
+        return fit_directly(images, conditions, simulation)
 
     def posterior(
         self, image: Array, conditions: Array, begin: Array, simulation: SersicSettings, *, seed: int
     ) -> tuple[Array, Array]:
         """See `components/simulators/sersic_posterior.py`."""
         sigma, psf_fwhm = (float(value) for value in conditions)
-        found = sersic_posterior.galaxy_posterior(
-            image, sigma, psf_fwhm, begin, simulation, samples=512, least_effective=200, seed=seed
-        )
+        found = galaxy_posterior(image, sigma, psf_fwhm, begin, simulation, samples=512, least_effective=200, seed=seed)
         return found.mean, found.sd
 
     def benchmark_cases(self, simulation: SersicSettings) -> list[BenchmarkCase]:
@@ -180,10 +183,10 @@ class GalaxyShape(RegressionProblem):
                 BenchmarkCase(
                     name=f"snr{snr}",
                     label=f"SNR {snr}",
-                    stamp=sersic_drawing.draw_sersics(table, simulation)[0],
+                    stamp=draw_sersics(table, simulation)[0],
                     truth=tuple(galaxy[name] for name in self.truths),
                     conditions=tuple(galaxy[name] for name in self.conditions),
-                    bound=tuple(sersic_drawing.bound_sersics(table, simulation)[0]),
+                    bound=tuple(bound_sersics(table, simulation)[0]),
                     published=tuple(
                         PublishedResult(method=method, bias=bias, sd=sd) for method, bias, sd in _PUBLISHED[snr]
                     ),
@@ -195,7 +198,7 @@ class GalaxyShape(RegressionProblem):
         self, estimator: "Estimator", image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor
     ) -> Tensor:
         """See `gaussian_loss.py`."""
-        return gaussian_loss.gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
+        return gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
 
     def evaluate(
         self,

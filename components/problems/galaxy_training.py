@@ -12,8 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from components.settings import TrainSettings
-from components.simulators import sersic
-from components.simulators.sersic import PARAMETERS, SersicSettings
+from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings, sample_prior
 from models.sersic import render_rows
 
 __label__ = "galaxy_training"
@@ -30,7 +29,7 @@ _BEYOND = 100.0
 
 def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
     """Network and scales; means and sds are those of the prior."""
-    prior = sersic.sample_prior(settings, np.random.default_rng([settings.seed, 2]), _PRIOR_SAMPLE)
+    prior = sample_prior(settings, np.random.default_rng([settings.seed, 2]), _PRIOR_SAMPLE)
     return {
         "network": train.network,
         "width": train.width,
@@ -44,7 +43,7 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
         "drawing": {
             **{"size": settings.size, "pixel_scale": settings.pixel_scale, "beta": settings.psf_beta},
             "shot_noise": settings.shot_noise,
-            "flux_unit": sersic.FLUX_UNIT,
+            "flux_unit": FLUX_UNIT,
             "domain": {
                 # Brightness has no edge: a galaxy brighter than all that were trained on is the same galaxy.
                 "flux": [settings.flux[0] / _BEYOND, settings.flux[1] * _BEYOND],
@@ -79,7 +78,7 @@ def draw_afresh(
     low, high = torch.tensor([settings.sigma, settings.psf_fwhm], device=stamp_bhw.device).T
     uniform_bc = torch.rand(conditions_bc.shape, generator=generator, device=stamp_bhw.device)
     fresh_bc = low + (high - low) * uniform_bc
-    galaxy_bp = truth_bp * truth_bp.new_tensor([sersic.FLUX_UNIT, 1, 1, 1, 1])
+    galaxy_bp = truth_bp * truth_bp.new_tensor([FLUX_UNIT, 1, 1, 1, 1])
     fresh_bhw = render_rows(galaxy_bp, fresh_bc[:, CONDITIONS.index("psf_fwhm")], settings.camera)
     snr_b = fresh_bhw.square().sum(dim=(1, 2)).sqrt() / fresh_bc[:, CONDITIONS.index("sigma")]
     seen_b = (snr_b >= settings.snr[0]) & (snr_b <= settings.snr[1])

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from components.evidence.benchmark import BenchmarkCase
 from components.evidence.errors_over_bound import Array
-from components.evidence.failure_maps import FailureAxis
-from components.problems.base import Problem
+from components.fields.cases import BenchmarkCase, FailureAxis
+from components.fields.problem import Problem
 
 __label__ = "regression"
 

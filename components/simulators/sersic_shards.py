@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from components.errors import AssayError
-from components.problems.base import Shard
+from components.fields.problem import Shard
+from components.fields.splits import shard_rows, split_of
 from components.simulators.sersic import PARAMETERS, Image, SersicSettings, measure_snr, sample_prior
 from components.simulators.sersic_drawing import bound_sersics, draw_sersics
-from components.splits import shard_rows, split_of
 
 __label__ = "sersic_shards"
 

@@ -6,7 +6,7 @@ import pytest
 
 from components.comparison import ALL, Comparison, Standing, compare
 from components.errors import RefusedError
-from components.problems.base import SLICE
+from components.fields.evaluation import SLICE
 
 PARAMETERS = ("flux", "n", "g1")
 SLICES = np.array(["snr10_20", "snr20_40", "snr40_70"])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from components.errors import RefusedError
 from components.evaluation import Evidence
+from components.fields.evaluation import SLICE, Metric, Report
 from components.gates import GateResult, Verdict, judge, judge_challenger, require_pass
-from components.problems.base import SLICE, Metric, Report
 from components.settings import GateRule, GateSettings
 
 NAN = float("nan")

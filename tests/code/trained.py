@@ -6,9 +6,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from components.fields.evaluation import Metric
+from components.fields.problem import Problem
 from components.ledger_table import Entry
 from components.mlflow_run import DatasetSource
-from components.problems.base import Metric, Problem
 from components.problems.galaxy_shape import GalaxyShape
 from components.registry import Registry
 from components.workspace import Workspace

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.datasets import CATALOGUE, Dataset, shard_name
 from components.errors import RefusedError
-from components.problems.base import Problem
+from components.fields.dataset import CATALOGUE, Dataset, shard_name
+from components.fields.problem import Problem
 from components.settings import SimulationSettings
 from components.simulation import write_manifest
 from components.statistics import dataset_statistics, image_statistics

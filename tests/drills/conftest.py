@@ -12,7 +12,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from components.datasets import Dataset
+from components.fields.dataset import Dataset
 from components.package_files import Package, verify_package
 from components.workspace import Workspace
 from tests.drills.houses import copy_house, make_candidates, to_production

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from components.datasets import Dataset
 from components.evaluation import evaluate
+from components.fields.dataset import Dataset
 from components.problems import find_problem
 from components.promotion import Promotion
 from components.registration import register

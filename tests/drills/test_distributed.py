@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from components.checkpoints import load_checkpoint
-from components.datasets import Dataset
 from components.distributed import train_in_processes
 from components.errors import AssayError
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings
 from components.trainer import Trainer
 

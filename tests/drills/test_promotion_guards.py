@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from components.datasets import Dataset
 from components.errors import AssayError, IntegrityError, RefusedError
+from components.fields.dataset import Dataset
 from components.ledger import open_ledger
 from components.overrides import Override
 from components.package_files import package_folder, verify_package

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.datasets import Dataset
 from components.errors import IntegrityError
 from components.evaluation import evaluate
+from components.fields.dataset import Dataset
 from components.ledger import open_ledger
 from components.package_files import package_folder
 from components.problems import find_problem

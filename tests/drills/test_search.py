@@ -9,9 +9,9 @@ from typing import Any
 import optuna
 import pytest
 
-from components.datasets import Dataset
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.problems import find_problem
-from components.problems.base import Problem
 from components.search import SEARCHED, create_storage, search, study_name
 from components.settings import ProblemSettings
 from components.workspace import Workspace

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.datasets import SPLITS, Dataset
-from components.problems.base import SLICE, Evaluation, Problem, Shard
+from components.fields.dataset import SPLITS, Dataset
+from components.fields.evaluation import SLICE, Evaluation
+from components.fields.problem import Problem, Shard
+from components.fields.splits import shard_rows
 from components.settings import ProblemSettings
-from components.splits import shard_rows
 from components.trainer import Trainer
 from models.estimator import LEVELS, Answer, Estimator
 from models.networks import network_names

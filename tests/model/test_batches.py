@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from components.batches import Batch, Batches
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings
 
 CPU = torch.device("cpu")

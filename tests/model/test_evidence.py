@@ -11,15 +11,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.datasets import Dataset
 from components.digests import value_digest
 from components.errors import IntegrityError, RefusedError
 from components.evaluation import METRICS, TRUSTED_REGION, Evidence, evaluate, evaluation_inputs, read_evidence
 from components.evidence.errors_over_bound import Errors, interval
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.gates import Verdict, judge, require_pass
 from components.model_card import CARD
 from components.problems import find_problem
-from components.problems.base import Problem
 from components.settings import GateRule, ProblemSettings
 from components.source import Source
 from components.training import train

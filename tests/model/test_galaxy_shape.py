@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from components.datasets import Dataset
+from components.fields.dataset import Dataset
 from components.problems.galaxy_shape import GalaxyShape
 from components.settings import ProblemSettings
 from components.simulators.sersic import measure_snr, sample_prior

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from components import checkpoints, training
-from components.datasets import Dataset
-from components.problems.base import Problem
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
 from components.settings import ProblemSettings
 from components.source import Source
 from components.trainer import Trainer

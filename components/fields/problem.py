@@ -1,46 +1,42 @@
 """What a problem is: the one interface between the science and everything else.
 
 Flows, registry, packaging and services work with any `Problem` and know none of its physics. A new problem is one
-module in this folder with a subclass, registered in `components/problems/__init__.py`, and one subclass of
-`tests/model/problem_conformance.py`.
+folder in `components/problems/` with a subclass, registered in `__init__.py` there, and one subclass of
+`tests/problem_conformance.py`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from components.code import EntryPoint
+from components.fields.evaluation import Evaluation
 from components.settings import EvaluateSettings, SimulationSettings, TrainSettings
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Generator, Tensor
 
-    from components.datasets import Dataset
+    from components.fields.dataset import Dataset
     from models.estimator import Answer, Estimator
 
 __label__ = None
 
 
-SLICE = "slice"
-"""Column of the losses that names each image's slice; every other column holds the losses of one parameter."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Entry points: a result's key is made of these modules and of all that they import (`components/code.py`)."""
+    """Where results begin: their keys are made of these modules and of all that they import (`components/code.py`)."""
 
-    simulation: tuple[ModuleType, ...]
+    simulation: tuple[EntryPoint, ...]
     """What decides the images."""
-    training: tuple[ModuleType, ...]
+    training: tuple[EntryPoint, ...]
     """What decides a training, beside the training itself: scales, noise, symmetry, loss."""
-    evaluation: tuple[ModuleType, ...]
+    evaluation: tuple[EntryPoint, ...]
     """What decides an evaluation, beside the model."""
-    reference: tuple[ModuleType, ...] = ()
+    reference: tuple[EntryPoint, ...] = ()
     """What decides that part of an evaluation which no model takes part in, and which is kept for all of them."""
     unused: tuple[str, ...] = ()
     """Labels of modules that are imported and, under these settings, never called."""
@@ -54,43 +50,6 @@ class Shard:
     """One row an image: truth, conditions, SNR, bound."""
     stamps: "np.ndarray[Any, Any]"
     """Noise-free images, float32, shape (rows, height, width)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A number with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """A table for a person: what is compared, in which columns."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The evidence for one model on one dataset."""
-
-    metrics: Mapping[str, Metric]
-    """By name, such as `rmse_over_crb.snr60.flux`."""
-    losses: "pd.DataFrame"
-    """Losses in units of the bound, what two models are compared on: one row a test image, in catalogue order, one
-    column a truth, and `slice`, the slice that the image is in."""
-    report: Report
-    """The table shown at the end of a run."""
-    tables: "Mapping[str, pd.DataFrame]"
-    """What the pictures show, as data, by file name without ending."""
-    trusted_region: Mapping[str, Any]
-    """Where the model can be trusted, as `components/evidence/trusted_region.py` says."""
-    plots: Mapping[str, "Figure"] = field(default_factory=dict)
-    """Pictures by file name without ending."""
 
 
 Predict = Callable[["Tensor", "Tensor"], "Answer"]

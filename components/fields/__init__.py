@@ -1,0 +1,1 @@
+"""The contract between the science and everything else."""
