@@ -21,6 +21,7 @@ from components.ledger_table import Entry
 from components.mlflow_mirror import ALIASES
 from components.package_files import package_folder
 from components.settings import ProblemSettings
+from components.stage_names import ARCHIVED
 from components.stages import Stages
 from components.workspace import Workspace
 
@@ -62,7 +63,7 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
     current = current_entries(history)
     registered = stages.registry.tags(problem.name)
     unknown = sorted(set(registered) - set(current))
-    lost = [version for version, entry in current.items() if entry.to_stage != "archived" and version not in registered]
+    lost = [version for version, entry in current.items() if entry.to_stage != ARCHIVED and version not in registered]
     aliased = stages.registry.aliases(problem.name)
     protected = _protected(history, sorted(registered), keep)
     for name, version in aliased.items():
@@ -86,7 +87,7 @@ def clean(workspace: Workspace, problem: Problem, settings: ProblemSettings, pla
     """Carry a plan out; the caller has held `Workspace.lock` since it was made, so that no version enters a stage."""
     stages = Stages(workspace, problem, settings)
     for version in plan.versions:
-        if stages.ledger.stage_of(problem.name, version) != "archived":
+        if stages.ledger.stage_of(problem.name, version) != ARCHIVED:
             stages.archive(version, actor=whoami(), reason="nothing protected it: gc")
         stages.registry.delete(problem.name, version)
     for folder in plan.folders:
@@ -97,7 +98,7 @@ def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[i
     protected: dict[int, str] = {}
     # Newest first: the holder of a stage comes before who was there earlier.
     for version, entry in current_entries(history).items():
-        if entry.to_stage != "archived" and entry.to_stage not in protected.values():
+        if entry.to_stage != ARCHIVED and entry.to_stage not in protected.values():
             protected[version] = entry.to_stage
     good = last_good(history, registered)
     if good is not None:

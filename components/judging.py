@@ -19,6 +19,7 @@ from components.model_files import model_files
 from components.package_files import Package
 from components.packaging import changed_code
 from components.settings import OF_PACKAGE, GateRule, ProblemSettings
+from components.stage_names import PRODUCTION
 from components.workspace import Workspace
 from models.saved import read_description
 
@@ -53,7 +54,7 @@ class Judge:
         Raises:
             RefusedError: when production is empty and nobody said that it is the first promotion, or the reverse.
         """
-        if stage != "production":
+        if stage != PRODUCTION:
             return self._judge(version, self._rules(stage))
         if champion != version and (champion is None) != first:
             raise RefusedError(
@@ -92,7 +93,7 @@ class Judge:
 
     def _rules(self, stage: str, *, of_package: bool = False) -> list[GateRule]:
         gates = self._settings.gates
-        rules = gates.staging + (gates.production if stage == "production" else ())
+        rules = gates.staging + (gates.production if stage == PRODUCTION else ())
         return [rule for rule in rules if rule.metric.startswith(OF_PACKAGE) == of_package]
 
     def _judge(

@@ -21,13 +21,8 @@ from components.errors import AssayError, RefusedError
 from components.ledger_database import LedgerDatabase
 from components.ledger_reading import archiving, current_entries, entry_in_stage, later
 from components.ledger_table import FIRST, Entry, check_chain, check_reaches
+from components.stage_names import PRODUCTION, PROMOTABLE, STAGES
 from components.workspace import Workspace
-
-STAGES = ("candidate", "staging", "production", "archived")
-"""What a version goes through; it is in one of them at a time."""
-
-_SINGLE = ("staging", "production")
-"""Stages with room for one version: whom it replaces is archived."""
 
 _ATTEMPTS = 100
 """How often a lost race is run again. Each loss means that another process won, and nearly all end as a refusal."""
@@ -159,7 +154,7 @@ class Ledger:
             if own is not None and (own.to_stage, own.action, own.override, own.package_digest) == wanted:
                 return own
             _check_unmoved(own, to_stage, since)
-            if to_stage in _SINGLE and (held.version if held else None) != expect:
+            if to_stage in PROMOTABLE and (held.version if held else None) != expect:
                 raise RefusedError(_refusal(problem, to_stage, held, expect))
             entry = Entry(
                 sequence=latest.sequence + 1 if latest else 1,
@@ -179,7 +174,7 @@ class Ledger:
                 at=later(datetime.now(UTC), latest).isoformat(timespec="milliseconds"),
             ).sealed(latest.digest if latest else FIRST)
             entries = [entry]
-            if held is not None and held.version != version and to_stage in _SINGLE:
+            if held is not None and held.version != version and to_stage in PROMOTABLE:
                 entries.append(archiving(held, entry, current))
             if self._database.append(entries):
                 return entry
@@ -221,7 +216,7 @@ def _check_unmoved(own: Entry | None, to_stage: str, since: str | None) -> None:
             f"{own.problem} version {own.version} was moved meanwhile, to {own.to_stage} by {own.actor} "
             f"({own.reason}): see `assay history {own.problem}`, then decide again"
         )
-    if own is not None and own.to_stage == "production" != to_stage:
+    if own is not None and own.to_stage == PRODUCTION != to_stage:
         raise RefusedError(
             f"{own.problem} version {own.version} is in production since {own.at} (moved by {own.actor}), which must "
             f"not be left empty: promote another version, or `assay rollback {own.problem}`"

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from components.ledger_table import Entry
+from components.stage_names import ARCHIVED, PRODUCTION
 
 
 def current_entries(history: Sequence[Entry]) -> dict[int, Entry]:
@@ -35,7 +36,7 @@ def last_good(history: Sequence[Entry], registered: Collection[int] | None = Non
     """
     held: list[int] = []
     for entry in history:
-        if entry.to_stage != "production":
+        if entry.to_stage != PRODUCTION:
             continue
         if entry.action == "rollback":
             while held and held[-1] != entry.version:
@@ -53,13 +54,13 @@ def last_good(history: Sequence[Entry], registered: Collection[int] | None = Non
 def archiving(held: Entry, successor: Entry, current: Mapping[int, Entry]) -> Entry:
     """The entry that archives who held a stage, behind that of the successor."""
     others = {version: entry for version, entry in current.items() if version != successor.version}
-    before = entry_in_stage(others, "archived")  # the successor itself may come from there
+    before = entry_in_stage(others, ARCHIVED)  # the successor itself may come from there
     return replace(
         held,
         sequence=successor.sequence + 1,
         action="replaced",
         from_stage=held.to_stage,
-        to_stage="archived",
+        to_stage=ARCHIVED,
         previous_version=before.version if before else None,
         actor=successor.actor,
         reason=f"replaced by version {successor.version}",

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from components.ledger_reading import describe_override
 from components.ledger_table import HEAD, Entry
 from components.mlflow_versions import search_versions
+from components.stage_names import CANDIDATE, PROMOTABLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ALIASES = ("production", "staging", "candidate")
+ALIASES = (*reversed(PROMOTABLE), CANDIDATE)
 """The ledger's stages that have an alias; archived versions have none."""
 _OF_STAGE = ("stage", "stage.at", "stage.by", "stage.reason", "override", "package.tag", "package.digest")
 """Tags that change with the stage; all others were there from the start."""

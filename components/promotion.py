@@ -6,9 +6,9 @@
 What a stage change itself is stands in `components/stages.py`, what a verdict rests on in `components/judging.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from components.errors import AssayError, IntegrityError, RefusedError
 from components.evaluation import Evidence, read_evidence
@@ -17,18 +17,30 @@ from components.fields.problem import Problem
 from components.gates import GateResult, require_pass
 from components.golden import sample
 from components.judging import Judge
-from components.ledger_reading import current_entries, entry_in_stage, last_good
+from components.ledger_reading import current_entries, last_good
 from components.ledger_table import Entry
 from components.overrides import Override, overruled
-from components.package_files import Package, discard_package, verify_package
+from components.package_files import Package, discard_package
 from components.packaging import build_package, changed_code
-from components.proving import prove_package
 from components.settings import ProblemSettings
+from components.stage_names import ARCHIVED, CANDIDATE, PRODUCTION, PROMOTABLE, STAGING
 from components.stages import Stages
 from components.workspace import Workspace
 
-PROMOTABLE = ("staging", "production")
-"""Stages that a version is promoted to; it becomes a candidate by being registered."""
+Result = TypeVar("Result")
+
+
+class Teller(Protocol):
+    """Carries out a part of a promotion, and tells of it: `gate`, `package`, `prove` or `stage`."""
+
+    def __call__(self, part: str, work: Callable[[], tuple[Result, str]]) -> Result:
+        """Call ``work``, which returns its result and a line about it."""
+        ...
+
+
+def quietly(part: str, work: Callable[[], tuple[Result, str]]) -> Result:  # noqa: ARG001
+    """A `Teller` that tells nobody."""
+    return work()[0]
 
 
 class Promotion(Stages):
@@ -107,11 +119,6 @@ class Promotion(Stages):
             raise lost
         return own
 
-    def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
-        """Serve a package and replay its golden inputs; refused when an answer differs."""
-        tolerance = self.settings.package.tolerance
-        return prove_package(self.workspace, package.tag, tolerance=tolerance, strict=strict)
-
     def promote(
         self,
         version: int,
@@ -121,8 +128,10 @@ class Promotion(Stages):
         reason: str,
         expect: int | None,
         first: bool = False,
+        since: str | None = None,
         override: Override | None = None,
         strict: bool = False,
+        tell: Teller = quietly,
     ) -> Entry:
         """Judge, package, prove and move a version; nothing is changed when any of these refuses.
 
@@ -133,101 +142,105 @@ class Promotion(Stages):
             reason: why.
             expect: who is believed to hold the stage now.
             first: as of `gates`.
+            since: digest of the version's own entry that the decision was made against; today's by default.
             override: a person's word against gates that do not pass, but not against a package that is not proved.
             strict: whether the package is proved from a clean virtual environment.
+            tell: what carries out each of the four parts, and tells of it.
 
         Raises:
             RefusedError: by a gate, a proof, or because somebody else holds the stage by now.
         """
+        name = self.problem.name
         with self.telling_refusals(version, stage, actor=actor):
-            history = self.ledger.history(self.problem.name)
+            history = self.ledger.history(name)
             own = current_entries(history).get(version)
             self._check_order(history, version, stage)
-            if override is not None and override.until < self.ledger.now(self.problem.name).date():
+            if override is not None and override.until < self.ledger.now(name).date():
                 raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
             if own is None or own.to_stage != stage:  # it may be there already, by a killed command
-                self.ledger.require_holder(self.problem.name, stage, expect)
+                self.ledger.require_holder(name, stage, expect)
             champion, first = self._champion(history, version, expect, first=first)
-            results = self.judge.gates(version, stage, champion=champion, first=first)
-            if override is None:
-                self.require(results, version, stage)
-            package = self.package(version)
-            results += self.judge.package_gates(version, stage, package)
-            if override is None:
-                self.require(results, version, stage)
-            evidence = {**self.facts(results), "proof": self.prove(package, strict=strict)}
-            return self.enter(
-                version,
-                stage,
-                action="promote",
-                actor=actor,
-                reason=reason,
-                expect=expect,
-                since=own.digest if own else None,
-                evidence=evidence,
-                package=package,
-                override=overruled(override, results),
-            )
 
-    def require(self, results: Sequence[GateResult], version: int, stage: str) -> None:
-        """Raise a RefusedError unless every gate passed."""
-        require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
+            def gate() -> tuple[list[GateResult], str]:
+                results = self.judge.gates(version, stage, champion=champion, first=first)
+                self._require(results, version, stage, override)
+                return results, f"{len(results)} rules passed for {stage}"
 
-    def facts(self, results: Sequence[GateResult]) -> dict[str, Any]:
-        """What the ledger keeps of the gates."""
-        return {"gates": [result.as_json() for result in results], "data": self.dataset.manifest["key"]}
+            def package() -> tuple[tuple[Package, list[GateResult]], str]:
+                built = self.package(version)
+                results = self.judge.package_gates(version, stage, built)
+                self._require(gated + results, version, stage, override)
+                return (built, results), f"{built.tag}, digest {built.digest[:12]}"
 
-    def rollback(self, *, actor: str, reason: str, expect: int | None = None) -> Entry:
-        """Bring the last good version back to production: its package is proved, its gates are history.
+            def prove() -> tuple[dict[str, Any], str]:
+                proof = self.prove(built, strict=strict)
+                worst = proof["max_difference"]
+                return proof, f"{proof['inputs']} golden inputs replayed, largest difference {worst:.1e} errors"
 
-        The package is that of the ledger, whatever became of the dataset and of MLflow's files. A rollback that was
-        killed before MLflow knew is finished; after a finished one, only who names the version that it brought back
-        goes back further: two people in a hurry must not go back two versions.
+            def move() -> tuple[Entry, str]:
+                entry = self.enter(
+                    version,
+                    stage,
+                    action="promote",
+                    actor=actor,
+                    reason=reason,
+                    expect=expect,
+                    since=since or (own.digest if own else None),
+                    evidence=evidence,
+                    package=built,
+                    override=overruled(override, results),
+                )
+                replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
+                return entry, f"{name} version {version} is in {stage}{replaced}"
+
+            gated = tell("gate", gate)
+            built, of_package = tell("package", package)
+            results = gated + of_package
+            evidence = {
+                "gates": [result.as_json() for result in results],
+                "data": self.dataset.manifest["key"],
+                "proof": tell("prove", prove),
+            }
+            return tell("stage", move)
+
+    def advance(self, version: int, *, actor: str, reason: str, tell: Teller = quietly) -> Entry:
+        """Take a version from wherever it stands to production, by way of staging.
 
         Args:
+            version: the registered version.
             actor: who wants it.
             reason: why.
-            expect: who is believed to be in production; by default whoever got there otherwise than by a rollback.
+            tell: as of `promote`.
 
         Raises:
-            RefusedError: when there is no such version, its package does not answer as it did, or production is held
-                by another version than expected.
+            RefusedError: as `promote`; for a version that somebody archived, or archives meanwhile.
         """
         name = self.problem.name
-        history = self.ledger.history(name)
-        current = current_entries(history)
-        target, held = last_good(history, self.registry.tags(name)), entry_in_stage(current, "production")
-        if expect is not None:
-            self.ledger.require_holder(name, "production", expect)
-        elif held is not None and held.action == "rollback":
-            return self._finish_rollback(held)
-        if held is None or target is None:
-            raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
-        with self.telling_refusals(target, "production", actor=actor):
-            before = current[target]
-            package = verify_package(self.workspace, str(before.package_tag), digest=before.package_digest)
-            return self.enter(
-                target,
-                "production",
-                action="rollback",
+        now = self.ledger.current(name)[version]
+        if now.to_stage == ARCHIVED:
+            raise RefusedError(
+                f"{name} version {version} was archived and these inputs make no other: "
+                f"`assay promote {name} {version} --to {PRODUCTION} --reason …` brings it back"
+            )
+        for stage in PROMOTABLE[PROMOTABLE.index(now.to_stage) + 1 if now.to_stage in PROMOTABLE else 0 :]:
+            # What comes next rests on this very entry: a version that is archived meanwhile stays so.
+            now = self.promote(
+                version,
+                stage,
                 actor=actor,
                 reason=reason,
-                expect=held.version,
-                since=before.digest,
-                evidence={"rolled_back_from": held.version, "proof": self.prove(package)},
-                package=package,
-                override=before.override,
+                expect=self.ledger.holder(name, stage),
+                # One that has had a model in production is never first again.
+                first=stage == PRODUCTION and not self.ledger.was_ever_in(name, PRODUCTION),
+                since=now.digest,
+                tell=tell,
             )
+        return now
 
-    def _finish_rollback(self, held: Entry) -> Entry:
-        """Tell of a rollback that was killed before it had; refused when there is nothing left to tell."""
-        if not self.mirror(only={held.version, *([held.previous_version] if held.previous_version else [])}):
-            raise RefusedError(
-                f"{held.problem} was rolled back to version {held.version} by {held.actor} at {held.at} already: "
-                f"say --expect {held.version} to go back further"
-            )
-        self.tell_changes()
-        return held
+    def _require(self, results: Sequence[GateResult], version: int, stage: str, override: Override | None) -> None:
+        """Raise a RefusedError unless every gate passed or is overruled."""
+        if override is None:
+            require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
 
     def _champion(
         self, history: Sequence[Entry], version: int, expect: int | None, *, first: bool
@@ -239,7 +252,7 @@ class Promotion(Stages):
         """
         if expect != version:
             return expect, first
-        others = {entry.version for entry in history if entry.to_stage == "production"} - {version}
+        others = {entry.version for entry in history if entry.to_stage == PRODUCTION} - {version}
         return last_good(history, self.registry.tags(self.problem.name)), first or not others
 
     def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
@@ -247,7 +260,7 @@ class Promotion(Stages):
             raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
         been = [entry.to_stage for entry in history if entry.version == version]
         now = been[-1] if been else "not registered"
-        if stage == "production" and (now == "candidate" or not set(been) & set(PROMOTABLE)):
+        if stage == PRODUCTION and (now == CANDIDATE or not set(been) & set(PROMOTABLE)):
             raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
-        if stage == "staging" and now == "production":
+        if stage == STAGING and now == PRODUCTION:
             raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")

@@ -16,8 +16,9 @@ from components.ledger_reading import current_entries, describe_override, last_g
 from components.ledger_table import Entry, is_head
 from components.mlflow_versions import LINEAGE
 from components.package_files import discard_package, verify_package
-from components.promotion import PROMOTABLE, Promotion
+from components.promotion import Promotion
 from components.settings import ProblemSettings
+from components.stage_names import ARCHIVED, PRODUCTION, PROMOTABLE
 from components.workspace import Workspace
 
 
@@ -51,7 +52,7 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
         if one.kind != "version":
             todo = "whoever changed it in MLflow by hand, if no command was killed: use assay promote instead"
             findings.append(Finding(what=str(one), repaired=True, todo=todo))
-    findings += [_deleted(promotion, stages[v]) for v in sorted(gone) if stages[v].to_stage != "archived"]
+    findings += [_deleted(promotion, stages[v]) for v in sorted(gone) if stages[v].to_stage != ARCHIVED]
     good = last_good(promotion.ledger.history(problem.name), set(stages) - gone)
     for entry in stages.values():
         if (entry.to_stage in PROMOTABLE or entry.version == good) and entry.version not in gone:
@@ -72,7 +73,7 @@ def _check_mlflow(promotion: Promotion) -> None:
     head = promotion.registry.ledger_head(name)
     seen = int(head.partition(" ")[0]) if head and is_head(head) else None
     first = {entry.version: entry.sequence for entry in reversed(history)}
-    staged = [version for version, entry in current_entries(history).items() if entry.to_stage != "archived"]
+    staged = [version for version, entry in current_entries(history).items() if entry.to_stage != ARCHIVED]
     lost = [version for version in staged if version not in known]
     if lost and (not known if seen is None else max(first[version] for version in lost) > seen):
         raise IntegrityError(
@@ -102,19 +103,19 @@ def _unknown_versions(promotion: Promotion) -> list[Finding]:
 def _deleted(promotion: Promotion, entry: Entry) -> Finding:
     """A version that MLflow lost and the ledger has in a stage."""
     name, what = promotion.problem.name, f"version {entry.version}, in {entry.to_stage}, was deleted from MLflow"
-    if entry.to_stage == "production":
+    if entry.to_stage == PRODUCTION:
         todo = f"operator: its package goes on answering; assay rollback {name}, or promote another"
         return Finding(what=what, repaired=False, todo=todo)
     promotion.ledger.move(
         name,
         entry.version,
-        "archived",
+        ARCHIVED,
         action="archive",
         actor=whoami(),
         reason="deleted from MLflow, found by reconcile",
         evidence={},
         weights_sha256=entry.weights_sha256,
-        expect=promotion.ledger.holder(name, "archived"),
+        expect=promotion.ledger.holder(name, ARCHIVED),
         package_tag=entry.package_tag,
         package_digest=entry.package_digest,
         override=entry.override,
@@ -141,7 +142,7 @@ def _package(promotion: Promotion, entry: Entry) -> list[Finding]:
         promotion.package(entry.version)
     except AssayError as error:
         discard_package(promotion.workspace, tag)
-        way = f"assay rollback {name}" if entry.to_stage == "production" else f"assay archive {name} {entry.version}"
+        way = f"assay rollback {name}" if entry.to_stage == PRODUCTION else f"assay archive {name} {entry.version}"
         return [Finding(what=what, repaired=False, todo=f"operator: {error}; or {way}")]
     return [Finding(what=what, repaired=True, todo="")]
 

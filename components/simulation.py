@@ -119,4 +119,4 @@ def publish(workspace: Workspace, staged: Dataset) -> Dataset:
 
 def staging_folder(workspace: Workspace, problem: Problem, key: str) -> Path:
     """Where the dataset of a key grows until it is published."""
-    return workspace.home / "staging" / problem.name / key[:16]
+    return workspace.home / "drawing" / problem.name / key[:16]

@@ -20,8 +20,10 @@ from components.ledger_table import Entry
 from components.mlflow_mirror import Difference, lineage_tags
 from components.notifications import notify, notify_changes
 from components.package_files import Package, verify_package
+from components.proving import prove_package
 from components.registry import Registry
 from components.settings import ProblemSettings
+from components.stage_names import ARCHIVED, CANDIDATE, PRODUCTION
 from components.workspace import Workspace
 
 
@@ -105,7 +107,7 @@ class Stages:
         tags = self._mlflow_tags(version)
         return self.enter(
             version,
-            "candidate",
+            CANDIDATE,
             action="register",
             actor=actor,
             reason=reason,
@@ -132,12 +134,12 @@ class Stages:
         entry = self.ledger.current(name).get(version)
         if entry is None:
             raise RefusedError(f"{name} version {version} is not registered: see `assay models {name}`")
-        if entry.to_stage == "production":
+        if entry.to_stage == PRODUCTION:
             hint = f"`assay rollback {name}`, or promote another first"
             raise RefusedError(f"{name} version {version} is in production: {hint}")
         return self.enter(
             version,
-            "archived",
+            ARCHIVED,
             action="archive",
             actor=actor,
             reason=reason,
@@ -146,6 +148,11 @@ class Stages:
             evidence={},
             override=entry.override,
         )
+
+    def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
+        """Serve a package and replay its golden inputs; refused when an answer differs."""
+        tolerance = self.settings.package.tolerance
+        return prove_package(self.workspace, package.tag, tolerance=tolerance, strict=strict)
 
     def mirror(self, only: set[int] | None = None) -> list[Difference]:
         """Make MLflow say what the ledger says, of some versions or of all.

@@ -10,10 +10,8 @@ from typing import Any
 
 from prefect import flow, tags
 
-from components.errors import RefusedError
 from components.evaluation import read_evidence
-from components.fields.dataset import Dataset
-from components.ledger import open_ledger, whoami
+from components.ledger import whoami
 from components.promotion import Promotion
 from flows import steps
 from flows.job import Job
@@ -42,7 +40,8 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
         model = steps.train(job, dataset, winner)
         evaluation = steps.evaluate(job, dataset, model)
         number = steps.register(job, dataset, model, evaluation, data_md5)
-        _promote(job, dataset, number)
+        promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+        promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
         answer = steps.predict(job, dataset)
         return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
 
@@ -51,28 +50,3 @@ def run_main_job(problem: str, size: str = "demo") -> dict[str, Any]:
     """The main job under the problem's tag, by which a run that was killed is found again."""
     with tags(problem):
         return main_job(problem, size)
-
-
-def _promote(job: Job, dataset: Dataset, number: int) -> None:
-    """Take a version from wherever it stands to production."""
-    ledger = open_ledger(job.workspace)
-    now = ledger.current(job.problem_name)[number]
-    if now.to_stage == "archived":
-        raise RefusedError(
-            f"{job.problem_name} version {number} was archived and these inputs make no other: "
-            f"`assay promote {job.problem_name} {number} --to production --reason …` brings it back"
-        )
-    for stage in ("staging", "production"):
-        if now.to_stage in (stage, "production"):
-            continue
-        held = ledger.holder(job.problem_name, stage)
-        # The main job is how a problem's first model gets there; one that has had a model is never first again.
-        first = stage == "production" and not ledger.was_ever_in(job.problem_name, "production")
-        with Promotion(job.workspace, job.problem, job.settings, dataset).telling_refusals(
-            number, stage, actor=whoami()
-        ):
-            results = steps.gate(job, dataset, number, stage, held, first)
-            results = results + steps.package(job, dataset, number, stage)
-            proof = steps.prove(job, dataset, number)
-            # What comes next rests on this very entry: a version that is archived meanwhile stays so.
-            now = steps.stage(job, dataset, number, stage, held, now.digest, results, proof)

@@ -13,12 +13,10 @@ from prefect.cache_policies import NO_CACHE
 
 from components.errors import AssayError
 from components.fields.dataset import Dataset
-from components.gates import GateResult
 from components.golden import request_items, sample
 from components.ledger import whoami
-from components.ledger_table import Entry
-from components.promotion import Promotion
 from components.settings import TrainSettings
+from components.stage_names import PRODUCTION
 from flows import console
 from flows.job import Job
 
@@ -31,14 +29,15 @@ class Step(Generic[P, R]):
 
     Args:
         function: returns its result and a line about it.
+        name: as it is shown.
         retries: how often it is tried again after an error that is not Assay's own word.
         has_bar: whether it shows its own progress bar.
     """
 
-    def __init__(self, function: Callable[P, tuple[R, str]], *, retries: int, has_bar: bool) -> None:
-        self._function, self._has_bar = function, has_bar
+    def __init__(self, function: Callable[P, tuple[R, str]], *, name: str, retries: int, has_bar: bool) -> None:
+        self._function, self._name, self._has_bar = function, name, has_bar
         self._task = task(
-            name=function.__name__,
+            name=name,
             retries=retries,
             retry_delay_seconds=2,
             retry_condition_fn=_worth_retrying,
@@ -55,7 +54,7 @@ class Step(Generic[P, R]):
         return self._shown(self._function, *args, **kwargs)
 
     def _shown(self, run: Callable[P, tuple[R, str]], *args: P.args, **kwargs: P.kwargs) -> R:
-        with console.step(self._function.__name__, spinner=not self._has_bar) as say:
+        with console.step(self._name, spinner=not self._has_bar) as say:
             result, said = run(*args, **kwargs)
             say(said)
         return result
@@ -63,7 +62,12 @@ class Step(Generic[P, R]):
 
 def step(*, retries: int = 0, has_bar: bool = False) -> Callable[[Callable[P, tuple[R, str]]], Step[P, R]]:
     """Make a `Step` of a function; see there."""
-    return lambda function: Step(function, retries=retries, has_bar=has_bar)
+    return lambda function: Step(function, name=function.__name__, retries=retries, has_bar=has_bar)
+
+
+def tell(part: str, work: Callable[[], tuple[R, str]]) -> R:
+    """A part of a promotion as a step of the flow around it: a `components.promotion.Teller`."""
+    return Step(work, name=part, retries=0 if part == "gate" else 1, has_bar=False)()
 
 
 def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
@@ -174,65 +178,13 @@ def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5
     return number, f"{job.problem_name} version {number}"
 
 
-@step()
-def gate(
-    job: Job, dataset: Dataset, number: int, stage: str, champion: int | None, first: bool
-) -> tuple[list[GateResult], str]:
-    """Judge the version for a stage; refused unless every rule passes."""
-    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
-    results = promotion.judge.gates(number, stage, champion=champion, first=first)
-    promotion.require(results, number, stage)
-    return results, f"{len(results)} rules passed for {stage}"
-
-
-@step(retries=1)
-def package(job: Job, dataset: Dataset, number: int, stage: str) -> tuple[list[GateResult], str]:
-    """Build the version's Bento, or find it, and judge it."""
-    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
-    built = promotion.package(number)
-    results = promotion.judge.package_gates(number, stage, built)
-    if results:
-        promotion.require(results, number, stage)
-    return results, f"{built.tag}, digest {built.digest[:12]}"
-
-
-@step(retries=1)
-def prove(job: Job, dataset: Dataset, number: int) -> tuple[dict[str, Any], str]:
-    """Serve the Bento and replay its golden inputs."""
-    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
-    proof = promotion.prove(promotion.package(number))
-    return proof, f"{proof['inputs']} golden inputs replayed, largest difference {proof['max_difference']:.1e} errors"
-
-
-@step(retries=1)
-def stage(
-    job: Job, dataset: Dataset, number: int, to: str, expect: int | None, since: str, results: list[GateResult],
-    proof: dict[str, Any],
-) -> tuple[Entry, str]:  # fmt: skip
-    """Write the stage change into the ledger and mirror it."""
-    promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
-    entry = promotion.enter(
-        number,
-        to,
-        action="promote",
-        actor=whoami(),
-        reason="every gate passed",
-        expect=expect,
-        since=since,
-        evidence={**promotion.facts(results), "proof": proof},
-        package=promotion.package(number),
-    )
-    replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
-    return entry, f"{job.problem_name} version {number} is in {to}{replaced}"
-
-
 @step(retries=1)
 def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
     """Ask the production package for one prediction, over HTTP, as a user would."""
     from components.deployed import deployed
     from components.serving import request, served
 
-    tag, override = deployed(job.workspace, job.problem_name, "production")
+    tag, override = deployed(job.workspace, job.problem_name, PRODUCTION)
     images, conditions = sample(job.problem, dataset, job.settings, 1)
     with served(job.workspace, tag, environment=override) as url:
         answer = request(url, request_items(images.numpy(), conditions.numpy(), job.problem.conditions))

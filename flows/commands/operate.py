@@ -33,9 +33,9 @@ def retrain(
 
     job = Job.open(problem, size)
     if check:
-        from flows.retrain import due
+        from components.retraining import due
 
-        reasons = due(job)
+        reasons = due(job.workspace, job.problem, job.settings)
         result: dict[str, Any] = {"due": bool(reasons), "reasons": reasons}
     else:
         from flows.server import prefect_server

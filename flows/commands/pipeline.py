@@ -121,6 +121,7 @@ def train(
     chosen = {} if network is None else {"network": network}
     job = _open(problem, size, simulate=given.get("simulate", {}), train=given.get("train", {}) | chosen)
     from components.ledger import open_ledger
+    from components.stage_names import CANDIDATE, STAGING
     from components.versioning import version_data
     from flows import steps  # with Prefect, which warns unless the state folder is there
 
@@ -139,7 +140,7 @@ def train(
         console.print_json(result)
     elif out is None:
         stage = open_ledger(job.workspace).stage_of(problem, version)
-        said = f"next: assay promote {problem} {version} --to staging --reason …" if stage == "candidate" else ""
+        said = f"next: assay promote {problem} {version} --to {STAGING} --reason …" if stage == CANDIDATE else ""
         console.out.print(said or f"{problem} version {version} is in {stage} already")
 
 

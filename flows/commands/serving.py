@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from components.stage_names import PRODUCTION
 from flows import console
 from flows.commands.options import AsJson, Port, ProblemName
 
@@ -14,7 +15,7 @@ Stage = Annotated[str, typer.Option(help="Whose version answers: staging or prod
 _LOOK_EVERY_S = 2
 
 
-def serve(problem: ProblemName, stage: Stage = "production", port: Port = 3000) -> None:
+def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) -> None:
     """Serve the package of a stage on this machine until Ctrl-C."""
     from components.errors import AssayError
     from components.processes import check_port_is_free, ended_by_signals
@@ -35,7 +36,7 @@ def predict(
     conditions: Annotated[
         list[str], typer.Option("--set", help="A condition of every image, such as sigma=200; once for each condition.")
     ],
-    stage: Stage = "production",
+    stage: Stage = PRODUCTION,
     url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
     as_json: AsJson = False,
 ) -> None:

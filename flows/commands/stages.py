@@ -22,6 +22,7 @@ def models(
     from components.ledger_reading import describe_override
     from components.problems import NAMES, find_problem
     from components.registry import Registry
+    from components.stage_names import ARCHIVED
     from flows.job import open_workspace
 
     workspace = open_workspace()
@@ -33,7 +34,7 @@ def models(
         if not entries:
             continue
         registered = {info.version: info for info in registry.versions(name)}
-        staged = {version for version, entry in entries.items() if entry.to_stage != "archived"}
+        staged = {version for version, entry in entries.items() if entry.to_stage != ARCHIVED}
         for version in sorted(staged | set(registered)):
             info, entry = registered.get(version), entries.get(version)
             override = entry.override if entry else None
@@ -124,9 +125,9 @@ def rollback(
 ) -> None:
     """Bring the last good version back to production; its package is proved first."""
     from components.ledger import whoami
+    from components.rollback import rollback as go_back
 
-    promotion = _open(problem, size, judging=False)
-    entry = promotion.rollback(actor=whoami(), reason=reason, expect=expect)
+    entry = go_back(_open(problem, size, judging=False), actor=whoami(), reason=reason, expect=expect)
     _say(problem, entry, as_json)
 
 

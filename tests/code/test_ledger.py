@@ -18,9 +18,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.errors import AssayError, RefusedError
-from components.ledger import STAGES, Ledger
+from components.ledger import Ledger
 from components.ledger_reading import last_good
 from components.ledger_table import Entry
+from components.stage_names import STAGES
 from tests.code.ledgers import FACTS
 
 PROCESSES, ROUNDS = 8, 5

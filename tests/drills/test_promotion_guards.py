@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 
 from components.errors import AssayError, IntegrityError, RefusedError
-from components.fields.dataset import Dataset
 from components.ledger import open_ledger
 from components.overrides import Override
 from components.package_files import package_folder, verify_package
-from components.promotion import Promotion
+from components.promotion import Promotion, quietly
+from components.rollback import rollback
 from components.workspace import Workspace
-from flows import main_job, steps
-from flows.job import Job
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, environment, refused
 from tests.drills.houses import NAME, agrees, mlflow_client, promote, promotion_of, to_production
@@ -57,7 +55,7 @@ def test_a_version_archived_while_it_is_proved_is_not_rolled_back_to(
 
     monkeypatch.setattr(Promotion, "prove", archived_meanwhile)
     with pytest.raises(RefusedError, match=r"version 2 was moved meanwhile, to archived .*biased"):
-        promotion.rollback(actor="ada", reason="it drifts")
+        rollback(promotion, actor="ada", reason="it drifts")
     assert open_ledger(house).holder(NAME, "production") == 3
 
 
@@ -119,25 +117,15 @@ def test_an_override_can_be_ended_after_a_rollback_and_a_cleaning(house: Workspa
 
 
 @pytest.mark.house("promoted")
-def test_the_main_job_does_not_promote_what_was_archived_meanwhile(
-    house: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    promotion_of(house)
-    monkeypatch.chdir(house.root)
-    job, dataset = Job.open(NAME), Dataset.open(house.dataset(NAME))
-    for name in ("gate", "package", "prove", "stage"):
-        monkeypatch.setattr(steps, name, getattr(steps, name).plainly)
-    enter = steps.stage
-
-    def archived_meanwhile(*arguments: Any) -> Any:
-        entry = enter(*arguments)
-        if entry.to_stage == "staging":
+def test_the_main_job_does_not_promote_what_was_archived_meanwhile(house: Workspace) -> None:
+    def archived_meanwhile(part: str, work: Any) -> Any:
+        result = quietly(part, work)
+        if part == "stage" and result.to_stage == "staging":
             assert assay_here(house, "archive", NAME, "2", "--reason", "biased").returncode == 0
-        return entry
+        return result
 
-    monkeypatch.setattr(steps, "stage", archived_meanwhile)
     with pytest.raises(RefusedError, match=r"version 2 was moved meanwhile, to archived .*biased"):
-        main_job._promote(job, dataset, 2)
+        promotion_of(house).advance(2, actor="ada", reason="every gate passed", tell=archived_meanwhile)
     assert open_ledger(house).holder(NAME, "production") == 1
 
 
