@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.bounds import cramer_rao_bound, galaxy_fisher
-from components.params import load_settings
+from components.core import load_settings
 from components.problems import find_problem
-from components.simulators.sersic import FLUX_UNIT, PARAMETERS, sample_prior
-from components.simulators.sersic_drawing import bound_sersics
-from models.sersic_parameters import Camera
-from tests.model.test_bounds import bounds_with_galsim
+from components.simulators.sersic import (
+    FLUX_UNIT,
+    PARAMETERS,
+    bound_sersics,
+    cramer_rao_bound,
+    galaxy_fisher,
+    sample_prior,
+)
+from models.galaxies import Camera
+from tests.model.simulators.test_bounds import bounds_with_galsim
 
 HOUSE = Path(__file__).parents[1]
 _KNOWN = {

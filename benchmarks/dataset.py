@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from components.fields.dataset import Dataset
+from components.fields import Dataset
 from tests.conftest import HOUSE, make_house
 
 _COUNT = 200_000

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import torch
 
-from components.params import load_settings
+from components.core import Workspace, load_settings
+from components.data import simulate
 from components.problems import find_problem
-from components.simulation import simulate
-from components.trainer import Trainer
-from components.workspace import Workspace
+from components.training import Trainer
 from models.networks import network_names
 
 HOUSE = Path(__file__).parents[1]

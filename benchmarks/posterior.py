@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.params import load_settings
+from components.core import load_settings
 from components.problems.galaxy_shape import GalaxyShape
-from components.simulators.sersic import PARAMETERS
-from components.simulators.sersic_posterior import galaxy_posterior
+from components.simulators.sersic import PARAMETERS, galaxy_posterior
 
 HOUSE = Path(__file__).parents[1]
 _REALISATIONS = 60

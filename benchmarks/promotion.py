@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from components.data import publish, simulate
 from components.problems import find_problem
-from components.simulation import publish, simulate
 from tests.conftest import make_house, small_settings
 from tests.drills.commands import assay, assay_here
 from tests.drills.houses import NAME, make_candidates

@@ -14,12 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.params import load_settings
+from components.core import load_settings
 from components.problems import find_problem
-from components.simulators.galsim_sersics import REFERENCE, draw_with_galsim
-from components.simulators.sersic import FLUX_UNIT, PARAMETERS, sample_prior
-from components.simulators.sersic_drawing import draw_sersics
-from models.sersic import render
+from components.simulators.sersic import FLUX_UNIT, PARAMETERS, REFERENCE, draw_sersics, draw_with_galsim, sample_prior
+from models.galaxies import render
 
 HOUSE = Path(__file__).parents[1]
 _DRAWS = 300

@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 
-from components.params import load_settings
+from components.core import load_settings
 from components.problems import find_problem
-from models.scoring import score
-from models.sersic_parameters import SHAPE, Camera, Domain
-from tests.model.test_scoring import draw_galaxies
+from models.galaxies import SHAPE, Camera, Domain, score
+from tests.model.galaxies.test_scoring import draw_galaxies
 
 HOUSE = Path(__file__).parents[1]
 _DRAWS = 1000

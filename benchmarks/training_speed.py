@@ -12,12 +12,10 @@ from pathlib import Path
 
 import torch
 
-from components.batches import Batch
-from components.params import load_settings
+from components.core import Workspace, load_settings
+from components.data import simulate
 from components.problems import find_problem
-from components.simulation import simulate
-from components.trainer import Trainer
-from components.workspace import Workspace
+from components.training import Batch, Trainer
 
 HOUSE = Path(__file__).parents[1]
 _ROUNDS = 3

@@ -11,8 +11,7 @@ from contextlib import suppress
 
 import typer
 
-from components.errors import AssayError
-from components.workspace import Workspace
+from components.core import AssayError, Workspace
 from flows import console
 from flows.commands import bound, lineage, operate, pipeline, serving, stages, upkeep
 
@@ -78,7 +77,7 @@ def main() -> None:
 
 def _one_line(error: Exception) -> str:
     """What an error means for a user; anything that Assay did not foresee says how to see more."""
-    from models.saved import DamagedModelError
+    from models.estimators import DamagedModelError
 
     if isinstance(error, AssayError | DamagedModelError):
         return " ".join(str(error).split())

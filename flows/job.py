@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from components.errors import AssayError
-from components.fields.problem import Problem
-from components.params import load_settings
+from components.core import AssayError, ProblemSettings, Source, Workspace, load_settings, read_source
+from components.fields import Problem
 from components.problems import find_problem
-from components.settings import ProblemSettings
-from components.source import Source, read_source
-from components.workspace import Workspace
 
 if TYPE_CHECKING:
-    from components.fields.dataset import Dataset
+    from components.fields import Dataset
 
 
 def open_workspace() -> Workspace:
@@ -83,8 +79,8 @@ class Job:
         Raises:
             AssayError: when there is none, or it was made otherwise.
         """
-        from components.fields.dataset import Dataset
-        from components.simulation import dataset_key
+        from components.data import dataset_key
+        from components.fields import Dataset
 
         dataset = Dataset.open(self.workspace.dataset(self.problem_name))
         if dataset.manifest["key"] != dataset_key(self.problem, self.settings.simulate):

@@ -10,9 +10,9 @@ from typing import Any
 
 from prefect import flow, tags
 
-from components.evaluation import read_evidence
+from components.evidence import read_evidence
 from components.ledger import whoami
-from components.promotion import Promotion
+from components.lifecycle import Promotion
 from flows import steps
 from flows.job import Job
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from prefect import flow
 
-from components.errors import RefusedError
-from components.retraining import due
+from components.core import RefusedError
+from components.lifecycle import due
 from flows import console
 from flows.job import Job
 from flows.main_job import run_main_job

@@ -29,9 +29,7 @@ import httpx
 import psutil
 from filelock import FileLock
 
-from components.errors import AssayError
-from components.processes import LOCALHOST, check_port_is_free, free_port, wait_until_answers
-from components.workspace import Workspace
+from components.core import LOCALHOST, AssayError, Workspace, check_port_is_free, free_port, wait_until_answers
 
 DEFAULT_PORT = 4200
 _API_URL = "PREFECT_API_URL"

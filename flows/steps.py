@@ -11,12 +11,10 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from components.errors import AssayError
-from components.fields.dataset import Dataset
-from components.golden import request_items, sample
-from components.ledger import whoami
-from components.settings import TrainSettings
-from components.stage_names import PRODUCTION
+from components.core import AssayError, TrainSettings
+from components.fields import Dataset
+from components.ledger import PRODUCTION, whoami
+from components.packages import request_items, sample
 from flows import console
 from flows.job import Job
 
@@ -66,7 +64,7 @@ def step(*, retries: int = 0, has_bar: bool = False) -> Callable[[Callable[P, tu
 
 
 def tell(part: str, work: Callable[[], tuple[R, str]]) -> R:
-    """A part of a promotion as a step of the flow around it: a `components.promotion.Teller`."""
+    """A part of a promotion as a step of the flow around it: a `components.lifecycle.promotion.Teller`."""
     return Step(work, name=part, retries=0 if part == "gate" else 1, has_bar=False)()
 
 
@@ -78,8 +76,7 @@ def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
 @step(has_bar=True)
 def simulate(job: Job) -> tuple[Dataset, str]:
     """Draw the dataset, or find it."""
-    from components.simulation import dataset_key, simulate
-    from components.versioning import restore
+    from components.data import dataset_key, restore, simulate
 
     if not job.workspace.dataset(job.problem_name).exists():
         try:
@@ -96,7 +93,7 @@ def validate(job: Job, dataset: Dataset) -> tuple[str, str]:
     """Check a new dataset with Great Expectations; a published one has passed."""
     if dataset.folder == job.workspace.dataset(job.problem_name):
         return "", "unchanged since it passed"
-    from components.validation import require_valid, validate
+    from components.data import require_valid, validate
 
     validation = validate(job.workspace, job.problem, dataset, job.settings.simulate)
     require_valid(validation)
@@ -109,8 +106,7 @@ def validate(job: Job, dataset: Dataset) -> tuple[str, str]:
 @step(retries=1)
 def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
     """Publish the dataset under data/ and version it with DVC."""
-    from components.simulation import publish
-    from components.versioning import version_data
+    from components.data import publish, version_data
 
     published = publish(job.workspace, dataset)
     versioned = version_data(job.workspace)
@@ -121,7 +117,7 @@ def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
 @step(retries=1, has_bar=True)
 def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
     """Find the network and its parameters."""
-    from components.search import search
+    from components.training import search
 
     winner = search(job.workspace, job.problem, dataset, job.settings)
     shown = ", ".join(
@@ -134,9 +130,9 @@ def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
 @step(has_bar=True)
 def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, str]:
     """Train the winner."""
+    from components.lifecycle import TrainingLog
     from components.training import train
-    from components.training_log import TrainingLog
-    from models.saved import read_description
+    from models.estimators import read_description
 
     log = TrainingLog(job.workspace, job.problem, dataset, job.settings, settings)
     folder = train(job.workspace, job.problem, dataset, job.settings, settings, source=job.source, on_epoch=log.add)
@@ -152,7 +148,7 @@ def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, st
 @step(has_bar=True)
 def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
     """Gather the evidence against the bound."""
-    from components.evaluation import evaluate
+    from components.evidence import evaluate
 
     evidence = evaluate(job.workspace, job.problem, model, dataset, job.settings)
     score = evidence.metrics["score.test"]
@@ -162,8 +158,8 @@ def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
 @step(retries=1)
 def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5: str) -> tuple[int, str]:
     """Register the model with MLflow as a candidate."""
-    from components.evaluation import read_evidence
-    from components.registration import register
+    from components.evidence import read_evidence
+    from components.lifecycle import register
 
     number = register(
         job.workspace,
@@ -181,8 +177,8 @@ def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5
 @step(retries=1)
 def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
     """Ask the production package for one prediction, over HTTP, as a user would."""
-    from components.deployed import deployed
-    from components.serving import request, served
+    from components.lifecycle import deployed
+    from components.packages import request, served
 
     tag, override = deployed(job.workspace, job.problem_name, PRODUCTION)
     images, conditions = sample(job.problem, dataset, job.settings, 1)

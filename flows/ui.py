@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-from components.errors import AssayError
-from components.processes import (
+from components.core import (
     LOCALHOST,
+    AssayError,
+    Workspace,
     check_port_is_free,
     ended_by_signals,
     free_port,
     running,
     wait_until_answers,
 )
-from components.workspace import Workspace
 from flows import console
 from flows.server import prefect_server
 
@@ -66,7 +66,7 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
     Raises:
         AssayError: when one of them does not start, or ends.
     """
-    from components.installation import create_databases
+    from components.lifecycle import create_databases
 
     create_databases(workspace)  # two programs that make the same SQLite tables at once spoil them
     _set_environment(workspace)

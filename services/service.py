@@ -34,7 +34,7 @@ from services.trust import doubts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.estimator import Answer
+    from models.estimators import Answer
 
 SOURCE = Path(__file__).resolve().parents[1]
 """The package's source: services/, models/ and model/."""
@@ -146,7 +146,7 @@ class Predictor:
         # Here and not above: the process that supervises this one imports the module too, and needs no torch.
         import torch
 
-        from models.saved import load_model
+        from models.estimators import load_model
 
         self._model: dict[str, Any] = checked_manifest()["model"]
         if OVERRIDE in os.environ:  # a person put it here against its gates, and whoever asks is to know

@@ -15,13 +15,13 @@ import hypothesis
 import pytest
 import yaml
 
+from components.core.params import load_settings
+from components.core.settings import ProblemSettings
+from components.core.workspace import Workspace
+from components.data.simulation import publish, simulate
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
-from components.params import load_settings
 from components.problems import find_problem
-from components.settings import ProblemSettings
-from components.simulation import publish, simulate
-from components.workspace import Workspace
 
 HOUSE = Path(__file__).parents[1]
 

@@ -1,5 +1,9 @@
-"""The evidence for one model: what is measured, and the pictures of it. `components/problems/regression.py` gathers it.
+"""The evidence for one model: measured, drawn, kept under the digest of all that it rests on.
 
-Names used in all modules here: images are rows, truths are columns; a `bound` is the Cramér–Rao bound of the image
-that was shown.
+* `evaluation.py`: evaluate a model or read its evaluation; `card.py`: the page about it
+* `numbers/`: the room of models that answer with numbers and their errors
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

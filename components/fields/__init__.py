@@ -1,1 +1,12 @@
-"""The contract between the science and everything else."""
+"""The contract between the science and everything else: what a problem, a dataset and an evaluation are.
+
+* `problem.py`: `Problem`, which each scientific task fills in, and `Sources`, where its results begin
+* `dataset.py`: the reader of a dataset on disk (its writer is in `components/data`)
+* `splits.py`: how rows are shared out over shards and splits
+* `evaluation.py`: metrics with intervals, losses, the table for a person
+* `cases.py`: benchmark cases with published results, and failure axes
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

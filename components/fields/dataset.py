@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.digests import file_sha256, read_sealed
-from components.errors import AssayError, IntegrityError
+from components.core import AssayError, IntegrityError, file_sha256, read_sealed
 
 __label__ = "dataset"
 

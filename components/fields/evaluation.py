@@ -46,6 +46,6 @@ class Evaluation:
     tables: "Mapping[str, pd.DataFrame]"
     """What the pictures show, as data, by file name without ending."""
     trusted_region: Mapping[str, Any]
-    """Where the model can be trusted, as `components/evidence/trusted_region.py` says."""
+    """Where the model can be trusted, as `components/evidence/numbers/trusted_region.py` says."""
     plots: Mapping[str, "Figure"] = field(default_factory=dict)
     """Pictures by file name without ending."""

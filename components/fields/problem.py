@@ -2,7 +2,7 @@
 
 Flows, registry, packaging and services work with any `Problem` and know none of its physics. A new problem is one
 folder in `components/problems/` with a subclass, registered in `__init__.py` there, and one subclass of
-`tests/problem_conformance.py`.
+`tests/model/problems/problem_conformance.py`.
 """
 
 from abc import ABC, abstractmethod
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from components.code import EntryPoint
+from components.core import EntryPoint, EvaluateSettings, SimulationSettings, TrainSettings
 from components.fields.evaluation import Evaluation
-from components.settings import EvaluateSettings, SimulationSettings, TrainSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from components.fields.dataset import Dataset
-    from models.estimator import Answer, Estimator
+    from models.estimators import Answer, Estimator
 
 __label__ = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Where results begin: their keys are made of these modules and of all that they import (`components/code.py`)."""
+    """Where results begin: their keys are made of these modules and all that they import (`core/code.py`)."""
 
     simulation: tuple[EntryPoint, ...]
     """What decides the images."""
@@ -112,7 +111,7 @@ class Problem(ABC):
 
     @abstractmethod
     def estimator_config(self, settings: Any, train: TrainSettings) -> dict[str, Any]:
-        """What `models.estimator.Estimator` is built from, as JSON-able values."""
+        """What `models.estimators.estimator.Estimator` is built from, as JSON-able values."""
 
     @abstractmethod
     def observe(self, stamp_bhw: "Tensor", conditions_bc: "Tensor", generator: "Generator", settings: Any) -> "Tensor":

@@ -1,6 +1,6 @@
 """How a dataset's rows are shared out: over shards, and over the splits."""
 
-from components.settings import SimulationSettings
+from components.core import SimulationSettings
 
 __label__ = "splits"
 

@@ -1,17 +1,22 @@
-"""The scientific problems, one module each; `find_problem` is how everything else meets them."""
+"""The scientific problems, a folder each: what is asked, of which simulator, and how answers are judged.
 
-from importlib import import_module
+* `galaxy_shape/`: five Sérsic parameters of one galaxy
+
+Everything else meets them through `find_problem`.
+"""
+
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from components.errors import AssayError
+from components.core import AssayError
 
 if TYPE_CHECKING:
-    from components.fields.problem import Problem
+    from components.fields import Problem
 
 __label__ = None
 
-_CLASSES = {"galaxy-shape": "galaxy_shape.GalaxyShape"}
-"""Name on the command line to module and class in this folder; a new problem is one line here."""
+_CLASSES = {"galaxy-shape": "galaxy_shape:GalaxyShape"}
+"""Name on the command line to folder and class; a new problem is one line here."""
 
 NAMES = tuple(_CLASSES)
 """Every problem, as typed on the command line."""
@@ -25,6 +30,6 @@ def find_problem(name: str) -> "Problem":
     """
     if name not in _CLASSES:
         raise AssayError(f"unknown problem {name!r}: known are {', '.join(NAMES)}")
-    module, cls = _CLASSES[name].split(".")
-    problem: Problem = getattr(import_module(f"components.problems.{module}"), cls)()
+    # Imported when it is asked for: a list of versions needs no torch.
+    problem: Problem = resolve_name(f"{__name__}.{_CLASSES[name]}")()
     return problem

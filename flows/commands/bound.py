@@ -22,12 +22,10 @@ def bound(
     as_json: AsJson = False,
 ) -> None:
     """Print the Cramér–Rao bound of one galaxy, seen by the camera of params.yaml."""
-    from components.errors import AssayError
-    from components.params import load_settings
+    from components.core import AssayError, Workspace, load_settings
     from components.problems import find_problem
     from components.problems.galaxy_shape import GalaxyShape
-    from components.simulators.sersic_drawing import bound_of_galaxy
-    from components.workspace import Workspace
+    from components.simulators.sersic import bound_of_galaxy
 
     found = find_problem(problem)
     if not isinstance(found, GalaxyShape):

@@ -15,8 +15,8 @@ def trace(
     as_json: AsJson = False,
 ) -> None:
     """Show where a version or a prediction comes from: run, data, commit, evaluation, gates, package."""
-    from components.errors import AssayError
-    from components.lineage import trace as look
+    from components.core import AssayError
+    from components.lifecycle import trace as look
     from components.problems import find_problem
     from flows.job import open_workspace
 
@@ -41,7 +41,7 @@ def checkout(
     """Restore a version's data from DVC, and say how to train the version again."""
     import dataclasses
 
-    from components.lineage import checkout as restore
+    from components.lifecycle import checkout as restore
     from components.problems import find_problem
     from flows.job import Job, open_workspace
 

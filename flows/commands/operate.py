@@ -10,7 +10,7 @@ from flows.commands.options import AsJson, ProblemName, Size
 
 def init(as_json: AsJson = False) -> None:
     """Create every database once and check the libraries' versions; other commands do it when needed."""
-    from components.installation import check_versions, create_databases
+    from components.lifecycle import check_versions, create_databases
     from flows.job import open_workspace
 
     workspace = open_workspace()
@@ -33,7 +33,7 @@ def retrain(
 
     job = Job.open(problem, size)
     if check:
-        from components.retraining import due
+        from components.lifecycle import due
 
         reasons = due(job.workspace, job.problem, job.settings)
         result: dict[str, Any] = {"due": bool(reasons), "reasons": reasons}

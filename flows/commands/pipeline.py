@@ -58,7 +58,7 @@ def simulate(
     """Draw a dataset, validate it, publish it under data/ and version it."""
     given = {"count": count, "seed": seed}
     job = _open(problem, size, simulate={key: value for key, value in given.items() if value is not None})
-    from components.simulation import simulate as draw
+    from components.data import simulate as draw
     from flows import steps  # with Prefect, which warns unless the state folder is there
 
     with job.alone():
@@ -74,8 +74,8 @@ def simulate(
 
 def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> None:
     """Check the published dataset with Great Expectations."""
-    from components.validation import require_valid
-    from components.validation import validate as check
+    from components.data import require_valid
+    from components.data import validate as check
 
     job = _open(problem, size)
     validation = check(job.workspace, job.problem, job.published(), job.settings.simulate)
@@ -94,7 +94,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search networks and their parameters; prints what to put into params.yaml."""
-    from components.search import search as look
+    from components.training import search as look
 
     given = {"trials": trials, "workers": workers}
     job = _open(problem, size, search={key: value for key, value in given.items() if value is not None})
@@ -120,9 +120,8 @@ def train(
     given = _read_parameters(parameters)
     chosen = {} if network is None else {"network": network}
     job = _open(problem, size, simulate=given.get("simulate", {}), train=given.get("train", {}) | chosen)
-    from components.ledger import open_ledger
-    from components.stage_names import CANDIDATE, STAGING
-    from components.versioning import version_data
+    from components.data import version_data
+    from components.ledger import CANDIDATE, STAGING, open_ledger
     from flows import steps  # with Prefect, which warns unless the state folder is there
 
     with job.alone():
@@ -156,7 +155,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a model against the bound, on the published dataset."""
-    from components.evaluation import evaluate as measure
+    from components.evidence import evaluate as measure
     from components.registry import Registry
 
     given = {} if real_galaxies is None else {"real_galaxies": str(real_galaxies.resolve())}
@@ -185,7 +184,7 @@ def _read_parameters(path: Path | None) -> dict[str, dict[str, Any]]:
     """The `simulate` and `train` sections of a file that `assay checkout` wrote."""
     import json
 
-    from components.errors import AssayError
+    from components.core import AssayError
 
     if path is None:
         return {}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from components.stage_names import PRODUCTION
+from components.ledger import PRODUCTION
 from flows import console
 from flows.commands.options import AsJson, Port, ProblemName
 
@@ -17,9 +17,8 @@ _LOOK_EVERY_S = 2
 
 def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) -> None:
     """Serve the package of a stage on this machine until Ctrl-C."""
-    from components.errors import AssayError
-    from components.processes import check_port_is_free, ended_by_signals
-    from components.serving import is_alive, served
+    from components.core import AssayError, check_port_is_free, ended_by_signals
+    from components.packages import is_alive, served
 
     check_port_is_free(port)  # before anything that takes longer
     workspace, tag, override = _package_of(problem, stage)
@@ -41,8 +40,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Measure images with the model of a stage."""
-    from components.images import read_image
-    from components.serving import request, served
+    from components.data import read_image
+    from components.packages import request, served
 
     given = dict(_condition(text) for text in conditions)
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
@@ -69,7 +68,7 @@ def _condition(text: str) -> tuple[str, float]:
 
 
 def _package_of(problem: str, stage: str) -> tuple[Any, str, dict[str, str]]:
-    from components.deployed import deployed
+    from components.lifecycle import deployed
     from components.problems import find_problem
     from flows.job import open_workspace
 

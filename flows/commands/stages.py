@@ -9,7 +9,7 @@ from flows import console
 from flows.commands.options import AsJson, ProblemName, Size, Version
 
 if TYPE_CHECKING:
-    from components.promotion import Promotion
+    from components.lifecycle import Promotion
 
 Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
@@ -18,11 +18,9 @@ def models(
     problem: Annotated[str | None, typer.Argument(help="One problem only.")] = None, as_json: AsJson = False
 ) -> None:
     """List versions with their stages and headline metrics."""
-    from components.ledger import open_ledger
-    from components.ledger_reading import describe_override
+    from components.ledger import ARCHIVED, describe_override, open_ledger
     from components.problems import NAMES, find_problem
     from components.registry import Registry
-    from components.stage_names import ARCHIVED
     from flows.job import open_workspace
 
     workspace = open_workspace()
@@ -99,8 +97,8 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Judge a version by the gates, package and prove it, and move it to a stage."""
+    from components.gates import Override
     from components.ledger import whoami
-    from components.overrides import Override
 
     if (override is None) != (until is None):
         raise typer.BadParameter("--override NAME and --until YYYY-MM-DD go together")
@@ -125,7 +123,7 @@ def rollback(
 ) -> None:
     """Bring the last good version back to production; its package is proved first."""
     from components.ledger import whoami
-    from components.rollback import rollback as go_back
+    from components.lifecycle import rollback as go_back
 
     entry = go_back(_open(problem, size, judging=False), actor=whoami(), reason=reason, expect=expect)
     _say(problem, entry, as_json)
@@ -146,8 +144,7 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
     """List every stage change: who, when, why."""
     import dataclasses
 
-    from components.ledger import open_ledger
-    from components.ledger_reading import describe_override
+    from components.ledger import describe_override, open_ledger
     from components.problems import find_problem
     from flows.job import open_workspace
 
@@ -176,7 +173,7 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
 
 
 def _open(problem: str, size: str, *, judging: bool) -> "Promotion":
-    from components.promotion import Promotion
+    from components.lifecycle import Promotion
     from flows.job import Job
 
     job = Job.open(problem, size)

@@ -16,8 +16,8 @@ OneProblem = Annotated[str | None, typer.Argument(help="One problem only.")]
 
 def reconcile(problem: OneProblem = None, size: Size = "demo", as_json: AsJson = False) -> None:
     """Find and mend what ledger, MLflow and packages do not agree about."""
-    from components.errors import RefusedError
-    from components.reconcile import reconcile as mend
+    from components.core import RefusedError
+    from components.lifecycle import reconcile as mend
 
     rows: list[dict[str, Any]] = []
     for job in _jobs(problem, size):
@@ -47,7 +47,7 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Delete versions, packages and files that no stage, rollback or --keep protects."""
-    from components.cleaning import clean, plan_cleaning
+    from components.lifecycle import clean, plan_cleaning
 
     rows: list[dict[str, Any]] = []
     for job in _jobs(problem, size):

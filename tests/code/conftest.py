@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.ledger import Ledger
-from components.registry import Registry
-from components.workspace import Workspace
-from tests.code.trained import Trained
+from components.core.workspace import Workspace
+from components.ledger.ledger import Ledger
+from components.registry.registry import Registry
+from tests.code.registry.trained import Trained
 from tests.databases import KINDS, new_database
 
 

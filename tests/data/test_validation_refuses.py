@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.errors import RefusedError
+from components.core.errors import RefusedError
+from components.core.settings import SimulationSettings
+from components.core.workspace import Workspace
+from components.data.simulation import write_manifest
+from components.data.statistics import dataset_statistics, image_statistics
+from components.data.validation import require_valid, validate
 from components.fields.dataset import CATALOGUE, Dataset, shard_name
 from components.fields.problem import Problem
-from components.settings import SimulationSettings
-from components.simulation import write_manifest
-from components.statistics import dataset_statistics, image_statistics
-from components.validation import require_valid, validate
-from components.workspace import Workspace
 
 COUNT, SHARD, SIDE = 200, 100, 24
 SETTINGS = SimulationSettings(count=COUNT, seed=1, shard_size=SHARD, validation_fraction=0.1, test_fraction=0.2)

@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from components.workspace import Workspace
+from components.core.workspace import Workspace
 from flows import cli
 
 ASSAY = [sys.executable, "-m", "flows.cli"]

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
-from components.package_files import Package, verify_package
-from components.workspace import Workspace
+from components.packages.files import Package, verify_package
 from tests.drills.houses import copy_house, make_candidates, to_production
 from tests.drills.packages import build, new_workspace
 

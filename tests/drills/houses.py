@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from components.evaluation import evaluate
+from components.core.source import Source
+from components.core.workspace import Workspace
+from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
+from components.lifecycle.promotion import Promotion
+from components.lifecycle.registration import register
 from components.problems import find_problem
-from components.promotion import Promotion
-from components.registration import register
-from components.source import Source
-from components.training import train
-from components.workspace import Workspace
+from components.training.run import train
 from tests.conftest import SMALL, make_house, small_settings
 from tests.drills.commands import assay_here
 

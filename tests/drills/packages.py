@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from components.package_files import Package
-from components.packaging import build_package
-from components.workspace import Workspace
-from models.estimator import Estimator
-from models.saved import save_model
+from components.core.workspace import Workspace
+from components.packages.building import build_package
+from components.packages.files import Package
+from models.estimators.estimator import Estimator
+from models.estimators.saved import save_model
 from tests.estimators import CONFIG, TRUSTED_REGION
 
 LINEAGE = {"data_md5": "0f" * 16, "git_commit": "a1" * 20}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
-from components.workspace import Workspace
 from tests.conftest import SMALL, commit, make_house, write_params
 from tests.drills.commands import assay, assay_here, refused
 

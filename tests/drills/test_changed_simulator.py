@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.ledger import Ledger
-from components.workspace import Workspace
+from components.core.workspace import Workspace
+from components.ledger.ledger import Ledger
 from tests.conftest import commit, make_house_with_code
 from tests.drills.commands import assay, refused
 

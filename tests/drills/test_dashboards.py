@@ -13,12 +13,12 @@ import httpx
 import psutil
 import pytest
 
-from components.workspace import Workspace
+from components.core.workspace import Workspace
 
 SHOW = """
 import sys
 from pathlib import Path
-from components.workspace import Workspace
+from components.core.workspace import Workspace
 from flows.ui import DashboardPorts, run_dashboards
 workspace = Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]) / ".assay")
 workspace.activate()

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from components.checkpoints import load_checkpoint
-from components.distributed import train_in_processes
-from components.errors import AssayError
+from components.core.errors import AssayError
+from components.core.settings import ProblemSettings
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
-from components.settings import ProblemSettings
-from components.trainer import Trainer
+from components.training.checkpoints import load_checkpoint
+from components.training.distributed import train_in_processes
+from components.training.trainer import Trainer
 
 
 def test_two_processes_train_about_as_one_does_and_go_on_from_a_checkpoint(

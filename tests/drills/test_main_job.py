@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.ledger import Ledger
-from components.registry import Registry
-from components.workspace import Workspace
+from components.core.workspace import Workspace
+from components.ledger.ledger import Ledger
+from components.registry.registry import Registry
 from tests.conftest import commit, make_house_with_code
 from tests.drills.commands import assay, environment, start
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import AssayError, IntegrityError
-from components.package_files import Package, verify_package
-from components.proving import prove_package
-from components.workspace import Workspace
+from components.core.errors import AssayError, IntegrityError
+from components.core.workspace import Workspace
+from components.packages.files import Package, verify_package
+from components.packages.proving import prove_package
 from tests.conftest import HOUSE
 from tests.drills.packages import LINEAGE, build, new_workspace, stored
 
@@ -39,7 +39,9 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "model/golden.safetensors",
         "model/trusted_region.json",
     }
-    assert {"services/service.py", "models/estimator.py", "models/saved.py"} <= set(document["files"])
+    assert {"services/service.py", "models/estimators/estimator.py", "models/estimators/saved.py"} <= set(
+        document["files"]
+    )
     requirements = (package.folder / "env" / "python" / "requirements.txt").read_text().split()
     assert sorted(line.partition("==")[0] for line in requirements) == [
         "bentoml",
@@ -145,7 +147,7 @@ def test_a_full_disk_leaves_no_half_package(tmp_path: Path) -> None:
         import resource, signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # too small for the weights
-        from components.errors import AssayError
+        from components.core.errors import AssayError
         from tests.drills.packages import Path, Workspace, build
         try:
             build(Workspace(root=Path({str(tmp_path)!r}), home=Path({str(workspace.home)!r})))

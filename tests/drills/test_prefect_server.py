@@ -13,14 +13,14 @@ import httpx
 import psutil
 import pytest
 
-from components.processes import stop
-from components.workspace import Workspace
+from components.core.processes import stop
+from components.core.workspace import Workspace
 
 # Says the URL when it is in, then does what each line of its input says, until the input ends.
 USER = """
 import sys
 from pathlib import Path
-from components.workspace import Workspace
+from components.core.workspace import Workspace
 workspace = Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]) / ".assay")
 workspace.activate()
 if sys.argv[2] == "imported":

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import packaging
-from components.errors import RefusedError
-from components.ledger import open_ledger
-from components.package_files import package_folder
+from components.core.errors import RefusedError
+from components.core.workspace import Workspace
+from components.ledger.ledger import open_ledger
+from components.lifecycle.promotion import Promotion
+from components.packages import building as packaging
+from components.packages.files import package_folder
 from components.problems import find_problem
-from components.promotion import Promotion
-from components.workspace import Workspace
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
@@ -150,7 +150,7 @@ def test_a_package_of_other_code_than_was_judged_is_refused(
         patch.setattr(packaging, "_HOUSE", older)
         assert promote(house, 1, "staging").returncode == 0
         assert promote(house, 2, "staging").returncode == 0
-    refused(promote(house, 2, "production", "--first"), "has another models/scales.py than today's code")
+    refused(promote(house, 2, "production", "--first"), "has another models/estimators/scales.py than today's code")
     assert open_ledger(house).holder(NAME, "production") is None
 
     with monkeypatch.context() as patch:

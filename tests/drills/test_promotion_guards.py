@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from components.errors import AssayError, IntegrityError, RefusedError
-from components.ledger import open_ledger
-from components.overrides import Override
-from components.package_files import package_folder, verify_package
-from components.promotion import Promotion, quietly
-from components.rollback import rollback
-from components.workspace import Workspace
+from components.core.errors import AssayError, IntegrityError, RefusedError
+from components.core.workspace import Workspace
+from components.gates.overrides import Override
+from components.ledger.ledger import open_ledger
+from components.lifecycle.promotion import Promotion, quietly
+from components.lifecycle.rollbacks import rollback
+from components.packages.files import package_folder, verify_package
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, environment, refused
 from tests.drills.houses import NAME, agrees, mlflow_client, promote, promotion_of, to_production
@@ -132,7 +132,7 @@ def test_the_main_job_does_not_promote_what_was_archived_meanwhile(house: Worksp
 KILLED = """
 import os, signal, sys
 import mlflow
-from components.ledger_database import LedgerDatabase
+from components.ledger.database import LedgerDatabase
 left = [int(sys.argv[1])]
 def counted(function):
     def die(*arguments, **keywords):

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from components.errors import RefusedError
-from components.ledger import open_ledger
-from components.ledger_table import HEAD
-from components.package_files import verify_package
-from components.serving import request, served
-from components.workspace import Workspace
+from components.core.errors import RefusedError
+from components.core.workspace import Workspace
+from components.ledger.ledger import open_ledger
+from components.ledger.table import HEAD
+from components.packages.files import verify_package
+from components.packages.serving import request, served
 from tests.databases import KINDS, new_database
 from tests.drills.commands import assay, assay_here, start
 from tests.drills.houses import NAME, copy_house, mlflow_client, promotion_of
@@ -157,7 +157,7 @@ def test_a_promotion_killed_at_any_point_is_before_or_after(
     assert first is not None
     assert first.package_tag is not None
     promotion = promotion_of(house)
-    from components.golden import request_items, sample
+    from components.packages.golden import request_items, sample
 
     images, conditions = sample(promotion.problem, promotion.dataset, promotion.settings, 1)
     items = request_items(images.numpy(), conditions.numpy(), promotion.problem.conditions)

@@ -12,14 +12,16 @@ import psutil
 import pytest
 from torch import Tensor
 
-from components import package_files, packaging, serving
-from components.errors import AssayError, RefusedError
-from components.package_files import Package, verify_package
-from components.processes import free_port
-from components.proving import prove_package
-from components.serving import request, served
-from components.signing import sign
-from components.workspace import Workspace
+from components.core.errors import AssayError, RefusedError
+from components.core.processes import free_port
+from components.core.workspace import Workspace
+from components.packages import building as packaging
+from components.packages import files as package_files
+from components.packages import serving
+from components.packages.files import Package, verify_package
+from components.packages.proving import prove_package
+from components.packages.serving import request, served
+from components.packages.signing import sign
 from services.manifest import MANIFEST
 from services.signature import check_signature
 from tests.conftest import HOUSE

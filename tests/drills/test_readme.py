@@ -14,9 +14,9 @@ import httpx
 import pytest
 import typer.main
 
-from components.errors import AssayError
-from components.processes import check_port_is_free
-from components.workspace import Workspace
+from components.core.errors import AssayError
+from components.core.processes import check_port_is_free
+from components.core.workspace import Workspace
 from flows import cli
 from tests.conftest import HOUSE, SMALL, commit, make_house, write_params
 from tests.drills.commands import assay, environment, refused

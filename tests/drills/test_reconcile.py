@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import IntegrityError
-from components.evaluation import evaluate
+from components.core.errors import IntegrityError
+from components.core.workspace import Workspace
+from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
-from components.ledger import open_ledger
-from components.package_files import package_folder
+from components.ledger.ledger import open_ledger
+from components.lifecycle.registration import register
+from components.packages.files import package_folder
+from components.packages.serving import served
 from components.problems import find_problem
-from components.registration import register
-from components.serving import served
-from components.workspace import Workspace
-from models.saved import read_description
+from models.estimators.saved import read_description
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay, assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from components.workspace import Workspace
+from components.core.workspace import Workspace
 from tests.conftest import make_house
 from tests.drills.commands import assay, start
 

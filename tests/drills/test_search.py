@@ -9,12 +9,12 @@ from typing import Any
 import optuna
 import pytest
 
+from components.core.settings import ProblemSettings
+from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.problems import find_problem
-from components.search import SEARCHED, create_storage, search, study_name
-from components.settings import ProblemSettings
-from components.workspace import Workspace
+from components.training.study import SEARCHED, create_storage, search, study_name
 
 
 @pytest.fixture

@@ -1,0 +1,13 @@
+"""What everything stands on: the workspace, settings, errors, digests, processes. It knows nothing of what is above it.
+
+* `workspace.py`: the repository, its state folder and the environment of every tool
+* `settings.py`, `params.py`: what params.yaml may say, and reading it
+* `code.py`: which modules decide a result, and a digest of what each does; `digests.py`: of files and values
+* `processes.py`: children that never outlive their parent, ports, signals
+* `source.py`: the commit of the working tree
+* `errors.py`: one line with what happened, the value and the next step
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

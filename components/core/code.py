@@ -1,0 +1,277 @@
+"""What code decides a result: the modules that its entry points reach by imports, and a digest of what each does.
+
+    code_of("components.training.run", "models.networks.cnn").as_inputs()     # {"code": {…}, "libraries": {…}}
+
+A result's key is made of this, so that changed code makes the result anew, and a moved or renamed module does not. Each
+module that can be reached says by a line of its own whether it decides anything:
+
+    __label__ = "trainer"     # it does; keys call it so, wherever it lies
+    __label__ = None          # it does not (messages, files, pictures): neither it nor what it imports counts
+
+Everything is read from the source text, never imported. Names count by where they are defined, not by how they were
+imported: import statements, their order, aliases and the faces (`__init__`) in between change nothing, nor do comments,
+docstrings, layout, what is imported for type checking only, and the version of Python.
+"""
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from modulefinder import ModuleFinder
+from pathlib import Path
+from typing import Any
+
+__label__ = None
+
+HOUSE = Path(__file__).resolve().parents[2]
+"""The folder of `components`, `models` and `services`."""
+
+EntryPoint = str | type | Callable[..., Any]
+"""Where a result begins: a function or class, which stands for its module, or the dotted name of a module."""
+
+_LABEL = "__label__"
+_WITHOUT_NUMBERS = {"filelock", "pydantic", "tqdm"}
+"""Libraries that deciding modules use and that cannot move a number; every other one belongs to the key."""
+_SCOPES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """The code behind one kind of result."""
+
+    digests: Mapping[str, str]
+    """Label of each module to the digest of what it does."""
+    libraries: tuple[str, ...]
+    """What those modules import from elsewhere."""
+    files: tuple[Path, ...]
+    """Where the modules lie today."""
+
+    def as_inputs(self) -> dict[str, dict[str, str]]:
+        """Plain values for a key: the digests, and the version of every library."""
+        return {"code": dict(self.digests), "libraries": {name: _version(name) for name in self.libraries}}
+
+
+def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOUSE) -> Code:
+    """The code that some modules and everything they import come to.
+
+    Args:
+        entries: where a result begins.
+        unused: labels of modules that are imported and never called in this case; neither they nor what only they
+            import counts.
+        root: the folder that dotted names start from.
+
+    Raises:
+        ValueError: when a module is not there, has no `__label__`, or has that of another.
+    """
+    waiting = [entry if isinstance(entry, str) else entry.__module__ for entry in entries]
+    found: dict[str, _Source] = {}
+    seen = set(waiting)
+    libraries: set[str] = set()
+    house = _House(root)
+    while waiting:
+        source = house.source(waiting.pop())
+        if source.label is None or source.label in unused:
+            continue
+        twin = found.setdefault(source.label, source)
+        if twin is not source:
+            raise ValueError(f"{twin.path} and {source.path} have one {_LABEL}, {source.label!r}: give each its own")
+        modules, own_libraries = house.imports(source)
+        libraries |= own_libraries
+        waiting += sorted(modules - seen)
+        seen |= modules
+    return Code(
+        digests={label: _digest(source, house) for label, source in sorted(found.items())},
+        libraries=tuple(sorted(libraries - _WITHOUT_NUMBERS)),
+        files=tuple(sorted(source.path for source in found.values())),
+    )
+
+
+def imported_files(*entries: str, root: Path = HOUSE) -> list[Path]:
+    """Every file of ours that is read when some modules are imported and used, the faces in between included."""
+    finder = ModuleFinder([str(root)])
+    for entry in entries:
+        finder.import_hook(entry)
+    # mypy takes the modules found for imported ones.
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return sorted(Path(file) for file in files if file)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One module as it was read: documentation and imports for type checking left out."""
+
+    name: str
+    path: Path
+    tree: ast.Module = field(compare=False)
+
+    @cached_property
+    def label(self) -> str | None:
+        for line in self.tree.body:
+            if isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") == _LABEL:
+                label = ast.literal_eval(line.value)
+                return None if label is None else str(label)
+        raise ValueError(f"{self.path} has no {_LABEL}: name it, or None if it decides nothing")
+
+
+class _House:
+    """The modules below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._read: dict[str, _Source] = {}
+
+    def path(self, name: str) -> Path | None:
+        """The file of a module; None for one that is not ours."""
+        stem = self._root.joinpath(*name.split("."))
+        return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
+
+    def source(self, name: str) -> _Source:
+        """A module of ours, read once."""
+        if name not in self._read:
+            path = self.path(name)
+            if path is None:
+                raise ValueError(f"{self._root} has no module {name}")
+            self._read[name] = _Source(name, path, _parsed(path))
+        return self._read[name]
+
+    def defined(self, module: str, name: str) -> tuple[str, str | None]:
+        """Where a name of a module comes from, through all faces: (module, name), or (module, None) for a module."""
+        face = self.path(module)
+        if face is not None and face.name == "__init__.py":
+            listed = face.with_suffix(".pyi")  # a lazy face has its names there
+            for line in _parsed(listed if listed.is_file() else face).body:
+                if isinstance(line, ast.ImportFrom):
+                    for alias in line.names:
+                        if (alias.asname or alias.name) == name:
+                            return self.defined(_absolute(line, module), alias.name)
+            if self.path(f"{module}.{name}") is not None:
+                return f"{module}.{name}", None
+        return module, name
+
+    def bindings(self, scope: ast.AST) -> dict[str, str]:
+        """What the imports of a scope, but not of those within it, bind: name to origin, as keys call it."""
+        bound: dict[str, str] = {}
+        for node in _within(scope):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    origin = alias.name if alias.asname else alias.name.partition(".")[0]
+                    bound[alias.asname or origin] = origin
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        return bound
+
+    def origin(self, dotted: str) -> str:
+        """A dotted name by labels: where what it stands for is defined, wherever that lies today."""
+        module, *rest = dotted.split(".")
+        while rest and self.path(f"{module}.{rest[0]}") is not None:
+            module = f"{module}.{rest.pop(0)}"
+        if self.path(module) is None:
+            return dotted
+        if rest:
+            module, name = self.defined(module, rest.pop(0))
+            rest = [name, *rest] if name else rest
+        return ".".join([f"<{self.source(module).label}>", *rest])
+
+    def imports(self, source: _Source) -> tuple[set[str], set[str]]:
+        """Modules of ours that a module imports, those behind faces, and libraries."""
+        modules, libraries = set(), set()
+        for node in ast.walk(source.tree):
+            wanted: list[tuple[str, str | None]]
+            if isinstance(node, ast.Import):
+                wanted = [(alias.name, None) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                wanted = [(str(node.module), alias.name) for alias in node.names]
+            else:
+                continue
+            for module, name in wanted:
+                if self.path(module) is not None:
+                    modules.add(self.defined(module, name)[0] if name else module)
+                elif not (self._root / module.partition(".")[0]).is_dir():
+                    libraries.add(module.partition(".")[0])
+                elif name and self.path(f"{module}.{name}") is not None:
+                    modules.add(f"{module}.{name}")
+        return modules, libraries - set(sys.stdlib_module_names)
+
+
+def _parsed(path: Path) -> ast.Module:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [line for line in body if not (_is_documentation(line) or _is_for_type_checking(line))]
+    return tree
+
+
+def _is_documentation(line: ast.AST) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+
+
+def _is_for_type_checking(line: ast.AST) -> bool:
+    return isinstance(line, ast.If) and isinstance(line.test, ast.Name) and line.test.id == "TYPE_CHECKING"
+
+
+def _absolute(line: ast.ImportFrom, package: str) -> str:
+    return ".".join(part for part in (package if line.level else "", line.module) if part)
+
+
+def _within(scope: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(scope):
+        if not isinstance(node, _SCOPES):
+            yield node
+            yield from _within(node)
+
+
+def _digest(source: _Source, house: _House) -> str:
+    said = json.dumps(_meaning(source.tree, {}, house))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _meaning(node: Any, names: Mapping[str, str], house: _House) -> Any:
+    """A syntax tree as plain lists: no positions, nothing that is empty, and every imported name by its origin."""
+    if isinstance(node, list):
+        parts = [_meaning(item, names, house) for item in node]
+        return [part for part in parts if part is not None]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, _SCOPES):
+        names = {**names, **house.bindings(node)}
+    dotted = _dotted(node, names)
+    if dotted is not None:
+        return ["Imported", house.origin(dotted)]
+    if isinstance(node, ast.Import | ast.ImportFrom) or _is_label(node):
+        return None
+    fields = {name: value for name, value in ast.iter_fields(node) if name not in ("ctx", "kind", "type_comment")}
+    if isinstance(node, ast.Constant):
+        return ["Constant", repr(node.value)]
+    return [
+        type(node).__name__,
+        *([name, _meaning(value, names, house)] for name, value in fields.items() if value not in (None, [])),
+    ]
+
+
+def _dotted(node: ast.AST, names: Mapping[str, str]) -> str | None:
+    """The full name behind an imported name or an attribute of one."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        before = _dotted(node.value, names)
+        return f"{before}.{node.attr}" if before else None
+    return None
+
+
+def _is_label(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == _LABEL
+
+
+def _version(module: str) -> str:
+    """Of an imported library; a local label such as +cpu tells builds of one version apart."""
+    try:
+        return version(module).partition("+")[0]
+    except PackageNotFoundError:
+        names = packages_distributions().get(module)
+        return version(names[0]).partition("+")[0] if names else "not installed"

@@ -1,0 +1,122 @@
+"""Read params.yaml: one problem's settings, checked, with a message that names what is wrong.
+
+    settings = load_settings(Path("params.yaml"), "galaxy-shape", GalaxyShape.simulation_settings, size="demo")
+
+A misspelt key, a wrong type or a value out of range is an `AssayError` that names the key.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from components.core.errors import AssayError
+from components.core.settings import ProblemSettings, SimulationSettings
+
+T = TypeVar("T")
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+
+
+def load_settings(
+    path: Path,
+    problem: str,
+    simulation: type[SimulationSettings],
+    *,
+    size: str = "demo",
+    overrides: Mapping[str, Any] | None = None,
+) -> ProblemSettings:
+    """Read one problem's settings.
+
+    Args:
+        path: params.yaml.
+        problem: name of the problem, a key under `problems`.
+        simulation: the problem's own class for its `simulate` section.
+        size: `demo` is the sections as they stand; any other name is a key under `sizes`, whose values go on top.
+        overrides: values from the command line, by section, on top of those.
+
+    Raises:
+        AssayError: in one line, with the key, its value and what would be right.
+    """
+    document = _read(path)
+    unknown = set(document) - {"profile", "problems"}
+    if unknown:
+        raise AssayError(f"{path.name}: unknown key {_hint(unknown.pop(), ['profile', 'problems'])}")
+    if document.get("profile", "local") not in ("local", "cluster"):
+        raise AssayError(f"{path.name}: profile = {document['profile']!r}: must be local or cluster")
+    problems = document.get("problems") or {}
+    if problem not in problems:
+        raise AssayError(f"{path.name}: no section problems.{problem}: it has {', '.join(sorted(problems)) or 'none'}")
+    sections = dict(problems[problem])
+    sizes = sections.pop("sizes", None) or {}
+    if size != "demo":
+        if size not in sizes:
+            raise AssayError(
+                f"{path.name}: no size {size!r} under problems.{problem}.sizes: try demo or "
+                f"{', '.join(sizes) or 'add one'}"
+            )
+        sections = _overlay(sections, sizes[size])
+    sections = _overlay(sections, overrides or {})
+    where = f"problems.{problem}"
+    typed = {f"{section}.{key}" for section, values in (overrides or {}).items() for key in values}
+    raw_simulation = sections.pop("simulate", None)
+    checked_simulation = _check(simulation, raw_simulation, path, f"{where}.simulate", typed)
+    return _check(ProblemSettings, sections | {"simulate": checked_simulation}, path, where, typed)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise AssayError(f"{path.name}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    if not isinstance(document, dict):
+        raise AssayError(f"{path.name}: must hold keys, not {type(document).__name__}")
+    return document
+
+
+def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = _overlay(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _check(cls: type[T], values: Any, path: Path, where: str, typed: set[str]) -> T:
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        # A misspelt key is also a missing one: the former says more.
+        first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
+        location = [str(part) for part in first["loc"]]
+        key = ".".join([where, *location])
+        if first["type"] in _UNKNOWN:
+            raise AssayError(
+                f"{path.name}: unknown key {where}.{'.'.join([*location[:-1], ''])}"
+                f"{_hint(location[-1], _known(cls, location[:-1]))}"
+            ) from error
+        said = first["msg"].removeprefix("Value error, ")
+        shown = first.get("input")
+        value = f" = {shown!r}" if not isinstance(shown, dict) and "ArgsKwargs" not in repr(shown) else ""
+        if any(key.endswith(f".{name}") for name in typed):  # it came from the command line
+            raise AssayError(f"--{location[-1]} {shown}: {said}") from error
+        missing = first["type"] in ("missing", "missing_argument")
+        raise AssayError(f"{path.name}: {key}{'' if missing else value}: {said}") from error
+
+
+def _known(cls: Any, location: list[str]) -> list[str]:
+    for part in location:
+        field = getattr(cls, "__dataclass_fields__", {}).get(part)
+        if field is None:
+            return []
+        cls = field.type
+    return list(getattr(cls, "__dataclass_fields__", {}))
+
+
+def _hint(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"{key}: did you mean {close[0]}?" if close else f"{key}: known are {', '.join(known)}"

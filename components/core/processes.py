@@ -1,0 +1,118 @@
+"""Child processes that never outlive their parent, and free ports for them."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import httpx
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from components.core.errors import AssayError
+
+__label__ = None
+
+_PR_SET_PDEATHSIG = 1
+LOCALHOST = "127.0.0.1"
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when its parent ends, even by SIGKILL (Linux; elsewhere a no-op)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def running(command: Sequence[str], *, log: Path, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A server as a child process, its output in ``log``, ended with its own children when the block ends."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    try:
+        yield child
+    finally:
+        stop(child)
+
+
+def stop(child: subprocess.Popen[bytes], *, patience_s: float = 10) -> None:
+    """End a child and whatever it started: politely, then for certain."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def wait_until_answers(url: str, child: subprocess.Popen[bytes], *, log: Path, timeout_s: float = 120) -> None:
+    """Wait until ``url`` answers 200.
+
+    Raises:
+        AssayError: when the child ends first or the time is over; the log is named.
+    """
+    tries = Retrying(
+        wait=wait_fixed(0.2), stop=stop_after_delay(timeout_s), retry=retry_if_exception_type(httpx.HTTPError)
+    )
+    try:
+        for attempt in tries:
+            if child.poll() is not None:
+                raise AssayError(f"the server ended with status {child.returncode} before it answered: see {log}")
+            with attempt:
+                httpx.get(url, timeout=5, trust_env=False).raise_for_status()  # no proxy stands before this machine
+    except RetryError as error:
+        raise AssayError(f"{url} does not answer after {timeout_s:g} s: see {log}") from error
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOCALHOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def check_port_is_free(port: int) -> None:
+    """Raise an AssayError when something already listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError as error:
+            raise AssayError(
+                f"port {port} is in use ({error.strerror}): free it, or choose another with --port"
+            ) from error
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Treat SIGTERM and a closed terminal like Ctrl-C, and any of them as the end of the block."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,138 @@
+"""Where everything lives: the repository, the state folder (ASSAY_HOME), and the environment of every tool.
+
+workspace = Workspace.find()
+workspace.activate()      # before the first import of mlflow, prefect, dvc, optuna or bentoml
+"""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from components.core.errors import AssayError
+
+__label__ = None
+
+_TELEMETRY_OFF = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "BENTOML_DO_NOT_TRACK": "True",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One repository and its state folder."""
+
+    root: Path
+    """The folder that holds params.yaml."""
+    home: Path
+    """The state folder: databases, MLflow artifacts, Prefect home, Bento store, GX docs."""
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Workspace":
+        """The workspace around a folder (default: the current one).
+
+        Raises:
+            AssayError: when neither the folder nor one above it holds a params.yaml.
+        """
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / "params.yaml").is_file():
+                home = Path(os.environ.get("ASSAY_HOME") or folder / ".assay").expanduser()
+                return cls(root=folder, home=home if home.is_absolute() else folder / home)
+        raise AssayError(f"no params.yaml in {here} or above it: change to the folder of your Assay clone")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that keep every tool's state inside ``home`` and its telemetry off."""
+        home = self.home
+        return _TELEMETRY_OFF | {
+            "ASSAY_HOME": str(home),
+            "PREFECT_HOME": str(home / "prefect"),
+            "PREFECT_PROFILES_PATH": str(home / "prefect" / "profiles.toml"),
+            # To the dashboard everything, to the terminal nothing: Assay says itself what happens, in one line.
+            "PREFECT_LOGGING_LEVEL": "INFO",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+            "PREFECT_CLI_PROMPT": "false",
+            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # an error that ends a step would be kept as a pickle
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+            "BENTOML_HOME": str(home / "bentoml"),
+            "DVC_SITE_CACHE_DIR": str(home / "dvc" / "site"),
+            "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc" / "global"),
+            "DVC_SYSTEM_CONFIG_DIR": str(home / "dvc" / "system"),
+            "MPLCONFIGDIR": str(home / "matplotlib"),
+            "MPLBACKEND": "agg",
+            # Threads that wait spin for a moment only: for longer, and a busy process beside this one halves the speed
+            # of a training; not at all, and waking up costs a third of it.
+            "GOMP_SPINCOUNT": "1000",
+        }
+
+    def activate(self) -> None:
+        """Set the environment for this process and its children; what the user has set stays."""
+        for name, value in self.environment().items():
+            os.environ.setdefault(name, value)
+
+    def prepare(self, *, need_bytes: int = 0) -> None:
+        """Make ``home`` and see that it can be written and holds what is about to be written.
+
+        Args:
+            need_bytes: what the coming work is expected to write there.
+
+        Raises:
+            AssayError: when it cannot be written, or is too full.
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.home) as probe:
+                probe.write(b"\0" * 4096)
+        except OSError as error:
+            raise AssayError(
+                f"ASSAY_HOME {self.home} cannot be written ({error.strerror}): "
+                "free it, or set ASSAY_HOME to a folder of yours"
+            ) from error
+        free = shutil.disk_usage(self.home).free
+        if free < need_bytes:
+            raise AssayError(
+                f"ASSAY_HOME {self.home} has {free / 1e9:.3g} GB free and {need_bytes / 1e9:.3g} GB are needed: "
+                "free some, lower the count, or set ASSAY_HOME to a larger disk"
+            )
+
+    def lock(self, problem: str) -> FileLock:
+        """Held while a version enters a stage and while versions are deleted; the same process may hold it twice."""
+        folder = self.home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{problem}.stages.lock", is_singleton=True)
+
+    @property
+    def data(self) -> Path:
+        """The folder of all datasets, one DVC unit."""
+        return self.root / "data"
+
+    def dataset(self, problem: str) -> Path:
+        """The published dataset of a problem."""
+        return self.data / problem
+
+    def models(self, problem: str) -> Path:
+        """The trained networks of a problem, one folder for each set of inputs."""
+        return self.home / "models" / problem
+
+    def evaluations(self, problem: str) -> Path:
+        """The evaluations of a problem, one folder for each model and dataset."""
+        return self.home / "evaluations" / problem
+
+    @property
+    def database_url(self) -> str:
+        """Assay's own database (the ledger)."""
+        return os.environ.get("ASSAY_DATABASE_URL") or f"sqlite:///{self.home / 'assay.db'}"
+
+    @property
+    def optuna_url(self) -> str:
+        """The database of the searches."""
+        return os.environ.get("ASSAY_OPTUNA_URL") or f"sqlite:///{self.home / 'optuna.db'}"

@@ -1,0 +1,11 @@
+"""Datasets: drawn, described, checked, published, versioned; and the images of users.
+
+* `simulation.py`: a problem's dataset from its settings, published under `data/`; `shards.py` draws it on all cores
+* `statistics.py`: tables that say what is in a dataset; `expectations.py`: what must hold of them
+* `validation.py`: Great Expectations, met here alone; `versioning.py`: DVC, met here alone
+* `images.py`: one image from a user's file
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,118 @@
+"""Make a problem's dataset: all cores draw shards into a staging folder, which is published once it is validated.
+
+    staged = simulate(workspace, problem, settings.simulate)      # returns at once when it is there already
+    publish(workspace, staged)
+
+A killed simulation goes on with the shards it had finished. The same settings and code give the same bytes.
+"""
+
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.core import SimulationSettings, Workspace, code_of, file_sha256, sealed, settings_values, value_digest
+from components.data.shards import draw_shards
+from components.fields import CATALOGUE, MANIFEST, Dataset, Problem, read_manifest
+
+__label__ = None
+
+_FINGERPRINT_STEP = 0.01
+"""Reference stamps are compared in steps of this many σ: far below what a network can see, far above rounding."""
+
+
+def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str, Any]:
+    """Everything that decides what the dataset is: code by module, settings by name, library versions."""
+    sources = problem.sources(settings)
+    code = code_of(draw_shards, *sources.simulation, unused=sources.unused)
+    return {**code.as_inputs(), "settings": settings_values(settings)}
+
+
+def dataset_key(problem: Problem, settings: SimulationSettings) -> str:
+    """Digest of the inputs of a dataset: equal keys, equal bytes."""
+    return value_digest({"problem": problem.name, **simulator_inputs(problem, settings)})
+
+
+def simulator_fingerprint(problem: Problem, settings: SimulationSettings) -> str:
+    """Digest of what the simulator does: its reference stamps in units of the noise, rounded to 0.01 σ."""
+    rounded = np.rint(problem.reference_stamps(settings) / _FINGERPRINT_STEP).astype("<i4")
+    return value_digest({"shape": rounded.shape, "stamps": rounded.tobytes().hex()})
+
+
+def simulate(workspace: Workspace, problem: Problem, settings: SimulationSettings, *, force: bool = False) -> Dataset:
+    """The dataset of these settings: the published one, a finished staged one, or a new one.
+
+    Args:
+        workspace: where to.
+        problem: what to draw.
+        settings: its `simulate` section.
+        force: make it anew although one is there.
+
+    Raises:
+        IntegrityError: when the published dataset of these very settings is damaged.
+        AssayError: when the disk is too small.
+    """
+    key = dataset_key(problem, settings)
+    published = workspace.dataset(problem.name)
+    staging = staging_folder(workspace, problem, key)
+    if force:
+        shutil.rmtree(staging, ignore_errors=True)
+    elif (read_manifest(published) or {}).get("key") == key:
+        return Dataset.open(published)
+    elif (read_manifest(staging) or {}).get("key") == key:
+        return Dataset.open(staging)
+    size = problem.reference_stamps(settings)[0].nbytes * settings.count
+    workspace.prepare(need_bytes=3 * size)  # staged, published, and in the DVC cache
+    staging.mkdir(parents=True, exist_ok=True)
+    draw_shards(problem, settings, staging)
+    write_manifest(
+        staging,
+        problem=problem.name,
+        key=key,
+        inputs=simulator_inputs(problem, settings),
+        fingerprint=simulator_fingerprint(problem, settings),
+    )
+    return Dataset.open(staging)
+
+
+def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str, Any], fingerprint: str) -> None:
+    """Seal a folder: digest its catalogue and shards, and write the manifest last."""
+    names = [CATALOGUE, *sorted(path.name for path in folder.glob("stamps-*.npy"))]
+    files = {name: ((folder / name).stat().st_size, file_sha256(folder / name)) for name in names}
+    manifest = {"problem": problem, "key": key, "inputs": inputs, "fingerprint": fingerprint, "files": files}
+    partial = folder / f".{MANIFEST}"
+    partial.write_text(json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(folder / MANIFEST)
+
+
+def publish(workspace: Workspace, staged: Dataset) -> Dataset:
+    """Put a validated dataset in its place under ``data/``; the staged copy goes last, so a kill loses nothing."""
+    published = workspace.dataset(staged.manifest["problem"])
+    if staged.folder == published:
+        return staged
+    workspace.data.mkdir(exist_ok=True)
+    incoming = published.with_name(f".{published.name}.{uuid.uuid4().hex[:8]}")
+    for leftover in workspace.data.glob(f".{published.name}.*"):
+        shutil.rmtree(leftover)
+    incoming.mkdir()
+    for name in [*staged.manifest["files"], MANIFEST]:
+        shutil.copy2(staged.folder / name, incoming / name)
+    if published.exists():
+        outgoing = published.with_name(f".{published.name}.old")
+        published.rename(outgoing)
+        incoming.rename(published)
+        shutil.rmtree(outgoing)
+    else:
+        incoming.rename(published)
+    dataset = Dataset.open(published)
+    shutil.rmtree(staged.folder)
+    return dataset
+
+
+def staging_folder(workspace: Workspace, problem: Problem, key: str) -> Path:
+    """Where the dataset of a key grows until it is published."""
+    return workspace.home / "drawing" / problem.name / key[:16]

@@ -1,0 +1,198 @@
+"""The one module that meets Great Expectations: may a dataset be versioned and trained on?
+
+    validation = validate(workspace, problem, dataset, settings.simulate)
+    require_valid(validation)      # RefusedError, in one line, unless everything held
+
+Great Expectations knows tables only, so it is given those of `statistics.py`: the suite `<problem>.images` has
+a row an image, `<problem>.dataset` one row in all, `<problem>.redrawn` a row for each image of a small sample that was
+drawn again. `expectations.py` says what must hold, anew at every call; results and Data Docs are kept in the
+folder ``gx`` of the workspace's home.
+"""
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from filelock import FileLock
+
+from components.core import RefusedError, SimulationSettings, Workspace
+from components.data.expectations import expectations
+from components.data.statistics import dataset_statistics, image_statistics, redrawn_statistics
+from components.fields import Dataset, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LISTED = 20
+"""Results that the index of the Data Docs lists, the newest; the pages of older ones stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An expectation that did not hold."""
+
+    suite: str
+    """Name of the suite, such as `galaxy-shape.images`."""
+    column: str
+    """The column it is about, or `table`."""
+    expected: str
+    """What should have been the case."""
+    observed: str
+    """What was found: values, and in how many rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What came out of the suites."""
+
+    passed: bool
+    failures: tuple[Failure, ...]
+    """The most telling first."""
+    docs: Path
+    """The Data Docs page of the first failure's suite, or of `<problem>.images`. A page of results can be read without
+    the internet; the index, which lists them all, fetches its scripts from there."""
+    checked: int
+    """Expectations evaluated."""
+
+
+def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings: SimulationSettings) -> Validation:
+    """Hold a dataset against everything its problem promises, and write the Data Docs.
+
+    Args:
+        workspace: whose ``home`` holds the context of Great Expectations.
+        problem: says which columns there are and what their priors allow.
+        dataset: what is examined; a damaged one gives failures, not exceptions.
+        settings: the `simulate` section that the dataset was asked for with.
+
+    Raises:
+        AssayError: when ``home`` cannot be written.
+    """
+    images = image_statistics(dataset)
+    tables = {
+        f"{problem.name}.dataset": dataset_statistics(dataset, images, problem.prior_ranges(settings)),
+        f"{problem.name}.images": images,
+    }
+    redrawn = redrawn_statistics(dataset, problem, settings)
+    if redrawn is not None:
+        tables[f"{problem.name}.redrawn"] = redrawn
+    workspace.prepare()
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read by its import
+    expected = expectations(problem, settings, tables)
+    with _context(workspace.home) as context:
+        return _run(context, problem.name, str(dataset.manifest["key"]), tables, expected)
+
+
+def require_valid(validation: Validation) -> None:
+    """Go on only with a dataset that passed.
+
+    Raises:
+        RefusedError: with the first expectation that failed, what was observed, and the page that shows all of them.
+    """
+    if validation.passed:
+        return
+    first, *others = validation.failures
+    more = f" (and {len(others)} more)" if others else ""
+    raise RefusedError(
+        f"{first.suite}: {first.column}: expected {first.expected}, observed {first.observed}{more}: "
+        f"open {validation.docs}"
+    )
+
+
+def _run(
+    context: Any, problem: str, key: str, tables: "Mapping[str, pd.DataFrame]", expected: list[tuple[str, Any]]
+) -> Validation:
+    """Put everything into the context, under the names it had before, and run it."""
+    import great_expectations as gx
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types import resource_identifiers as ids
+
+    source = context.data_sources.add_or_update_pandas(problem)
+    run = RunIdentifier(run_name=key[:12], run_time=datetime.now(UTC))
+    failures: list[Failure] = []
+    suites: list[Any] = []
+    results: dict[str, Any] = {}
+    for name, table in tables.items():
+        asked = [expectation for suite_name, expectation in expected if suite_name == name]
+        suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=asked))
+        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
+        definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        result = context.validation_definitions.add_or_update(definition).run(
+            batch_parameters={"dataframe": table},
+            result_format={"result_format": "SUMMARY", "partial_unexpected_count": 5},
+            run_id=run,
+        )
+        suites.append(ids.ExpectationSuiteIdentifier(name=name))
+        results[name] = ids.ValidationResultIdentifier(suites[-1], run_id=run, batch_identifier=result.batch_id)
+        failures += [_failure(name, one) for one in result.results if not one.success]
+    context.build_data_docs(resource_identifiers=[*suites, *results.values()])
+    place = {(name, _column(one.configuration.kwargs), one.description): i for i, (name, one) in enumerate(expected)}
+    failures.sort(key=lambda failure: place[failure.suite, failure.column, failure.expected])
+    docs = _page(context, results[failures[0].suite if failures else f"{problem}.images"])
+    return Validation(passed=not failures, failures=tuple(failures), docs=docs, checked=len(expected))
+
+
+@contextmanager
+def _context(home: Path) -> Iterator[Any]:
+    """The file context, for one process at a time, quiet, and whole even after a process was killed in here."""
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    unfinished = home / "gx.unfinished"
+    with FileLock(home / "gx.lock"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if unfinished.exists():  # its files are not written atomically; all but the results can be made anew
+            for path in ("great_expectations.yml", "uncommitted/config_variables.yml"):
+                (home / "gx" / path).unlink(missing_ok=True)
+            for path in ("expectations", "validation_definitions"):
+                shutil.rmtree(home / "gx" / path, ignore_errors=True)
+        unfinished.touch()
+        context = gx.get_context(mode="file", project_root_dir=home)
+        context.variables.progress_bars = {"globally": False}
+        index = {"class_name": "DefaultSiteIndexBuilder", "validation_results_limit": _LISTED}
+        site = context.config.data_docs_sites["local_site"]
+        context.update_data_docs_site("local_site", site | {"show_how_to_buttons": False, "site_index_builder": index})
+        yield context
+        unfinished.unlink()
+
+
+def _page(context: Any, identifier: Any) -> Path:
+    (site,) = context.get_docs_sites_urls(resource_identifier=identifier, site_name="local_site")
+    return Path(url2pathname(urlparse(site["site_url"]).path))
+
+
+def _column(kwargs: Mapping[str, Any]) -> str:
+    return str(kwargs.get("column") or kwargs.get("column_A") or "table")
+
+
+def _failure(suite: str, result: Any) -> Failure:
+    config = result.expectation_config
+    return Failure(
+        suite=suite,
+        column=_column(config.kwargs),
+        expected=config.description,
+        observed=_observed(result.result, result.exception_info),
+    )
+
+
+def _observed(found: Mapping[str, Any], exceptions: Mapping[str, Any]) -> str:
+    if "unexpected_count" in found:
+        value = found["partial_unexpected_list"][0]
+        said = " and ".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
+        if found["element_count"] == 1:
+            return said
+        row = found["partial_unexpected_index_list"][0]
+        return f"{said} in {found['unexpected_count']} of {found['element_count']} rows, first in row {row}"
+    if "observed_value" in found:
+        return str(found["observed_value"])
+    # Nothing could be measured, as when the column is not there; exceptions are filed by the metric that raised them.
+    messages = [one["exception_message"] for one in exceptions.values() if isinstance(one, dict)]
+    return messages[0].splitlines()[0].removeprefix("Error: ") if messages else "no result"

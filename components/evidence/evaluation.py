@@ -1,0 +1,216 @@
+"""Evaluate a model on a dataset and keep the evidence: metrics with intervals, losses, predictions and pictures.
+
+    evidence = evaluate(workspace, problem, model_folder, dataset, settings)
+
+The evidence is kept under a digest of its inputs (weights, data, settings, code), which is also what gates check
+that it is not stale.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+from tqdm.auto import tqdm
+
+from components.core import (
+    AssayError,
+    IntegrityError,
+    ProblemSettings,
+    Workspace,
+    code_of,
+    file_sha256,
+    read_sealed,
+    sealed,
+    settings_values,
+    value_digest,
+)
+from components.evidence.card import write_card
+from components.fields import Dataset, Evaluation, Metric, Predict, Problem, Report, read_manifest
+from models.estimators import Answer, Estimator, answering_modules, load_model, read_description
+
+__label__ = None
+
+METRICS = "metrics.json"
+TRUSTED_REGION = "trusted_region.json"
+_LOSSES = "losses.parquet"
+_EVIDENCE = "evidence.json"
+"""Written last: a folder that has it is complete."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """An evaluation on disk."""
+
+    folder: Path
+    key: str
+    """Digest of what was evaluated, on what, how."""
+    digest: str
+    """Digest of what came out."""
+    metrics: Mapping[str, Metric]
+    losses: pd.DataFrame
+    """As `Evaluation.losses`."""
+    report: Report
+    trusted_region: Mapping[str, Any]
+    """Where the model can be trusted."""
+
+
+def evaluation_inputs(
+    problem: Problem, description: Mapping[str, Any], dataset: Dataset, settings: ProblemSettings
+) -> dict[str, Any]:
+    """What decides an evaluation; evidence of other inputs is stale.
+
+    Args:
+        problem: what was evaluated.
+        description: the model's, as `models.estimators.saved` keeps it.
+        dataset: the images.
+        settings: the problem's.
+    """
+    sources = problem.sources(settings.simulate)
+    answering = answering_modules(description["estimator"])
+    return {
+        **code_of(*answering, *sources.evaluation, unused=sources.unused).as_inputs(),
+        "problem": problem.name,
+        "weights": description["weights_sha256"],
+        "data": dataset.manifest["key"],
+        "settings": settings_values(settings.evaluate),
+        "simulation": settings_values(settings.simulate),
+    }
+
+
+def evaluate(
+    workspace: Workspace, problem: Problem, model_folder: Path, dataset: Dataset, settings: ProblemSettings
+) -> Evidence:
+    """Evaluate a model, or read the evaluation of the very same inputs.
+
+    Raises:
+        DamagedModelError: when the weights are not what was saved.
+        IntegrityError: when evidence that is there was changed.
+        AssayError: when the dataset was replaced meanwhile.
+    """
+    inputs = evaluation_inputs(problem, read_description(model_folder), dataset, settings)
+    key = value_digest(inputs)
+    folder = workspace.evaluations(problem.name) / key[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / _EVIDENCE).exists():
+            _gather(workspace, problem, model_folder, dataset, settings, folder, inputs)
+    evidence = read_evidence(folder)
+    if evidence.key != key:
+        raise IntegrityError(f"evaluation {folder} is of something else: delete that folder and evaluate again")
+    return evidence
+
+
+def _gather(
+    workspace: Workspace,
+    problem: Problem,
+    model_folder: Path,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    folder: Path,
+    inputs: Mapping[str, Any],
+) -> None:
+    estimator, description = load_model(model_folder)
+    with tqdm(desc="evaluate", unit="img", disable=None) as bar:
+        result = problem.evaluate(
+            _predictor(estimator),
+            dataset,
+            settings.evaluate,
+            settings.simulate,
+            cache=workspace.home / "references",
+            progress=bar.update,
+        )
+    published = read_manifest(dataset.folder)
+    if published is None or published["key"] != dataset.manifest["key"]:
+        raise AssayError(f"{dataset.folder} was replaced while the model was measured on it: repeat the command")
+    _write(folder, result)
+    write_card(folder, description, result, dataset.manifest)
+    _seal(folder, inputs, result)
+
+
+def read_evidence(folder: Path) -> Evidence:
+    """Read an evaluation back, checking its digest.
+
+    Raises:
+        IntegrityError: when a file is missing or is not what was written.
+    """
+    hint = f"delete {folder} and evaluate again"
+    try:
+        evidence = read_sealed(folder / _EVIDENCE)
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{folder / _EVIDENCE} is missing or not what was written", hint) from error
+    for name, digest in evidence["files"].items():
+        if not (folder / name).is_file() or file_sha256(folder / name) != digest:
+            raise IntegrityError(f"{folder / name} is missing or not what was written", hint)
+    document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    report = document["report"]
+    return Evidence(
+        folder=folder,
+        key=evidence["key"],
+        digest=evidence["digest"],
+        metrics={
+            name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in document["metrics"].items()
+        },
+        losses=pd.read_parquet(folder / _LOSSES),
+        report=Report(
+            title=report["title"], columns=tuple(report["columns"]), rows=tuple(tuple(row) for row in report["rows"])
+        ),
+        trusted_region=document["trusted_region"],
+    )
+
+
+def evaluated_weights(folder: Path) -> str | None:
+    """SHA-256 of the weights that an evaluation is of; None when the folder holds no whole one."""
+    try:
+        return str(json.loads((folder / _EVIDENCE).read_text(encoding="utf-8"))["inputs"]["weights"])
+    except (OSError, ValueError, LookupError):
+        return None
+
+
+def _predictor(estimator: Estimator) -> Predict:
+    import torch
+
+    def predict(image_bhw: torch.Tensor, conditions_bc: torch.Tensor) -> Answer:
+        with torch.inference_mode():
+            answer: Answer = estimator(image_bhw, conditions_bc)
+        return answer
+
+    return predict
+
+
+def _write(folder: Path, result: Evaluation) -> None:
+    """Pictures and tables."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "plots").mkdir(parents=True)
+    for name, figure in result.plots.items():
+        figure.savefig(folder / "plots" / f"{name}.png", dpi=100)
+    for name, table in result.tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")
+
+
+def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
+    """What gates read, and last the digest of it."""
+    result.losses.to_parquet(folder / _LOSSES, index=False)
+    metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
+    document = {"metrics": metrics, "report": asdict(result.report), "trusted_region": result.trusted_region}
+    (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    files = {name: file_sha256(folder / name) for name in (METRICS, _LOSSES)}
+    evidence = {"key": value_digest(inputs), "inputs": inputs, "digest": value_digest(files), "files": files}
+    partial = folder / f".{_EVIDENCE}"
+    partial.write_text(json.dumps(sealed(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(folder / _EVIDENCE)
+
+
+def _jsonable(value: float) -> float | str:
+    """JSON has no NaN; a metric that is one must stay one, so that gates see it."""
+    return value if math.isfinite(value) else repr(value)
+
+
+def _number(value: float | str) -> float:
+    return float(value)

@@ -1,0 +1,12 @@
+"""Evidence for models that answer with numbers, against the bound of each image. Images are rows, truths are columns.
+
+* `regression.py`: what a problem must be able to say; `gathering.py`: asks, and puts all parts together
+* `answers.py`, `observed.py`: what a model says of images under the same noise as every other model's
+* `errors_over_bound.py`, `benchmark.py`, `calibration.py`, `reference.py`: how good that is
+* `failure_maps.py`, `trusted_region.py`, `consistency.py`: where it holds, and on real images
+* `timing.py`; `plots.py`, `limit_plots.py`: the pictures
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

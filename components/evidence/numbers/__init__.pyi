@@ -1,0 +1,3 @@
+from .gathering import Gathering as Gathering
+from .gathering import gather as gather
+from .regression import RegressionProblem as RegressionProblem

@@ -1,0 +1,112 @@
+"""What a model answers to many images, as arrays, and what that says of its errors.
+
+answers = ask(predict, images(…), truth=truth, bound=bound)
+answers.errors(), answers.covered(0.68), answers.ranks()
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.evidence.numbers.errors_over_bound import Array, Errors
+from models.estimators import LEVELS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from components.fields import Predict
+
+__label__ = "answers"
+
+
+_EVEN = [index for index, level in enumerate(LEVELS) if abs(level * 40 - round(level * 40)) < 1e-9]
+RANKS = len(_EVEN) + 1
+"""Values that a rank can take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Answers beside the truth; shapes (images, truths) unless said otherwise."""
+
+    truth: Array
+    bound: Array
+    value: Array
+    error: Array
+    """The root mean square error that the model itself reports."""
+    unscored: Array
+    """The network's own value, before any scoring step."""
+    low68: Array
+    high68: Array
+    low95: Array
+    high95: Array
+    rank: Array
+    """How many of the reported 2.5 %-quantiles lie below the truth, 0 to 39: uniform when they are right."""
+    misfit: Array
+    """χ² against the drawn answer in standard deviations, shape (images,); NaN where nothing can be drawn."""
+    snr: Array
+    """SNR of the drawn answer, shape (images,)."""
+
+    def errors(self) -> Errors:
+        """Of the values."""
+        return Errors(miss=self.value - self.truth, bound=self.bound)
+
+    def unscored_errors(self) -> Errors:
+        """Of the network alone."""
+        return Errors(miss=self.unscored - self.truth, bound=self.bound)
+
+    def covered(self, percent: int) -> Array:
+        """1 where the truth lies in the 68 % or 95 % interval, else 0."""
+        low, high = (self.low68, self.high68) if percent == 68 else (self.low95, self.high95)
+        inside: Array = ((low <= self.truth) & (self.truth <= high)).astype(np.float64)
+        return inside
+
+    def of(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> "Answers":
+        """The same for some of the images."""
+        return Answers(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+
+def ask(
+    predict: "Predict",
+    batches: Iterable[tuple["Tensor", "Tensor"]],
+    *,
+    truth: Array,
+    bound: Array,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Answers:
+    """Have every image answered.
+
+    Args:
+        predict: the model.
+        batches: pairs of image_bhw and conditions_bc.
+        truth: of each image, in the batches' order.
+        bound: of each image.
+        progress: told how many images were answered.
+    """
+    columns: dict[str, list[Array]] = {field.name: [] for field in fields(Answers)}
+    done = 0
+    for image_bhw, conditions_bc in batches:
+        answer = predict(image_bhw, conditions_bc)
+        rows = slice(done, done + len(image_bhw))
+        (low68, high68), (low95, high95) = answer.interval(0.68), answer.interval(0.95)
+        none = np.full(len(image_bhw), np.nan)
+        below_bpq = answer.quantile_bpq[:, :, _EVEN].double().numpy() < truth[rows, :, None]
+        for name, values in {
+            "truth": truth[rows],
+            "bound": bound[rows],
+            "value": answer.value_bp.double().numpy(),
+            "error": answer.error_bp.double().numpy(),
+            "unscored": answer.unscored_bp.double().numpy(),
+            "low68": low68.double().numpy(),
+            "high68": high68.double().numpy(),
+            "low95": low95.double().numpy(),
+            "high95": high95.double().numpy(),
+            "rank": below_bpq.sum(axis=2).astype(np.float64),
+            "misfit": none if answer.misfit_b is None else answer.misfit_b.double().numpy(),
+            "snr": none if answer.snr_b is None else answer.snr_b.double().numpy(),
+        }.items():
+            columns[name].append(values)
+        done += len(image_bhw)
+        progress(len(image_bhw))
+    return Answers(**{name: np.concatenate(parts) for name, parts in columns.items()})

@@ -1,0 +1,82 @@
+"""The benchmark objects: one fixed truth each, seen under many realisations of the noise, beside published results.
+
+metrics = benchmark_metrics(case, answers, truths, settings)
+report = benchmark_report(cases, answers_by_case, truths, units)
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from components.core import EvaluateSettings
+from components.evidence.numbers.answers import Answers
+from components.evidence.numbers.errors_over_bound import Array, interval, rms
+from components.fields import BenchmarkCase, Metric, Report
+
+__label__ = "benchmark"
+
+
+def benchmark_metrics(
+    case: BenchmarkCase, answers: Answers, truths: Sequence[str], settings: EvaluateSettings
+) -> dict[str, Metric]:
+    """Bias, sd and RMSE over the bound, of the model and of its network alone, and RMSE over the best published one."""
+    metrics: dict[str, Metric] = {}
+    for prefix, errors in (("", answers.errors()), ("network_", answers.unscored_errors())):
+        for i, truth in enumerate(truths):
+            for quantity, metric in errors.over_bound(i, settings.bootstrap, settings.seed).items():
+                metrics[f"{prefix}{quantity}_over_crb.{case.name}.{truth}"] = metric
+            ratio = errors.miss[:, i] / case.best_published[i]
+            metrics[f"{prefix}rmse_over_published.{case.name}.{truth}"] = interval(
+                ratio, rms, settings.bootstrap, settings.seed
+            )
+    return metrics
+
+
+def benchmark_table(
+    cases: Sequence[BenchmarkCase], answers: Mapping[str, Answers], truths: Sequence[str]
+) -> pd.DataFrame:
+    """Bias, sd and RMSE of every method at every case: one row a case, method and truth."""
+    rows = []
+    for case in cases:
+        ours = answers[case.name]
+        methods: dict[str, tuple[Sequence[float] | Array, Sequence[float] | Array]] = {
+            result.method: (result.bias, result.sd) for result in case.published
+        }
+        methods["this model's network alone"] = _bias_and_sd(ours.unscored - ours.truth)
+        methods["this model"] = _bias_and_sd(ours.value - ours.truth)
+        for method, (bias, sd) in methods.items():
+            rows += [
+                {
+                    "name": case.name,
+                    "case": case.label,
+                    "method": method,
+                    "truth": truth,
+                    "bias": bias[i],
+                    "sd": sd[i],
+                    "rmse": float(np.hypot(bias[i], sd[i])),
+                    "bound": case.bound[i],
+                }
+                for i, truth in enumerate(truths)
+            ]
+    return pd.DataFrame(rows)
+
+
+def benchmark_report(
+    cases: Sequence[BenchmarkCase], answers: Mapping[str, Answers], truths: Sequence[str], units: Mapping[str, str]
+) -> Report:
+    """The table for a person."""
+    table = benchmark_table(cases, answers, truths)
+    rows: list[tuple[str, ...]] = []
+    for case in cases:
+        here = table[table["case"] == case.label]
+        for method, group in here.groupby("method", sort=False):
+            cells = (f"{bias:+.3f} ± {sd:.3f}" for bias, sd in zip(group["bias"], group["sd"], strict=True))
+            rows.append((case.label, str(method), *cells))
+        rows.append((case.label, "Cramér–Rao bound", *(f"± {bound:.3f}" for bound in case.bound)))
+    names = [f"{name}\n[{units[name]}]" if units[name] else name for name in truths]
+    return Report(title="bias ± sd at the benchmark", columns=("case", "method", *names), rows=tuple(rows))
+
+
+def _bias_and_sd(miss: Array) -> tuple[Array, Array]:
+    return miss.mean(axis=0), miss.std(axis=0)

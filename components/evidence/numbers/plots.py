@@ -1,0 +1,203 @@
+"""Pictures of an evaluation: one message each, readable in greyscale, axes with units.
+
+Every function takes tables that are stored beside the pictures, and returns a matplotlib figure.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+from scipy import stats
+
+from components.fields import Metric
+
+__label__ = None
+
+STYLES = ("o-", "s--", "^-.", "D:", "v-")
+GREYS = ("0.0", "0.25", "0.4", "0.55", "0.1")
+"""Of the lines of each parameter, which differ in their markers too."""
+
+
+def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
+    """RMSE over the bound of every method at every case, beside the published ones.
+
+    Args:
+        table: as `benchmark.benchmark_table` makes it.
+        truths: the parameters.
+    """
+    cases = list(table["case"].unique())
+    figure = Figure(figsize=(4.2 * len(cases) + 2, 4.2), layout="constrained")
+    for axes, case in zip(figure.subplots(1, len(cases), sharey=True, squeeze=False)[0], cases, strict=True):
+        here = table[table["case"] == case]
+        for number, (method, group) in enumerate(here.groupby("method", sort=False)):
+            ours = str(method).startswith("this model")
+            alone = str(method).endswith("alone")
+            axes.plot(
+                np.arange(len(truths)) + 0.1 * (number - 2.5),
+                group["rmse"] / group["bound"],
+                "s" if alone else "o" if ours else "x+1*"[number % 4],
+                color="black" if ours else "0.5",
+                markerfacecolor="white" if alone else None,
+                markersize=8,
+                label=str(method),
+            )
+        axes.axhline(1, color="black", linewidth=1, linestyle="--")
+        axes.set_yscale("log")
+        axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
+        axes.set_title(case)
+        axes.set_yticks([0.2, 0.5, 1, 2, 5], minor=False)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    figure.axes[0].set_ylabel("RMSE / Cramér–Rao bound")
+    legend_below(figure, columns=3)
+    figure.suptitle("Error at the benchmark galaxy; the dashed line is the bound")
+    return figure
+
+
+def plot_slices(metrics: Mapping[str, Metric], slices: Mapping[str, tuple[str, float, float]],
+                truths: Sequence[str], units: Mapping[str, str]) -> Figure:  # fmt: skip
+    """RMSE over the bound along each sliced column, one line a parameter.
+
+    Args:
+        metrics: with `rmse_over_crb.<slice>.<truth>`.
+        slices: name to (column, least, largest).
+        truths: the parameters.
+        units: unit of each column.
+    """
+    columns = list(dict.fromkeys(column for column, _, _ in slices.values()))
+    figure = Figure(figsize=(3.4 * len(columns), 3.8), layout="constrained")
+    for axes, column in zip(figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns, strict=True):
+        here = [(name, low, high) for name, (of, low, high) in slices.items() if of == column]
+        for number, truth in enumerate(truths):
+            found = [
+                ((low + high) / 2, metrics[key])
+                for name, low, high in here
+                if (key := f"rmse_over_crb.{name}.{truth}") in metrics
+            ]
+            if not found:
+                continue
+            x, values = zip(*found, strict=True)
+            axes.errorbar(
+                x,
+                [metric.value for metric in values],
+                [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
+                fmt=STYLES[number % len(STYLES)],
+                color=GREYS[number % len(GREYS)],
+                markersize=4,
+                label=truth,
+            )
+        axes.axhline(1, color="black", linewidth=0.8)
+        axes.set_xlabel("SNR" if column == "snr" else label(column, units))
+    figure.axes[0].set_ylabel("RMSE / each image's own bound")
+    legend_below(figure, columns=len(truths))
+    figure.suptitle("Error over the prior, in units of the bound (95 % intervals)")
+    return figure
+
+
+def plot_predicted_against_true(table: pd.DataFrame, truths: Sequence[str], units: Mapping[str, str]) -> Figure:
+    """One panel a parameter: every test image as a point, the line of equality through them.
+
+    Args:
+        table: test images with the columns `<truth>` and `predicted_<truth>`.
+        truths: the parameters.
+        units: unit of each.
+    """
+    figure = Figure(figsize=(3.2 * len(truths), 3.4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(truths), squeeze=False)[0], truths, strict=True):
+        true, predicted = table[name], table[f"predicted_{name}"]
+        axes.plot(true, predicted, ".", color="0.35", markersize=2, alpha=0.5, rasterized=True)
+        ends = [true.min(), true.max()]
+        axes.plot(ends, ends, color="black", linewidth=1)
+        axes.set_xlabel(f"true {label(name, units)}")
+        axes.set_ylabel(f"predicted {label(name, units)}")
+    figure.suptitle(f"Predicted against true, {len(table)} test images")
+    return figure
+
+
+def plot_calibration(ranks: pd.DataFrame, coverage: Mapping[str, Metric], truths: Sequence[str]) -> Figure:
+    """Coverage of the intervals, and the distribution of the truth's rank less the uniform one.
+
+    Args:
+        ranks: as `calibration.rank_table` makes it.
+        coverage: with `coverage68.<truth>` and `coverage95.<truth>`.
+        truths: the parameters.
+    """
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for number, percent in enumerate((68, 95)):
+        values = [coverage[f"coverage{percent}.{truth}"] for truth in truths]
+        left.errorbar(
+            np.arange(len(truths)),
+            [metric.value for metric in values],
+            [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
+            fmt="os"[number],
+            color="black",
+            markerfacecolor="white" if number else "black",
+            label=f"{percent} % interval",
+        )
+        left.axhline(percent / 100, color="0.5", linewidth=1)
+    left.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
+    left.set_ylim(0.5, 1)
+    left.set_ylabel("share of truths inside")
+    left.legend(frameon=False, loc="lower right")
+    images = 0
+    for number, truth in enumerate(truths):
+        here = ranks[ranks["truth"] == truth].sort_values("rank")
+        images = int(here["count"].sum())
+        cumulated = here["count"].cumsum().to_numpy() / images
+        expected = (here["rank"].to_numpy() + 1) / len(here)
+        style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]
+        right.plot(expected, cumulated - expected, style, color=grey, markersize=3, label=truth)
+    grid = np.linspace(0, 1, 101)
+    band = stats.norm.ppf(0.975) * np.sqrt(grid * (1 - grid) / max(images, 1))
+    right.fill_between(grid, -band, band, color="0.85", label="95 % of right ones")
+    right.set_xlabel("rank of the truth among the reported quantiles")
+    right.set_ylabel("cumulated share − uniform share")
+    right.set_ylim(-0.08, 0.08)
+    right.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
+    figure.suptitle("Can the reported errors be believed?")
+    return figure
+
+
+def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images: int) -> Figure:
+    """RMSE over that of the exact posterior mean.
+
+    Args:
+        metrics: with `rmse_over_posterior.<truth>` and `network_rmse_over_posterior.<truth>`.
+        truths: the parameters.
+        images: how many were compared.
+    """
+    figure = Figure(figsize=(5.5, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for shift, prefix, name in ((-0.08, "network_", "this model's network alone"), (0.08, "", "this model")):
+        values = [metrics[f"{prefix}rmse_over_posterior.{truth}"] for truth in truths]
+        axes.errorbar(
+            np.arange(len(truths)) + shift,
+            [metric.value for metric in values],
+            [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
+            fmt="s" if prefix else "o",
+            color="black",
+            markerfacecolor="white" if prefix else "black",
+            capsize=4,
+            label=name,
+        )
+    axes.legend(frameon=False)
+    axes.axhline(1, color="black", linewidth=1, linestyle="--")
+    axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
+    axes.set_ylabel("RMSE / RMSE of the exact posterior mean")
+    figure.suptitle(f"What knowing the prior could still give, {images} images")
+    return figure
+
+
+def label(name: str, units: Mapping[str, str]) -> str:
+    """A parameter with its unit, as an axis shows it."""
+    return f"{name} [{units[name]}]" if units.get(name) else name
+
+
+def legend_below(figure: Figure, *, columns: int, of: Axes | None = None) -> None:
+    """One legend for all panels: that of the first, or of the given one."""
+    handles, labels = (of or figure.axes[0]).get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)

@@ -1,0 +1,212 @@
+"""Gates: rules over an evaluation that say pass, fail or inconclusive, and refuse whatever they cannot judge.
+
+    results = judge(settings.gates.staging, evidence, expected_key=...)
+    results.append(judge_challenger(champion, challenger, settings.gates, resamplings=1000, seed=7))
+    require_pass(results, what="version 3 to production")   # raises RefusedError with the first that did not pass
+
+A metric that is missing, NaN or infinite fails; so does evidence that was gathered from other inputs (stale).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from components.core import GateRule, GateSettings, RefusedError
+from components.evidence import Evidence
+from components.fields import Metric
+from components.gates.comparison import Standing, compare
+
+_STALE = "stale evidence: weights, data, settings or code changed since"
+
+
+class Verdict(StrEnum):
+    """What a gate says; only `PASS` promotes."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """One rule's verdict and all it was based on."""
+
+    metric: str
+    value: float | None
+    """None when there is no finite value."""
+    low: float | None
+    high: float | None
+    """Ends of the 95 % interval."""
+    limits: str
+    """The limits in words."""
+    verdict: Verdict
+    reason: str
+    evidence: str
+    """Digest of the evidence that was judged."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the verdict rests on, such as every cell of a comparison."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as the ledger keeps it."""
+        return asdict(self)
+
+
+def judge(
+    rules: Sequence[GateRule],
+    evidence: Evidence,
+    *,
+    expected_key: str,
+    champion: Evidence | None = None,
+    package: Mapping[str, Metric] | None = None,
+) -> list[GateResult]:
+    """Judge an evaluation by every rule.
+
+    Args:
+        rules: from params.yaml.
+        evidence: what was measured.
+        expected_key: the key that evidence of today's weights, data, settings and code would have.
+        champion: the evidence for the version in production, for rules that are relative to it.
+        package: metrics of the package, which are not part of the evidence.
+    """
+    if evidence.key != expected_key:
+        return [_refused(rule.metric, _limits(rule), _STALE, evidence.digest) for rule in rules]
+    metrics = {**evidence.metrics, **(package or {})}
+    results = []
+    for rule in rules:
+        if rule.max_over_production is None:
+            metric = metrics.get(rule.metric)
+        elif champion is None:
+            continue
+        else:
+            metric = _ratio(metrics.get(rule.metric), champion.metrics.get(rule.metric))
+        results.append(_judge_metric(rule, metric, evidence.digest))
+    return results
+
+
+def judge_challenger(
+    champion: Evidence, challenger: Evidence, settings: GateSettings, *, resamplings: int, seed: int
+) -> GateResult:
+    """Whether a model may replace the one in production: not worse on the same images; see `comparison.py`.
+
+    Args:
+        champion: the evidence for the version in production.
+        challenger: the evidence for the new version.
+        settings: the margins.
+        resamplings: bootstrap resamplings.
+        seed: of the bootstrap.
+    """
+    name = "loss_over_production"
+    try:
+        comparison = compare(
+            champion.losses,
+            challenger.losses,
+            margin=settings.margin,
+            slice_margin=settings.slice_margin,
+            resamplings=resamplings,
+            seed=seed,
+        )
+    except RefusedError as error:
+        return _refused(name, f"≤ {settings.margin:g}", str(error), challenger.digest)
+    cell = comparison.deciding
+    verdict, reason = {
+        Standing.WORSE: (Verdict.FAIL, "worse than production"),
+        Standing.INCONCLUSIVE: (Verdict.INCONCLUSIVE, "not shown to be as good as production"),
+    }.get(comparison.standing, (Verdict.PASS, f"{comparison.standing}"))
+    return GateResult(
+        metric=f"{name}.{cell.name}",
+        value=cell.value,
+        low=cell.low,
+        high=cell.high,
+        limits=f"≤ {cell.margin:g}",
+        verdict=verdict,
+        reason=reason,
+        evidence=challenger.digest,
+        details={"champion": champion.digest, **comparison.as_json()},
+    )
+
+
+def refusals(results: Sequence[GateResult]) -> list[str]:
+    """One line for each result that did not pass, with its value and its limits."""
+    lines = []
+    for result in results:
+        if result.verdict is not Verdict.PASS:
+            shown = "no value" if result.value is None else f"{result.value:.4g} [{result.low:.4g}, {result.high:.4g}]"
+            lines.append(f"gate {result.metric} {result.verdict}: {result.reason}: {shown}, must be {result.limits}")
+    return lines
+
+
+def require_pass(results: Sequence[GateResult], *, what: str) -> None:
+    """Raise unless there is at least one result and every one passed.
+
+    Args:
+        results: verdicts.
+        what: the version, as the message names it.
+
+    Raises:
+        RefusedError: naming the first rule that did not pass, its value and its limits.
+    """
+    if not results:
+        raise RefusedError(f"{what}: no gate is defined, so none passed: add rules under gates in params.yaml")
+    refused = refusals(results)
+    if refused:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise RefusedError(f"{what}: {refused[0]}{more}")
+
+
+def _ratio(ours: Metric | None, production: Metric | None) -> Metric | None:
+    """A metric over production's, with the widest interval that the two allow; None when one of them is missing."""
+    if ours is None or production is None:
+        return None
+    if min(production.low, ours.low) <= 0:  # no ratio says anything then
+        return Metric(value=math.nan, low=math.nan, high=math.nan)
+    return Metric(value=ours.value / production.value, low=ours.low / production.high, high=ours.high / production.low)
+
+
+def _judge_metric(rule: GateRule, metric: Metric | None, evidence: str) -> GateResult:
+    limits = _limits(rule)
+    if metric is None:
+        return _refused(rule.metric, limits, "the evaluation has no such metric", evidence)
+    if not all(math.isfinite(number) for number in (metric.value, metric.low, metric.high)):
+        return _refused(rule.metric, limits, "the metric is not finite", evidence)
+    least = -math.inf if rule.min is None else rule.min
+    most = math.inf if rule.max is None else rule.max
+    if rule.max_over_production is not None:
+        most = rule.max_over_production
+    if least <= metric.low <= metric.high <= most:
+        verdict, reason = Verdict.PASS, "interval within the limits"
+    elif metric.high < least or metric.low > most:
+        verdict, reason = Verdict.FAIL, "interval outside the limits"
+    else:
+        verdict, reason = Verdict.INCONCLUSIVE, "interval reaches over a limit"
+    return GateResult(
+        metric=rule.metric,
+        value=metric.value,
+        low=metric.low,
+        high=metric.high,
+        limits=limits,
+        verdict=verdict,
+        reason=reason,
+        evidence=evidence,
+    )
+
+
+def _refused(metric: str, limits: str, reason: str, evidence: str) -> GateResult:
+    return GateResult(
+        metric=metric,
+        value=None,
+        low=None,
+        high=None,
+        limits=limits,
+        verdict=Verdict.FAIL,
+        reason=reason,
+        evidence=evidence,
+    )
+
+
+def _limits(rule: GateRule) -> str:
+    if rule.max_over_production is not None:
+        return f"≤ {rule.max_over_production:g} × production's"
+    ends = [f"≥ {rule.min:g}" if rule.min is not None else "", f"≤ {rule.max:g}" if rule.max is not None else ""]
+    return " and ".join(end for end in ends if end)

@@ -1,0 +1,10 @@
+"""The append-only record of stage changes: the authority on which version is in which stage.
+
+* `stages.py`: the stages by name
+* `ledger.py`: reading and changing, by compare-and-set; `reading.py`: what a history says
+* `table.py`: the rows, and what keeps them as they were written; `database.py`: SQLite or PostgreSQL
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

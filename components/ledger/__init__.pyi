@@ -1,0 +1,17 @@
+from .ledger import Ledger as Ledger
+from .ledger import open_ledger as open_ledger
+from .ledger import whoami as whoami
+from .reading import current_entries as current_entries
+from .reading import describe_override as describe_override
+from .reading import entry_in_stage as entry_in_stage
+from .reading import last_good as last_good
+from .reading import registered_tags as registered_tags
+from .stages import ARCHIVED as ARCHIVED
+from .stages import CANDIDATE as CANDIDATE
+from .stages import PRODUCTION as PRODUCTION
+from .stages import PROMOTABLE as PROMOTABLE
+from .stages import STAGES as STAGES
+from .stages import STAGING as STAGING
+from .table import HEAD as HEAD
+from .table import Entry as Entry
+from .table import is_head as is_head

@@ -1,0 +1,232 @@
+"""The ledger: the append-only record of every stage change, and the authority on which version is in which stage.
+
+    ledger = Ledger(workspace.database_url)
+    ledger.create()
+    holder = ledger.holder("galaxy-shape", "production")
+    ledger.move("galaxy-shape", 7, "production", action="promote", actor="ada", reason="all gates passed",
+                evidence={"digest": "…"}, weights_sha256="…", expect=holder)
+
+Every change is a compare-and-set on the stage's holder. It needs no lock: each entry carries the next number of its
+problem's sequence, numbers are unique, and of two processes that read the same past only one can write its future.
+Every reading checks all of it (`components/ledger/table.py`): a few thousand entries take a tenth of a second.
+"""
+
+import getpass
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from components.core import AssayError, RefusedError, Workspace
+from components.ledger.database import LedgerDatabase
+from components.ledger.reading import archiving, current_entries, entry_in_stage, later
+from components.ledger.stages import PRODUCTION, PROMOTABLE, STAGES
+from components.ledger.table import FIRST, Entry, check_chain, check_reaches
+
+_ATTEMPTS = 100
+"""How often a lost race is run again. Each loss means that another process won, and nearly all end as a refusal."""
+
+
+class Ledger:
+    """The table of stage changes in one database, SQLite or PostgreSQL.
+
+    Args:
+        url: SQLAlchemy URL of the database.
+        patience_s: seconds to wait for another process's lock on an SQLite file.
+    """
+
+    def __init__(self, url: str, *, patience_s: float = 60) -> None:
+        self._database = LedgerDatabase(url, patience_s=patience_s)
+
+    def create(self) -> None:
+        """Make the table where it is not there yet; see `LedgerDatabase.create`."""
+        self._database.create()
+
+    def history(self, problem: str) -> list[Entry]:
+        """Every stage change of a problem, oldest first.
+
+        Raises:
+            IntegrityError: when an entry of any problem was changed, or one of this problem removed or put in between.
+        """
+        # All were checked, those of other problems too: a changed name would take one out of its own problem unseen.
+        entries = [entry for entry in self._database.entries() if entry.problem == problem]
+        check_chain(entries, self._database.where)
+        return entries
+
+    def check_reaches(self, problem: str, head: str | None) -> None:
+        """See that the ledger still has the entry that MLflow saw last; see `ledger_table.check_reaches`.
+
+        The head must have been read before, or an entry that is written meanwhile looks like one that is gone.
+        """
+        check_reaches(self.history(problem), head, self._database.where)
+
+    def current(self, problem: str) -> dict[int, Entry]:
+        """The entry that put each version where it is, newest first."""
+        return current_entries(self.history(problem))
+
+    def entry_in(self, problem: str, stage: str) -> Entry | None:
+        """The entry that put a version into a stage, the latest when there are several; None for an empty stage."""
+        return entry_in_stage(self.current(problem), _known(stage))
+
+    def holder(self, problem: str, stage: str) -> int | None:
+        """The version of `entry_in`."""
+        entry = self.entry_in(problem, stage)
+        return entry.version if entry else None
+
+    def was_ever_in(self, problem: str, stage: str) -> bool:
+        """Whether any version has been in a stage."""
+        return any(entry.to_stage == _known(stage) for entry in self.history(problem))
+
+    def stage_of(self, problem: str, version: int) -> str | None:
+        """The stage of a version; None when the ledger does not know it."""
+        entry = self.current(problem).get(version)
+        return entry.to_stage if entry else None
+
+    def stages(self, problem: str) -> dict[int, str]:
+        """The stage of every version that the ledger knows."""
+        return {version: entry.to_stage for version, entry in self.current(problem).items()}
+
+    def now(self, problem: str) -> datetime:
+        """The time, or that of the latest entry when the clock has been set back behind it."""
+        return later(datetime.now(UTC), next(reversed(self.history(problem)), None))
+
+    def require_holder(self, problem: str, stage: str, expect: int | None) -> None:
+        """Raise a RefusedError unless a stage is held by whom the caller believes."""
+        held = self.entry_in(problem, stage)
+        if (held.version if held else None) != expect:
+            raise RefusedError(_refusal(problem, stage, held, expect))
+
+    def move(
+        self,
+        problem: str,
+        version: int,
+        to_stage: str,
+        *,
+        action: str,
+        actor: str,
+        reason: str,
+        evidence: Mapping[str, Any],
+        weights_sha256: str,
+        expect: int | None,
+        since: str | None = None,
+        package_tag: str | None = None,
+        package_digest: str | None = None,
+        override: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """Put a version into a stage, if the stage is still held by whom the caller believes.
+
+        The version that it replaces in staging or production is archived in the same transaction. A version that is in
+        the stage already by the same action stays there and nothing is written, so that a killed caller can be run
+        again; unless its package or its override is another now, which makes a new entry.
+
+        Args:
+            problem: the registered model's name.
+            version: the registered version.
+            to_stage: one of `STAGES`.
+            action: as `Entry.action`.
+            actor: who wants it: a user, or the name of a flow.
+            reason: why, for a person to read.
+            evidence: JSON-able facts that the change rests on.
+            weights_sha256: digest of the version's weights.
+            expect: the holder of staging or production that the decision was made against; None for an empty stage.
+            since: digest of the version's own entry that the decision was made against; any by default.
+            package_tag: the version's package, if it has one.
+            package_digest: its digest.
+            override: as `Entry.override`.
+
+        Returns:
+            The entry that put the version there.
+
+        Raises:
+            RefusedError: when somebody else holds the stage by now, somebody moved the version meanwhile, or
+                production would be left empty.
+            AssayError: when the evidence is not JSON or the database cannot be used.
+        """
+        _check_words(problem, version, to_stage, reason, [evidence, override])
+        override = dict(override) if override else None
+        for _ in range(_ATTEMPTS):
+            # Read first: an entry written by another process after this line takes the number that this move wants.
+            history = self.history(problem)
+            latest, current = next(reversed(history), None), current_entries(history)
+            own, held = current.get(version), entry_in_stage(current, to_stage)
+            wanted = (to_stage, action, override, package_digest)
+            if own is not None and (own.to_stage, own.action, own.override, own.package_digest) == wanted:
+                return own
+            _check_unmoved(own, to_stage, since)
+            if to_stage in PROMOTABLE and (held.version if held else None) != expect:
+                raise RefusedError(_refusal(problem, to_stage, held, expect))
+            entry = Entry(
+                sequence=latest.sequence + 1 if latest else 1,
+                problem=problem,
+                version=version,
+                action=action,
+                from_stage=own.to_stage if own else None,
+                to_stage=to_stage,
+                previous_version=held.version if held else None,
+                actor=actor,
+                reason=reason,
+                evidence=dict(evidence),
+                override=override,
+                weights_sha256=weights_sha256,
+                package_tag=package_tag,
+                package_digest=package_digest,
+                at=later(datetime.now(UTC), latest).isoformat(timespec="milliseconds"),
+            ).sealed(latest.digest if latest else FIRST)
+            entries = [entry]
+            if held is not None and held.version != version and to_stage in PROMOTABLE:
+                entries.append(archiving(held, entry, current))
+            if self._database.append(entries):
+                return entry
+        raise AssayError(f"{problem} version {version} lost {_ATTEMPTS} races for the ledger: run the command again")
+
+
+def open_ledger(workspace: Workspace) -> Ledger:
+    """The workspace's ledger, its table made when it is new."""
+    ledger = Ledger(workspace.database_url)
+    ledger.create()
+    return ledger
+
+
+def whoami() -> str:
+    """The user that stage changes are recorded under."""
+    return getpass.getuser()
+
+
+def _known(stage: str) -> str:
+    if stage not in STAGES:
+        raise AssayError(f"stage {stage!r} does not exist: use one of {', '.join(STAGES)}")
+    return stage
+
+
+def _check_words(problem: str, version: int, to_stage: str, reason: str, facts: list[Any]) -> None:
+    _known(to_stage)
+    if not reason.strip():
+        raise AssayError(f"{problem} version {version} to {to_stage}: the reason is empty: say why, with --reason")
+    try:
+        json.dumps(facts, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise AssayError(f"the evidence for {problem} version {version} is not JSON ({error})") from error
+
+
+def _check_unmoved(own: Entry | None, to_stage: str, since: str | None) -> None:
+    """Refuse to move a version that was moved since the decision, or out of production."""
+    if own is not None and since not in (None, own.digest):
+        raise RefusedError(
+            f"{own.problem} version {own.version} was moved meanwhile, to {own.to_stage} by {own.actor} "
+            f"({own.reason}): see `assay history {own.problem}`, then decide again"
+        )
+    if own is not None and own.to_stage == PRODUCTION != to_stage:
+        raise RefusedError(
+            f"{own.problem} version {own.version} is in production since {own.at} (moved by {own.actor}), which must "
+            f"not be left empty: promote another version, or `assay rollback {own.problem}`"
+        )
+
+
+def _refusal(problem: str, stage: str, held: Entry | None, expect: int | None) -> str:
+    believed = f"version {expect} was" if expect is not None else "nobody was"
+    if held is None:
+        return f"{stage} of {problem} is empty and {believed} expected there: see `assay history {problem}`"
+    return (
+        f"{stage} of {problem} is held by version {held.version} since {held.at} (moved by {held.actor}) "
+        f"and {believed} expected there: see `assay history {problem}`, then --expect {held.version}"
+    )

@@ -1,0 +1,80 @@
+"""What a problem's history says: who is in which stage, who was, and whose word stands against the gates."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from components.ledger.stages import ARCHIVED, PRODUCTION
+from components.ledger.table import Entry
+
+
+def current_entries(history: Sequence[Entry]) -> dict[int, Entry]:
+    """The entry that put each version where it is, newest first."""
+    current: dict[int, Entry] = {}
+    for entry in reversed(history):
+        current.setdefault(entry.version, entry)
+    return current
+
+
+def entry_in_stage(current: Mapping[int, Entry], stage: str) -> Entry | None:
+    """The entry that put a version into a stage, the latest when there are several."""
+    return next((entry for entry in current.values() if entry.to_stage == stage), None)
+
+
+def registered_tags(history: Sequence[Entry]) -> dict[int, dict[str, str]]:
+    """What each version was registered with: its lineage, digests and headline metrics, as MLflow's tags name them."""
+    return {entry.version: dict(entry.evidence["tags"]) for entry in history if "tags" in entry.evidence}
+
+
+def last_good(history: Sequence[Entry], registered: Collection[int] | None = None) -> int | None:
+    """The version to roll back to: in production before today's, neither rolled back from nor archived by somebody.
+
+    Args:
+        history: a problem's entries, oldest first.
+        registered: the versions that there still are; all by default.
+    """
+    held: list[int] = []
+    for entry in history:
+        if entry.to_stage != PRODUCTION:
+            continue
+        if entry.action == "rollback":
+            while held and held[-1] != entry.version:
+                held.pop()
+        held = [version for version in held if version != entry.version] + [entry.version]
+    current = current_entries(history)
+    earlier = [
+        version
+        for version in held[:-1]
+        if current[version].action != "archive" and (registered is None or version in registered)
+    ]
+    return earlier[-1] if earlier else None
+
+
+def archiving(held: Entry, successor: Entry, current: Mapping[int, Entry]) -> Entry:
+    """The entry that archives who held a stage, behind that of the successor."""
+    others = {version: entry for version, entry in current.items() if version != successor.version}
+    before = entry_in_stage(others, ARCHIVED)  # the successor itself may come from there
+    return replace(
+        held,
+        sequence=successor.sequence + 1,
+        action="replaced",
+        from_stage=held.to_stage,
+        to_stage=ARCHIVED,
+        previous_version=before.version if before else None,
+        actor=successor.actor,
+        reason=f"replaced by version {successor.version}",
+        evidence={},
+        at=successor.at,
+    ).sealed(successor.digest)
+
+
+def later(clock: datetime, entry: Entry | None) -> datetime:
+    """The clock, or the time of an entry when the clock has been set back behind it."""
+    return max(clock, datetime.fromisoformat(entry.at)) if entry else clock
+
+
+def describe_override(override: Mapping[str, Any], now: datetime | None = None) -> str:
+    """An override in one line; with the time, also whether it is over."""
+    over = now is not None and now.date() > date.fromisoformat(override["until"])
+    return f"by {override['by']} until {override['until']}{' (EXPIRED)' if over else ''}: {override['reason']}"

@@ -1,0 +1,130 @@
+"""Delete what nothing protects: versions long out of use, their packages, runs, networks and evaluations.
+
+    plan = plan_cleaning(workspace, problem, settings, keep=3)
+    clean(workspace, problem, settings, plan)
+
+Protected are the version in each stage, the one that a rollback would bring back, and the newest `keep`. Everything
+else of the problem goes, but the ledger: history is kept for ever. MLflow's own `gc` is never called, which would
+delete what an alias points at. Killed half-way, the next call goes on.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.core import ProblemSettings, RefusedError, Workspace
+from components.fields import Problem
+from components.ledger import ARCHIVED, Entry, current_entries, last_good, whoami
+from components.lifecycle.stages import Stages
+from components.packages import package_folder
+from components.registry import ALIASES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a cleaning would do."""
+
+    protected: Mapping[int, str]
+    """Version to why it stays."""
+    versions: tuple[int, ...]
+    """To be deleted from MLflow, with their runs and files."""
+    folders: tuple[Path, ...]
+    """To be deleted: packages, networks, evaluations, downloads."""
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the folders."""
+        files = (file for folder in self.folders for file in folder.rglob("*"))
+        return sum(file.lstat().st_size for file in files if file.is_file()) / 1e6
+
+
+def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSettings, *, keep: int) -> Plan:
+    """What may go; nothing is changed.
+
+    Args:
+        workspace: whose state.
+        problem: whose models.
+        settings: of the problem.
+        keep: how many of the newest versions stay whatever their stage.
+
+    Raises:
+        IntegrityError: when the ledger is damaged: nothing is deleted on the word of a ledger that cannot be believed.
+        RefusedError: when MLflow and ledger differ about a stage.
+    """
+    stages = Stages(workspace, problem, settings)
+    stages.check_ledger()
+    history = stages.ledger.history(problem.name)
+    current = current_entries(history)
+    registered = stages.registry.tags(problem.name)
+    unknown = sorted(set(registered) - set(current))
+    lost = [version for version, entry in current.items() if entry.to_stage != ARCHIVED and version not in registered]
+    aliased = stages.registry.aliases(problem.name)
+    protected = _protected(history, sorted(registered), keep)
+    for name, version in aliased.items():
+        if name not in ALIASES:
+            protected.setdefault(version, f"has the alias {name}")
+    stray = {name: version for name, version in aliased.items() if version not in protected}
+    if unknown or lost or stray:
+        what = f"version {(unknown + lost)[0]}" if unknown or lost else f"alias {next(iter(stray))}"
+        raise RefusedError(f"{what} of {problem.name} is not what the ledger says: type `assay reconcile`, then repeat")
+    weights = {current[version].weights_sha256 for version in protected}
+    gone = {entry.weights_sha256 for entry in history} - weights
+    packages = {current[version].package_tag for version in protected}
+    return Plan(
+        protected=protected,
+        versions=tuple(version for version in sorted(registered) if version not in protected),
+        folders=tuple(sorted(_unprotected_folders(workspace, problem.name, set(protected), gone, packages))),
+    )
+
+
+def clean(workspace: Workspace, problem: Problem, settings: ProblemSettings, plan: Plan) -> None:
+    """Carry a plan out; the caller has held `Workspace.lock` since it was made, so that no version enters a stage."""
+    stages = Stages(workspace, problem, settings)
+    for version in plan.versions:
+        if stages.ledger.stage_of(problem.name, version) != ARCHIVED:
+            stages.archive(version, actor=whoami(), reason="nothing protected it: gc")
+        stages.registry.delete(problem.name, version)
+    for folder in plan.folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[int, str]:
+    protected: dict[int, str] = {}
+    # Newest first: the holder of a stage comes before who was there earlier.
+    for version, entry in current_entries(history).items():
+        if entry.to_stage != ARCHIVED and entry.to_stage not in protected.values():
+            protected[version] = entry.to_stage
+    good = last_good(history, registered)
+    if good is not None:
+        protected.setdefault(good, "rollback")
+    for version in registered[-keep:] if keep else []:
+        protected.setdefault(version, f"one of the newest {keep}")
+    return protected
+
+
+def _unprotected_folders(
+    workspace: Workspace, problem: str, versions: set[int], gone: set[str], packages: set[str | None]
+) -> list[Path]:
+    """Folders of the problem that belong to no protected version; what was never registered stays."""
+    from components.evidence import evaluated_weights
+    from models.estimators import DamagedModelError, read_description
+
+    found = []
+    store = package_folder(workspace, f"{problem}:any").parent
+    found += [path for path in _folders(store) if f"{problem}:{path.name}" not in packages]
+    for path in _folders(workspace.models(problem)):
+        try:
+            if read_description(path)["weights_sha256"] in gone:
+                found.append(path)
+        except DamagedModelError:  # perhaps a training that goes on
+            continue
+    found += [path for path in _folders(workspace.evaluations(problem)) if evaluated_weights(path) in gone]
+    downloads = workspace.home / "downloads" / problem
+    found += [path for path in _folders(downloads) if not (path.name.isdecimal() and int(path.name) in versions)]
+    found += [path for path in _folders(workspace.home / "discarded") if path.name.startswith(f"{problem}-v")]
+    return found
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()] if parent.is_dir() else []

@@ -1,0 +1,26 @@
+"""Which package answers for a stage, by the ledger."""
+
+from datetime import UTC, datetime
+
+from components.core import AssayError, Workspace
+from components.ledger import describe_override, open_ledger
+from components.packages import verify_package
+
+
+def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[str, dict[str, str]]:
+    """The package of a stage and, where gates were overruled, the variable that makes the service say so.
+
+    Raises:
+        AssayError: when the stage is empty, or what is there has no package.
+        IntegrityError: when the package is damaged, or not the one that the ledger names.
+    """
+    entry = open_ledger(workspace).entry_in(problem, stage)
+    if entry is None:
+        raise AssayError(f"{problem} has nothing in {stage}: `assay run {problem}` puts a version there")
+    if entry.package_tag is None:
+        raise AssayError(
+            f"{problem} version {entry.version} has no package: `assay promote {problem} {entry.version} --to staging`"
+        )
+    verify_package(workspace, entry.package_tag, digest=entry.package_digest)
+    said = {"ASSAY_OVERRIDE": describe_override(entry.override, datetime.now(UTC))} if entry.override else {}
+    return entry.package_tag, said

@@ -1,0 +1,258 @@
+"""What happens to a version on its way through the stages: evidence, gates, package, proof, ledger, mirror.
+
+    promotion = Promotion(workspace, problem, settings, dataset)
+    promotion.promote(version, "staging", actor="ada", reason="gates passed", expect=None)
+
+What a stage change itself is stands in `stages.py`, what a verdict rests on in `judging.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+from components.core import AssayError, IntegrityError, ProblemSettings, RefusedError, Workspace
+from components.evidence import Evidence, read_evidence
+from components.fields import Dataset, Problem
+from components.gates import GateResult, Override, overruled, require_pass
+from components.ledger import ARCHIVED, CANDIDATE, PRODUCTION, PROMOTABLE, STAGING, Entry, current_entries, last_good
+from components.lifecycle.judging import Judge
+from components.lifecycle.stages import Stages
+from components.packages import Package, build_package, changed_code, discard_package, sample
+
+Result = TypeVar("Result")
+
+
+class Teller(Protocol):
+    """Carries out a part of a promotion, and tells of it: `gate`, `package`, `prove` or `stage`."""
+
+    def __call__(self, part: str, work: Callable[[], tuple[Result, str]]) -> Result:
+        """Call ``work``, which returns its result and a line about it."""
+        ...
+
+
+def quietly(part: str, work: Callable[[], tuple[Result, str]]) -> Result:  # noqa: ARG001
+    """A `Teller` that tells nobody."""
+    return work()[0]
+
+
+class Promotion(Stages):
+    """The way of a problem's models through the stages.
+
+    Args:
+        workspace: where ledger, registry and packages live.
+        problem: whose models.
+        settings: gates and package settings.
+        dataset: what versions are judged on; the published one when it is not given.
+    """
+
+    def __init__(
+        self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset | None = None
+    ) -> None:
+        super().__init__(workspace, problem, settings)
+        self._dataset = dataset
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Opened, and so checked, when something needs it: a rollback does not."""
+        return self._dataset or Dataset.open(self.workspace.dataset(self.problem.name))
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Who judges on that dataset."""
+        return Judge(self.workspace, self.problem, self.settings, self.dataset)
+
+    def package(self, version: int) -> Package:
+        """Build the version's package, or find it.
+
+        Raises:
+            IntegrityError: when it is not the one that the ledger names: a version has one package.
+        """
+        known = self.ledger.current(self.problem.name).get(version)
+        recorded = known.package_digest if known else None
+        package = self._built(version)
+        if recorded is None and changed_code(package):  # left by a promotion that was killed, before the code changed
+            discard_package(self.workspace, package.tag)
+            package = self._built(version)
+        if recorded not in (None, package.digest):
+            discard_package(self.workspace, package.tag)  # nobody must be answered by it
+            commit = self.tags(version)["git.commit"][:12]
+            raise IntegrityError(
+                f"package {package.tag} cannot be built again as it was (digest {package.digest[:12]}, not "
+                f"{str(recorded)[:12]}): code, data or the package settings are others today: check out commit "
+                f"{commit} with the data of that day, type `assay reconcile`, or train the model again"
+            )
+        return package
+
+    def _built(self, version: int) -> Package:
+        tags = self.tags(version)
+        images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
+        return build_package(
+            self.workspace,
+            model_folder=self.registry.model_folder(self.problem.name, version),
+            version=version,
+            lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
+            trusted_region=self._registered_evidence(version, tags["evidence.digest"]).trusted_region,
+            golden_images=images,
+            golden_conditions=conditions,
+        )
+
+    def _registered_evidence(self, version: int, digest: str) -> Evidence:
+        """The evaluation that a version was registered with; where MLflow lost it, this house's own copy."""
+        try:
+            kept = read_evidence(self.registry.evaluation_folder(self.problem.name, version))
+            if kept.digest == digest:
+                return kept
+            what = f"{kept.folder} is not the evaluation that version {version} was registered with"
+            lost = IntegrityError(what, "restore MLflow's files from a backup")
+        except IntegrityError as error:
+            lost = error
+        own = self.judge.evidence(version)
+        if own.digest != digest:
+            raise lost
+        return own
+
+    def promote(
+        self,
+        version: int,
+        stage: str,
+        *,
+        actor: str,
+        reason: str,
+        expect: int | None,
+        first: bool = False,
+        since: str | None = None,
+        override: Override | None = None,
+        strict: bool = False,
+        tell: Teller = quietly,
+    ) -> Entry:
+        """Judge, package, prove and move a version; nothing is changed when any of these refuses.
+
+        Args:
+            version: the registered version.
+            stage: one of `PROMOTABLE`.
+            actor: who wants it.
+            reason: why.
+            expect: who is believed to hold the stage now.
+            first: as of `gates`.
+            since: digest of the version's own entry that the decision was made against; today's by default.
+            override: a person's word against gates that do not pass, but not against a package that is not proved.
+            strict: whether the package is proved from a clean virtual environment.
+            tell: what carries out each of the four parts, and tells of it.
+
+        Raises:
+            RefusedError: by a gate, a proof, or because somebody else holds the stage by now.
+        """
+        name = self.problem.name
+        with self.telling_refusals(version, stage, actor=actor):
+            history = self.ledger.history(name)
+            own = current_entries(history).get(version)
+            self._check_order(history, version, stage)
+            if override is not None and override.until < self.ledger.now(name).date():
+                raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
+            if own is None or own.to_stage != stage:  # it may be there already, by a killed command
+                self.ledger.require_holder(name, stage, expect)
+            champion, first = self._champion(history, version, expect, first=first)
+
+            def gate() -> tuple[list[GateResult], str]:
+                results = self.judge.gates(version, stage, champion=champion, first=first)
+                self._require(results, version, stage, override)
+                return results, f"{len(results)} rules passed for {stage}"
+
+            def package() -> tuple[tuple[Package, list[GateResult]], str]:
+                built = self.package(version)
+                results = self.judge.package_gates(version, stage, built)
+                self._require(gated + results, version, stage, override)
+                return (built, results), f"{built.tag}, digest {built.digest[:12]}"
+
+            def prove() -> tuple[dict[str, Any], str]:
+                proof = self.prove(built, strict=strict)
+                worst = proof["max_difference"]
+                return proof, f"{proof['inputs']} golden inputs replayed, largest difference {worst:.1e} errors"
+
+            def move() -> tuple[Entry, str]:
+                entry = self.enter(
+                    version,
+                    stage,
+                    action="promote",
+                    actor=actor,
+                    reason=reason,
+                    expect=expect,
+                    since=since or (own.digest if own else None),
+                    evidence=evidence,
+                    package=built,
+                    override=overruled(override, results),
+                )
+                replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
+                return entry, f"{name} version {version} is in {stage}{replaced}"
+
+            gated = tell("gate", gate)
+            built, of_package = tell("package", package)
+            results = gated + of_package
+            evidence = {
+                "gates": [result.as_json() for result in results],
+                "data": self.dataset.manifest["key"],
+                "proof": tell("prove", prove),
+            }
+            return tell("stage", move)
+
+    def advance(self, version: int, *, actor: str, reason: str, tell: Teller = quietly) -> Entry:
+        """Take a version from wherever it stands to production, by way of staging.
+
+        Args:
+            version: the registered version.
+            actor: who wants it.
+            reason: why.
+            tell: as of `promote`.
+
+        Raises:
+            RefusedError: as `promote`; for a version that somebody archived, or archives meanwhile.
+        """
+        name = self.problem.name
+        now = self.ledger.current(name)[version]
+        if now.to_stage == ARCHIVED:
+            raise RefusedError(
+                f"{name} version {version} was archived and these inputs make no other: "
+                f"`assay promote {name} {version} --to {PRODUCTION} --reason …` brings it back"
+            )
+        for stage in PROMOTABLE[PROMOTABLE.index(now.to_stage) + 1 if now.to_stage in PROMOTABLE else 0 :]:
+            # What comes next rests on this very entry: a version that is archived meanwhile stays so.
+            now = self.promote(
+                version,
+                stage,
+                actor=actor,
+                reason=reason,
+                expect=self.ledger.holder(name, stage),
+                # One that has had a model in production is never first again.
+                first=stage == PRODUCTION and not self.ledger.was_ever_in(name, PRODUCTION),
+                since=now.digest,
+                tell=tell,
+            )
+        return now
+
+    def _require(self, results: Sequence[GateResult], version: int, stage: str, override: Override | None) -> None:
+        """Raise a RefusedError unless every gate passed or is overruled."""
+        if override is None:
+            require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
+
+    def _champion(
+        self, history: Sequence[Entry], version: int, expect: int | None, *, first: bool
+    ) -> tuple[int | None, bool]:
+        """Whom a version is compared with for production, and whether there is nobody.
+
+        It is who the ledger will expect there, so that nobody else can slip in between; for the version that is there
+        already, whose override is renewed or done with, it is whom a rollback would bring back.
+        """
+        if expect != version:
+            return expect, first
+        others = {entry.version for entry in history if entry.to_stage == PRODUCTION} - {version}
+        return last_good(history, self.registry.tags(self.problem.name)), first or not others
+
+    def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
+        if stage not in PROMOTABLE:
+            raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
+        been = [entry.to_stage for entry in history if entry.version == version]
+        now = been[-1] if been else "not registered"
+        if stage == PRODUCTION and (now == CANDIDATE or not set(been) & set(PROMOTABLE)):
+            raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
+        if stage == STAGING and now == PRODUCTION:
+            raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")

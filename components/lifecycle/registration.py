@@ -1,0 +1,89 @@
+"""Register a trained and evaluated network as a candidate, with everything that its lineage needs.
+
+version = register(workspace, problem, settings, dataset, model_folder=..., evidence=..., data_md5=..., actor="ada")
+"""
+
+from pathlib import Path
+
+from components.core import IntegrityError, ProblemSettings, Workspace, settings_values
+from components.evidence import Evidence
+from components.fields import Dataset, Problem
+from components.lifecycle.stages import Stages
+from components.packages import sample
+from components.registry import DatasetSource
+from models.estimators import read_description
+
+
+def register(
+    workspace: Workspace,
+    problem: Problem,
+    settings: ProblemSettings,
+    dataset: Dataset,
+    *,
+    model_folder: Path,
+    evidence: Evidence,
+    data_md5: str,
+    actor: str,
+) -> int:
+    """Register a model once; the same weights with the same evidence are found, not registered again.
+
+    Args:
+        workspace: whose registry.
+        problem: what the model is for.
+        settings: logged as parameters.
+        dataset: what it was trained and evaluated on.
+        model_folder: the trained network.
+        evidence: its evaluation.
+        data_md5: DVC's digest of the data folder.
+        actor: recorded in the ledger.
+
+    Returns:
+        The version, which is at least a candidate.
+
+    Raises:
+        IntegrityError: when the number that MLflow gives to the model is that of another in the ledger.
+    """
+    description = read_description(model_folder)
+    stages = Stages(workspace, problem, settings)
+    stages.registry.create()
+    images, conditions = sample(problem, dataset, settings, 2)
+    training = description["inputs"]["training"]["settings"]
+    simulation = settings_values(settings.simulate)
+    version = stages.registry.register(
+        problem,
+        model_folder,
+        evidence.folder,
+        tags={
+            "data.md5": data_md5,
+            "data.key": dataset.manifest["key"],
+            "git.commit": description["git"]["commit"],
+            "git.dirty": str(description["git"]["dirty"]).lower(),
+            "simulator.fingerprint": description["fingerprint"],
+            "weights.sha256": description["weights_sha256"],
+            "evidence.digest": evidence.digest,
+            "training.key": description["key"],
+        },
+        params={
+            **{f"train.{name}": value for name, value in training.items()},
+            **{f"simulate.{name}": value for name, value in simulation.items()},
+        },
+        metrics=evidence.metrics,
+        dataset=DatasetSource(name=problem.name, digest=dataset.manifest["key"], path=dataset.folder),
+        input_example={
+            "image": images.numpy(),
+            **{name: conditions[:, column].numpy() for column, name in enumerate(problem.conditions)},
+        },
+        headline=problem.headline_metrics(),
+    )
+    known = stages.ledger.current(problem.name).get(version)
+    if known is not None and known.weights_sha256 != description["weights_sha256"]:
+        stages.registry.delete(problem.name, version)
+        raise IntegrityError(
+            f"MLflow gave the number {version} of {problem.name} to a new model, and the ledger knows another by it: "
+            "MLflow's database was lost, or an older one put back: restore it from a backup, or `make clean`"
+        )
+    if known is None:
+        stages.add_candidate(version, actor=actor, reason="registered with its evaluation")
+    else:
+        stages.mirror(only={version})  # a kill between ledger and mirror is mended here
+    return version

@@ -1,0 +1,59 @@
+"""Is a retraining due, and why: today's inputs against those that production was made from.
+
+reasons = due(workspace, problem, settings)      # ["simulator code: sersic_prior changed", …]
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from components.core import ProblemSettings, Workspace
+from components.data import dataset_key, simulator_inputs
+from components.fields import Problem
+from components.ledger import PRODUCTION, open_ledger
+from components.lifecycle.model_files import model_files
+from components.training import SEARCHED, search_inputs, training_inputs
+from models.estimators import read_description
+
+
+def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> list[str]:
+    """Why a retraining is due, one line a reason; empty when production was made from today's inputs.
+
+    Compared are simulator, search and training (code, settings, library versions) and data, each by its hash, with
+    those that the production model's own description names.
+    """
+    champion = open_ledger(workspace).holder(problem.name, PRODUCTION)
+    if champion is None:
+        return ["nothing is in production"]
+    made_from = read_description(model_files(workspace, problem.name, champion))["inputs"]
+    # What a search decides is an outcome, not an input: its code counts for the network that it chose.
+    decided = {name: made_from["training"]["settings"][name] for name in SEARCHED}
+    training = training_inputs(problem, settings, replace(settings.train, **decided))
+    for inputs in (training, made_from["training"]):
+        inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in SEARCHED}
+    today = {
+        "simulator": simulator_inputs(problem, settings.simulate),
+        "search": search_inputs(settings),
+        "training": training,
+    }
+    reasons = [
+        reason for part, inputs in today.items() for reason in _differences(part, made_from.get(part, {}), inputs)
+    ]
+    if not reasons and made_from["data"] != dataset_key(problem, settings.simulate):
+        reasons.append("data: another dataset than production was trained on")
+    return reasons
+
+
+def _differences(part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """One line for each thing of a part that is not what it was."""
+    lines = []
+    for kind in after:
+        old, new = before.get(kind, {}), after[kind]
+        if kind == "code" and not old.keys() & new.keys():
+            lines.append(f"{part} code: production was made before code had labels")
+            continue
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                change = "changed" if kind == "code" else f"{old.get(name)} → {new.get(name)}"
+                lines.append(f"{part} {kind}: {name} {change}")
+    return lines

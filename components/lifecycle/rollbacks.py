@@ -1,0 +1,64 @@
+"""Go back to the last good version: what it takes is the ledger and the version's package.
+
+rollback(Stages(workspace, problem, settings), actor="ada", reason="it was better before")
+"""
+
+from components.core import RefusedError
+from components.ledger import PRODUCTION, Entry, current_entries, entry_in_stage, last_good
+from components.lifecycle.stages import Stages
+from components.packages import verify_package
+
+
+def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = None) -> Entry:
+    """Bring the last good version back to production: its package is proved, its gates are history.
+
+    The package is that of the ledger, whatever became of the dataset and of MLflow's files. A rollback that was
+    killed before MLflow knew is finished; after a finished one, only who names the version that it brought back
+    goes back further: two people in a hurry must not go back two versions.
+
+    Args:
+        stages: those of the problem.
+        actor: who wants it.
+        reason: why.
+        expect: who is believed to be in production; by default whoever got there otherwise than by a rollback.
+
+    Raises:
+        RefusedError: when there is no such version, its package does not answer as it did, or production is held
+            by another version than expected.
+    """
+    name = stages.problem.name
+    history = stages.ledger.history(name)
+    current = current_entries(history)
+    target, held = last_good(history, stages.registry.tags(name)), entry_in_stage(current, PRODUCTION)
+    if expect is not None:
+        stages.ledger.require_holder(name, PRODUCTION, expect)
+    elif held is not None and held.action == "rollback":
+        return _finish(stages, held)
+    if held is None or target is None:
+        raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
+    with stages.telling_refusals(target, PRODUCTION, actor=actor):
+        before = current[target]
+        package = verify_package(stages.workspace, str(before.package_tag), digest=before.package_digest)
+        return stages.enter(
+            target,
+            PRODUCTION,
+            action="rollback",
+            actor=actor,
+            reason=reason,
+            expect=held.version,
+            since=before.digest,
+            evidence={"rolled_back_from": held.version, "proof": stages.prove(package)},
+            package=package,
+            override=before.override,
+        )
+
+
+def _finish(stages: Stages, held: Entry) -> Entry:
+    """Tell of a rollback that was killed before it had; refused when there is nothing left to tell."""
+    if not stages.mirror(only={held.version, *([held.previous_version] if held.previous_version else [])}):
+        raise RefusedError(
+            f"{held.problem} was rolled back to version {held.version} by {held.actor} at {held.at} already: "
+            f"say --expect {held.version} to go back further"
+        )
+    stages.tell_changes()
+    return held

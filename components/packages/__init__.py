@@ -1,0 +1,10 @@
+"""Bentos: one package for each version that is promoted.
+
+* `files.py`: found, checked, taken away; `building.py`: built of the code that its one model needs
+* `golden.py`: the images that it is asked with; `proving.py`: served, and held against its recorded answers
+* `serving.py`: at work; `signing.py`: signed
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .building import build_package as build_package
+from .building import changed_code as changed_code
+from .building import make_golden as make_golden
+from .files import Package as Package
+from .files import discard_package as discard_package
+from .files import package_folder as package_folder
+from .files import verify_package as verify_package
+from .golden import request_items as request_items
+from .golden import sample as sample
+from .proving import prove_package as prove_package
+from .serving import is_alive as is_alive
+from .serving import request as request
+from .serving import served as served

@@ -1,0 +1,264 @@
+"""The package of a model version: a Bento with the service, the network's code, its weights and golden inputs.
+
+    package = build_package(workspace, model_folder=folder, version=3, golden_images=image_bhw,
+                            golden_conditions=conditions_bc, trusted_region=region,
+                            lineage={"data_md5": …, "git_commit": …})
+
+It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
+`model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked, served and
+proved stands in `serving.py`. Shape suffixes: b batch, h height, w width, c conditions, p parameters.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version as installed
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock
+
+from components.core import (
+    HOUSE,
+    AssayError,
+    IntegrityError,
+    Workspace,
+    code_of,
+    die_with_parent,
+    file_sha256,
+    imported_files,
+)
+from components.packages.files import GOLDEN, Package, check_files, discard_package, package_folder, verify_package
+from components.packages.serving import bentoml_command
+from components.packages.signing import sign
+from services.manifest import MANIFEST, MODEL, SIGNATURE, manifest_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.estimators import Estimator
+
+# BentoML adds the line with its own version itself.
+_REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
+_BUILD_TIMEOUT_S = 600
+_SAME_ANSWER = 1e-3
+"""Of the reported error: what other processors make of the same code."""
+
+
+def make_golden(estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Tensor") -> dict[str, "Tensor"]:
+    """Inputs with the answers that this network gives here and now.
+
+    Args:
+        estimator: the network, in evaluation mode.
+        image_bhw: images, shape (b, size, size).
+        conditions_bc: the conditions of each, shape (b, c).
+
+    Returns:
+        `image`, `conditions`, and the expected `value` and `error`, both of shape (b, p), all float32.
+
+    Raises:
+        AssayError: when an answer is not finite.
+    """
+    import torch
+
+    image_bhw, conditions_bc = image_bhw.float().contiguous(), conditions_bc.float().contiguous()
+    with torch.inference_mode():
+        answer = estimator(image_bhw, conditions_bc)
+    value_bp, error_bp = answer.value_bp, answer.error_bp
+    if not bool(value_bp.isfinite().all() and error_bp.isfinite().all()):
+        raise AssayError(
+            "the model's answers to the golden inputs are not all finite: train it again, or choose others"
+        )
+    return {"image": image_bhw, "conditions": conditions_bc, "value": value_bp.clone(), "error": error_bp.clone()}
+
+
+def build_package(
+    workspace: Workspace,
+    *,
+    model_folder: Path,
+    version: int,
+    lineage: Mapping[str, str],
+    trusted_region: Mapping[str, Any],
+    golden_images: "Tensor",
+    golden_conditions: "Tensor",
+) -> Package:
+    """Build the package of a model version, or return the one that is there.
+
+    It appears in the store whole and in one step, so that a build which was killed leaves nothing behind it.
+
+    Args:
+        workspace: where its store is.
+        model_folder: the trained network, as `models.estimators.saved.save_model` left it; its description names the
+            `problem` and the `units` of each parameter.
+        version: version of the registered model.
+        lineage: `data_md5` of the dataset and `git_commit` of the code.
+        trusted_region: where the model can be trusted.
+        golden_images: images to prove the package with, shape (b, size, size).
+        golden_conditions: their conditions, shape (b, c).
+
+    Raises:
+        IntegrityError: when the model is damaged.
+        AssayError: when it cannot be built; then nothing is left in the store.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    from models.estimators import DamagedModelError, load_model
+
+    try:
+        estimator, description = load_model(model_folder)
+    except DamagedModelError as error:
+        raise IntegrityError(f"{error}: train the model again") from error
+    unnamed = [name for name in estimator.output_names if name not in description.get("units", {})]
+    if unnamed or "problem" not in description:
+        raise AssayError(
+            f"{model_folder}/model.json has no {f'unit of {unnamed[0]}' if unnamed else 'problem'}: add it"
+        )
+    weights_sha256 = description["weights_sha256"]
+    tag = f"{description['problem']}:v{version}-{weights_sha256[:12]}"
+    about = {
+        "problem": description["problem"],
+        "version": version,
+        "weights_sha256": weights_sha256,
+        "data_md5": lineage["data_md5"],
+        "git_commit": lineage["git_commit"],
+        "package": tag,
+    }
+    # Context, BentoML's own copy and the store's copy of it exist at the same time.
+    workspace.prepare(need_bytes=20_000_000 + 3 * sum(file.stat().st_size for file in model_folder.iterdir()))
+    builds = workspace.home / "build"
+    target = package_folder(workspace, tag)
+    with FileLock(workspace.home / "build.lock"):
+        shutil.rmtree(builds, ignore_errors=True)  # what a killed build left: nobody else can be building now
+        with suppress(IntegrityError):  # a damaged one is built again: the ledger knows the digest that it must have
+            if target.exists():
+                package = verify_package(workspace, tag)
+                _sign(package.source)  # the key may be newer than the package
+                return package
+        discard_package(workspace, tag)
+        try:
+            builds.mkdir(exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(dir=builds))
+            context = _lay_context(scratch / "context", model_folder, estimator.config, trusted_region)
+            save_file(make_golden(estimator, golden_images, golden_conditions), context / GOLDEN)
+            _write_manifest(context, about, _answering_code(estimator.config))
+            built = _run_bentoml(workspace, scratch, tag)
+            check_files(built / "src", tag)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            built.rename(target)
+            # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
+            (target.parent / "latest").unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            raise AssayError(f"package {tag} was not built: {error}: see that {workspace.home} has space") from error
+        finally:
+            shutil.rmtree(builds, ignore_errors=True)
+    return verify_package(workspace, tag)
+
+
+def changed_code(package: Package) -> list[str]:
+    """What of a package's code would answer otherwise today, by its labels; empty when nothing would.
+
+    A package from before code had labels has nothing to be compared with: today's code then answers its golden inputs.
+    """
+    from safetensors.torch import load_file
+
+    from models.estimators import load_model
+
+    recorded = package.manifest.get("code")
+    estimator, _ = load_model(package.source / MODEL)
+    if recorded is None:
+        golden = load_file(package.source / GOLDEN)
+        today = make_golden(estimator, golden["image"], golden["conditions"])
+        apart = max(float(((today[part] - golden[part]) / golden["error"]).abs().max()) for part in ("value", "error"))
+        return [] if apart <= _SAME_ANSWER else ["answer to its golden inputs"]
+    today_code = _answering_code(estimator.config)
+    return [label for label in {**recorded, **today_code} if recorded.get(label) != today_code.get(label)]
+
+
+def _answering_code(config: Mapping[str, Any]) -> Mapping[str, str]:
+    from models.estimators import answering_modules
+
+    return code_of(*answering_modules(config)).digests
+
+
+def _lay_context(
+    context: Path, model_folder: Path, config: Mapping[str, Any], trusted_region: Mapping[str, Any]
+) -> Path:
+    """Lay out a package's source: the service, the code that this one model needs, and the model."""
+    from models.estimators import answering_modules
+
+    for file in imported_files("services.service", *answering_modules(config)):
+        target = context / file.relative_to(HOUSE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    (context / MODEL).mkdir()
+    for name in ("model.json", "weights.safetensors"):
+        shutil.copyfile(model_folder / name, context / MODEL / name)
+    region = json.dumps(trusted_region, indent=1) + "\n"
+    (context / MODEL / "trusted_region.json").write_text(region, encoding="utf-8")
+    return context
+
+
+def _write_manifest(context: Path, about: Mapping[str, Any], code: Mapping[str, str]) -> None:
+    files = {str(file.relative_to(context)): file_sha256(file) for file in sorted(context.rglob("*")) if file.is_file()}
+    document = {"model": about, "files": files, "code": dict(code)}
+    text = json.dumps({**document, "digest": manifest_digest(document)}, indent=1, sort_keys=True)
+    content = (text + "\n").encode()
+    (context / MANIFEST).write_bytes(content)
+    _sign(context)
+
+
+def _sign(source: Path) -> None:
+    """Lay a signature beside the manifest, where there is a key; the same key makes the same one."""
+    signature = sign((source / MANIFEST).read_bytes())
+    if signature is not None and not ((source / SIGNATURE).exists() and (source / SIGNATURE).read_bytes() == signature):
+        partial = source.parent / "package.sig.partial"  # a kill must not leave a file more among those of the package
+        partial.write_bytes(signature)
+        partial.replace(source / SIGNATURE)
+
+
+def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
+    name, _, version = tag.partition(":")
+    options = {
+        "service": "services.service:Predictor",
+        "name": name,
+        # In a container the outside is another machine; outside of one the service listens on 127.0.0.1.
+        "envs": [{"name": "BENTOML_HOST", "value": "0.0.0.0"}],  # noqa: S104
+        "python": {
+            "packages": [f"{package}=={installed(package).partition('+')[0]}" for package in _REQUIREMENTS],
+            "lock_packages": False,
+        },
+    }
+    (scratch / "bentofile.yaml").write_text(yaml.safe_dump(options), encoding="utf-8")
+    # A process of its own: a build imports the service, changes the working folder, and keeps the store it saw first.
+    try:
+        done = subprocess.run(
+            bentoml_command(workspace, scratch, "build", "context", "-f", "bentofile.yaml", "--version", version),
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            preexec_fn=die_with_parent,
+            timeout=_BUILD_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AssayError(
+            f"package {tag} was not built: bentoml build took over {_BUILD_TIMEOUT_S} s: repeat"
+        ) from error
+    built = scratch / "bentoml" / "bentos" / name / version
+    if done.returncode or not built.is_dir():
+        log = workspace.home / "logs" / f"build-{name}-{version}.log"
+        with suppress(OSError):  # on a full disk the line below must do
+            log.parent.mkdir(exist_ok=True)
+            log.write_text(done.stdout, encoding="utf-8")
+        last = (done.stdout.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise AssayError(f"package {tag} was not built: bentoml build said: {shorten(last, 160)}: see {log}")
+    return built

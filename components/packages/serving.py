@@ -1,0 +1,156 @@
+"""A package at work: served and asked.
+
+    with served(workspace, "galaxy-shape:v3-0123456789ab") as url:
+        answer = request(url, [{"image": rows, "sigma": 200.0, "psf_fwhm": 0.5}])
+
+How a package is checked stands in `components/packages/files.py`, how it is proved in `components/packages/proving.py`.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from components.core import LOCALHOST, AssayError, Workspace, check_port_is_free, free_port, running, wait_until_answers
+from components.packages.files import verify_package
+
+_ANSWER_TIMEOUT_S = 60.0
+_LAST_REQUESTS_S = 5
+"""What a server that is stopped gives to the requests it is working on."""
+
+
+def bentoml_command(
+    workspace: Workspace,
+    home: Path,
+    *arguments: str,
+    python: str = sys.executable,
+    more: Mapping[str, str] | None = None,
+) -> list[str]:
+    """A BentoML command whose state and temporary files stay in a folder of its own.
+
+    Two of them must not share one: each server that starts empties the metrics of the others.
+    """
+    variables = {
+        **workspace.environment(),
+        "BENTOML_HOME": str(home / "bentoml"),
+        "TMPDIR": str(home),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a package is only read
+        # The older of two ways to describe an image: for the newer one, pip installs uv into this very environment.
+        "BENTOML_ENABLE_FEATURES": "no_image",
+        **(more or {}),
+    }
+    public = os.environ.get("ASSAY_PUBLIC_KEY")
+    if public:  # a server works in the folder of its package
+        variables["ASSAY_PUBLIC_KEY"] = str(Path(public).resolve())
+    return [
+        "env",
+        *(f"{name}={value}" for name, value in variables.items()),
+        python,
+        "-m",
+        "bentoml",
+        *arguments,
+    ]
+
+
+@contextmanager
+def served(
+    workspace: Workspace,
+    tag: str,
+    port: int | None = None,
+    *,
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Check a package and serve it, on this machine only, while the block runs.
+
+    Args:
+        workspace: where its store is; the server's log goes to `logs/` there.
+        tag: the package.
+        port: the port; a free one when none is given.
+        python: the interpreter, whose environment has what the package requires.
+        environment: variables for the server.
+
+    Yields:
+        The server's URL, once it is ready to answer.
+
+    Raises:
+        IntegrityError: when the package is damaged.
+        AssayError: when there is none, the port is taken, or the server does not start; the log is named.
+    """
+    package = verify_package(workspace, tag)
+    for cache in list(package.source.rglob("__pycache__")):
+        shutil.rmtree(cache, ignore_errors=True)  # Python would believe it, whatever the sources say
+    if port is None:
+        port = free_port()
+    else:
+        check_port_is_free(port)
+    home = workspace.home / "serving" / str(port)
+    home.mkdir(parents=True, exist_ok=True)
+    log = serving_log(workspace, tag)
+    arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
+    command = bentoml_command(
+        workspace, home, "serve", str(package.folder), *arguments, python=python, more=environment
+    )
+    workers: list[psutil.Process] = []
+    try:
+        # From its own source, so that no module in the user's folder stands in for one of the package's.
+        with running(command, log=log, cwd=package.source) as child:
+            try:
+                wait_until_answers(f"http://{LOCALHOST}:{port}/readyz", child, log=log)
+            except (AssayError, httpx.HTTPError) as error:
+                raise AssayError(f"package {tag} does not start: the reason is at the end of {log}") from error
+            workers = psutil.Process(child.pid).children(recursive=True)
+            yield f"http://{LOCALHOST}:{port}"
+    finally:
+        # Each worker leads a session of its own: it outlives a supervisor that was killed, and would keep the port.
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def serving_log(workspace: Workspace, tag: str) -> Path:
+    """Where the servers of a package write."""
+    return workspace.home / "logs" / f"serve-{tag.replace(':', '-')}.log"
+
+
+def is_alive(url: str) -> bool:
+    """Whether a server answers; one that is busy may take its time."""
+    try:
+        return httpx.get(f"{url}/livez", timeout=_ANSWER_TIMEOUT_S, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Ask a server for predictions.
+
+    Args:
+        url: the server, as `served` yields it.
+        items: one mapping for each image: `image` (rows of pixels) and each condition.
+
+    Returns:
+        `predictions`, in the order of the items, and `model`.
+
+    Raises:
+        AssayError: with the server's own line when it refuses the request, or when nothing useful answers.
+    """
+    # Not by httpx's `json=`, which raises on NaN by itself: the server names the pixel.
+    body = json.dumps({"images": list(items)}).encode()
+    try:
+        with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
+            answer = client.post(f"{url}/predict", content=body, headers={"Content-Type": "application/json"})
+        document = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise AssayError(f"{url} gave no answer ({error or type(error).__name__}): is it served?") from error
+    if answer.status_code != httpx.codes.OK:
+        line = document.get("error") if isinstance(document, dict) else document
+        raise AssayError(f"{url} answered {answer.status_code}: {line}")
+    return dict(document)

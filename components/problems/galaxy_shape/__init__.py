@@ -1,0 +1,9 @@
+"""`galaxy-shape`: five Sérsic parameters of one galaxy from one noisy image.
+
+* `problem.py`: what is asked, of which simulator, and the benchmark with its published results
+* `presentation.py`: how galaxies are shown to a network; `failures.py`: how images may depart from that
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

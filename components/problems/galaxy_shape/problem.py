@@ -1,0 +1,225 @@
+"""`galaxy-shape`: flux, Sérsic index, half-light radius and reduced shear of one galaxy from one noisy image.
+
+The simulation, the benchmark galaxy and the published results follow Harvard CS109b (Finkbeiner & Yin 2020).
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from torch import Generator, Tensor
+
+from components.core import EvaluateSettings, SimulationSettings, TrainSettings
+from components.evidence.numbers import RegressionProblem
+from components.fields import BenchmarkCase, Evaluation, FailureAxis, Predict, PublishedResult, Shard, Sources
+from components.problems.galaxy_shape import failures, presentation
+from components.simulators.sersic import (
+    PARAMETERS,
+    REFERENCE,
+    Array,
+    Image,
+    SersicSettings,
+    bound_sersics,
+    draw_real_galaxies,
+    draw_sersics,
+    draw_shard,
+    draw_with_galsim,
+    fit_directly,
+    galaxy_posterior,
+    reference_stamps,
+)
+from components.training import gaussian_loss
+
+if TYPE_CHECKING:
+    from components.fields import Dataset
+    from models.estimators import Estimator
+
+__label__ = "galaxy_shape"
+
+_BENCHMARK = {"flux": 1.0, "n": 3.0, "half_light_radius": 0.3, "g1": -0.069, "g2": 0.15, "psf_fwhm": 0.5}
+_SIGMA = {30: 400.0, 60: 200.0}
+"""Noise at which the benchmark galaxy has the SNR."""
+
+_PUBLISHED = {
+    30: (
+        ("autoencoder (Yin 2020)", (-0.052, -0.57, 0.001, -0.019, 0.046), (0.12, 0.85, 0.060, 0.10, 0.10)),
+        ("Xception CNN", (0.052, 0.740, 0.031, 0.013, -0.024), (0.098, 0.828, 0.060, 0.091, 0.100)),
+        ("autoencoder", (0.014, 1.042, 0.041, -0.020, -0.021), (0.090, 0.745, 0.061, 0.102, 0.099)),
+        ("U-Net (over the prior)", (0.079, -0.029, 0.013, 0.006, 0.064), (0.174, 1.23, 0.134, 0.18, 0.152)),
+    ),
+    60: (
+        ("autoencoder (Yin 2020)", (-0.016, -0.48, -0.012, 0.001, -0.027), (0.072, 0.67, 0.036, 0.053, 0.061)),
+        ("Xception CNN", (0.039, 0.435, 0.022, 0.011, -0.013), (0.063, 0.765, 0.035, 0.048, 0.055)),
+        ("autoencoder", (-0.022, 0.835, 0.025, 0.012, 0.002), (0.058, 0.789, 0.036, 0.061, 0.056)),
+        ("U-Net (over the prior)", (0.181, -0.145, 0.014, 0.002, 0.053), (0.209, 1.04, 0.125, 0.123, 0.125)),
+    ),
+}
+"""Method, bias and sd of flux, n, half_light_radius, g1, g2; the U-Net's are averages over the prior at that SNR."""
+
+
+_REAL_SNR = 40.0
+"""SNR that real galaxies are scaled to: in the middle of the prior's."""
+
+
+class GalaxyShape(RegressionProblem):
+    """Five Sérsic parameters, the PSF's width and the noise level being known."""
+
+    name = "galaxy-shape"
+    simulation_settings: ClassVar[type[SimulationSettings]] = SersicSettings
+    truths = PARAMETERS
+    conditions = presentation.CONDITIONS
+    units: ClassVar[Mapping[str, str]] = {
+        "flux": "1e5 counts",
+        "n": "",
+        "half_light_radius": "arcsec",
+        "g1": "",
+        "g2": "",
+        "sigma": "counts",
+        "psf_fwhm": "arcsec",
+    }
+
+    def sources(self, settings: SersicSettings) -> Sources:
+        """What is drawn, what a network is shown, this module, and the exact posterior."""
+        return Sources(
+            simulation=(draw_shard,),
+            training=(presentation.observe, gaussian_loss),
+            evaluation=(type(self),),
+            reference=(galaxy_posterior,),
+            unused=("galsim_sersics",) if settings.renderer == "torch" else (),
+        )
+
+    def draw_shard(self, settings: SersicSettings, shard: int) -> Shard:
+        """Galaxies that pass the SNR cut."""
+        return draw_shard(settings, shard)
+
+    def reference_stamps(self, settings: SersicSettings) -> np.ndarray[Any, Any]:
+        """Corners of the prior."""
+        return reference_stamps(settings)
+
+    def redraw(self, catalogue: pd.DataFrame, settings: SersicSettings) -> np.ndarray[Any, Any]:
+        """The galaxies as GalSim draws them at high accuracy."""
+        return draw_with_galsim(catalogue, settings, REFERENCE)
+
+    def prior_ranges(self, settings: SersicSettings) -> Mapping[str, tuple[float, float]]:
+        """The ranges of params.yaml, and what follows from them for g1 and g2."""
+        most = settings.ellipticity[1]
+        return {
+            "flux": settings.flux,
+            "n": settings.n,
+            "half_light_radius": settings.half_light_radius,
+            "g1": (-most, most),
+            "g2": (-most, most),
+            "psf_fwhm": settings.psf_fwhm,
+            "sigma": settings.sigma,
+            "snr": settings.snr,
+        }
+
+    def covered_columns(self) -> tuple[str, ...]:
+        """Every parameter of the prior; the SNR follows from them."""
+        return (*PARAMETERS, *self.conditions)
+
+    def headline_metrics(self) -> tuple[str, ...]:
+        """The test score and the RMSE at the benchmark galaxy's higher SNR."""
+        return ("score.test", *(f"rmse_over_crb.snr60.{name}" for name in self.truths))
+
+    def estimator_config(self, settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
+        """See `presentation.py`."""
+        return presentation.estimator_config(settings, train)
+
+    def observe(self, stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, settings: Any) -> Tensor:
+        """See `presentation.py`."""
+        return presentation.observe(stamp_bhw, conditions_bc, generator, settings)
+
+    def draw_afresh(
+        self, stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, settings: Any
+    ) -> tuple[Tensor, Tensor]:
+        """See `presentation.py`."""
+        return presentation.draw_afresh(stamp_bhw, conditions_bc, truth_bp, generator, settings)
+
+    def augment(self, image_bhw: Tensor, truth_bp: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """See `presentation.py`."""
+        return presentation.augment(image_bhw, truth_bp, generator)
+
+    def slices(self) -> Mapping[str, tuple[str, float, float]]:
+        """The test split by SNR, Sérsic index, radius and PSF."""
+        edges = {
+            "snr": ("snr", (10, 20, 40, 70, 100)),
+            "n": ("n", (0.5, 1.5, 2.5, 4, 6)),
+            "r": ("half_light_radius", (0.1, 0.2, 0.35, 0.6)),
+            "fwhm": ("psf_fwhm", (0.5, 0.65, 0.8, 1.0)),
+        }
+        return {
+            f"test_{short}{low:g}_{high:g}": (column, low, high)
+            for short, (column, values) in edges.items()
+            for low, high in pairwise(values)
+        }
+
+    def failure_axes(self, simulation: SersicSettings, objects: int, seed: int) -> list[FailureAxis]:
+        """See `failures.py`."""
+        return failures.failure_axes(simulation, objects, seed)
+
+    def real_images(self, folder: Path, simulation: SersicSettings) -> tuple[Image, Array]:
+        """HST galaxies at SNR 40 under the middle of the prior's PSFs and noise levels."""
+        sigma, psf_fwhm = (sum(ends) / 2 for ends in (simulation.sigma, simulation.psf_fwhm))
+        stamps = draw_real_galaxies(folder, simulation, psf_fwhm=psf_fwhm, norm=_REAL_SNR * sigma)
+        return stamps, np.tile([sigma, psf_fwhm], (len(stamps), 1))
+
+    def fit_directly(self, images: Array, conditions: Array, simulation: SersicSettings) -> Array:
+        """See `components/simulators/sersic/real_galaxies.py`."""
+        return fit_directly(images, conditions, simulation)
+
+    def posterior(
+        self, image: Array, conditions: Array, begin: Array, simulation: SersicSettings, *, seed: int
+    ) -> tuple[Array, Array]:
+        """See `components/simulators/sersic/posterior.py`."""
+        sigma, psf_fwhm = (float(value) for value in conditions)
+        found = galaxy_posterior(image, sigma, psf_fwhm, begin, simulation, samples=512, least_effective=200, seed=seed)
+        return found.mean, found.sd
+
+    def benchmark_cases(self, simulation: SersicSettings) -> list[BenchmarkCase]:
+        """The published galaxy at SNR 30 and 60, with the bound under this simulation's noise."""
+        cases = []
+        for snr, sigma in _SIGMA.items():
+            galaxy = {**_BENCHMARK, "sigma": sigma}
+            table = pd.DataFrame([galaxy])
+            cases.append(
+                BenchmarkCase(
+                    name=f"snr{snr}",
+                    label=f"SNR {snr}",
+                    stamp=draw_sersics(table, simulation)[0],
+                    truth=tuple(galaxy[name] for name in self.truths),
+                    conditions=tuple(galaxy[name] for name in self.conditions),
+                    bound=tuple(bound_sersics(table, simulation)[0]),
+                    published=tuple(
+                        PublishedResult(method=method, bias=bias, sd=sd) for method, bias, sd in _PUBLISHED[snr]
+                    ),
+                )
+            )
+        return cases
+
+    def loss(
+        self, estimator: "Estimator", image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor
+    ) -> Tensor:
+        """See `gaussian_loss.py`."""
+        return gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
+
+    def evaluate(
+        self,
+        predict: Predict,
+        dataset: "Dataset",
+        settings: EvaluateSettings,
+        simulation: SersicSettings,
+        *,
+        cache: Path,
+        progress: Callable[[int], object],
+    ) -> Evaluation:
+        """See `components/evidence/numbers/gathering.py`."""
+        from components.evidence.numbers import Gathering, gather
+
+        about = Gathering(
+            problem=self, predict=predict, dataset=dataset, settings=settings, simulation=simulation, progress=progress
+        )
+        return gather(about, cache=cache)

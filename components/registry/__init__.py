@@ -1,0 +1,11 @@
+"""MLflow, met here alone.
+
+* `registry.py`: versions registered, found, deleted, with their files
+* `connection.py`: client and database; `runs.py`: the run behind a version; `versions.py`: versions as it keeps them
+* `files.py`: files of a version, checked; `logged_model.py`: the script that loads it by MLflow's own client
+* `mirror.py`: aliases, tags and descriptions that say what the ledger says
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,92 @@
+"""The way to MLflow: its database made once, its chatter kept quiet, its errors in one line.
+
+connection = Connection(uri="sqlite:////home/ada/assay/.assay/mlflow.db", artifacts="file:///…/mlartifacts")
+connection.create()
+with connection.one_line():
+    connection.client().search_experiments()
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.core import AssayError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One MLflow: a database that this process opens itself, or a tracking server."""
+
+    uri: str
+    """Tracking URI: `sqlite:///…`, `postgresql+psycopg2://…` or `http(s)://…`."""
+    artifacts: str
+    """URI of the folder for the files of new experiments; a server decides for itself."""
+
+    def create(self) -> None:
+        """Make the database's tables where they are not there yet; nothing is imported when there is nothing to do.
+
+        The caller sees to it that no other process does the same.
+        """
+        if self.uri.startswith("http"):
+            return
+        if not self.uri.startswith(_SQLITE):
+            with self.one_line():
+                self._make_schema(self.uri)
+            return
+        database = Path(self.uri.removeprefix(_SQLITE))
+        if database.is_file():
+            return
+        # SQLite keeps what a killed migration left, for ever: the file gets its name when it is complete.
+        database.parent.mkdir(parents=True, exist_ok=True)
+        partial = database.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        with self.one_line():
+            self._make_schema(f"{_SQLITE}{partial}")
+        partial.replace(database)
+
+    def client(self) -> "MlflowClient":
+        """MLflow's own client; the process's tracking URI is set too, for what has no client method."""
+        _quieten()
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow.MlflowClient(self.uri, self.uri)
+
+    def artifact_folder(self, experiment: str) -> str | None:
+        """Where an experiment's files go; None leaves it to the server."""
+        return None if self.uri.startswith("http") else f"{self.artifacts}/{experiment}"
+
+    @contextmanager
+    def one_line(self) -> Iterator[None]:
+        """Turn what MLflow raises into one line for the user."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            uri = re.sub(r"//[^@/]*@", "//", self.uri)  # without its password
+            what = " ".join(str(error).split())[:300]
+            raise AssayError(f"MLflow at {uri} refused ({what}): type `assay models` to see what it holds") from error
+
+    def _make_schema(self, uri: str) -> None:
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        _quieten()
+        SqlAlchemyStore(uri, self.artifacts).engine.dispose()  # type: ignore[no-untyped-call]
+
+
+def _quieten() -> None:
+    """Keep progress reports of MLflow and Alembic off the terminal; what matters is raised."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.ERROR)

@@ -1,0 +1,60 @@
+"""The files of registered versions: found, fetched once when they are remote, checked against the version's tags.
+
+    folder = local_folder("s3://bucket/galaxy-shape/…/model", kept=workspace.home / "downloads" / "galaxy-shape" / "3")
+    description = verified_description(folder, version.tags, "galaxy-shape")
+
+Only this wing uses it.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from components.core import IntegrityError, file_sha256
+
+
+def local_folder(uri: str, *, kept: Path) -> Path:
+    """The files behind an artifact URI as a local folder.
+
+    Args:
+        uri: of a folder.
+        kept: where remote ones stay, so that they are fetched once.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        return Path(unquote(parts.path))
+    from mlflow.artifacts import download_artifacts
+
+    folder = kept / parts.path.rsplit("/", 1)[-1]
+    if not folder.is_dir():
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as scratch:
+            Path(download_artifacts(artifact_uri=uri, dst_path=scratch)).replace(folder)
+    return folder
+
+
+def verified_description(folder: Path, tags: Mapping[str, str], problem: str) -> dict[str, Any]:
+    """The description of a model in a folder, when its files are those that a version's tags name.
+
+    Args:
+        folder: with the weights and their description.
+        tags: `weights.sha256`, and `description.sha256` once the model is registered.
+        problem: for the message.
+
+    Raises:
+        IntegrityError: when a file is missing or another; the message names it.
+    """
+    from models.estimators import DESCRIPTION, WEIGHTS, DamagedModelError, read_description
+
+    hint = f"`assay rollback {problem}` returns to the version before, `assay train {problem}` makes a new one"
+    try:
+        description = read_description(folder)
+    except DamagedModelError as error:
+        raise IntegrityError(str(error), hint) from error
+    if description["weights_sha256"] != tags["weights.sha256"]:
+        raise IntegrityError(f"{folder / WEIGHTS} is not what was registered (SHA-256 differs)", hint)
+    if tags.get("description.sha256") not in (None, file_sha256(folder / DESCRIPTION)):
+        raise IntegrityError(f"{folder / DESCRIPTION} is not what was registered (SHA-256 differs)", hint)
+    return description

@@ -1,0 +1,176 @@
+"""What MLflow shows of the ledger: aliases, tags and descriptions; where they differ, and how they are made equal.
+
+    found = differences(client, "galaxy-shape", ledger.current("galaxy-shape"))
+    repair(client, "galaxy-shape", found)
+
+Only this wing uses it. The ledger decides; a change made by hand in MLflow is found here and undone.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+from components.ledger import CANDIDATE, HEAD, PROMOTABLE, Entry, describe_override
+from components.registry.versions import search_versions
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ALIASES = (*reversed(PROMOTABLE), CANDIDATE)
+"""The ledger's stages that have an alias; archived versions have none."""
+_OF_STAGE = ("stage", "stage.at", "stage.by", "stage.reason", "override", "package.tag", "package.digest")
+"""Tags that change with the stage; all others were there from the start."""
+_LONGEST = 500
+"""Characters of a reason; MLflow refuses tags beyond 5,000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One thing that MLflow shows otherwise than the ledger."""
+
+    kind: str
+    """`alias`, `tag`, `description`, or `version` for one that MLflow does not have any more."""
+    name: str
+    """Of the alias or tag."""
+    version: int | None
+    """Whose tag or description; None for those of the registered model, and for an alias."""
+    found: str | None
+    expected: str | None
+    """None for what should not be there."""
+
+    def __str__(self) -> str:
+        of = f"version {self.version}" if self.version is not None else ""
+        what = " ".join(part for part in (of, self.kind, self.name) if part)
+        return f"{what} is {self.found or 'not there'} in MLflow, {self.expected or 'not there'} by the ledger"
+
+
+def lineage_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of a version's tags that it was registered with."""
+    return {name: value for name, value in tags.items() if name not in _OF_STAGE}
+
+
+def differences(
+    client: "MlflowClient",
+    problem: str,
+    stages: Mapping[int, Entry],
+    lineage: Mapping[int, Mapping[str, str]],
+    *,
+    only: Collection[int] | None = None,
+) -> list[Difference]:
+    """Everything that MLflow shows otherwise.
+
+    Args:
+        client: MLflow's.
+        problem: the registered model's name.
+        stages: the entry that put each version where it is, newest first, as `Ledger.current` gives them.
+        lineage: the tags that each was registered with.
+        only: the versions whose tags are looked at; all of them by default. Aliases are always looked at.
+    """
+    holders: dict[str, int] = {}
+    for version, entry in stages.items():
+        holders.setdefault(entry.to_stage, version)
+    looked_at = {
+        version: entry
+        for version, entry in stages.items()
+        if only is None or version in only or version in holders.values()
+    }
+    shown = _versions(client, problem, None if only is None else looked_at)
+    gone = [version for version in looked_at if version not in shown]
+    found = [
+        Difference(kind="version", name="", version=version, found=None, expected=f"in {stages[version].to_stage}")
+        for version in gone
+    ]
+    models = client.search_registered_models(f"name = '{problem}'")
+    if not models:
+        return found
+    known = {name: int(version) for name, version in models[0].aliases.items()}
+    # Nothing must stand in for a version that is gone.
+    wanted = {alias: holders[alias] for alias in ALIASES if alias in holders and holders[alias] not in gone}
+    found += [
+        Difference(
+            kind="alias", name=alias, version=None, found=_text(known.get(alias)), expected=_text(wanted.get(alias))
+        )
+        for alias in ALIASES
+        if known.get(alias) != wanted.get(alias)
+    ]
+    head, seen = next((entry.head for entry in stages.values()), None), models[0].tags.get(HEAD)
+    if head is not None and seen != head:
+        found.append(Difference(kind="tag", name=HEAD, version=None, found=seen, expected=head))
+    for version, entry in looked_at.items():
+        if version in shown:
+            found += _shown_otherwise(version, entry, lineage.get(version, {}), *shown[version])
+    return found
+
+
+def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) -> None:
+    """Make MLflow show what the ledger says; a version that is gone cannot be brought back here."""
+    # Set before delete: whoever reads meanwhile may meet a version in two stages, never an empty stage.
+    for one in sorted(found, key=lambda one: one.expected is None):
+        match one.kind, one.expected:
+            case "alias", None:
+                client.delete_registered_model_alias(problem, one.name)
+            case "alias", str(holder):
+                client.set_registered_model_alias(problem, one.name, holder)
+            case "tag", str(head) if one.name == HEAD:
+                client.set_registered_model_tag(problem, HEAD, head)
+            case "tag", None:
+                client.delete_model_version_tag(problem, str(one.version), one.name)
+            case "tag", str(value):
+                client.set_model_version_tag(problem, str(one.version), one.name, value)
+            case "description", value:
+                client.update_model_version(problem, str(one.version), value)
+
+
+def _shown_otherwise(
+    version: int, entry: Entry, lineage: Mapping[str, str], tags: Mapping[str, str], description: str
+) -> list[Difference]:
+    """What a version's own tags and description say otherwise than its entries."""
+    wanted, said = {**lineage, **_tags(entry)}, _description(entry)
+    found = [
+        Difference(kind="tag", name=name, version=version, found=tags.get(name), expected=wanted.get(name))
+        for name in dict.fromkeys((*_OF_STAGE, *wanted))
+        if tags.get(name) != wanted.get(name)
+    ]
+    if description != said:
+        found.append(Difference(kind="description", name="", version=version, found=description, expected=said))
+    return found
+
+
+def _versions(
+    client: "MlflowClient", problem: str, wanted: Collection[int] | None
+) -> dict[int, tuple[dict[str, str], str]]:
+    """Tags and description of versions by number; all of them when none are named."""
+    queries = [f"name = '{problem}'"]
+    if wanted is not None:
+        queries = [f"name = '{problem}' AND version_number = {version}" for version in wanted]
+    return {
+        int(found.version): (dict(found.tags), found.description or "")
+        for query in queries
+        for found in search_versions(client, query)
+    }
+
+
+def _tags(entry: Entry) -> dict[str, str]:
+    tags = {
+        "stage": entry.to_stage,
+        "stage.at": entry.at,
+        "stage.by": entry.actor,
+        "stage.reason": shorten(entry.reason, _LONGEST) or "–",
+        "weights.sha256": entry.weights_sha256,
+    }
+    if entry.override:
+        tags["override"] = describe_override(entry.override)
+    if entry.package_tag and entry.package_digest:
+        tags |= {"package.tag": entry.package_tag, "package.digest": entry.package_digest}
+    return tags
+
+
+def _description(entry: Entry) -> str:
+    override = f" OVERRIDE: {describe_override(entry.override)}." if entry.override else ""
+    reason = shorten(entry.reason, _LONGEST)
+    return f"{entry.to_stage} since {entry.at[:16].replace('T', ' ')} UTC by {entry.actor}: {reason}.{override}"
+
+
+def _text(version: int | None) -> str | None:
+    return None if version is None else str(version)

@@ -1,0 +1,12 @@
+"""From a dataset to a trained network in a folder, and the search for a good one.
+
+* `run.py`: a whole training, the same after a kill; `trainer.py`: its loop; `batches.py`: what it is shown
+* `losses.py`; `checkpoints.py`; `distributed.py`: several processes (torch DDP)
+* `scoring_correction.py`, `recalibration.py`: what follows the loop
+* `study.py`: Optuna, met here alone
+* `inputs.py`: what decides a training and a search, for their keys
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,10 @@
+from .batches import Batch as Batch
+from .inputs import search_inputs as search_inputs
+from .inputs import training_inputs as training_inputs
+from .losses import gaussian_loss as gaussian_loss
+from .run import train as train
+from .study import SEARCHED as SEARCHED
+from .study import create_storage as create_storage
+from .study import search as search
+from .trainer import Epoch as Epoch
+from .trainer import Trainer as Trainer

@@ -1,0 +1,97 @@
+"""Train one network into a folder: a checkpoint an epoch, scoring put behind it, the same result after a kill.
+
+    folder = train(workspace, problem, dataset, settings, settings.train, source=read_source(workspace.root))
+
+`components/training/trainer.py` is the loop, `components/training/scoring_correction.py` what comes after it.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from components.core import ProblemSettings, Source, TrainSettings, Workspace, value_digest
+from components.fields import Dataset, Problem
+from components.training.checkpoints import load_checkpoint, save_checkpoint
+from components.training.distributed import train_in_processes
+from components.training.inputs import search_inputs, training_inputs
+from components.training.recalibration import recalibrate
+from components.training.scoring_correction import add_scoring
+from components.training.trainer import Epoch, Trainer
+from models.estimators import DESCRIPTION, read_description, save_model
+
+__label__ = "training"
+
+
+def train(
+    workspace: Workspace,
+    problem: Problem,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    train: TrainSettings,
+    *,
+    source: Source,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Path:
+    """Train, or find the model of the very same inputs.
+
+    Args:
+        workspace: where models and checkpoints lie.
+        problem: what is trained for.
+        dataset: the images.
+        settings: the problem's settings; `train` is taken from the next argument.
+        train: network and schedule.
+        source: commit and state of the working tree.
+        on_epoch: called after each epoch that is trained now.
+
+    Returns:
+        The model's folder, as `models.estimators.saved` writes it, with the history of its epochs.
+
+    Raises:
+        DamagedModelError: when it is there but its weights are not what was saved.
+    """
+    inputs = training_inputs(problem, settings, train)
+    key = value_digest({"problem": problem.name, "data": dataset.manifest["key"], **inputs})
+    folder = workspace.models(problem.name) / key[:16]
+    if (folder / DESCRIPTION).exists():
+        read_description(folder)
+        return folder
+    checkpoint = folder / "checkpoint"
+    if train.processes > 1:
+        train_in_processes(problem, dataset, settings, train, checkpoint)
+    trainer = Trainer(problem, dataset, settings, train)
+    history = load_checkpoint(trainer, checkpoint)
+    with tqdm(
+        total=train.epochs, initial=trainer.done, desc=f"train {train.network}", unit="epoch", disable=None
+    ) as bar:
+        for epoch in trainer:
+            history.append(asdict(epoch))
+            save_checkpoint(trainer, history, checkpoint)
+            on_epoch(epoch)
+            bar.update()
+            bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
+    estimator, scoring = add_scoring(problem, trainer.averaged.eval().cpu(), dataset, settings, train)
+    recalibrate(problem, estimator, dataset, settings)
+    save_model(
+        folder,
+        estimator.cpu(),
+        {
+            "problem": problem.name,
+            "key": key,
+            "units": dict(problem.units),
+            "inputs": {
+                "data": dataset.manifest["key"],
+                "simulator": dataset.manifest["inputs"],
+                "search": search_inputs(settings),
+                "training": inputs,
+            },
+            "fingerprint": dataset.manifest["fingerprint"],
+            "history": history,
+            "scoring": scoring,
+            "git": asdict(source),
+        },
+    )
+    shutil.rmtree(checkpoint)
+    return folder

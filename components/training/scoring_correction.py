@@ -1,0 +1,152 @@
+"""Scoring put behind a trained network: how many steps it takes, and a correction that knows what they leave open.
+
+    estimator = add_scoring(problem, network_estimator, dataset, settings, train)
+
+The number of steps is the least after which the likelihood of the validation images, given where the network starts,
+has come within a twentieth of a unit of deviance of what most steps reach; one standard error of one parameter costs a
+whole unit. The correction (`models/estimators`) is then trained on training images under fresh noise, and
+kept at the epoch at which it does best on the validation images. Shape suffixes: b batch, p parameters, f features,
+o outputs.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from components.core import ProblemSettings, TrainSettings
+from components.fields import Dataset, Problem
+from components.training.batches import Batch, Batches, observed_validation
+from models.estimators import Estimator, ScoringEstimator
+
+__label__ = "scoring_correction"
+
+_CLOSE = 0.05
+"""Mean excess of the deviance over the best that is not worth another step."""
+_EPOCHS = 40
+_BATCH = 256
+_LEARNING_RATE = 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """What was found."""
+
+    steps: int
+    excess_deviance: tuple[float, ...]
+    """Of the validation images after 0, 1, … steps over that after the most steps."""
+    network_loss: float
+    """Mean negative log-likelihood of the validation truths under what the network says."""
+    corrected_loss: float
+    """The same under what the correction says."""
+
+
+class _Known(NamedTuple):
+    """What the correction learns from."""
+
+    features_bf: Tensor
+    vector_bo: Tensor
+    standard_bp: Tensor
+
+
+def add_scoring(
+    problem: Problem, estimator: Estimator, dataset: Dataset, settings: ProblemSettings, train: TrainSettings
+) -> tuple[Estimator, dict[str, Any]]:
+    """A trained network with scoring steps behind it, and how that was decided, as JSON-able values.
+
+    The estimator is returned as it is when no step is worth it or allowed.
+    """
+    device = next(estimator.parameters()).device
+    validation = observed_validation(problem, dataset, settings, device)
+    steps, excess = _count_steps(estimator, validation, train.scoring_steps)
+    if steps == 0:
+        return estimator, {"steps": 0, "excess_deviance": excess}
+    scoring = ScoringEstimator({**estimator.config, "scoring_steps": steps}).to(device).eval()
+    scoring.load_state_dict(estimator.state_dict(), strict=False)
+    batches = Batches(
+        problem,
+        dataset,
+        settings,
+        rows=dataset.rows("train")[: train.correction_images],
+        batch_size=_BATCH,
+        device=device,
+    )
+    seeds = np.random.SeedSequence([train.seed, train.epochs])  # those of the epoch after the last
+    fresh = tqdm(batches.epoch(seeds), total=batches.steps, desc="scoring", unit="batch", disable=None)
+    learned, judged = _known(scoring, fresh), _known(scoring, validation)
+    before = _loss(scoring, judged)
+    after = _train(scoring, learned, judged, train.seed)
+    found = Scoring(steps=steps, excess_deviance=excess, network_loss=before, corrected_loss=after)
+    return scoring, asdict(found)
+
+
+def _count_steps(
+    estimator: Estimator, validation: list[Batch], allowed: tuple[int, int]
+) -> tuple[int, tuple[float, ...]]:
+    if estimator.drawing is None or allowed[1] == 0:
+        return 0, ()
+    deviances = [0.0] * (allowed[1] + 1)
+    count = sum(len(batch.image_bhw) for batch in validation)
+    with torch.inference_mode():
+        for batch in validation:
+            value_bp = estimator(batch.image_bhw, batch.conditions_bc).value_bp
+            for step in range(allowed[1] + 1):
+                if step:
+                    value_bp, _ = estimator.drawing.score(batch.image_bhw, value_bp, batch.conditions_bc, 1)
+                deviance_b = estimator.drawing.deviance(batch.image_bhw, value_bp, batch.conditions_bc)
+                deviances[step] += float(deviance_b.sum()) / count
+    excess = tuple(deviance - deviances[-1] for deviance in deviances)
+    return next(step for step in range(allowed[0], allowed[1] + 1) if excess[step] <= _CLOSE), excess
+
+
+def _known(scoring: ScoringEstimator, batches: Any) -> _Known:
+    parts = []
+    with torch.inference_mode():
+        for batch in batches:
+            vector_bo = scoring.vector(batch.image_bhw, batch.conditions_bc).answer_bo
+            start_bp = scoring.answer(scoring.read(vector_bo), batch.conditions_bc).value_bp
+            value_bp, covariance_bpp = scoring.scored(batch.image_bhw, batch.conditions_bc, start_bp)
+            parts.append(
+                _Known(
+                    scoring.features(value_bp, covariance_bpp, vector_bo, batch.conditions_bc),
+                    vector_bo,
+                    scoring.standardise(batch.truth_bp, batch.conditions_bc),
+                )
+            )
+    # Tensors made under inference_mode cannot be trained on; concatenating outside of it makes ordinary ones.
+    return _Known(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+
+def _loss(scoring: ScoringEstimator, known: _Known) -> float:
+    with torch.inference_mode():
+        gaussian = scoring.read(scoring.corrected(known.features_bf, known.vector_bo))
+        return float(gaussian.negative_log_likelihood(known.standard_bp).mean())
+
+
+def _train(scoring: ScoringEstimator, learned: _Known, judged: _Known, seed: int) -> float:
+    """Train the correction alone and leave it at its best epoch; its loss on the validation images."""
+    rng = np.random.default_rng(seed)
+    optimizer = torch.optim.AdamW(scoring.correction.parameters(), lr=_LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS)
+    best, best_loss = _copied(scoring), _loss(scoring, judged)
+    for _ in range(_EPOCHS):
+        order = torch.from_numpy(rng.permutation(len(learned.features_bf))).to(learned.features_bf.device)
+        for rows in torch.split(order, _BATCH):
+            gaussian = scoring.read(scoring.corrected(learned.features_bf[rows], learned.vector_bo[rows]))
+            loss = gaussian.negative_log_likelihood(learned.standard_bp[rows]).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        schedule.step()
+        loss_now = _loss(scoring, judged)
+        if loss_now < best_loss:
+            best, best_loss = _copied(scoring), loss_now
+    scoring.correction.load_state_dict(best)
+    return best_loss
+
+
+def _copied(scoring: ScoringEstimator) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in scoring.correction.state_dict().items()}

@@ -1,0 +1,206 @@
+"""Search networks, widths and learning rates with Optuna: pruned, resumable, over one or several processes.
+
+    winner = search(workspace, problem, dataset, settings)
+    train_settings = dataclasses.replace(settings.train, **winner.parameters)
+
+The study lives in the workspace's Optuna database under a name made of its inputs' digest, so that a study of the
+same inputs goes on where it stopped, and one that is complete is only read. The caller holds the problem's lock.
+"""
+
+import multiprocessing
+import os
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm.auto import tqdm
+
+from components.core import AssayError, ProblemSettings, Workspace, die_with_parent, value_digest
+from components.fields import Dataset, Problem
+from components.training.inputs import search_inputs, training_inputs
+from components.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    import optuna
+
+__label__ = "search"
+
+SEARCHED = ("network", "width", "learning_rate")
+"""Fields of the `train` section that a search decides."""
+_KILLED = "killed"
+"""Marks trials whose process ended without a word: they do not count towards the number of trials."""
+_PRUNE_AFTER_TRIALS = 3
+"""Complete trials before the first is pruned: fewer make no median."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Winner:
+    """What a study found."""
+
+    study: str
+    """Its name in the Optuna database."""
+    trials: int
+    pruned: int
+    loss: float
+    """Validation loss of the best trial."""
+    parameters: dict[str, Any]
+    """The best trial's `SEARCHED` fields."""
+
+
+def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings) -> Winner:
+    """Run what is missing of the study and return its best trial.
+
+    Raises:
+        AssayError: when no trial ended with a finite loss.
+    """
+    import optuna
+
+    name = study_name(problem, dataset, settings)
+    study = optuna.create_study(
+        study_name=name,
+        storage=create_storage(workspace),
+        load_if_exists=True,
+        direction="minimize",
+    )
+    _forget_broken_trials(study)
+    if not study.get_trials(deepcopy=False):
+        # What params.yaml says is the first trial: a search can only improve on it.
+        study.enqueue_trial({field: getattr(settings.train, field) for field in SEARCHED}, skip_if_exists=True)
+    _run_workers(workspace, problem, dataset, settings, name)
+    finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if not finished:
+        raise AssayError(f"search {name}: no trial ended with a finite loss: lower the learning_rate range")
+    best = study.best_trial
+    pruned = len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.PRUNED,)))
+    return Winner(
+        study=name,
+        trials=len(finished) + pruned,
+        pruned=pruned,
+        loss=float(study.best_value),
+        parameters={field: best.params[field] for field in SEARCHED},
+    )
+
+
+def study_name(problem: Problem, dataset: Dataset, settings: ProblemSettings) -> str:
+    """Name of the study of these inputs."""
+    inputs = {
+        "data": dataset.manifest["key"],
+        "search": search_inputs(settings),
+        "training": training_inputs(problem, settings, settings.train),
+    }
+    return f"{problem.name}-{value_digest(inputs)[:16]}"
+
+
+def _run_workers(
+    workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings, name: str
+) -> None:
+    workers = settings.search.workers
+    if workers == 1:
+        _work(workspace, problem, dataset.folder, settings, name, None)
+        return
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    children = [
+        context.Process(target=_work, args=(workspace, problem, dataset.folder, settings, name, threads))
+        for _ in range(workers)
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    failed = [child.exitcode for child in children if child.exitcode]
+    if failed:
+        raise AssayError(
+            f"search {name}: {len(failed)} of {workers} workers ended with status {failed[0]}: run it again"
+        )
+
+
+def _work(
+    workspace: Workspace,
+    problem: Problem,
+    data: Path,
+    settings: ProblemSettings,
+    name: str,
+    threads: int | None,
+) -> None:
+    import optuna
+    import torch
+
+    if threads is not None:  # a process of its own
+        die_with_parent()
+        torch.set_num_threads(threads)
+    dataset = Dataset.open(data)
+    study = optuna.load_study(
+        study_name=name,
+        storage=create_storage(workspace),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_PRUNE_AFTER_TRIALS),
+    )
+    with tqdm(total=settings.search.trials, desc="search", unit="trial", disable=None) as bar:
+        while True:
+            begun = sum(
+                trial.state != optuna.trial.TrialState.WAITING and _KILLED not in trial.user_attrs
+                for trial in study.get_trials(deepcopy=False)
+            )
+            bar.update(begun - bar.n)
+            if begun >= settings.search.trials:
+                return
+            # One seed a trial, not one a process: a resumed study suggests what an unbroken one would have.
+            study.sampler = optuna.samplers.TPESampler(seed=settings.search.seed + begun)
+            study.optimize(lambda trial: _objective(trial, problem, dataset, settings), n_trials=1)
+
+
+def _objective(trial: "optuna.Trial", problem: Problem, dataset: Dataset, settings: ProblemSettings) -> float:
+    import optuna
+
+    ranges = settings.search
+    train = replace(
+        settings.train,
+        network=trial.suggest_categorical("network", ranges.networks),
+        width=trial.suggest_int("width", *ranges.width, step=8),
+        learning_rate=trial.suggest_float("learning_rate", *ranges.learning_rate, log=True),
+        epochs=ranges.epochs,
+    )
+    trainer = Trainer(problem, dataset, settings, train, images_per_epoch=ranges.images_per_epoch)
+    loss = float("nan")
+    for epoch in trainer:
+        loss = epoch.validation_loss
+        trial.report(loss, epoch.number)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return loss  # a NaN makes the trial a failed one
+
+
+def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
+    """The workspace's Optuna database, its tables made when it is new."""
+    import optuna
+
+    _quieten(optuna)
+    url = workspace.optuna_url
+    workspace.home.mkdir(parents=True, exist_ok=True)
+    options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    # Heartbeats let another machine's trial be given up when that machine dies.
+    return optuna.storages.RDBStorage(
+        url,
+        engine_kwargs=options,
+        heartbeat_interval=60,
+        grace_period=300,
+        heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
+    )
+
+
+def _forget_broken_trials(study: "optuna.Study") -> None:
+    """Trials that a killed process left running are failed and their parameters queued again."""
+    import optuna
+
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study._storage.set_trial_user_attr(trial._trial_id, _KILLED, True)
+        study._storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
+        if set(trial.params) == set(SEARCHED):
+            study.enqueue_trial(trial.params)
+
+
+def _quieten(optuna: Any) -> None:
+    # Heartbeats are marked experimental since 2021 and are what Optuna recommends for workers that may die.
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)

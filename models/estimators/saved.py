@@ -1,0 +1,89 @@
+"""A trained network in a folder: safetensors weights and a JSON description, digest-checked at every load.
+
+    save_model(folder, estimator, description)
+    estimator, description = load_model(folder)
+
+Nothing is unpickled. `description["estimator"]` is what `Estimator` is built from; the rest is lineage.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from models.estimators.estimator import Estimator
+from models.estimators.scoring_estimator import ScoringEstimator
+from models.networks import network_module
+
+__label__ = "saved"
+
+WEIGHTS = "weights.safetensors"
+DESCRIPTION = "model.json"
+
+
+class DamagedModelError(Exception):
+    """A model's file is missing or is not what its recorded digest says; the message names it."""
+
+
+def save_model(folder: Path, trained: Estimator, description: Mapping[str, Any]) -> str:
+    """Write a model; the description goes last and in one step, so that a folder with one is complete.
+
+    Args:
+        folder: where to; made when it is not there.
+        trained: the trained network.
+        description: JSON-able lineage; `estimator` and `weights_sha256` are added.
+
+    Returns:
+        SHA-256 of the weights.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in trained.state_dict().items()}, folder / WEIGHTS)
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    document = {**description, "estimator": trained.config, "weights_sha256": digest}
+    partial = folder / f".{DESCRIPTION}"
+    partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(folder / DESCRIPTION)
+    return digest
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The description of a complete model, after its weights were checked.
+
+    Raises:
+        DamagedModelError: when a file is missing or the weights are not those described.
+    """
+    try:
+        description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise DamagedModelError(f"{error.filename} is missing") from error
+    except ValueError as error:
+        raise DamagedModelError(f"{folder / DESCRIPTION} is not JSON") from error
+    if digest != description.get("weights_sha256"):
+        raise DamagedModelError(f"{folder / WEIGHTS} is not what was saved (SHA-256 {digest[:12]}… differs)")
+    return description
+
+
+def answering_modules(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that a saved model's answers start from: what they import decides the rest.
+
+    Args:
+        config: `description["estimator"]`.
+    """
+    return (__name__, network_module(config["network"]))
+
+
+def load_model(folder: Path) -> tuple[Estimator, dict[str, Any]]:
+    """The network, in evaluation mode, and its description.
+
+    Raises:
+        DamagedModelError: when a file is missing or the weights are not those described.
+    """
+    description = read_description(folder)
+    config = description["estimator"]
+    built = ScoringEstimator(config) if config["scoring_steps"] else Estimator(config)
+    built.load_state_dict(load_file(folder / WEIGHTS))
+    return built.eval(), description

@@ -1,0 +1,137 @@
+"""Keys of code: what counts as a change, what does not, and which modules a result rests on."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.core.code import HOUSE, code_of, imported_files
+
+CODE = 'def f(x):\n    """Says what f does."""\n    return x + 1  # a reason\n'
+
+
+def write(root: Path, **modules: str) -> Path:
+    """Modules by dotted name with `__` for the dot, each labelled by the last part of its name."""
+    for name, text in modules.items():
+        path = root.joinpath(*name.split("__")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for package in path.parents[: len(name.split("__")) - 1]:
+            (package / "__init__.py").touch()
+        label = "" if "__label__" in text else f'__label__ = "{path.stem}"\n'
+        path.write_text(label + text, encoding="utf-8")
+    return root
+
+
+def digest_of(root: Path, text: str) -> str:
+    return code_of("simulator", root=write(root, simulator=text)).digests["simulator"]
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (CODE.replace("# a reason", "# another reason"), True),
+        (CODE.replace("Says what f does.", "Says it better."), True),
+        (CODE.replace("x + 1", "(x +\n            1)"), True),
+        (f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\n\n{CODE}", True),
+        (CODE.replace("x + 1", "x + 2"), False),
+        (CODE.replace("x + 1", "x + 1.0"), False),
+        (CODE.replace("(x)", "(x, y=0)"), False),
+    ],
+)
+def test_only_what_code_does_changes_its_digest(tmp_path: Path, text: str, same: bool) -> None:
+    assert (digest_of(tmp_path, text) == digest_of(tmp_path, CODE)) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("import numpy\n\nx = numpy.linalg.norm([3, 4])", True),
+        ("from numpy.linalg import norm\n\nx = norm([3, 4])", True),
+        ("from numpy import linalg as algebra\n\nx = algebra.norm([3, 4])", True),
+        ("import numpy as np\n\nx = np.linalg.det([3, 4])", False),
+        ("import cupy as np\n\nx = np.linalg.norm([3, 4])", False),
+    ],
+)
+def test_names_count_by_where_they_come_from_however_they_are_imported(tmp_path: Path, text: str, same: bool) -> None:
+    before = digest_of(tmp_path, "import numpy as np\n\nx = np.linalg.norm([3, 4])")
+    assert (digest_of(tmp_path, text) == before) is same
+
+
+def test_one_name_of_two_origins_in_two_functions_is_told_apart(tmp_path: Path) -> None:
+    one = "def {0}():\n    from math import {1} as g\n    return g(1)\n"
+    text = one.format("f", "sin") + one.format("h", "cos")
+    swapped = one.format("f", "cos") + one.format("h", "sin")
+    assert digest_of(tmp_path, text) != digest_of(tmp_path, swapped)
+
+
+def test_moving_renaming_and_a_face_in_between_change_nothing(tmp_path: Path) -> None:
+    flat = write(
+        tmp_path / "flat",
+        bound="def bound(x):\n    return 1 / x\n",
+        job="from bound import bound\n\nimport bound as limits\n\ny = bound(2) + limits.bound(3)\n",
+    )
+    wings = write(
+        tmp_path / "wings",
+        house__limits__crb='__label__ = "bound"\n\n\ndef bound(x):\n    return 1 / x\n',
+        house__work__job="from house.limits import bound\n\ny = bound(2) + bound(3)\n",
+    )
+    lazy = (tmp_path / "wings" / "house" / "limits" / "__init__.pyi").write_text
+    eager = (tmp_path / "wings" / "house" / "limits" / "__init__.py").write_text
+    for face in (lazy, eager):
+        face("from .crb import bound as bound\n")
+        assert code_of("house.work.job", root=wings).digests == code_of("job", root=flat).digests
+
+
+def test_whatever_an_entry_imports_belongs_to_it_and_nothing_else_does(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        entry="def f():\n    from near import x\n    return x\n",
+        near="import numpy as np\nfrom far import x\nfrom words import say\n",
+        far="x = 1\n",
+        words="__label__ = None\nimport yaml\nfrom beyond import y\n",
+        beyond="y = 2\n",
+        other="from far import x\n",
+    )
+    found = code_of("entry", root=root)
+    assert set(found.digests) == {"entry", "near", "far"}
+    assert set(found.libraries) == {"numpy"}
+    assert set(code_of("entry", unused=("near",), root=root).digests) == {"entry"}
+
+
+def test_a_module_without_a_label_or_with_that_of_another_is_refused(tmp_path: Path) -> None:
+    root = write(tmp_path, entry="import near\n", near="x = 1\n")
+    (root / "near.py").write_text("x = 1\n")
+    with pytest.raises(ValueError, match=r"near\.py has no __label__"):
+        code_of("entry", root=root)
+    (root / "near.py").write_text('__label__ = "entry"\n')
+    with pytest.raises(ValueError, match=r"near\.py and .*entry\.py|entry\.py and .*near\.py"):
+        code_of("entry", root=root)
+    with pytest.raises(ValueError, match="has no module nowhere"):
+        code_of("nowhere", root=root)
+
+
+def test_files_to_carry_are_those_that_an_import_reads(tmp_path: Path) -> None:
+    root = write(tmp_path, house__near="import house.far\n", house__far="x = 1\n", house__other="x = 2\n")
+    names = {str(file.relative_to(root)) for file in imported_files("house.near", root=root)}
+    assert names == {"house/__init__.py", "house/near.py", "house/far.py"}
+
+
+@pytest.mark.parametrize("minor", [12, 13])
+def test_another_python_makes_the_same_digests(minor: int) -> None:
+    found = [shutil.which(f"python3.{minor}"), *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))]
+    works = (name for name in found if name and not subprocess.run([name, "-c", ""], capture_output=True).returncode)
+    python = next(works, None)
+    if python is None:
+        pytest.skip(f"Python 3.{minor} is not installed")
+    # It needs none of our libraries: code is read, not imported.
+    asked = (
+        "from components.code import code_of; "
+        "print(code_of('components.training', 'components.problems.galaxy_shape', 'models.saved').digests)"
+    )
+    said = [
+        subprocess.run([name, "-c", asked], cwd=HOUSE, check=True, capture_output=True, text=True).stdout
+        for name in (sys.executable, python)
+    ]
+    assert said[0] == said[1] != ""

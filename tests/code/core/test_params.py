@@ -1,0 +1,82 @@
+"""params.yaml: what is wrong in it is named, key and value."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.core.errors import AssayError
+from components.core.params import load_settings
+from components.core.settings import ProblemSettings, settings_values
+from components.problems import find_problem
+from tests.conftest import HOUSE
+
+
+def read(folder: Path, change: Callable[[dict[str, Any]], object], **options: Any) -> ProblemSettings:
+    params = yaml.safe_load((HOUSE / "params.yaml").read_text(encoding="utf-8"))
+    change(params["problems"]["galaxy-shape"])
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    return load_settings(path, "galaxy-shape", find_problem("galaxy-shape").simulation_settings, **options)
+
+
+def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
+    demo = read(tmp_path, lambda _: None)
+    full = read(tmp_path, lambda _: None, size="full")
+    assert full.simulate.count > demo.simulate.count
+    assert full.evaluate.reference_images >= 500
+    assert full.gates == demo.gates
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda s: s["train"].update(learnin_rate=1), ["problems.galaxy-shape.train.learnin_rate", "learning_rate?"]),
+        (lambda s: s["simulate"].update(flx=[1, 2]), ["simulate.flx", "did you mean flux?"]),
+        (lambda s: s.update(serch={}), ["galaxy-shape.serch", "did you mean search?"]),
+        (lambda s: s["simulate"].update(count=0), ["simulate.count = 0", "greater than or equal to 100"]),
+        (lambda s: s["simulate"].update(count="many"), ["simulate.count = 'many'", "integer"]),
+        (lambda s: s["simulate"].update(flux=[4, 1]), ["flux = [4.0, 1.0]", "must not exceed"]),
+        (lambda s: s["simulate"].update(n=[0.1, 6]), ["n = [0.1, 6.0]", "0.3 to 6.2"]),
+        (lambda s: s["simulate"].update(sigma=[float("nan"), 400]), ["sigma", "finite"]),
+        (lambda s: s["train"].update(learning_rate=-1), ["train.learning_rate = -1", "greater than 0"]),
+        (lambda s: s["train"].pop("epochs"), ["train.epochs", "required"]),
+        (lambda s: s["train"].update(epoch=s["train"].pop("epochs")), ["train.epoch:", "did you mean epochs?"]),
+        (lambda s: s["simulate"].update(test_fraction=0.99), ["test_fraction", "below 1"]),
+        (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has no min, max or max_over_production"]),
+        (lambda s: s["gates"].update(staging=[]), ["gates.staging"]),
+    ],
+)
+def test_bad_values_are_named(tmp_path: Path, change: Callable[[dict[str, Any]], object], named: list[str]) -> None:
+    with pytest.raises(AssayError) as error:
+        read(tmp_path, change)
+    assert "\n" not in str(error.value)
+    for part in ["params.yaml", *named]:
+        assert part in str(error.value)
+
+
+def test_a_misspelt_key_of_a_size_is_named_too(tmp_path: Path) -> None:
+    def change(section: dict[str, Any]) -> None:
+        section["sizes"]["full"]["train"]["epoch"] = 3
+
+    read(tmp_path, change)
+    with pytest.raises(AssayError, match=r"train\.epoch: did you mean epochs\?"):
+        read(tmp_path, change, size="full")
+
+
+def test_unknown_size_and_broken_yaml_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(AssayError, match=r"no size .huge.*demo or full"):
+        read(tmp_path, lambda _: None, size="huge")
+    path = tmp_path / "params.yaml"
+    path.write_text("problems:\n  galaxy-shape: [\n", encoding="utf-8")
+    with pytest.raises(AssayError, match=r"params.yaml, line \d+: not valid YAML"):
+        load_settings(path, "galaxy-shape", find_problem("galaxy-shape").simulation_settings)
+
+
+def test_command_line_values_go_on_top_and_are_checked(tmp_path: Path) -> None:
+    settings = read(tmp_path, lambda _: None, overrides={"simulate": {"count": 1234}})
+    assert settings_values(settings.simulate)["count"] == 1234
+    with pytest.raises(AssayError, match="--count 5: Input should be"):
+        read(tmp_path, lambda _: None, overrides={"simulate": {"count": 5}})

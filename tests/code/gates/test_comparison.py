@@ -1,0 +1,104 @@
+"""Challenger against champion: noise never makes a model better, and a worse one is found out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.core.errors import RefusedError
+from components.fields.evaluation import SLICE
+from components.gates.comparison import ALL, Comparison, Standing, compare
+
+PARAMETERS = ("flux", "n", "g1")
+SLICES = np.array(["snr10_20", "snr20_40", "snr40_70"])
+
+
+def losses(rng: np.random.Generator, count: int) -> pd.DataFrame:
+    """|error| / bound of a model at the bound: half-normal, the same image's parameters correlated."""
+    shared, own = rng.standard_normal((count, 1)), rng.standard_normal((count, len(PARAMETERS)))
+    table = pd.DataFrame(np.abs(0.6 * shared + 0.8 * own), columns=list(PARAMETERS))
+    table[SLICE] = SLICES[np.arange(count) % len(SLICES)]
+    return table
+
+
+def another(rng: np.random.Generator, champion: pd.DataFrame, factor: float = 1.0, own: float = 0.1) -> pd.DataFrame:
+    """A model of its own on the same noise: its losses are the champion's times a factor, but for some scatter."""
+    changed = champion.copy()
+    scatter = rng.standard_normal((len(champion), len(PARAMETERS)))
+    changed[list(PARAMETERS)] *= factor * (1 + own * scatter)
+    return changed
+
+
+def judged(champion: pd.DataFrame, challenger: pd.DataFrame, resamplings: int = 300) -> Comparison:
+    return compare(champion, challenger, margin=0.01, slice_margin=0.05, resamplings=resamplings, seed=1)
+
+
+def test_a_model_that_is_equal_within_noise_is_nearly_never_called_better_or_worse() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(200):
+        champion = losses(rng, 600)
+        found.append(judged(champion, another(rng, champion), resamplings=200).standing)
+    assert found.count(Standing.BETTER) <= 10
+    assert found.count(Standing.WORSE) <= 10
+    assert Standing.NOT_WORSE in found
+
+
+def test_a_model_that_is_worse_by_two_per_cent_is_worse_with_enough_images() -> None:
+    rng = np.random.default_rng(1)
+    champion = losses(rng, 8000)
+    comparison = judged(champion, another(rng, champion, factor=1.02))
+    assert comparison.standing is Standing.WORSE
+    assert comparison.deciding.slice == ALL
+    assert comparison.deciding.value == pytest.approx(0.02, abs=0.005)
+
+
+def test_a_model_that_is_worse_in_one_slice_alone_is_worse() -> None:
+    rng = np.random.default_rng(2)
+    champion = losses(rng, 3000)
+    challenger = another(rng, champion, factor=0.97)
+    challenger.loc[challenger[SLICE] == "snr10_20", "g1"] *= 1.2
+    comparison = judged(champion, challenger)
+    assert comparison.standing is Standing.WORSE
+    assert comparison.deciding.name == "g1.snr10_20"
+
+
+def test_a_model_that_is_better_everywhere_is_better_and_few_images_leave_it_open() -> None:
+    rng = np.random.default_rng(3)
+    champion = losses(rng, 3000)
+    assert judged(champion, another(rng, champion, factor=0.9)).standing is Standing.BETTER
+    few = losses(rng, 90)
+    assert judged(few, another(rng, few, own=0.3)).standing is Standing.INCONCLUSIVE
+
+
+def test_the_same_model_is_not_worse_than_itself() -> None:
+    champion = losses(np.random.default_rng(4), 300)
+    comparison = judged(champion, champion)
+    assert comparison.standing is Standing.NOT_WORSE
+    assert {(cell.low, cell.value, cell.high) for cell in comparison.cells} == {(0.0, 0.0, 0.0)}
+    assert {cell.margin for cell in comparison.cells} == {0.01, 0.05}
+    assert comparison.as_json()["standing"] == "not worse"
+
+
+def test_slices_with_few_images_are_left_out() -> None:
+    champion = losses(np.random.default_rng(5), 300)
+    champion.loc[:4, SLICE] = "snr70_100"
+    assert {cell.slice for cell in judged(champion, champion).cells} == {ALL, *SLICES}
+
+
+def test_losses_that_cannot_be_compared_are_refused() -> None:
+    champion = losses(np.random.default_rng(6), 100)
+    with pytest.raises(RefusedError, match="0 losses"):
+        judged(champion, champion.iloc[:0])
+    with pytest.raises(RefusedError, match="99 losses of 3 parameters cannot be compared with 100 of 3"):
+        judged(champion, champion.iloc[:99])
+    with pytest.raises(RefusedError, match="evaluate both versions"):
+        judged(champion.drop(columns="n"), champion)
+    with pytest.raises(RefusedError, match="not of the same images"):
+        judged(champion, champion.iloc[::-1].reset_index(drop=True))
+    with pytest.raises(RefusedError, match="20 images are too few"):
+        judged(champion.iloc[:20], champion.iloc[:20])
+    for bad in (np.nan, np.inf):
+        broken = champion.copy()
+        broken.loc[7, "n"] = bad
+        with pytest.raises(RefusedError, match="not finite"):
+            judged(champion, broken)

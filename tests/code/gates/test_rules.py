@@ -1,0 +1,137 @@
+"""Gates refuse what they should, and whatever they cannot judge."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from components.core.errors import RefusedError
+from components.core.settings import GateRule, GateSettings
+from components.evidence.evaluation import Evidence
+from components.fields.evaluation import SLICE, Metric, Report
+from components.gates.rules import GateResult, Verdict, judge, judge_challenger, require_pass
+
+NAN = float("nan")
+RULE = GateRule(metric="ratio", min=0.8, max=1.5)
+
+
+def evidence(metric: Metric | None = None, losses: pd.DataFrame | None = None) -> Evidence:
+    return Evidence(
+        folder=Path("nowhere"),
+        key="key",
+        digest="digest",
+        metrics={} if metric is None else {"ratio": metric},
+        losses=pd.DataFrame() if losses is None else losses,
+        report=Report(title="", columns=(), rows=()),
+        trusted_region={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "verdict"),
+    [
+        (Metric(value=1.0, low=0.9, high=1.1), Verdict.PASS),
+        (Metric(value=2.0, low=1.9, high=2.1), Verdict.FAIL),
+        (Metric(value=0.5, low=0.4, high=0.6), Verdict.FAIL),  # better than physics allows
+        (Metric(value=1.5, low=1.4, high=1.6), Verdict.INCONCLUSIVE),
+        (Metric(value=NAN, low=NAN, high=NAN), Verdict.FAIL),
+        (Metric(value=1.0, low=NAN, high=1.1), Verdict.FAIL),
+        (Metric(value=1.0, low=0.9, high=float("inf")), Verdict.FAIL),
+        (None, Verdict.FAIL),
+    ],
+)
+def test_a_rule_passes_only_a_finite_interval_within_its_limits(metric: Metric | None, verdict: Verdict) -> None:
+    (result,) = judge([RULE], evidence(metric), expected_key="key")
+    assert result.verdict is verdict
+    if verdict is Verdict.PASS:
+        require_pass([result], what="version 1")
+    else:
+        with pytest.raises(RefusedError, match=r"version 1: gate ratio"):
+            require_pass([result], what="version 1")
+
+
+def test_stale_evidence_fails_whatever_it_says() -> None:
+    (result,) = judge([RULE], evidence(Metric(value=1.0, low=0.9, high=1.1)), expected_key="another key")
+    assert result.verdict is Verdict.FAIL
+    assert "stale" in result.reason
+
+
+def test_no_rule_at_all_is_refused() -> None:
+    with pytest.raises(RefusedError, match="no gate is defined"):
+        require_pass([], what="version 1")
+
+
+@example(middle=1.0, half=0.2, scale=1.0)
+@example(middle=1.0, half=NAN, scale=1.0)
+@given(middle=st.floats(0, 3), half=st.floats(0, 1), scale=st.sampled_from([1.0, -1.0, 1e300, math.inf, NAN]))
+def test_what_passes_is_exactly_what_lies_within_the_limits(middle: float, half: float, scale: float) -> None:
+    metric = Metric(value=scale * middle, low=scale * middle - half, high=scale * middle + half)
+    (result,) = judge([RULE], evidence(metric), expected_key="key")
+    assert (result.verdict is Verdict.PASS) == (0.8 <= metric.low <= metric.high <= 1.5)
+
+
+def test_limits_over_production_hold_the_widest_ratio_against_it() -> None:
+    rule = GateRule(metric="ratio", max_over_production=1.5)
+    ours = evidence(Metric(value=1.2, low=1.1, high=1.3))
+
+    def verdict(production: Metric | None) -> Verdict:
+        (result,) = judge([rule], ours, expected_key="key", champion=evidence(production))
+        return result.verdict
+
+    assert judge([rule], ours, expected_key="key") == []  # nothing is in production yet
+    assert verdict(Metric(value=1.0, low=0.95, high=1.05)) is Verdict.PASS
+    assert verdict(Metric(value=0.9, low=0.8, high=1.0)) is Verdict.INCONCLUSIVE
+    assert verdict(Metric(value=0.5, low=0.45, high=0.55)) is Verdict.FAIL
+    assert verdict(Metric(value=0.5, low=0.0, high=0.55)) is Verdict.FAIL
+    assert verdict(Metric(value=NAN, low=NAN, high=NAN)) is Verdict.FAIL
+    assert verdict(None) is Verdict.FAIL
+
+
+def test_a_package_has_its_own_metrics() -> None:
+    rule = GateRule(metric="package.megabytes", max=50)
+    size = {"package.megabytes": Metric(value=4, low=4, high=4)}
+    assert judge([rule], evidence(), expected_key="key", package=size)[0].verdict is Verdict.PASS
+    assert judge([rule], evidence(), expected_key="key")[0].verdict is Verdict.FAIL
+
+
+def losses(count: int, factor: float = 1.0) -> pd.DataFrame:
+    values = np.random.default_rng(0).gamma(2.0, 0.4, count)
+    jitter = 1 + 0.01 * np.random.default_rng(1).standard_normal(count)
+    return pd.DataFrame({"flux": factor * values * (jitter if factor != 1 else 1), SLICE: "snr20_40"})
+
+
+def challenged(champion: pd.DataFrame, challenger: pd.DataFrame) -> GateResult:
+    settings = GateSettings(staging=(RULE,), production=(), margin=0.01, slice_margin=0.05)
+    return judge_challenger(evidence(losses=champion), evidence(losses=challenger), settings, resamplings=300, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict", "reason"),
+    [
+        (0.9, Verdict.PASS, "better"),
+        (1.0, Verdict.PASS, "not worse"),
+        (1.02, Verdict.FAIL, "worse than production"),
+        (2.0, Verdict.FAIL, "worse than production"),
+    ],
+)
+def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verdict, reason: str) -> None:
+    result = challenged(losses(1000), losses(1000, factor))
+    assert (result.verdict, result.reason) == (verdict, reason)
+    assert result.details["standing"] == reason.removesuffix(" than production")
+    assert {cell["slice"] for cell in result.details["cells"]} == {"all", "snr20_40"}
+
+
+def test_challenger_that_cannot_be_compared_fails() -> None:
+    for losses_of_it in (losses(0), losses(999), losses(1000).assign(flux=NAN)):
+        result = challenged(losses(1000), losses_of_it)
+        assert (result.verdict, result.value) == (Verdict.FAIL, None)
+
+
+def test_every_refusal_is_counted_and_the_first_is_named() -> None:
+    rules = [GateRule(metric=name, max=1) for name in ("missing", "missing too")]
+    with pytest.raises(RefusedError, match=r"gate missing fail: .* \(and 1 more\)"):
+        require_pass(judge(rules, evidence(), expected_key="key"), what="version 1")

@@ -1,0 +1,173 @@
+"""What the service says to requests that it cannot answer, and that it reads good ones exactly."""
+
+import copy
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from starlette.testclient import TestClient
+
+from components.core.digests import file_sha256, value_digest
+from models.estimators.estimator import Estimator
+from models.estimators.saved import save_model
+from services import service
+from services.manifest import read_manifest
+from tests.estimators import TRUSTED_REGION
+
+SIZE = 64
+CONDITIONS = ("sigma", "psf_fwhm")
+CONFIG = {
+    "network": "cnn",
+    "width": 8,
+    "size": SIZE,
+    "noise": "sigma",
+    "conditions": [{"name": "sigma", "mean": 5.3, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.5, "sd": 0.3}],
+    "outputs": [
+        {"name": "flux", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
+        {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
+    ],
+    "scoring_steps": 0,
+    "drawing": None,
+}
+UNITS = {"flux": "1e5 counts", "g1": ""}
+
+
+def good_items(count: int) -> list[dict[str, Any]]:
+    images = np.random.default_rng(5).normal(0, 200, (count, SIZE, SIZE)).tolist()
+    return [{"image": image, "sigma": 200.0, "psf_fwhm": 0.5} for image in images]
+
+
+def changed(index: int, **values: Any) -> list[dict[str, Any]]:
+    items = good_items(index + 1)
+    items[index] |= values
+    return items
+
+
+def pixel(value: Any) -> list[list[Any]]:
+    image: list[list[Any]] = copy.deepcopy(good_items(1)[0]["image"])
+    image[3][4] = value
+    return image
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    source = tmp_path_factory.mktemp("source")
+    torch.manual_seed(0)
+    weights = save_model(source / "model", Estimator(CONFIG), {"problem": "galaxy-shape", "units": UNITS})
+    (source / "model" / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION))
+    document = {
+        "model": {"problem": "galaxy-shape", "version": 7, "weights_sha256": weights},
+        "files": {f"model/{file.name}": file_sha256(file) for file in (source / "model").iterdir()},
+    }
+    (source / "model" / "package.json").write_text(json.dumps(document | {"digest": value_digest(document)}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(source / "bentoml"))
+        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
+        patch.setattr(service, "SOURCE", source)
+        predictor: Any = service.Predictor  # the decorator has made a bentoml.Service of the class
+        with TestClient(predictor.to_asgi(is_main=True)) as client:
+            yield client
+
+
+def post(client: TestClient, document: Any) -> Any:
+    return client.post("/predict", content=json.dumps(document), headers={"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("items", "line"),
+    [
+        (None, "images is missing: must be a list of 1 to 256 objects with the keys image, sigma, psf_fwhm"),
+        ([], "images is a list of 0: must be a list of 1 to 256"),
+        ([{}] * 257, "images is a list of 257: must be a list of 1 to 256"),
+        ("image", "images is 'image': must be a list of"),
+        ([3], "images[0] is 3: must be an object with the keys image, sigma, psf_fwhm"),
+        (changed(3, image=[[0.0] * 64] * 32), "images[3].image has shape 32x64: must be 64x64"),
+        (changed(0, image=[[0.0] * 32] * 128), "images[0].image has shape 128x32: must be 64x64"),
+        (changed(0, image=[[0.0] * 64] * 63 + [[0.0] * 63]), "images[0].image has shape 64x(63 or 64): must be 64x64"),
+        (changed(0, image=[]), "images[0].image has shape 0x0: must be 64x64"),
+        (changed(0, image=[0.0] * 4096), "images[0].image is [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ...]: must be 64 lists"),
+        (changed(0, image="aGVsbG8="), "images[0].image is 'aGVsbG8=': must be 64 lists of 64 numbers"),
+        (changed(2, image=pixel(math.nan)), "images[2].image[3][4] is nan: must be a finite number"),
+        (changed(0, image=pixel(-math.inf)), "images[0].image[3][4] is -inf: must be a finite number"),
+        (changed(0, image=pixel(None)), "images[0].image[3][4] is None: must be a finite number"),
+        (changed(0, image=pixel("1.5")), "images[0].image[3][4] is '1.5': must be a finite number"),
+        (changed(0, image=pixel(True)), "images[0].image[3][4] is True: must be a finite number"),
+        (changed(0, image=pixel([1.0])), "images[0].image[3][4] is [1.0]: must be a finite number"),
+        (changed(0, image=pixel(1e300)), "images[0].image[3][4] is 1e+300: must be within ±3.4e+38"),
+        (changed(1, sigma=0), "images[1].sigma is 0: must be above 0"),
+        (changed(0, sigma=-200.0), "images[0].sigma is -200: must be above 0"),
+        (changed(0, sigma=1e-60), "images[0].sigma is 1e-60: must be above 0"),  # which float32 rounds to 0
+        (changed(0, sigma=math.nan), "images[0].sigma is nan: must be a finite number above 0"),
+        (changed(0, psf_fwhm="0.5"), "images[0].psf_fwhm is '0.5': must be a finite number above 0"),
+        (changed(0, psf_fwhm=True), "images[0].psf_fwhm is True: must be a finite number above 0"),
+        (changed(0, psf_fwhm=10**400), "images[0].psf_fwhm is 1000"),
+        (changed(0, seeing=0.5), "images[0] has an unknown key 'seeing': its keys are image, sigma, psf_fwhm"),
+        ([{"image": pixel(0.0), "sigma": 1.0}], "images[0] has no psf_fwhm: it must have the keys image, sigma"),
+        (changed(0, image=pixel(3e38), sigma=1e-3), "images[0] has no finite flux: its pixels and conditions"),
+    ],
+)
+def test_a_bad_request_gets_400_and_one_line(client: TestClient, items: Any, line: str) -> None:
+    response = post(client, {"images": items})
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert error.startswith(line)
+    assert "\n" not in error
+    assert len(error) < 250
+
+
+@pytest.mark.parametrize("body", ["", "{", "[1]", "{}"])
+def test_a_body_that_is_no_request_gets_400(client: TestClient, body: str) -> None:
+    assert client.post("/predict", content=body, headers={"Content-Type": "application/json"}).status_code == 400
+
+
+def test_pickle_is_refused(client: TestClient) -> None:
+    headers = {"Content-Type": "application/vnd.bentoml+pickle"}
+    assert client.post("/predict", content=b"cos\nsystem\n(S'false'\ntR.", headers=headers).status_code == 415
+
+
+def test_the_answer_names_version_units_and_model(client: TestClient) -> None:
+    document = post(client, {"images": good_items(3)}).json()
+    identities = [prediction["id"].split(".") for prediction in document["predictions"]]
+    assert all(identity[:2] == ["galaxy-shape", "7"] and len(identity[2]) == 32 for identity in identities)
+    assert len({identity[2] for identity in identities}) == 3
+    for prediction in document["predictions"]:
+        assert {name: answer["unit"] for name, answer in prediction["parameters"].items()} == UNITS
+        assert all(answer["error"] > 0 for answer in prediction["parameters"].values())
+    assert document["model"] == client.post("/model").json()
+    assert document["model"]["version"] == 7
+
+
+def test_images_are_read_exactly_and_in_order() -> None:
+    items = good_items(4)
+    for index, item in enumerate(items):
+        item["sigma"] = 100 + index  # whole numbers are numbers too
+    image_bhw, conditions_bc = service.read_images(items, size=SIZE, conditions=CONDITIONS)
+    np.testing.assert_array_equal(image_bhw, np.array([item["image"] for item in items], dtype=np.float32))
+    np.testing.assert_array_equal(conditions_bc, [[100 + index, 0.5] for index in range(4)])
+
+
+@pytest.mark.parametrize("name", ["model/weights.safetensors", "model/model.json", "model/package.json"])
+def test_a_changed_file_is_named_before_anything_starts(client: TestClient, tmp_path: Path, name: str) -> None:
+    for file in (service.SOURCE / "model").iterdir():
+        (tmp_path / "model").mkdir(exist_ok=True)
+        (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
+    read_manifest(tmp_path)
+    for more in ("torch.py", "torch.so", "model/more.json"):
+        (tmp_path / more).touch()
+        with pytest.raises(ValueError, match=f"{more} was not packaged"):
+            read_manifest(tmp_path)
+        (tmp_path / more).unlink()
+    (tmp_path / "scipy").symlink_to(tmp_path / "model")
+    with pytest.raises(ValueError, match="scipy is a link"):
+        read_manifest(tmp_path)
+    (tmp_path / "scipy").unlink()
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=name):
+        read_manifest(tmp_path)

@@ -1,0 +1,159 @@
+"""Evidence: what the gates read is measured, kept, and refused when the model is bad or the files were changed."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.core.digests import value_digest
+from components.core.errors import IntegrityError, RefusedError
+from components.core.settings import GateRule, ProblemSettings
+from components.core.source import Source
+from components.core.workspace import Workspace
+from components.evidence.card import CARD
+from components.evidence.evaluation import METRICS, TRUSTED_REGION, Evidence, evaluate, evaluation_inputs, read_evidence
+from components.evidence.numbers.errors_over_bound import Errors, interval
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
+from components.gates.rules import Verdict, judge, require_pass
+from components.problems import find_problem
+from components.training.run import train
+from models.estimators.saved import load_model, read_description, save_model
+from tests.conftest import make_house, small_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """A trained model with its evidence, made once for the tests that only read them."""
+
+    workspace: Workspace
+    problem: Problem
+    dataset: Dataset
+    settings: ProblemSettings
+    model: Path
+    evidence: Evidence
+
+    def again(self, model: Path) -> Evidence:
+        """The evidence of a model on the same data with the same settings."""
+        return evaluate(self.workspace, self.problem, model, self.dataset, self.settings)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Evaluated:
+    workspace = make_house(tmp_path_factory.mktemp("evaluated"))
+    problem, settings = find_problem("galaxy-shape"), small_settings(workspace.root)
+    longer = replace(settings.train, epochs=30)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in workspace.environment().items():
+            patch.setenv(name, value)
+        model = train(workspace, problem, small_dataset, settings, longer, source=Source(commit="0" * 40, dirty=False))
+        evidence = evaluate(workspace, problem, model, small_dataset, settings)
+    return Evaluated(
+        workspace=workspace,
+        problem=problem,
+        dataset=small_dataset,
+        settings=settings,
+        model=model,
+        evidence=evidence,
+    )
+
+
+def test_gate_refuses_a_model_with_shuffled_weights(evaluated: Evaluated) -> None:
+    """Scoring finds good values from any start; what the network must know is where the truth lies around them."""
+    rule = GateRule(metric="coverage95.g1", min=0.6)
+    (verdict,) = judge([rule], evaluated.evidence, expected_key=evaluated.evidence.key)
+    assert verdict.verdict is Verdict.PASS
+
+    estimator, description = load_model(evaluated.model)
+    generator = torch.Generator().manual_seed(0)
+    shuffled = {}
+    for name, tensor in estimator.state_dict().items():
+        flat = tensor.flatten()
+        shuffled[name] = flat[torch.randperm(flat.numel(), generator=generator)].reshape(tensor.shape)
+    estimator.load_state_dict(shuffled)
+    folder = evaluated.workspace.home / "shuffled"
+    save_model(folder, estimator, description)
+    bad = evaluated.again(folder)
+    assert bad.key != evaluated.evidence.key
+    results = judge([rule], bad, expected_key=bad.key)
+    with pytest.raises(RefusedError, match=r"gate coverage95\.g1 fail"):
+        require_pass(results, what="shuffled")
+
+
+def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(evaluated: Evaluated) -> None:
+    first, dataset, settings = evaluated.evidence, evaluated.dataset, evaluated.settings
+    written = (first.folder / METRICS).stat().st_mtime_ns
+    again = evaluated.again(evaluated.model)
+    assert (again.digest, again.folder) == (first.digest, first.folder)
+    assert (first.folder / METRICS).stat().st_mtime_ns == written
+    plots = {path.stem for path in (first.folder / "plots").iterdir()}
+    assert {"benchmark", "calibration", "error-over-the-prior", "predicted-against-true"} <= plots
+    assert json.loads((first.folder / TRUSTED_REGION).read_text(encoding="utf-8")) == first.trusted_region
+
+    described = read_description(evaluated.model)
+    other_settings = replace(settings, evaluate=replace(settings.evaluate, seed=99))
+    other_dataset = replace(dataset, manifest={**dataset.manifest, "key": "other"})
+    for inputs in (
+        evaluation_inputs(evaluated.problem, described, dataset, other_settings),
+        evaluation_inputs(evaluated.problem, {**described, "weights_sha256": "f" * 64}, dataset, settings),
+        evaluation_inputs(evaluated.problem, described, other_dataset, settings),
+    ):
+        results = judge(settings.gates.staging, first, expected_key=value_digest(inputs))
+        assert {result.verdict for result in results} == {Verdict.FAIL}
+
+
+def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Evaluated) -> None:
+    folder = evaluated.evidence.folder
+    page = (folder / CARD).read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == len(list((folder / "plots").iterdir()))
+    assert "://" not in page
+    assert "<script" not in page
+    weights = read_description(evaluated.model)["weights_sha256"]
+    for said in (weights, evaluated.dataset.manifest["key"], "U-Net (over the prior)"):
+        assert said in page
+
+
+@pytest.mark.parametrize("name", [METRICS, "losses.parquet", "evidence.json"])
+def test_one_changed_bit_of_the_evidence_is_refused_and_its_file_is_named(
+    evaluated: Evaluated, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "changed"
+    shutil.copytree(evaluated.evidence.folder, folder)
+    assert read_evidence(folder).digest == evaluated.evidence.digest
+    whole = (folder / name).read_bytes()
+    for place in np.random.default_rng(0).integers(0, 8 * len(whole), 50):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << (place % 8)
+        (folder / name).write_bytes(changed)
+        with pytest.raises(IntegrityError, match=f"/{name} is missing or not what was written"):
+            read_evidence(folder)
+
+
+@given(bias=st.floats(-5, 5), scale=st.floats(0.01, 5), bound=st.floats(0.01, 10), seed=st.integers(0, 2**32 - 1))
+def test_rmse_is_bias_and_scatter_together(bias: float, scale: float, bound: float, seed: int) -> None:
+    """RMSE² = bias² + sd², all in units of the bound."""
+    miss = bound * (bias + scale * np.random.default_rng(seed).standard_normal((50, 1)))
+    errors = Errors(miss=miss, bound=np.full_like(miss, bound))
+    metrics = errors.over_bound(0, resamplings=100, seed=1)
+    assert metrics["rmse"].value ** 2 == pytest.approx(metrics["bias"].value ** 2 + metrics["sd"].value ** 2)
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    hits = 0
+    for seed in range(200):
+        metric = interval(rng.normal(3.0, 1.0, 200), np.mean, 200, seed)
+        hits += metric.low <= 3.0 <= metric.high
+    assert 180 <= hits <= 199
+
+
+def test_values_that_are_not_finite_make_a_metric_that_gates_refuse() -> None:
+    metric = interval(np.array([1.0, np.nan]), np.mean, 100, 0)
+    assert np.isnan(metric.low)
+    assert np.isnan(metric.high)

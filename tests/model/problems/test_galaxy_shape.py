@@ -1,0 +1,101 @@
+"""galaxy-shape: the interface, the published benchmark, and the physics of its images."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from components.core.settings import ProblemSettings
+from components.fields.dataset import Dataset
+from components.problems.galaxy_shape.problem import GalaxyShape
+from components.simulators.sersic.drawing import draw_sersics
+from components.simulators.sersic.prior import measure_snr, sample_prior
+from tests.model.problems.problem_conformance import ProblemConformance
+
+BENCHMARK = {"flux": 1.0, "n": 3.0, "half_light_radius": 0.3, "g1": -0.069, "g2": 0.15, "psf_fwhm": 0.5}
+
+
+class TestGalaxyShape(ProblemConformance):
+    """The conformance tests on galaxy-shape."""
+
+
+@pytest.mark.parametrize("renderer", ["torch", "galsim"])
+@pytest.mark.parametrize(("snr", "sigma"), [(30, 400), (60, 200)])
+def test_benchmark_galaxy_has_its_published_snr(
+    settings: ProblemSettings, renderer: str, snr: float, sigma: float
+) -> None:
+    simulation: Any = replace(settings.simulate, renderer=renderer)  # type: ignore[call-arg]
+    stamps = draw_sersics(pd.DataFrame([BENCHMARK]), simulation)
+    assert measure_snr(stamps, np.array([sigma]))[0] == pytest.approx(snr, rel=0.01)
+
+
+def test_benchmark_case_carries_the_known_bound(settings: ProblemSettings) -> None:
+    simulation: Any = settings.simulate
+    case = GalaxyShape().benchmark_cases(simulation)[1]
+    np.testing.assert_allclose(case.bound, (0.0565, 0.777, 0.0287, 0.0543, 0.0549), rtol=0.01)
+
+
+def test_renderers_draw_the_same_galaxies(settings: ProblemSettings) -> None:
+    prior: Any = settings.simulate
+    galaxies = sample_prior(prior, np.random.default_rng(1), 4)
+    ours, theirs = (draw_sersics(galaxies, replace(prior, renderer=name)) for name in ("torch", "galsim"))
+    assert not np.array_equal(ours, theirs)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4 * float(ours.max()))
+
+
+def test_galsim_datasets_keep_to_the_indices_that_it_has_tables_for(settings: ProblemSettings) -> None:
+    prior: Any = replace(settings.simulate, renderer="galsim")  # type: ignore[call-arg]
+    rng = np.random.default_rng(1)
+    assert sample_prior(prior, rng, 1000)["n"].nunique() == prior.distinct_n
+    assert sample_prior(replace(prior, renderer="torch"), rng, 1000)["n"].nunique() == 1000
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_number_of_threads_does_not_change_a_byte(settings: ProblemSettings, threads: int) -> None:
+    problem, simulation = GalaxyShape(), cast(Any, settings.simulate)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        drawn = problem.draw_shard(simulation, 0)
+        assert torch.get_num_threads() == threads
+        torch.set_num_threads(3 - threads)
+        again = problem.draw_shard(simulation, 0)
+    finally:
+        torch.set_num_threads(before)
+    assert drawn.stamps.tobytes() == again.stamps.tobytes()
+    assert drawn.catalogue.equals(again.catalogue)
+
+
+def test_noise_has_the_variance_of_read_noise_and_counts(settings: ProblemSettings) -> None:
+    problem = GalaxyShape()
+    stamp = torch.full((400, 64, 64), 90_000.0)
+    conditions = torch.tensor([[200.0, 0.5]]).expand(400, 2)
+    image = problem.observe(stamp, conditions, torch.Generator().manual_seed(0), settings.simulate)
+    assert float(image.mean()) == pytest.approx(90_000, abs=1)
+    assert float(image.var()) == pytest.approx(200**2 + 90_000, rel=0.01)
+
+
+def test_symmetry_moves_the_shear_with_the_image(settings: ProblemSettings) -> None:
+    """Drawing a galaxy with the moved shear gives the moved image: the labels are right under every symmetry."""
+    problem = GalaxyShape()
+    prior: Any = settings.simulate
+    galaxies = sample_prior(prior, np.random.default_rng(3), 4)
+    stamps = torch.from_numpy(draw_sersics(galaxies, prior))
+    truth = torch.from_numpy(galaxies[list(problem.truths)].to_numpy(dtype=np.float32, copy=True))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(12):
+        image, moved = problem.augment(stamps, truth, generator)
+        redrawn = galaxies.assign(**dict(zip(problem.truths, moved.numpy().T, strict=True)))
+        peak = float(stamps.max())
+        np.testing.assert_allclose(image.numpy(), draw_sersics(redrawn, prior), atol=1e-4 * peak)
+
+
+def test_snr_cut_and_prior_hold_in_the_dataset(settings: ProblemSettings, small_dataset: Dataset) -> None:
+    catalogue: pd.DataFrame = small_dataset.catalogue
+    assert catalogue["snr"].between(10, 100).all()
+    stamps = small_dataset.stamps(np.arange(len(catalogue)))
+    np.testing.assert_allclose(measure_snr(stamps, catalogue["sigma"].to_numpy()), catalogue["snr"], rtol=1e-5)
+    assert np.hypot(catalogue["g1"], catalogue["g2"]).max() <= 0.67

@@ -1,0 +1,157 @@
+"""The bound: the known values, GalSim's finite differences, its laws, and the reference that knows the prior."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from components.core.settings import ProblemSettings
+from components.core.workspace import Workspace
+from components.simulators.sersic.bounds import (
+    biased_bound,
+    correlation_bound,
+    cramer_rao_bound,
+    fisher_matrix,
+    galaxy_fisher,
+)
+from components.simulators.sersic.drawing import bound_sersics
+from components.simulators.sersic.galsim_drawing import REFERENCE, draw_with_galsim
+from components.simulators.sersic.prior import FLUX_UNIT, PARAMETERS, sample_prior
+from models.galaxies.parameters import Camera
+from tests.drills.commands import assay_here, refused
+
+BENCHMARK = torch.tensor([[1e5, 3.0, 0.3, -0.069, 0.15]], dtype=torch.float64)
+FWHM = torch.tensor([0.5], dtype=torch.float64)
+OPTIONS = ["--flux", "1", "--n", "3", "--r", "0.3", "--g1", "-0.069", "--g2", "0.15", "--fwhm", "0.5"]
+
+
+def fisher(sigma: float = 200.0, *, shot_noise: bool = False, free_centroid: bool = False) -> Tensor:
+    sigmas = torch.tensor([sigma], dtype=torch.float64)
+    return galaxy_fisher(BENCHMARK, FWHM, sigmas, Camera(), shot_noise=shot_noise, free_centroid=free_centroid)
+
+
+@pytest.mark.parametrize("free_centroid", [False, True])
+@pytest.mark.parametrize(
+    ("sigma", "shot_noise", "expected"),
+    [
+        (400, False, (0.1123, 1.530, 0.0570, 0.1072, 0.1083)),
+        (200, False, (0.0561, 0.765, 0.0285, 0.0536, 0.0541)),
+        (200, True, (0.0565, 0.777, 0.0287, 0.0543, 0.0549)),
+    ],
+)
+def test_bound_of_the_benchmark_galaxy_is_the_known_one(
+    sigma: float, shot_noise: bool, expected: tuple[float, ...], free_centroid: bool
+) -> None:
+    crb = cramer_rao_bound(fisher(sigma, shot_noise=shot_noise, free_centroid=free_centroid))[0, :5]
+    crb[0] /= FLUX_UNIT
+    np.testing.assert_allclose(crb, expected, rtol=0.01)
+
+
+def test_correlations_of_the_benchmark_galaxy_are_the_known_ones() -> None:
+    correlation = correlation_bound(fisher())[0]
+    found = [float(correlation[a, b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+    np.testing.assert_allclose(found, (0.78, 0.87, 0.51), atol=0.005)
+    assert float(correlation[3:, :3].abs().max()) < 0.12
+
+
+def test_bounds_are_those_of_finite_differences_of_galsim(settings: ProblemSettings) -> None:
+    """benchmarks/bounds.py does this for fifty galaxies."""
+    prior: Any = settings.simulate
+    galaxies = sample_prior(prior, np.random.default_rng(11), 3)
+    np.testing.assert_allclose(bound_sersics(galaxies, prior), bounds_with_galsim(galaxies, prior), rtol=0.01)
+
+
+def bounds_with_galsim(galaxies: pd.DataFrame, prior: Any) -> np.ndarray[Any, Any]:
+    derivatives = []
+    for name, step in zip(PARAMETERS, (0.01, 0.01, 0.001, 0.001, 0.001), strict=True):
+        above, below = (
+            draw_with_galsim(galaxies.assign(**{name: galaxies[name] + move}), prior, REFERENCE)
+            for move in (step, -step)
+        )
+        derivatives.append((above - below) / (2 * step))
+    variance = galaxies["sigma"].to_numpy()[:, None, None] ** 2
+    if prior.shot_noise:
+        variance = variance + np.maximum(draw_with_galsim(galaxies, prior, REFERENCE), 0)
+    derivative = torch.from_numpy(np.stack(derivatives, axis=1))
+    shape = (len(galaxies), prior.size, prior.size)
+    return cramer_rao_bound(
+        fisher_matrix(derivative, torch.from_numpy(np.broadcast_to(variance, shape).copy()))
+    ).numpy()
+
+
+@given(st.floats(0.1, 10))
+@settings(max_examples=10)
+def test_bound_is_proportional_to_the_noise(factor: float) -> None:
+    expected = factor * cramer_rao_bound(fisher(200.0))
+    torch.testing.assert_close(cramer_rao_bound(fisher(factor * 200.0)), expected)
+
+
+def test_image_that_cannot_tell_two_parameters_apart_has_no_bound() -> None:
+    same = torch.rand(1, 1, 8, 8).expand(1, 2, 8, 8)
+    assert bool(cramer_rao_bound(fisher_matrix(same, torch.ones(1, 8, 8))).isinf().all())
+    nothing = torch.cat([torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)], dim=1)
+    assert bool(cramer_rao_bound(fisher_matrix(nothing, torch.ones(1, 8, 8))).isinf().all())
+
+
+@given(st.floats(0.01, 100), st.floats(0.01, 100), st.floats(-10, 10))
+def test_shrinking_to_the_prior_has_the_error_that_the_biased_bound_says(crb: float, sd: float, truth: float) -> None:
+    """The posterior mean of a Gaussian truth under Gaussian noise reaches its own biased bound."""
+    weight = sd**2 / (sd**2 + crb**2)
+    bias, slope = (weight - 1) * truth, weight - 1
+    rmse = np.sqrt(bias**2 + weight**2 * crb**2)
+    values = (torch.tensor(value, dtype=torch.float64) for value in (bias, slope, crb))
+    assert float(biased_bound(*values)) == pytest.approx(rmse)
+
+
+def test_bad_galaxies_are_refused_by_name() -> None:
+    for sigma in (0.0, float("nan")):
+        with pytest.raises(ValueError, match=re.escape(f"sigma[0] = {sigma:g}: must be above 0 counts")):
+            fisher(sigma)
+    outside = BENCHMARK.clone()
+    outside[0, 1] = 8
+    with pytest.raises(ValueError, match=re.escape("n[0] = 8: must be within 0.3 to 6.2")):
+        galaxy_fisher(outside, FWHM, 200 * FWHM, Camera(), shot_noise=False)
+    with pytest.raises(ValueError, match="sigma has shape"):
+        galaxy_fisher(BENCHMARK, FWHM, torch.ones(2), Camera(), shot_noise=False)
+
+
+def test_command_prints_the_bound(workspace: Workspace) -> None:
+    done = assay_here(workspace, "bound", "galaxy-shape", *OPTIONS, "--sigma", "200", "--shot-noise", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["snr"] == pytest.approx(60, rel=0.01)
+    expected = {"flux": 0.0565, "n": 0.777, "r": 0.0287, "g1": 0.0543, "g2": 0.0549}
+    assert answer["crb"] == pytest.approx(expected, rel=0.01)
+    table = assay_here(workspace, "bound", "galaxy-shape", *OPTIONS, "--sigma", "400")
+    assert "SNR 30" in table.stdout
+    assert "1.533" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--n", "7", "n = 7: must be within 0.3 to 6.2"),
+        ("--flux", "0", "flux = 0: must be above 0"),
+        ("--r", "nan", "half_light_radius = nan: must be above 0"),
+        ("--g1", "-1.2", "must be below 1"),
+        ("--fwhm", "0.01", "fwhm = 0.01: must be at least 0.115 arcsec"),
+        ("--sigma", "-3", "sigma = -3: must be above 0"),
+    ],
+)
+def test_command_refuses_impossible_galaxies(workspace: Workspace, option: str, value: str, said: str) -> None:
+    refused(assay_here(workspace, "bound", "galaxy-shape", *OPTIONS, "--sigma", "200", option, value), said)
+
+
+def test_fisher_matrices_come_in_any_number(settings: ProblemSettings) -> None:
+    prior: Any = replace(settings.simulate, shot_noise=False)  # type: ignore[call-arg]
+    galaxies = sample_prior(prior, np.random.default_rng(1), 600)
+    every = bound_sersics(galaxies, prior)
+    np.testing.assert_allclose(bound_sersics(galaxies.iloc[255:258], prior), every[255:258], rtol=1e-4)

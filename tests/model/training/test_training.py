@@ -1,0 +1,104 @@
+"""Training: repeatable, resumable to the same result, and never loading what was changed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from components.core.settings import ProblemSettings
+from components.core.source import Source
+from components.core.workspace import Workspace
+from components.fields.dataset import Dataset
+from components.fields.problem import Problem
+from components.training import checkpoints
+from components.training import run as training
+from components.training.run import train
+from components.training.trainer import Trainer
+from models.estimators.saved import WEIGHTS, DamagedModelError, load_model
+
+SOURCE = Source(commit="0" * 40, dirty=False)
+
+
+@pytest.fixture
+def settings_of_three_epochs(settings: ProblemSettings) -> ProblemSettings:
+    return replace(settings, train=replace(settings.train, epochs=3))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_model(folder)[0].state_dict()
+
+
+def test_interrupted_training_ends_in_the_same_weights(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings_of_three_epochs: ProblemSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings = settings_of_three_epochs
+    unbroken = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+    elsewhere = Workspace(root=workspace.root, home=workspace.home / "elsewhere")
+    save = checkpoints.save_checkpoint
+
+    def save_and_die(trainer: Trainer, *rest: Any) -> None:
+        save(trainer, *rest)
+        if trainer.done == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save_checkpoint", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        train(elsewhere, problem, small_dataset, settings, settings.train, source=SOURCE)
+    monkeypatch.setattr(training, "save_checkpoint", save)
+    resumed = train(elsewhere, problem, small_dataset, settings, settings.train, source=SOURCE)
+    for name, tensor in weights(unbroken).items():
+        assert torch.equal(tensor, weights(resumed)[name]), name
+    assert not (resumed / "checkpoint").exists()
+
+
+def test_same_inputs_are_not_trained_twice_and_others_are(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    first = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+    written = (first / WEIGHTS).stat().st_mtime_ns
+    assert train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE) == first
+    assert (first / WEIGHTS).stat().st_mtime_ns == written
+    other = train(workspace, problem, small_dataset, settings, replace(settings.train, seed=1), source=SOURCE)
+    assert other != first
+
+
+def test_one_flipped_byte_in_the_weights_is_refused(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    folder = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (folder / WEIGHTS).write_bytes(content)
+    with pytest.raises(DamagedModelError, match=WEIGHTS):
+        load_model(folder)
+    with pytest.raises(DamagedModelError, match=WEIGHTS):
+        train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+
+
+def test_every_epoch_shows_fresh_noise(problem: Problem, small_dataset: Dataset, settings: ProblemSettings) -> None:
+    seen = []
+    observe = problem.observe
+
+    class Recording(type(problem)):  # type: ignore[misc]
+        def observe(self, stamp_bhw: torch.Tensor, *rest: Any) -> torch.Tensor:
+            image = observe(stamp_bhw, *rest)
+            seen.append((image - stamp_bhw).numpy().tobytes())
+            return image
+
+    trainer = Trainer(Recording(), small_dataset, settings, settings.train)
+    list(trainer)
+    assert len(seen) == len(set(seen)) == 1 + settings.train.epochs * trainer.batches.steps
+
+
+def test_learning_rate_warms_up_and_falls(problem: Problem, small_dataset: Dataset, settings: ProblemSettings) -> None:
+    trainer = Trainer(problem, small_dataset, settings, replace(settings.train, epochs=20))
+    rates = [trainer.learning_rate(step) for step in range(20 * trainer.batches.steps)]
+    peak = int(np.argmax(rates))
+    assert rates[peak] == pytest.approx(settings.train.learning_rate)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] < 0.05 * settings.train.learning_rate
