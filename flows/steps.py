@@ -130,7 +130,7 @@ def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
 @step(has_bar=True)
 def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, str]:
     """Train the winner."""
-    from components.lifecycle import TrainingLog
+    from components.registry import TrainingLog
     from components.training import train
     from models.estimators import read_description
 

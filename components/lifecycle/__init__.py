@@ -1,6 +1,6 @@
 """What happens to versions: the rules that join evidence, gates, ledger, registry and packages.
 
-* `registration.py`: a trained network becomes a candidate; `training_log.py`: its epochs in MLflow
+* `registration.py`: a trained network becomes a candidate
 * `judging.py`: the verdicts for a stage; `promotion.py`: gates, package, proof, stage change, the one sequence of them
 * `version_packages.py`: the package of a version; `stages.py`: what a stage change is; `rollbacks.py`: the way back
 * `reconciliation.py`: mends what does not agree; `cleaning.py`: deletes what nothing protects

@@ -13,4 +13,3 @@ from .registration import register as register
 from .retraining import due as due
 from .rollbacks import rollback as rollback
 from .stages import Stages as Stages
-from .training_log import TrainingLog as TrainingLog

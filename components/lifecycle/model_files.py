@@ -9,7 +9,6 @@ from components.core import AssayError, Workspace
 from components.ledger import open_ledger
 from components.packages import verify_package
 from components.registry import Registry
-from services.manifest import MODEL
 
 
 def model_files(workspace: Workspace, problem: str, version: int) -> Path:
@@ -24,4 +23,4 @@ def model_files(workspace: Workspace, problem: str, version: int) -> Path:
         entry = open_ledger(workspace).current(problem).get(version)
         if entry is None or entry.package_tag is None:
             raise
-        return verify_package(workspace, entry.package_tag, digest=entry.package_digest).source / MODEL
+        return verify_package(workspace, entry.package_tag, digest=entry.package_digest).model

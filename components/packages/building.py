@@ -170,7 +170,7 @@ def changed_code(package: Package) -> list[str]:
     from models.estimators import load_model
 
     recorded = package.manifest.get("code")
-    estimator, _ = load_model(package.source / MODEL)
+    estimator, _ = load_model(package.model)
     if recorded is None:
         golden = load_file(package.source / GOLDEN)
         today = make_golden(estimator, golden["image"], golden["conditions"])
@@ -183,7 +183,7 @@ def changed_code(package: Package) -> list[str]:
 def _answering_code(config: Mapping[str, Any]) -> Mapping[str, str]:
     from models.estimators import answering_modules
 
-    return code_of(*answering_modules(config)).digests
+    return code_of(*answering_modules(config), root=HOUSE).digests
 
 
 def _lay_context(
@@ -192,7 +192,7 @@ def _lay_context(
     """Lay out a package's source: the service, the code that this one model needs, and the model."""
     from models.estimators import answering_modules
 
-    for file in imported_files("services.service", *answering_modules(config)):
+    for file in imported_files("services.service", *answering_modules(config), root=HOUSE):
         target = context / file.relative_to(HOUSE)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)

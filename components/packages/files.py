@@ -41,6 +41,11 @@ class Package:
         """The folder with services/, models/ and model/."""
         return self.folder / "src"
 
+    @property
+    def model(self) -> Path:
+        """The folder in it with weights and description."""
+        return self.source / MODEL
+
 
 def package_folder(workspace: Workspace, tag: str) -> Path:
     """Where the store keeps the package of a tag, whether it is there or not."""

@@ -20,7 +20,6 @@ from typing import Any
 from components.core import AssayError, RefusedError, Workspace
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.serving import request, served, serving_log
-from services.manifest import MODEL
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
@@ -46,7 +45,7 @@ def prove_package(workspace: Workspace, tag: str, *, tolerance: float, strict: b
     from safetensors.numpy import load_file
 
     package = verify_package(workspace, tag)
-    config = json.loads((package.source / MODEL / "model.json").read_text(encoding="utf-8"))["estimator"]
+    config = json.loads((package.model / "model.json").read_text(encoding="utf-8"))["estimator"]
     expected = package.manifest["model"]
     golden = {name: array.tolist() for name, array in load_file(package.source / GOLDEN).items()}
     conditions = [condition["name"] for condition in config["conditions"]]

@@ -39,9 +39,10 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "model/golden.safetensors",
         "model/trusted_region.json",
     }
-    assert {"services/service.py", "models/estimators/estimator.py", "models/estimators/saved.py"} <= set(
-        document["files"]
-    )
+    code = {name for name in document["files"] if name.endswith(".py")}
+    assert {"services/service.py", "models/estimators/estimator.py", "models/networks/cnn.py"} <= code
+    assert not code & {"models/networks/residual.py", "models/networks/unet.py"}, "it has one network"
+    assert {"estimator", "scoring", "cnn"} <= document["code"].keys()
     requirements = (package.folder / "env" / "python" / "requirements.txt").read_text().split()
     assert sorted(line.partition("==")[0] for line in requirements) == [
         "bentoml",
@@ -73,7 +74,7 @@ def test_a_second_build_is_the_first(built: tuple[Workspace, Package]) -> None:
         "model/trusted_region.json",
         "model/package.json",
         "services/service.py",
-        "models/cnn.py",
+        "models/networks/cnn.py",
     ],
 )
 def test_one_flipped_byte_is_found_and_named(damaged: tuple[Workspace, Package], name: str) -> None:
@@ -89,11 +90,11 @@ def test_one_flipped_byte_is_found_and_named(damaged: tuple[Workspace, Package],
 
 def test_a_damaged_package_in_the_way_is_kept_aside_and_built_again(damaged: tuple[Workspace, Package]) -> None:
     workspace, package = damaged
-    (package.source / "models" / "cnn.py").write_text("")
+    (package.source / "models" / "networks" / "cnn.py").write_text("")
     assert build(workspace) == package
     assert stored(workspace) == [package.folder.name]
     (kept,) = (workspace.home / "discarded").iterdir()
-    assert (kept / "src" / "models" / "cnn.py").read_text() == ""
+    assert (kept / "src" / "models" / "networks" / "cnn.py").read_text() == ""
 
 
 def test_what_bentoml_wrote_around_the_source_belongs_to_the_digest(damaged: tuple[Workspace, Package]) -> None:
@@ -134,8 +135,8 @@ def test_a_file_more_or_less_is_found_and_named(damaged: tuple[Workspace, Packag
     with pytest.raises(IntegrityError, match=r"/src/torch\.py was not packaged"):
         verify_package(workspace, package.tag)
     (package.source / "torch.py").unlink()
-    (package.source / "models" / "cnn.py").unlink()
-    with pytest.raises(IntegrityError, match=r"/src/models/cnn\.py is missing"):
+    (package.source / "models" / "networks" / "cnn.py").unlink()
+    with pytest.raises(IntegrityError, match=r"/src/models/networks/cnn\.py is missing"):
         verify_package(workspace, package.tag)
     with pytest.raises(AssayError, match="no package galaxy-shape:v9-none in "):
         verify_package(workspace, "galaxy-shape:v9-none")

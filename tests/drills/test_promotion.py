@@ -14,7 +14,7 @@ from components.core.errors import RefusedError
 from components.core.workspace import Workspace
 from components.ledger.ledger import open_ledger
 from components.lifecycle.promotion import Promotion
-from components.packages import building as packaging
+from components.packages import building
 from components.packages.files import package_folder
 from components.problems import find_problem
 from tests.conftest import HOUSE, SMALL, write_params
@@ -144,20 +144,22 @@ def test_a_package_of_other_code_than_was_judged_is_refused(
     older = tmp_path / "older"
     for folder in ("services", "models"):
         shutil.copytree(HOUSE / folder, older / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    with (older / "models" / "scales.py").open("a") as file:
+    with (older / "models" / "estimators" / "scales.py").open("a") as file:
         file.write("\nSHARPER = True\n")
     with monkeypatch.context() as patch:
-        patch.setattr(packaging, "_HOUSE", older)
+        patch.setattr(building, "HOUSE", older)
         assert promote(house, 1, "staging").returncode == 0
         assert promote(house, 2, "staging").returncode == 0
-    refused(promote(house, 2, "production", "--first"), "has another models/estimators/scales.py than today's code")
+    refused(promote(house, 2, "production", "--first"), "has another scales than today's code")
     assert open_ledger(house).holder(NAME, "production") is None
 
     with monkeypatch.context() as patch:
-        patch.setattr(packaging, "_HOUSE", older)
+        patch.setattr(building, "HOUSE", older)
         patch.setattr(Promotion, "prove", lambda *_, **__: (_ for _ in ()).throw(RefusedError("cut short")))
         refused(promote(house, 3, "staging"), "cut short")
-    left = next(package_folder(house, f"{NAME}:any").parent.glob("v3-*")) / "src" / "models" / "scales.py"
+    left = (
+        next(package_folder(house, f"{NAME}:any").parent.glob("v3-*")) / "src" / "models" / "estimators" / "scales.py"
+    )
     assert "SHARPER" in left.read_text()
     to_production(house, 3, "--first")  # nobody had promoted what was left there: it is built anew
     assert "SHARPER" not in left.read_text()

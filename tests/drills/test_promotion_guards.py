@@ -173,7 +173,7 @@ def test_a_rollback_killed_between_two_writes_is_done_once_when_it_is_run_again(
 def test_a_damaged_package_of_an_archived_version_is_no_dead_end(house: Workspace) -> None:
     entry = open_ledger(house).current(NAME)[1]
     folder = package_folder(house, str(entry.package_tag))
-    (folder / "src" / "models" / "cnn.py").write_text("")
+    (folder / "src" / "models" / "networks" / "cnn.py").write_text("")
     to_production(house, 1)
     assert open_ledger(house).entry_in(NAME, "production").package_digest == entry.package_digest  # type: ignore[union-attr]
     agrees(house)

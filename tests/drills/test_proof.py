@@ -105,11 +105,11 @@ def test_a_server_that_does_not_start_names_its_log(damaged: tuple[Workspace, Pa
 
 def test_bentoml_by_hand_refuses_a_damaged_package_too(damaged: tuple[Workspace, Package]) -> None:
     workspace, package = damaged
-    (package.source / "models" / "cnn.py").write_text("")
+    (package.source / "models" / "networks" / "cnn.py").write_text("")
     command = serving.bentoml_command(workspace, workspace.home, "serve", package.tag, "--port", "0")
     done = subprocess.run(command, capture_output=True, text=True, cwd=workspace.root, timeout=60)
     assert done.returncode == 1
-    assert "src/models/cnn.py is missing or is not what was packaged" in done.stderr.splitlines()[-1]
+    assert "src/models/networks/cnn.py is not what was packaged" in done.stderr.splitlines()[-1]
 
 
 def keys(folder: Path) -> tuple[Path, Path]:

@@ -127,8 +127,8 @@ def test_another_python_makes_the_same_digests(minor: int) -> None:
         pytest.skip(f"Python 3.{minor} is not installed")
     # It needs none of our libraries: code is read, not imported.
     asked = (
-        "from components.code import code_of; "
-        "print(code_of('components.training', 'components.problems.galaxy_shape', 'models.saved').digests)"
+        "import runpy; code = runpy.run_path('components/core/code.py', run_name='code_of_assay'); "
+        "print(code['code_of']('components.training.run', 'components.problems.galaxy_shape.problem').digests)"
     )
     said = [
         subprocess.run([name, "-c", asked], cwd=HOUSE, check=True, capture_output=True, text=True).stdout

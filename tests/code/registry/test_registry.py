@@ -15,6 +15,7 @@ from components.core.errors import AssayError, IntegrityError, RefusedError
 from components.registry.registry import Registry
 from models.estimators.saved import DamagedModelError
 from tests.code.registry.trained import Trained, batch
+from tests.conftest import HOUSE
 
 
 def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained) -> None:
@@ -146,14 +147,14 @@ trained.register()
 def test_killed_around_the_version_and_run_again_leaves_one(trained: Trained, before_the_end: str) -> None:
     import mlflow
 
-    root, here = trained.workspace.root, Path(__file__).parent
+    root = trained.workspace.root
     database = trained.workspace.home / "mlflow.db"
     database.unlink()
     database.with_suffix(".partial").write_text("what a killed `create` leaves")
     elsewhere = [root / "home", root / "cwd"]
     for folder in elsewhere:
         folder.mkdir()
-    script = KILLED.format(root=str(here.parents[1]), before_the_end=before_the_end)
+    script = KILLED.format(root=str(HOUSE), before_the_end=before_the_end)
     child = subprocess.run(
         [sys.executable, "-c", script, str(root)],
         cwd=root / "cwd",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.core import ProblemSettings, TrainSettings, Workspace, settings_values, value_digest
 from components.fields import Dataset, Problem
-from components.registry import Registry
+from components.registry.registry import Registry
 from components.training import Epoch, training_inputs
 
 if TYPE_CHECKING:
