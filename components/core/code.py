@@ -14,16 +14,16 @@ docstrings, layout, what is imported for type checking only, and the version of 
 """
 
 import ast
-import hashlib
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
+
+from components.core.meaning import LABEL, is_label, meaning_digest, read_code
 
 __label__ = None
 
@@ -33,7 +33,6 @@ HOUSE = Path(__file__).resolve().parents[2]
 EntryPoint = str | type | Callable[..., Any]
 """Where a result begins: a function or class, which stands for its module, or the dotted name of a module."""
 
-_LABEL = "__label__"
 _WITHOUT_NUMBERS = {"filelock", "pydantic", "tqdm"}
 """Libraries that deciding modules use and that cannot move a number; every other one belongs to the key."""
 _SCOPES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -78,13 +77,13 @@ def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOU
             continue
         twin = found.setdefault(source.label, source)
         if twin is not source:
-            raise ValueError(f"{twin.path} and {source.path} have one {_LABEL}, {source.label!r}: give each its own")
+            raise ValueError(f"{twin.path} and {source.path} have one {LABEL}, {source.label!r}: give each its own")
         modules, own_libraries = house.imports(source)
         libraries |= own_libraries
         waiting += sorted(modules - seen)
         seen |= modules
     return Code(
-        digests={label: _digest(source, house) for label, source in sorted(found.items())},
+        digests={label: meaning_digest(source.tree, house.origin) for label, source in sorted(found.items())},
         libraries=tuple(sorted(libraries - _WITHOUT_NUMBERS)),
         files=tuple(sorted(source.path for source in found.values())),
     )
@@ -111,10 +110,10 @@ class _Source:
     @cached_property
     def label(self) -> str | None:
         for line in self.tree.body:
-            if isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") == _LABEL:
+            if is_label(line):
                 label = ast.literal_eval(line.value)
                 return None if label is None else str(label)
-        raise ValueError(f"{self.path} has no {_LABEL}: name it, or None if it decides nothing")
+        raise ValueError(f"{self.path} has no {LABEL}: name it, or None if it decides nothing")
 
 
 class _House:
@@ -135,7 +134,7 @@ class _House:
             path = self.path(name)
             if path is None:
                 raise ValueError(f"{self._root} has no module {name}")
-            self._read[name] = _Source(name, path, _parsed(path))
+            self._read[name] = _Source(name, path, read_code(path))
         return self._read[name]
 
     def defined(self, module: str, name: str) -> tuple[str, str | None]:
@@ -143,7 +142,7 @@ class _House:
         face = self.path(module)
         if face is not None and face.name == "__init__.py":
             listed = face.with_suffix(".pyi")  # a lazy face has its names there
-            for line in _parsed(listed if listed.is_file() else face).body:
+            for line in read_code(listed if listed.is_file() else face).body:
                 if isinstance(line, ast.ImportFrom):
                     for alias in line.names:
                         if (alias.asname or alias.name) == name:
@@ -151,19 +150,6 @@ class _House:
             if self.path(f"{module}.{name}") is not None:
                 return f"{module}.{name}", None
         return module, name
-
-    def bindings(self, scope: ast.AST) -> dict[str, str]:
-        """What the imports of a scope, but not of those within it, bind: name to origin, as keys call it."""
-        bound: dict[str, str] = {}
-        for node in _within(scope):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    origin = alias.name if alias.asname else alias.name.partition(".")[0]
-                    bound[alias.asname or origin] = origin
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        return bound
 
     def origin(self, dotted: str) -> str:
         """A dotted name by labels: where what it stands for is defined, wherever that lies today."""
@@ -198,74 +184,8 @@ class _House:
         return modules, libraries - set(sys.stdlib_module_names)
 
 
-def _parsed(path: Path) -> ast.Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            body[:] = [line for line in body if not (_is_documentation(line) or _is_for_type_checking(line))]
-    return tree
-
-
-def _is_documentation(line: ast.AST) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
-
-
-def _is_for_type_checking(line: ast.AST) -> bool:
-    return isinstance(line, ast.If) and isinstance(line.test, ast.Name) and line.test.id == "TYPE_CHECKING"
-
-
 def _absolute(line: ast.ImportFrom, package: str) -> str:
     return ".".join(part for part in (package if line.level else "", line.module) if part)
-
-
-def _within(scope: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(scope):
-        if not isinstance(node, _SCOPES):
-            yield node
-            yield from _within(node)
-
-
-def _digest(source: _Source, house: _House) -> str:
-    said = json.dumps(_meaning(source.tree, {}, house))
-    return hashlib.sha256(said.encode()).hexdigest()
-
-
-def _meaning(node: Any, names: Mapping[str, str], house: _House) -> Any:
-    """A syntax tree as plain lists: no positions, nothing that is empty, and every imported name by its origin."""
-    if isinstance(node, list):
-        parts = [_meaning(item, names, house) for item in node]
-        return [part for part in parts if part is not None]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    if isinstance(node, _SCOPES):
-        names = {**names, **house.bindings(node)}
-    dotted = _dotted(node, names)
-    if dotted is not None:
-        return ["Imported", house.origin(dotted)]
-    if isinstance(node, ast.Import | ast.ImportFrom) or _is_label(node):
-        return None
-    fields = {name: value for name, value in ast.iter_fields(node) if name not in ("ctx", "kind", "type_comment")}
-    if isinstance(node, ast.Constant):
-        return ["Constant", repr(node.value)]
-    return [
-        type(node).__name__,
-        *([name, _meaning(value, names, house)] for name, value in fields.items() if value not in (None, [])),
-    ]
-
-
-def _dotted(node: ast.AST, names: Mapping[str, str]) -> str | None:
-    """The full name behind an imported name or an attribute of one."""
-    if isinstance(node, ast.Name):
-        return names.get(node.id)
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value, names)
-        return f"{before}.{node.attr}" if before else None
-    return None
-
-
-def _is_label(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == _LABEL
 
 
 def _version(module: str) -> str:

@@ -1,23 +1,19 @@
-"""What happens to a version on its way through the stages: evidence, gates, package, proof, ledger, mirror.
+"""The way of a version to staging and production, in one sequence: gates, package, proof, stage change.
 
     promotion = Promotion(workspace, problem, settings, dataset)
     promotion.promote(version, "staging", actor="ada", reason="gates passed", expect=None)
 
-What a stage change itself is stands in `stages.py`, what a verdict rests on in `judging.py`.
+What a verdict rests on stands in `judging.py`, what a stage change itself is in `stages.py`.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from components.core import AssayError, IntegrityError, ProblemSettings, RefusedError, Workspace
-from components.evidence import Evidence, read_evidence
-from components.fields import Dataset, Problem
+from components.core import AssayError, RefusedError
 from components.gates import GateResult, Override, overruled, require_pass
 from components.ledger import ARCHIVED, CANDIDATE, PRODUCTION, PROMOTABLE, STAGING, Entry, current_entries, last_good
-from components.lifecycle.judging import Judge
-from components.lifecycle.stages import Stages
-from components.packages import Package, build_package, changed_code, discard_package, sample
+from components.lifecycle.version_packages import VersionPackages
+from components.packages import Package
 
 Result = TypeVar("Result")
 
@@ -35,81 +31,8 @@ def quietly(part: str, work: Callable[[], tuple[Result, str]]) -> Result:  # noq
     return work()[0]
 
 
-class Promotion(Stages):
-    """The way of a problem's models through the stages.
-
-    Args:
-        workspace: where ledger, registry and packages live.
-        problem: whose models.
-        settings: gates and package settings.
-        dataset: what versions are judged on; the published one when it is not given.
-    """
-
-    def __init__(
-        self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset | None = None
-    ) -> None:
-        super().__init__(workspace, problem, settings)
-        self._dataset = dataset
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """Opened, and so checked, when something needs it: a rollback does not."""
-        return self._dataset or Dataset.open(self.workspace.dataset(self.problem.name))
-
-    @cached_property
-    def judge(self) -> Judge:
-        """Who judges on that dataset."""
-        return Judge(self.workspace, self.problem, self.settings, self.dataset)
-
-    def package(self, version: int) -> Package:
-        """Build the version's package, or find it.
-
-        Raises:
-            IntegrityError: when it is not the one that the ledger names: a version has one package.
-        """
-        known = self.ledger.current(self.problem.name).get(version)
-        recorded = known.package_digest if known else None
-        package = self._built(version)
-        if recorded is None and changed_code(package):  # left by a promotion that was killed, before the code changed
-            discard_package(self.workspace, package.tag)
-            package = self._built(version)
-        if recorded not in (None, package.digest):
-            discard_package(self.workspace, package.tag)  # nobody must be answered by it
-            commit = self.tags(version)["git.commit"][:12]
-            raise IntegrityError(
-                f"package {package.tag} cannot be built again as it was (digest {package.digest[:12]}, not "
-                f"{str(recorded)[:12]}): code, data or the package settings are others today: check out commit "
-                f"{commit} with the data of that day, type `assay reconcile`, or train the model again"
-            )
-        return package
-
-    def _built(self, version: int) -> Package:
-        tags = self.tags(version)
-        images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
-        return build_package(
-            self.workspace,
-            model_folder=self.registry.model_folder(self.problem.name, version),
-            version=version,
-            lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
-            trusted_region=self._registered_evidence(version, tags["evidence.digest"]).trusted_region,
-            golden_images=images,
-            golden_conditions=conditions,
-        )
-
-    def _registered_evidence(self, version: int, digest: str) -> Evidence:
-        """The evaluation that a version was registered with; where MLflow lost it, this house's own copy."""
-        try:
-            kept = read_evidence(self.registry.evaluation_folder(self.problem.name, version))
-            if kept.digest == digest:
-                return kept
-            what = f"{kept.folder} is not the evaluation that version {version} was registered with"
-            lost = IntegrityError(what, "restore MLflow's files from a backup")
-        except IntegrityError as error:
-            lost = error
-        own = self.judge.evidence(version)
-        if own.digest != digest:
-            raise lost
-        return own
+class Promotion(VersionPackages):
+    """The way of a problem's models through the stages."""
 
     def promote(
         self,

@@ -22,7 +22,7 @@ from components.ledger import (
     last_good,
     whoami,
 )
-from components.lifecycle.promotion import Promotion
+from components.lifecycle.version_packages import VersionPackages
 from components.packages import discard_package, verify_package
 from components.registry import LINEAGE
 
@@ -43,55 +43,55 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
     Raises:
         IntegrityError: when the ledger itself is damaged; nothing is changed then.
     """
-    promotion = Promotion(workspace, problem, settings)
-    promotion.check_ledger()  # nothing is changed on the word of a ledger that cannot be believed
-    _check_mlflow(promotion)
-    findings = _unknown_versions(promotion)
-    if not promotion.ledger.current(problem.name):
+    versions = VersionPackages(workspace, problem, settings)
+    versions.check_ledger()  # nothing is changed on the word of a ledger that cannot be believed
+    _check_mlflow(versions)
+    findings = _unknown_versions(versions)
+    if not versions.ledger.current(problem.name):
         return findings
     with workspace.lock(problem.name):  # a promotion that is going on is no drift
-        stages = promotion.ledger.current(problem.name)
-        differences = promotion.mirror()
+        stages = versions.ledger.current(problem.name)
+        differences = versions.mirror()
     gone = {one.version for one in differences if one.kind == "version" and one.version is not None}
     for one in differences:
         if one.kind != "version":
             todo = "whoever changed it in MLflow by hand, if no command was killed: use assay promote instead"
             findings.append(Finding(what=str(one), repaired=True, todo=todo))
-    findings += [_deleted(promotion, stages[v]) for v in sorted(gone) if stages[v].to_stage != ARCHIVED]
-    good = last_good(promotion.ledger.history(problem.name), set(stages) - gone)
+    findings += [_deleted(versions, stages[v]) for v in sorted(gone) if stages[v].to_stage != ARCHIVED]
+    good = last_good(versions.ledger.history(problem.name), set(stages) - gone)
     for entry in stages.values():
         if (entry.to_stage in PROMOTABLE or entry.version == good) and entry.version not in gone:
-            findings += _package(promotion, entry) + _model(promotion, entry)
+            findings += _package(versions, entry) + _model(versions, entry)
         if entry.override and entry.to_stage in PROMOTABLE:
-            findings += _override(promotion, entry)
-    promotion.tell_changes()
+            findings += _override(versions, entry)
+    versions.tell_changes()
     return findings
 
 
-def _check_mlflow(promotion: Promotion) -> None:
+def _check_mlflow(versions: VersionPackages) -> None:
     """Refuse to follow an MLflow that is another or an older one: it must not empty the stages.
 
     A version that somebody deleted was seen by MLflow before; one that MLflow has never heard of cannot be deleted.
     """
-    name = promotion.problem.name
-    history, known = promotion.ledger.history(name), promotion.registry.tags(name)
-    head = promotion.registry.ledger_head(name)
+    name = versions.problem.name
+    history, known = versions.ledger.history(name), versions.registry.tags(name)
+    head = versions.registry.ledger_head(name)
     seen = int(head.partition(" ")[0]) if head and is_head(head) else None
     first = {entry.version: entry.sequence for entry in reversed(history)}
     staged = [version for version, entry in current_entries(history).items() if entry.to_stage != ARCHIVED]
     lost = [version for version in staged if version not in known]
     if lost and (not known if seen is None else max(first[version] for version in lost) > seen):
         raise IntegrityError(
-            f"MLflow knows nothing of {name} version {lost[0]}, in {promotion.ledger.stage_of(name, lost[0])}: its "
+            f"MLflow knows nothing of {name} version {lost[0]}, in {versions.ledger.stage_of(name, lost[0])}: its "
             "database was lost or an older one put back: restore it from its newest backup, or mend MLFLOW_TRACKING_URI"
         )
 
 
-def _unknown_versions(promotion: Promotion) -> list[Finding]:
+def _unknown_versions(versions: VersionPackages) -> list[Finding]:
     """Versions that MLflow has and the ledger does not: a registration was killed, or somebody else's model."""
-    name = promotion.problem.name
-    known, findings = promotion.ledger.stages(name), []
-    for version, tags in promotion.registry.tags(name).items():
+    name = versions.problem.name
+    known, findings = versions.ledger.stages(name), []
+    for version, tags in versions.registry.tags(name).items():
         if version in known:
             continue
         what = f"version {version} is in MLflow and not in the ledger"
@@ -100,18 +100,18 @@ def _unknown_versions(promotion: Promotion) -> list[Finding]:
             findings.append(Finding(what=what, repaired=False, todo=todo))
             continue
         reason = "registered by a command that was killed, found by reconcile"
-        promotion.add_candidate(version, actor=whoami(), reason=reason)
+        versions.add_candidate(version, actor=whoami(), reason=reason)
         findings.append(Finding(what=what, repaired=True, todo=""))
     return findings
 
 
-def _deleted(promotion: Promotion, entry: Entry) -> Finding:
+def _deleted(versions: VersionPackages, entry: Entry) -> Finding:
     """A version that MLflow lost and the ledger has in a stage."""
-    name, what = promotion.problem.name, f"version {entry.version}, in {entry.to_stage}, was deleted from MLflow"
+    name, what = versions.problem.name, f"version {entry.version}, in {entry.to_stage}, was deleted from MLflow"
     if entry.to_stage == PRODUCTION:
         todo = f"operator: its package goes on answering; assay rollback {name}, or promote another"
         return Finding(what=what, repaired=False, todo=todo)
-    promotion.ledger.move(
+    versions.ledger.move(
         name,
         entry.version,
         ARCHIVED,
@@ -120,42 +120,42 @@ def _deleted(promotion: Promotion, entry: Entry) -> Finding:
         reason="deleted from MLflow, found by reconcile",
         evidence={},
         weights_sha256=entry.weights_sha256,
-        expect=promotion.ledger.holder(name, ARCHIVED),
+        expect=versions.ledger.holder(name, ARCHIVED),
         package_tag=entry.package_tag,
         package_digest=entry.package_digest,
         override=entry.override,
     )
-    promotion.mirror(only=set())
+    versions.mirror(only=set())
     return Finding(
         what=what, repaired=True, todo=f"whoever deleted it: assay archive {name} {entry.version} is the way"
     )
 
 
-def _package(promotion: Promotion, entry: Entry) -> list[Finding]:
+def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
     """See that a staged version has the package that the ledger names."""
-    name, tag = promotion.problem.name, entry.package_tag
+    name, tag = versions.problem.name, entry.package_tag
     if tag is None:
         return []
     try:
-        verify_package(promotion.workspace, tag, digest=entry.package_digest)
+        verify_package(versions.workspace, tag, digest=entry.package_digest)
         return []
     except AssayError as error:
         problem = error.what
     what = f"{problem} (version {entry.version}, in {entry.to_stage})"
-    discard_package(promotion.workspace, tag)
+    discard_package(versions.workspace, tag)
     try:
-        promotion.package(entry.version)
+        versions.package(entry.version)
     except AssayError as error:
-        discard_package(promotion.workspace, tag)
+        discard_package(versions.workspace, tag)
         way = f"assay rollback {name}" if entry.to_stage == PRODUCTION else f"assay archive {name} {entry.version}"
         return [Finding(what=what, repaired=False, todo=f"operator: {error}; or {way}")]
     return [Finding(what=what, repaired=True, todo="")]
 
 
-def _model(promotion: Promotion, entry: Entry) -> list[Finding]:
+def _model(versions: VersionPackages, entry: Entry) -> list[Finding]:
     """See that MLflow has the files of a staged version; its package answers without them."""
     try:
-        promotion.registry.model_folder(promotion.problem.name, entry.version)
+        versions.registry.model_folder(versions.problem.name, entry.version)
         return []
     except IntegrityError as error:
         what = f"{error.what} (version {entry.version}, in {entry.to_stage})"
@@ -163,8 +163,8 @@ def _model(promotion: Promotion, entry: Entry) -> list[Finding]:
         return [Finding(what=what, repaired=False, todo=todo)]
 
 
-def _override(promotion: Promotion, entry: Entry) -> list[Finding]:
-    now = max(datetime.now(UTC), promotion.ledger.now(promotion.problem.name))
+def _override(versions: VersionPackages, entry: Entry) -> list[Finding]:
+    now = max(datetime.now(UTC), versions.ledger.now(versions.problem.name))
     said = describe_override(entry.override or {}, now)
     if "(EXPIRED)" not in said:
         return []

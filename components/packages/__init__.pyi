@@ -1,6 +1,5 @@
 from .building import build_package as build_package
 from .building import changed_code as changed_code
-from .building import make_golden as make_golden
 from .files import Package as Package
 from .files import discard_package as discard_package
 from .files import package_folder as package_folder

@@ -34,6 +34,7 @@ from components.core import (
     imported_files,
 )
 from components.packages.files import GOLDEN, Package, check_files, discard_package, package_folder, verify_package
+from components.packages.golden import make_golden
 from components.packages.serving import bentoml_command
 from components.packages.signing import sign
 from services.manifest import MANIFEST, MODEL, SIGNATURE, manifest_digest
@@ -41,40 +42,12 @@ from services.manifest import MANIFEST, MODEL, SIGNATURE, manifest_digest
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.estimators import Estimator
 
 # BentoML adds the line with its own version itself.
 _REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
 _BUILD_TIMEOUT_S = 600
 _SAME_ANSWER = 1e-3
 """Of the reported error: what other processors make of the same code."""
-
-
-def make_golden(estimator: "Estimator", image_bhw: "Tensor", conditions_bc: "Tensor") -> dict[str, "Tensor"]:
-    """Inputs with the answers that this network gives here and now.
-
-    Args:
-        estimator: the network, in evaluation mode.
-        image_bhw: images, shape (b, size, size).
-        conditions_bc: the conditions of each, shape (b, c).
-
-    Returns:
-        `image`, `conditions`, and the expected `value` and `error`, both of shape (b, p), all float32.
-
-    Raises:
-        AssayError: when an answer is not finite.
-    """
-    import torch
-
-    image_bhw, conditions_bc = image_bhw.float().contiguous(), conditions_bc.float().contiguous()
-    with torch.inference_mode():
-        answer = estimator(image_bhw, conditions_bc)
-    value_bp, error_bp = answer.value_bp, answer.error_bp
-    if not bool(value_bp.isfinite().all() and error_bp.isfinite().all()):
-        raise AssayError(
-            "the model's answers to the golden inputs are not all finite: train it again, or choose others"
-        )
-    return {"image": image_bhw, "conditions": conditions_bc, "value": value_bp.clone(), "error": error_bp.clone()}
 
 
 def build_package(

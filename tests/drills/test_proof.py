@@ -15,10 +15,10 @@ from torch import Tensor
 from components.core.errors import AssayError, RefusedError
 from components.core.processes import free_port
 from components.core.workspace import Workspace
-from components.packages import building as packaging
+from components.packages import building, serving
 from components.packages import files as package_files
-from components.packages import serving
 from components.packages.files import Package, verify_package
+from components.packages.golden import make_golden
 from components.packages.proving import prove_package
 from components.packages.serving import request, served
 from components.packages.signing import sign
@@ -162,7 +162,7 @@ def test_a_service_that_imports_the_pipeline_is_refused(tmp_path: Path, monkeypa
         shutil.copytree(HOUSE / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
     service = house / "services" / "service.py"
     service.write_text(service.read_text().replace("import bentoml\n", "import bentoml\nimport optuna\n", 1))
-    monkeypatch.setattr(packaging, "_HOUSE", house)
+    monkeypatch.setattr(building, "_HOUSE", house)
     workspace = new_workspace(tmp_path)
     package = build(workspace)
     with pytest.raises(RefusedError, match="its service imports optuna"):
@@ -187,14 +187,12 @@ def test_a_package_that_answers_for_another_model_is_refused(
 
 
 def test_a_package_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_golden = packaging.make_golden
-
     def shifted(*arguments: Any) -> dict[str, Tensor]:
         golden = make_golden(*arguments)
         golden["value"][2, 3] += 0.01 * golden["error"][2, 3]
         return golden
 
-    monkeypatch.setattr(packaging, "make_golden", shifted)
+    monkeypatch.setattr(building, "make_golden", shifted)
     workspace = new_workspace(tmp_path)
     package = build(workspace)
     with pytest.raises(RefusedError, match="g1 of golden input 2 has the value"):
