@@ -47,11 +47,12 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
 def _differences(part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """One line for each thing of a part that is not what it was."""
     lines = []
-    for kind in after:
+    kinds = set(after)
+    if not before.get("code", {}).keys() & after["code"].keys():
+        lines.append(f"{part} code: production was made before code had labels")
+        kinds -= {"code", "libraries"}
+    for kind in sorted(kinds):
         old, new = before.get(kind, {}), after[kind]
-        if kind == "code" and not old.keys() & new.keys():
-            lines.append(f"{part} code: production was made before code had labels")
-            continue
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
                 change = "changed" if kind == "code" else f"{old.get(name)} → {new.get(name)}"
