@@ -1,4 +1,9 @@
 """Torch modules, pure: tensors in, tensors out. Nothing here imports the rest of Assay.
 
+* `networks/`: image channels and conditions to a vector; one module each
+* `estimators/`: a network with its units and scales, saved and loaded
+* `galaxies/`: the renderer, Fisher scoring and its bias
+* `layers.py`: what networks are built from
+
 Legend of the shape suffixes: b batch, h height, w width, c conditions, f features, p parameters.
 """

@@ -7,14 +7,17 @@ the checkpoints, from which a single process goes on when all epochs are done. W
 cores, which is of use to tests only.
 """
 
+import multiprocessing
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import torch
 from torch import distributed
-from torch.multiprocessing.spawn import ProcessException, spawn
 from tqdm.auto import tqdm
 
 from components.core import AssayError, ProblemSettings, TrainSettings, die_with_parent
@@ -33,18 +36,31 @@ def train_in_processes(
     Raises:
         AssayError: when a process failed; the epochs that were finished are kept.
     """
+    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        meeting = f"file://{folder}/meeting"
-        try:
-            spawn(  # type: ignore[no-untyped-call]
-                _work, (meeting, problem, dataset.folder, settings, train, checkpoint), nprocs=train.processes
-            )
-        except ProcessException as error:
-            said = (str(error).strip().splitlines() or ["no reason given"])[-1]
-            raise AssayError(
-                f"training over {train.processes} processes ended, process {error.error_index} with {said}: repeat, it "
-                "goes on after its last epoch, or set processes to 1"
-            ) from error
+        shared = (f"file://{folder}/meeting", problem, dataset.folder, settings, train, checkpoint)
+        children = [context.Process(target=_work, args=(rank, *shared)) for rank in range(train.processes)]
+        for child in children:
+            child.start()
+        failed = _first_failure(children)
+    if failed:
+        raise AssayError(
+            f"training over {train.processes} processes ended with status {failed}: repeat, it goes on after its last "
+            "epoch, or set processes to 1"
+        )
+
+
+def _first_failure(children: Sequence[SpawnProcess]) -> int:
+    """Wait for all; when one fails, the others, which would wait for it, are ended. Its status, 0 when none did."""
+    while running := [child for child in children if child.exitcode is None]:
+        wait([child.sentinel for child in running])
+        failed = next((child.exitcode for child in children if child.exitcode), 0)
+        if failed:
+            for child in children:
+                child.kill()
+                child.join()
+            return failed
+    return 0
 
 
 def _work(

@@ -5,6 +5,8 @@ imports; each kind of fault is put into the real graph here, so that it is known
 """
 
 import ast
+import importlib
+import inspect
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -143,6 +145,16 @@ def test_an_import_for_type_checking_counts(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "hall" / "high.py").write_text("def f():\n    from hall import low\n    return low\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert list(circles(grimp.build_graph("hall", cache_dir=None)))
+
+
+def test_every_name_of_a_face_is_there_and_is_no_module() -> None:
+    """A function and a module of one name would stand in each other's way."""
+    faces = [path for folder in ("components", "models") for path in (HOUSE / folder).rglob("__init__.py")]
+    assert len(faces) > 15
+    for path in faces:
+        face = importlib.import_module(".".join(path.parent.relative_to(HOUSE).parts))
+        for name in getattr(face, "__all__", ()):
+            assert not inspect.ismodule(getattr(face, name)), f"{face.__name__}.{name}"
 
 
 def test_components_holds_wings_only() -> None:

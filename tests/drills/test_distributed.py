@@ -1,4 +1,4 @@
-"""One training over two processes: what torchrun starts trains the same network as one process does."""
+"""One training over two processes: together they train the same network as one process does."""
 
 from dataclasses import replace
 from pathlib import Path
