@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ __label__ = None
 
 _PR_SET_PDEATHSIG = 1
 LOCALHOST = "127.0.0.1"
+_PORTS = (20_000, 32_000)
+"""Below those that Linux gives to outgoing connections (32,768 to 60,999)."""
 
 
 def die_with_parent() -> None:
@@ -84,10 +87,15 @@ def wait_until_answers(url: str, child: subprocess.Popen[bytes], *, log: Path, t
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOCALHOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on now.
+
+    Not one that the system would give: it gives the same ones to outgoing connections, which then are in a server's way.
+    """
+    for port in random.SystemRandom().sample(range(*_PORTS), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOCALHOST, port))
+            return port
+    raise AssayError(f"none of 100 ports from {_PORTS[0]} to {_PORTS[1] - 1} is free: end some servers")
 
 
 def check_port_is_free(port: int) -> None:

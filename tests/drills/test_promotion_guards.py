@@ -68,7 +68,7 @@ def test_an_override_is_over_by_the_ledgers_time_whatever_the_clock_says(
             return cls(2001, 1, 1, tzinfo=tz)
 
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    monkeypatch.setattr("components.ledger.datetime", SetBack)
+    monkeypatch.setattr("components.ledger.ledger.datetime", SetBack)
     override = Override(by="ada", reason="a reason", until=yesterday)
     with pytest.raises(RefusedError, match=f"the override ends on {yesterday}, which is over"):
         promotion_of(house).promote(1, "staging", actor="ada", reason="a reason", expect=None, override=override)

@@ -162,7 +162,7 @@ def test_a_service_that_imports_the_pipeline_is_refused(tmp_path: Path, monkeypa
         shutil.copytree(HOUSE / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
     service = house / "services" / "service.py"
     service.write_text(service.read_text().replace("import bentoml\n", "import bentoml\nimport optuna\n", 1))
-    monkeypatch.setattr(building, "_HOUSE", house)
+    monkeypatch.setattr(building, "HOUSE", house)
     workspace = new_workspace(tmp_path)
     package = build(workspace)
     with pytest.raises(RefusedError, match="its service imports optuna"):

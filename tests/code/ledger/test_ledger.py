@@ -153,7 +153,7 @@ def test_time_never_goes_back_when_the_clock_does(
         def now(cls, tz: Any = None) -> "SetBack":
             return cls(2001, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("components.ledger.datetime", SetBack)
+    monkeypatch.setattr("components.ledger.ledger.datetime", SetBack)
     assert ledger.now(problem).isoformat(timespec="milliseconds") == first.at
     second = ledger.move(problem, 2, "candidate", expect=1, **FACTS)
     assert second.at == first.at

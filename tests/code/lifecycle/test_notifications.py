@@ -101,7 +101,9 @@ def test_what_could_not_be_delivered_goes_with_the_next_event(
     receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
-    monkeypatch.setattr("components.notifications.subprocess.Popen", lambda *_, **__: None)  # delivered by hand here
+    monkeypatch.setattr(
+        "components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None
+    )  # delivered by hand here
     one, workspace = receiver(1), workspace_in(tmp_path)
     settings = NotifySettings(command=None, url=one.url)
     notify(workspace, settings, EVENT)
@@ -131,7 +133,7 @@ def test_a_channel_that_was_told_is_not_told_again(
 def test_a_change_that_a_killed_process_told_nobody_of_is_told_with_the_next(
     outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.notifications.subprocess.Popen", lambda *_, **__: None)
+    monkeypatch.setattr("components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None)
     workspace, settings = workspace_in(tmp_path), NotifySettings(command=("true",), url=None)
     ledger = open_ledger(workspace)
 
@@ -153,7 +155,7 @@ def test_a_change_that_a_killed_process_told_nobody_of_is_told_with_the_next(
 def test_a_note_of_what_was_told_that_a_power_cut_emptied_is_in_nobodys_way(
     outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.notifications.subprocess.Popen", lambda *_, **__: None)
+    monkeypatch.setattr("components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None)
     workspace, ledger = workspace_in(tmp_path), open_ledger(workspace_in(tmp_path))
     ledger.move("galaxy-shape", 1, "production", expect=None, **FACTS)
     outbox.mkdir(parents=True)
