@@ -89,7 +89,7 @@ def wait_until_answers(url: str, child: subprocess.Popen[bytes], *, log: Path, t
 def free_port() -> int:
     """A port that nothing listens on now.
 
-    Not one that the system would give: it gives the same ones to outgoing connections, which then are in a server's way.
+    Not one that the system would give: it gives the same to outgoing connections, which then are in a server's way.
     """
     for port in random.SystemRandom().sample(range(*_PORTS), 100):
         with socket.socket() as probe, suppress(OSError):
