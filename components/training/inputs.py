@@ -13,7 +13,8 @@ def training_inputs(problem: Problem, settings: ProblemSettings, train: TrainSet
     """What decides a training: the loop, the problem's part in it, and the one network."""
     sources = problem.sources(settings.simulate)
     entries: tuple[EntryPoint, ...] = (f"{__package__}.run", network_module(train.network), *sources.training)
-    return {**code_of(*entries, unused=sources.unused).as_inputs(), "settings": settings_values(train)}
+    unused = sources.unused + (("distributed",) if train.processes == 1 else ())
+    return {**code_of(*entries, unused=unused).as_inputs(), "settings": settings_values(train)}
 
 
 def search_inputs(settings: ProblemSettings) -> dict[str, Any]:
