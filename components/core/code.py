@@ -17,7 +17,7 @@ import ast
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -117,27 +117,25 @@ class _Source:
 
 
 class _House:
-    """The modules below a folder."""
+    """The modules below a folder, each looked for and read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._read: dict[str, _Source] = {}
+        self.path, self.source, self.defined = cache(self._path), cache(self._source), cache(self._defined)
 
-    def path(self, name: str) -> Path | None:
+    def _path(self, name: str) -> Path | None:
         """The file of a module; None for one that is not ours."""
         stem = self._root.joinpath(*name.split("."))
         return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
-    def source(self, name: str) -> _Source:
-        """A module of ours, read once."""
-        if name not in self._read:
-            path = self.path(name)
-            if path is None:
-                raise ValueError(f"{self._root} has no module {name}")
-            self._read[name] = _Source(name, path, read_code(path))
-        return self._read[name]
+    def _source(self, name: str) -> _Source:
+        """A module of ours."""
+        path = self.path(name)
+        if path is None:
+            raise ValueError(f"{self._root} has no module {name}")
+        return _Source(name, path, read_code(path))
 
-    def defined(self, module: str, name: str) -> tuple[str, str | None]:
+    def _defined(self, module: str, name: str) -> tuple[str, str | None]:
         """Where a name of a module comes from, through all faces: (module, name), or (module, None) for a module."""
         face = self.path(module)
         if face is not None and face.name == "__init__.py":
