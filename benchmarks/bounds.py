@@ -47,7 +47,7 @@ def main() -> None:
         print(f"σ = {sigma:.0f}{', shot noise' if shot_noise else ''}: {said}; within {100 * off:.2f} % of the known")
 
     problem = find_problem("galaxy-shape")
-    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.simulation_settings).simulate
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings).simulate
     galaxies = sample_prior(settings, np.random.default_rng(50), _DRAWS)
     off = np.abs(bound_sersics(galaxies, settings) / bounds_with_galsim(galaxies, settings) - 1)
     worst = ", ".join(f"{name} {100 * value:.2f} %" for name, value in zip(PARAMETERS, off.max(axis=0), strict=True))

@@ -23,7 +23,7 @@ def main() -> None:
     """Print parameters, speed and validation loss (negative log-likelihood; lower is better) of each."""
     problem = find_problem("galaxy-shape")
     settings = load_settings(
-        HOUSE / "params.yaml", problem.name, problem.simulation_settings, overrides={"train": {"epochs": _EPOCHS}}
+        HOUSE / "params.yaml", problem.name, problem.settings, overrides={"train": {"epochs": _EPOCHS}}
     )
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(root=Path(folder), home=Path(folder))

@@ -21,7 +21,7 @@ _REALISATIONS = 60
 def main() -> None:
     """Print bias, sd and RMSE over the bound, the expected error, effective samples, and the time of an image."""
     problem = GalaxyShape()
-    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.simulation_settings).simulate
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings).simulate
     noise = torch.Generator().manual_seed(30)
     for case in problem.benchmark_cases(settings):
         stamps = torch.from_numpy(case.stamp).expand(_REALISATIONS, -1, -1)

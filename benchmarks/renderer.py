@@ -28,7 +28,7 @@ def main() -> None:
     """Print differences from GalSim at high accuracy, the time of a galaxy, and the shares of it."""
     torch.set_num_threads(1)
     problem = find_problem("galaxy-shape")
-    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.simulation_settings).simulate
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings).simulate
     galaxies = sample_prior(settings, np.random.default_rng(300), _DRAWS)
 
     reference = draw_with_galsim(galaxies, settings, REFERENCE)

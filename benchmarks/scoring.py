@@ -25,7 +25,7 @@ def main() -> None:
     """Print, for fresh draws of n 1–4, half-light radius 0.2–0.5″ and SNR 60, sd and bias over the bound."""
     torch.set_num_threads(1)
     problem = find_problem("galaxy-shape")
-    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.simulation_settings).simulate
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings).simulate
     domains = {"within the prior": settings.domain, "within all that can be drawn": Domain()}
     for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
         for (where, domain), seed in product(domains.items(), _SEEDS):

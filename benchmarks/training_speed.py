@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from components.core import Workspace, load_settings
 from components.data import simulate
 from components.problems import find_problem
 from components.training import Batch, Trainer
+from models.networks import network_names
 
 HOUSE = Path(__file__).parents[1]
 _ROUNDS = 3
@@ -29,11 +31,11 @@ def main() -> None:
     """
     problem = find_problem("galaxy-shape")
     small = {"simulate": {"count": 8192, "shard_size": 1024}, "train": {"epochs": 99, "fresh_conditions": False}}
-    settings = load_settings(HOUSE / "params.yaml", problem.name, problem.simulation_settings, overrides=small)
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides=small)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(root=Path(folder), home=Path(folder))
         dataset = simulate(workspace, problem, settings.simulate)
-        for network in settings.search.networks:
+        for network in network_names():
             stored, fresh = (
                 Trainer(problem, dataset, chosen, chosen.train, images_per_epoch=4096)
                 for chosen in (

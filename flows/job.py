@@ -64,9 +64,7 @@ class Job:
     def settings(self) -> ProblemSettings:
         """Its section of params.yaml."""
         path = self.workspace.root / "params.yaml"
-        return load_settings(
-            path, self.problem_name, self.problem.simulation_settings, size=self.size, overrides=self.overrides
-        )
+        return load_settings(path, self.problem_name, self.problem.settings, size=self.size, overrides=self.overrides)
 
     @cached_property
     def source(self) -> Source:

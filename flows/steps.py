@@ -4,7 +4,6 @@ Every step finds out by itself whether its work is done already, so that it can 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -124,7 +123,7 @@ def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
         f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in winner.parameters.items()
     )
-    return replace(job.settings.train, **winner.parameters), f"{winner.trials} trials, {winner.pruned} pruned: {shown}"
+    return job.settings.searched(winner.parameters), f"{winner.trials} trials, {winner.pruned} pruned: {shown}"
 
 
 @step(has_bar=True)

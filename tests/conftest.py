@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("assay")
 
 SMALL: dict[str, Any] = {
     "simulate": {"count": 300, "shard_size": 100, "distinct_n": 24, "test_fraction": 0.2, "validation_fraction": 0.2},
-    "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64, "width": [8, 8]},
+    "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64},
     "train": {"epochs": 2, "batch_size": 32, "width": 8, "network": "cnn", "correction_images": 64},
     "evaluate": {"realisations": 100, "bootstrap": 100, "reference_images": 2, "failure_images": 8},
     "gates": {"staging": [{"metric": "score.test", "max": 1000}], "production": []},
@@ -87,7 +87,7 @@ def settings(tmp_path: Path) -> ProblemSettings:
 
 
 def small_settings(folder: Path) -> ProblemSettings:
-    return load_settings(folder / "params.yaml", "galaxy-shape", find_problem("galaxy-shape").simulation_settings)
+    return load_settings(folder / "params.yaml", "galaxy-shape", find_problem("galaxy-shape").settings)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from .settings import ProblemSettings as ProblemSettings
 from .settings import Range as Range
 from .settings import SearchSettings as SearchSettings
 from .settings import SimulationSettings as SimulationSettings
+from .settings import Span as Span
 from .settings import TrainSettings as TrainSettings
 from .settings import check_range as check_range
 from .settings import settings_values as settings_values

@@ -1,6 +1,6 @@
 """Read params.yaml: one problem's settings, checked, with a message that names what is wrong.
 
-    settings = load_settings(Path("params.yaml"), "galaxy-shape", GalaxyShape.simulation_settings, size="demo")
+    settings = load_settings(Path("params.yaml"), "galaxy-shape", GalaxyShape.settings, size="demo")
 
 A misspelt key, a wrong type or a value out of range is an `AssayError` that names the key.
 """
@@ -14,26 +14,26 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from components.core.errors import AssayError
-from components.core.settings import ProblemSettings, SimulationSettings
+from components.core.settings import ProblemSettings
 
-T = TypeVar("T")
+Settings = TypeVar("Settings", bound=ProblemSettings)
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 def load_settings(
     path: Path,
     problem: str,
-    simulation: type[SimulationSettings],
+    settings: type[Settings],
     *,
     size: str = "demo",
     overrides: Mapping[str, Any] | None = None,
-) -> ProblemSettings:
+) -> Settings:
     """Read one problem's settings.
 
     Args:
         path: params.yaml.
         problem: name of the problem, a key under `problems`.
-        simulation: the problem's own class for its `simulate` section.
+        settings: the problem's own class of them.
         size: `demo` is the sections as they stand; any other name is a key under `sizes`, whose values go on top.
         overrides: values from the command line, by section, on top of those.
 
@@ -61,9 +61,7 @@ def load_settings(
     sections = _overlay(sections, overrides or {})
     where = f"problems.{problem}"
     typed = {f"{section}.{key}" for section, values in (overrides or {}).items() for key in values}
-    raw_simulation = sections.pop("simulate", None)
-    checked_simulation = _check(simulation, raw_simulation, path, f"{where}.simulate", typed)
-    return _check(ProblemSettings, sections | {"simulate": checked_simulation}, path, where, typed)
+    return _check(settings, sections, path, where, typed)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -86,7 +84,7 @@ def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _check(cls: type[T], values: Any, path: Path, where: str, typed: set[str]) -> T:
+def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[str]) -> Settings:
     try:
         return TypeAdapter(cls).validate_python(values)
     except ValidationError as error:

@@ -3,11 +3,12 @@
 Every field has a docstring with its meaning and unit; a class checks its own values.
 """
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 __label__ = None
@@ -44,6 +45,34 @@ class SimulationSettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
+class Span:
+    """A range of numbers to search, its ends included."""
+
+    low: float
+    high: float
+    step: Annotated[float, Field(gt=0)] | None = None
+    """Distance of the values; 1 by default for whole numbers, none for others."""
+    log: bool = False
+    """Whether a factor counts, and not a difference."""
+
+    def __post_init__(self) -> None:
+        check_range("low, high", (self.low, self.high))
+        if self.log and self.low <= 0:
+            raise ValueError(f"low = {self.low:g}: must be above 0 where log is true")
+        if self.log and self.step is not None:
+            raise ValueError(f"step = {self.step:g}: leave it out where log is true")
+
+
+Choices = Annotated[tuple[bool | int | float | str, ...], Field(min_length=1)]
+"""Values to choose from."""
+Searched = Annotated[
+    Annotated[Choices, Tag("values")] | Annotated[Span, Tag("range")],
+    Discriminator(lambda given: "range" if isinstance(given, dict | Span) else "values"),
+]
+"""What a search may try of one field; told apart first, so that what is wrong is said of the right one."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class SearchSettings:
     """The Optuna study over networks and their parameters."""
 
@@ -56,26 +85,16 @@ class SearchSettings:
     """Epochs of one trial."""
     images_per_epoch: Positive
     """Training images that one epoch of a trial shows."""
-    networks: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of the networks to choose from."""
-    width: tuple[Positive, Positive]
-    """Least and largest number of channels of the first layer, in steps of 8."""
-    learning_rate: Annotated[tuple[float, float], Field()]
-    """Least and largest learning rate, searched on a logarithmic scale."""
-
-    def __post_init__(self) -> None:
-        _ascending("width", self.width)
-        _ascending("learning_rate", self.learning_rate)
-        if self.learning_rate[0] <= 0:
-            raise ValueError(f"learning_rate = {self.learning_rate}: must be above 0")
+    space: Annotated[dict[str, Searched], Field(min_length=1)]
+    """What is searched: fields of `train`, each with the values to choose from or a range."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class TrainSettings:
-    """How one network is trained."""
+    """How one network is trained; a problem adds what its own training knows beside that."""
 
     network: str
-    """Name of the network in models/."""
+    """Name of the network in models/networks."""
     width: Positive
     """Channels of the first layer."""
     learning_rate: Annotated[float, Field(gt=0, le=1)]
@@ -86,33 +105,16 @@ class TrainSettings:
     """Images in one step."""
     epochs: Positive
     """Passes over the training split; every pass draws fresh noise."""
-    fresh_conditions: bool
-    """Whether PSF and noise level are drawn afresh, too, which draws every image again."""
-    scoring_steps: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]]
-    """Least and largest number of Fisher-scoring steps behind the network; the images say how many it takes."""
     processes: Positive
     """Processes that share the training, one for each GPU; without GPUs 1 is fastest."""
-    correction_images: Positive
-    """Training images that the correction behind the scoring steps is trained on."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the weights, the order and the noise."""
-
-    def __post_init__(self) -> None:
-        _ascending("scoring_steps", self.scoring_steps)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class EvaluateSettings:
-    """How much evidence an evaluation gathers."""
+    """How much evidence an evaluation gathers; a problem adds what its own evidence takes beside that."""
 
-    realisations: Annotated[int, Field(ge=10)]
-    """Noise realisations of each benchmark case."""
-    reference_images: Annotated[int, Field(ge=2)]
-    """Test images that the exact posterior mean is computed for, about a second each on one core."""
-    failure_images: Annotated[int, Field(ge=8)]
-    """Objects at each value of each failure map."""
-    real_galaxies: str | None
-    """Folder with real images that the problem can open, to be measured too; None for none."""
     bootstrap: Annotated[int, Field(ge=100)]
     """Bootstrap resamplings behind each confidence interval."""
     seed: Annotated[int, Field(ge=0)]
@@ -145,7 +147,7 @@ class GateRule:
         if self.max_over_production is not None and self.metric.startswith(OF_PACKAGE):
             raise ValueError(f"{self.metric} has max_over_production, which packages do not know: give min or max")
         if self.min is not None and self.max is not None:
-            _ascending(self.metric, (self.min, self.max))
+            check_range(self.metric, (self.min, self.max))
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -199,7 +201,7 @@ class NotifySettings:
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class ProblemSettings:
-    """One problem's section of params.yaml, at one size."""
+    """One problem's section of params.yaml, at one size; a problem narrows `simulate`, `train` and `evaluate`."""
 
     simulate: SimulationSettings
     search: SearchSettings
@@ -210,15 +212,36 @@ class ProblemSettings:
     notify: NotifySettings
     schedule: ScheduleSettings
 
+    def __post_init__(self) -> None:
+        for name, choices in self.search.space.items():
+            if not hasattr(self.train, name):
+                known = ", ".join(settings_values(self.train))
+                raise ValueError(f"search.space.{name}: train has no {name} to be searched: it has {known}")
+            for value in (choices.low, choices.high) if isinstance(choices, Span) else choices:
+                self.searched({name: value})
 
-def _ascending(name: str, pair: tuple[float, float]) -> None:
-    if not pair[0] <= pair[1]:
-        raise ValueError(f"{name} = {list(pair)}: the first must not exceed the second")
+    def searched(self, parameters: Mapping[str, Any]) -> TrainSettings:
+        """The `train` section with what a search chose; whole numbers where it has whole numbers.
+
+        Raises:
+            ValueError: naming the parameter that `train` cannot have.
+        """
+        chosen: dict[str, Any] = {
+            name: int(value) if isinstance(getattr(self.train, name), int) and float(value).is_integer() else value
+            for name, value in parameters.items()
+        }
+        try:
+            return replace(self.train, **chosen)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(f"search.space.{where} = {first.get('input')!r}: {first['msg']}") from error
 
 
 def check_range(name: str, pair: Range, *, least: float = float("-inf"), most: float = float("inf")) -> None:
     """Raise a ValueError that names the range unless least ≤ first ≤ second ≤ most."""
-    _ascending(name, pair)
+    if not pair[0] <= pair[1]:
+        raise ValueError(f"{name} = {list(pair)}: the first must not exceed the second")
     if pair[0] < least or pair[1] > most:
         raise ValueError(f"{name} = {list(pair)}: must lie within {least:g} to {most:g}")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from components.core import EntryPoint, EvaluateSettings, SimulationSettings, TrainSettings
+from components.core import EntryPoint, ProblemSettings, TrainSettings
 from components.fields.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class Problem(ABC):
 
     name: ClassVar[str]
     """As typed on the command line."""
-    simulation_settings: ClassVar[type[SimulationSettings]]
-    """The class of the `simulate` section of params.yaml."""
+    settings: ClassVar[type[ProblemSettings]]
+    """The class of its section of params.yaml."""
     truths: ClassVar[tuple[str, ...]]
     """Catalogue columns that models are to find."""
     conditions: ClassVar[tuple[str, ...]]
@@ -74,7 +74,7 @@ class Problem(ABC):
         """The modules that results are made by, under these settings.
 
         Args:
-            settings: an instance of `simulation_settings`.
+            settings: its `simulate` section.
         """
 
     @abstractmethod
@@ -82,7 +82,7 @@ class Problem(ABC):
         """Draw the rows `shard_rows(settings, shard)`, the same bytes for the same settings and number.
 
         Args:
-            settings: an instance of `simulation_settings`.
+            settings: its `simulate` section.
             shard: number of the shard, from 0.
         """
 
@@ -124,6 +124,13 @@ class Problem(ABC):
         """The same objects under other conditions of the prior: noise-free images and conditions.
 
         What is given is given back where a problem has nothing fast enough to draw with.
+
+        Args:
+            stamp_bhw: noise-free images.
+            conditions_bc: their conditions.
+            truth_bp: their truths.
+            generator: of what is drawn.
+            settings: all of the problem's.
         """
 
     @abstractmethod
@@ -141,12 +148,29 @@ class Problem(ABC):
     ) -> "Tensor":
         """Training loss of each image, shape (batch,); ``clean_bhw`` is the image without its noise."""
 
+    def finish(
+        self,
+        estimator: "Estimator",
+        dataset: "Dataset",  # noqa: ARG002
+        settings: Any,  # noqa: ARG002
+        train: Any,  # noqa: ARG002
+    ) -> tuple["Estimator", dict[str, Any]]:
+        """What follows the training loop: the estimator that is kept, and what its description tells of that.
+
+        Args:
+            estimator: the trained network, with averaged weights.
+            dataset: the images.
+            settings: all of the problem's; `train` is taken from the next argument.
+            train: the `train` section.
+        """
+        return estimator, {}
+
     @abstractmethod
     def evaluate(
         self,
         predict: Predict,
         dataset: "Dataset",
-        settings: EvaluateSettings,
+        settings: Any,
         simulation: Any,
         *,
         cache: Path,
@@ -157,7 +181,7 @@ class Problem(ABC):
         Args:
             predict: the model.
             dataset: the images.
-            settings: how much evidence.
+            settings: the `evaluate` section.
             simulation: the problem's simulation settings.
             cache: folder for what does not depend on the model.
             progress: told how many images were answered.

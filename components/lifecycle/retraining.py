@@ -12,7 +12,7 @@ from components.data import dataset_key, simulator_inputs
 from components.fields import Problem
 from components.ledger import PRODUCTION, open_ledger
 from components.lifecycle.model_files import model_files
-from components.training import SEARCHED, search_inputs, training_inputs
+from components.training import search_inputs, training_inputs
 from models.estimators import read_description
 
 
@@ -27,10 +27,10 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
         return ["nothing is in production"]
     made_from = read_description(model_files(workspace, problem.name, champion))["inputs"]
     # What a search decides is an outcome, not an input: its code counts for the network that it chose.
-    decided = {name: made_from["training"]["settings"][name] for name in SEARCHED}
+    decided = {name: made_from["training"]["settings"][name] for name in settings.search.space}
     training = training_inputs(problem, settings, replace(settings.train, **decided))
     for inputs in (training, made_from["training"]):
-        inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in SEARCHED}
+        inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in decided}
     today = {
         "simulator": simulator_inputs(problem, settings.simulate),
         "search": search_inputs(settings),

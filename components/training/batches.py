@@ -99,10 +99,9 @@ class Batches:
             tensor.to(self._device, non_blocking=True) for tensor in (stamp_bhw, conditions_bc, truth_bp)
         )
         simulation = self._settings.simulate
-        if self._settings.train.fresh_conditions:
-            stamp_bhw, conditions_bc = self._problem.draw_afresh(
-                stamp_bhw, conditions_bc, truth_bp, generator, simulation
-            )
+        stamp_bhw, conditions_bc = self._problem.draw_afresh(
+            stamp_bhw, conditions_bc, truth_bp, generator, self._settings
+        )
         stamp_bhw, truth_bp = self._problem.augment(stamp_bhw, truth_bp, generator)
         image_bhw = self._problem.observe(stamp_bhw, conditions_bc, generator, simulation)
         return Batch(image_bhw, stamp_bhw, conditions_bc, truth_bp)

@@ -19,6 +19,8 @@ def training_inputs(problem: Problem, settings: ProblemSettings, train: TrainSet
 
 def search_inputs(settings: ProblemSettings) -> dict[str, Any]:
     """What decides a search beside that: every network it tries. Workers decide only how long it takes."""
-    code = code_of(f"{__package__}.study", *map(network_module, settings.search.networks))
+    networks = settings.search.space.get("network", settings.train.network)
+    tried = networks if isinstance(networks, tuple) else (networks,)
+    code = code_of(f"{__package__}.study", *(network_module(str(name)) for name in tried))
     values = {name: value for name, value in settings_values(settings.search).items() if name != "workers"}
     return {**code.as_inputs(), "settings": values}

@@ -1,8 +1,8 @@
-"""Train one network into a folder: a checkpoint an epoch, scoring put behind it, the same result after a kill.
+"""Train one network into a folder: a checkpoint an epoch, the same result after a kill.
 
     folder = train(workspace, problem, dataset, settings, settings.train, source=read_source(workspace.root))
 
-`components/training/trainer.py` is the loop, `components/training/scoring_correction.py` what comes after it.
+`trainer.py` is the loop; what comes after it is the problem's (`Problem.finish`).
 """
 
 import shutil
@@ -17,8 +17,6 @@ from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.distributed import train_in_processes
 from components.training.inputs import search_inputs, training_inputs
-from components.training.recalibration import recalibrate
-from components.training.scoring_correction import add_scoring
 from components.training.trainer import Epoch, Trainer
 from models.estimators import DESCRIPTION, read_description, save_model
 
@@ -72,8 +70,7 @@ def train(
             on_epoch(epoch)
             bar.update()
             bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
-    estimator, scoring = add_scoring(problem, trainer.averaged.eval().cpu(), dataset, settings, train)
-    recalibrate(problem, estimator, dataset, settings)
+    estimator, finished = problem.finish(trainer.averaged.eval().cpu(), dataset, settings, train)
     save_model(
         folder,
         estimator.cpu(),
@@ -89,7 +86,7 @@ def train(
             },
             "fingerprint": dataset.manifest["fingerprint"],
             "history": history,
-            "scoring": scoring,
+            **finished,
             "git": asdict(source),
         },
     )

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from components.core import ProblemSettings, TrainSettings
+from components.core import ProblemSettings
 from components.fields import Dataset, Problem
 from components.training.batches import Batch, Batches, observed_validation
+from components.training.settings import ScoringTrainSettings
 from models.estimators import Estimator, ScoringEstimator
 
 __label__ = "scoring_correction"
@@ -53,7 +54,7 @@ class _Known(NamedTuple):
 
 
 def add_scoring(
-    problem: Problem, estimator: Estimator, dataset: Dataset, settings: ProblemSettings, train: TrainSettings
+    problem: Problem, estimator: Estimator, dataset: Dataset, settings: ProblemSettings, train: ScoringTrainSettings
 ) -> tuple[Estimator, dict[str, Any]]:
     """A trained network with scoring steps behind it, and how that was decided, as JSON-able values.
 

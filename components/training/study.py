@@ -1,7 +1,7 @@
-"""Search networks, widths and learning rates with Optuna: pruned, resumable, over one or several processes.
+"""Search what params.yaml names of a training with Optuna: pruned, resumable, over one or several processes.
 
     winner = search(workspace, problem, dataset, settings)
-    train_settings = dataclasses.replace(settings.train, **winner.parameters)
+    train_settings = settings.searched(winner.parameters)
 
 The study lives in the workspace's Optuna database under a name made of its inputs' digest, so that a study of the
 same inputs goes on where it stopped, and one that is complete is only read. The caller holds the problem's lock.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from components.core import AssayError, ProblemSettings, Workspace, die_with_parent, value_digest
+from components.core import AssayError, ProblemSettings, Span, TrainSettings, Workspace, die_with_parent, value_digest
 from components.fields import Dataset, Problem
 from components.training.inputs import search_inputs, training_inputs
 from components.training.trainer import Trainer
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __label__ = "search"
 
-SEARCHED = ("network", "width", "learning_rate")
-"""Fields of the `train` section that a search decides."""
 _KILLED = "killed"
 """Marks trials whose process ended without a word: they do not count towards the number of trials."""
 _PRUNE_AFTER_TRIALS = 3
@@ -45,7 +43,7 @@ class Winner:
     loss: float
     """Validation loss of the best trial."""
     parameters: dict[str, Any]
-    """The best trial's `SEARCHED` fields."""
+    """The best trial's values of the fields that were searched."""
 
 
 def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings) -> Winner:
@@ -63,10 +61,12 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
         load_if_exists=True,
         direction="minimize",
     )
-    _forget_broken_trials(study)
+    _forget_broken_trials(study, set(settings.search.space))
     if not study.get_trials(deepcopy=False):
         # What params.yaml says is the first trial: a search can only improve on it.
-        study.enqueue_trial({field: getattr(settings.train, field) for field in SEARCHED}, skip_if_exists=True)
+        study.enqueue_trial(
+            {name: getattr(settings.train, name) for name in settings.search.space}, skip_if_exists=True
+        )
     _run_workers(workspace, problem, dataset, settings, name)
     finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     if not finished:
@@ -78,7 +78,7 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
         trials=len(finished) + pruned,
         pruned=pruned,
         loss=float(study.best_value),
-        parameters={field: best.params[field] for field in SEARCHED},
+        parameters={name: best.params[name] for name in settings.search.space},
     )
 
 
@@ -153,15 +153,10 @@ def _work(
 def _objective(trial: "optuna.Trial", problem: Problem, dataset: Dataset, settings: ProblemSettings) -> float:
     import optuna
 
-    ranges = settings.search
-    train = replace(
-        settings.train,
-        network=trial.suggest_categorical("network", ranges.networks),
-        width=trial.suggest_int("width", *ranges.width, step=8),
-        learning_rate=trial.suggest_float("learning_rate", *ranges.learning_rate, log=True),
-        epochs=ranges.epochs,
-    )
-    trainer = Trainer(problem, dataset, settings, train, images_per_epoch=ranges.images_per_epoch)
+    search = settings.search
+    chosen = {name: _suggested(trial, name, choices, settings.train) for name, choices in search.space.items()}
+    train = replace(settings.searched(chosen), epochs=search.epochs)
+    trainer = Trainer(problem, dataset, settings, train, images_per_epoch=search.images_per_epoch)
     loss = float("nan")
     for epoch in trainer:
         loss = epoch.validation_loss
@@ -169,6 +164,16 @@ def _objective(trial: "optuna.Trial", problem: Problem, dataset: Dataset, settin
         if trial.should_prune():
             raise optuna.TrialPruned
     return loss  # a NaN makes the trial a failed one
+
+
+def _suggested(trial: "optuna.Trial", name: str, choices: Span | tuple[Any, ...], train: TrainSettings) -> Any:
+    """A value for one field of `train`: of the choices, or of the range, whole where the field is."""
+    if not isinstance(choices, Span):
+        return trial.suggest_categorical(name, choices)
+    if isinstance(getattr(train, name), int):
+        step = int(choices.step or 1)
+        return trial.suggest_int(name, int(choices.low), int(choices.high), step=step, log=choices.log)
+    return trial.suggest_float(name, choices.low, choices.high, step=choices.step, log=choices.log)
 
 
 def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
@@ -189,14 +194,14 @@ def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
     )
 
 
-def _forget_broken_trials(study: "optuna.Study") -> None:
+def _forget_broken_trials(study: "optuna.Study", searched: set[str]) -> None:
     """Trials that a killed process left running are failed and their parameters queued again."""
     import optuna
 
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         study._storage.set_trial_user_attr(trial._trial_id, _KILLED, True)
         study._storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
-        if set(trial.params) == set(SEARCHED):
+        if set(trial.params) == searched:
             study.enqueue_trial(trial.params)
 
 

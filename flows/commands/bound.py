@@ -30,7 +30,7 @@ def bound(
     found = find_problem(problem)
     if not isinstance(found, GalaxyShape):
         raise AssayError(f"{problem} has no bound of a single image: type `assay bound {GalaxyShape.name}`")
-    settings = load_settings(Workspace.find().root / "params.yaml", problem, found.simulation_settings, size=size)
+    settings = load_settings(Workspace.find().root / "params.yaml", problem, found.settings, size=size)
     galaxy = {"flux": flux, "n": n, "half_light_radius": r, "g1": g1, "g2": g2, "psf_fwhm": fwhm, "sigma": sigma}
     limit = bound_of_galaxy(galaxy, settings.simulate.camera, shot_noise=shot_noise)  # type: ignore[attr-defined]
     names = ("flux", "n", "r", "g1", "g2")

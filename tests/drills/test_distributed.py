@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -9,6 +10,7 @@ from components.core.errors import AssayError
 from components.core.settings import ProblemSettings
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
+from components.problems.galaxy_shape.settings import GalaxyTrainSettings
 from components.training.checkpoints import load_checkpoint
 from components.training.distributed import train_in_processes
 from components.training.trainer import Trainer
@@ -17,7 +19,7 @@ from components.training.trainer import Trainer
 def test_two_processes_train_about_as_one_does_and_go_on_from_a_checkpoint(
     problem: Problem, small_dataset: Dataset, settings: ProblemSettings, tmp_path: Path
 ) -> None:
-    alone = replace(settings.train, network="residual", epochs=4, fresh_conditions=False)
+    alone = replace(cast(GalaxyTrainSettings, settings.train), network="residual", epochs=4, fresh_conditions=False)
     shared = replace(alone, processes=2)
     *_, last = iter(Trainer(problem, small_dataset, settings, alone))
     train_in_processes(problem, small_dataset, replace(settings, train=shared), shared, tmp_path)

@@ -14,7 +14,9 @@ from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.problems import find_problem
-from components.training.study import SEARCHED, create_storage, search, study_name
+from components.training.study import create_storage, search, study_name
+
+SEARCHED = ("network", "width", "learning_rate")
 
 
 @pytest.fixture

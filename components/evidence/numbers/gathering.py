@@ -14,7 +14,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from components.core import EvaluateSettings
 from components.evidence.numbers import calibration, consistency, limit_plots, plots, timing
 from components.evidence.numbers.answers import Answers, ask
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
@@ -22,6 +21,7 @@ from components.evidence.numbers.errors_over_bound import interval
 from components.evidence.numbers.failure_maps import measure_failures
 from components.evidence.numbers.observed import ObservedSplit, observed_repeatedly
 from components.evidence.numbers.reference import posterior_reference, reference_metrics
+from components.evidence.numbers.settings import NumbersSettings
 from components.evidence.numbers.trusted_region import trusted_region
 from components.fields import SLICE, Evaluation, Metric, Predict, Report
 
@@ -46,7 +46,7 @@ class Gathering:
     problem: "RegressionProblem"
     predict: Predict
     dataset: "Dataset"
-    settings: EvaluateSettings
+    settings: NumbersSettings
     simulation: Any
     progress: Callable[[int], object]
 

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from components.core import TrainSettings
+from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings, sample_prior
 from models.galaxies import render_rows
 
@@ -68,13 +69,16 @@ def observe(stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, sett
 
 
 def draw_afresh(
-    stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, settings: SersicSettings
+    stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, all_settings: GalaxyShapeSettings
 ) -> tuple[Tensor, Tensor]:
-    """The same galaxies under another PSF and noise level.
+    """The same galaxies under another PSF and noise level, where params.yaml asks for that.
 
     Where the SNR would leave the prior's range the image stays as it was, which leaves the prior as it is: it is a
     step of an independence sampler (Tierney 1994).
     """
+    if not all_settings.train.fresh_conditions:
+        return stamp_bhw, conditions_bc
+    settings = all_settings.simulate
     low, high = torch.tensor([settings.sigma, settings.psf_fwhm], device=stamp_bhw.device).T
     uniform_bc = torch.rand(conditions_bc.shape, generator=generator, device=stamp_bhw.device)
     fresh_bc = low + (high - low) * uniform_bc

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from torch import Generator, Tensor
 
-from components.core import EvaluateSettings, SimulationSettings, TrainSettings
-from components.evidence.numbers import RegressionProblem
+from components.core import ProblemSettings, TrainSettings
+from components.evidence.numbers import NumbersSettings, RegressionProblem
 from components.fields import BenchmarkCase, Evaluation, FailureAxis, Predict, PublishedResult, Shard, Sources
 from components.problems.galaxy_shape import failures, presentation
+from components.problems.galaxy_shape.settings import GalaxyShapeSettings, GalaxyTrainSettings
 from components.simulators.sersic import (
     PARAMETERS,
     REFERENCE,
@@ -31,7 +32,7 @@ from components.simulators.sersic import (
     galaxy_posterior,
     reference_stamps,
 )
-from components.training import gaussian_loss
+from components.training import add_scoring, gaussian_loss, recalibrate
 
 if TYPE_CHECKING:
     from components.fields import Dataset
@@ -68,7 +69,7 @@ class GalaxyShape(RegressionProblem):
     """Five Sérsic parameters, the PSF's width and the noise level being known."""
 
     name = "galaxy-shape"
-    simulation_settings: ClassVar[type[SimulationSettings]] = SersicSettings
+    settings: ClassVar[type[ProblemSettings]] = GalaxyShapeSettings
     truths = PARAMETERS
     conditions = presentation.CONDITIONS
     units: ClassVar[Mapping[str, str]] = {
@@ -85,7 +86,7 @@ class GalaxyShape(RegressionProblem):
         """What is drawn, what a network is shown, this module, and the exact posterior."""
         return Sources(
             simulation=(draw_shard,),
-            training=(presentation.observe, gaussian_loss),
+            training=(presentation.observe, gaussian_loss, add_scoring, recalibrate),
             evaluation=(type(self),),
             reference=(galaxy_posterior,),
             unused=("galsim_sersics",) if settings.renderer == "torch" else (),
@@ -206,11 +207,19 @@ class GalaxyShape(RegressionProblem):
         """See `gaussian_loss.py`."""
         return gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
 
+    def finish(
+        self, estimator: "Estimator", dataset: "Dataset", settings: GalaxyShapeSettings, train: GalaxyTrainSettings
+    ) -> tuple["Estimator", dict[str, Any]]:
+        """Scoring steps and their correction, then intervals that hold what they promise."""
+        scored, scoring = add_scoring(self, estimator, dataset, settings, train)
+        recalibrate(self, scored, dataset, settings)
+        return scored, {"scoring": scoring}
+
     def evaluate(
         self,
         predict: Predict,
         dataset: "Dataset",
-        settings: EvaluateSettings,
+        settings: NumbersSettings,
         simulation: SersicSettings,
         *,
         cache: Path,

@@ -19,14 +19,14 @@ def read(folder: Path, change: Callable[[dict[str, Any]], object], **options: An
     change(params["problems"]["galaxy-shape"])
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump(params), encoding="utf-8")
-    return load_settings(path, "galaxy-shape", find_problem("galaxy-shape").simulation_settings, **options)
+    return load_settings(path, "galaxy-shape", find_problem("galaxy-shape").settings, **options)
 
 
 def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
     demo = read(tmp_path, lambda _: None)
     full = read(tmp_path, lambda _: None, size="full")
     assert full.simulate.count > demo.simulate.count
-    assert full.evaluate.reference_images >= 500
+    assert settings_values(full.evaluate)["reference_images"] >= 500
     assert full.gates == demo.gates
 
 
@@ -45,6 +45,17 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
         (lambda s: s["train"].pop("epochs"), ["train.epochs", "required"]),
         (lambda s: s["train"].update(epoch=s["train"].pop("epochs")), ["train.epoch:", "did you mean epochs?"]),
         (lambda s: s["simulate"].update(test_fraction=0.99), ["test_fraction", "below 1"]),
+        (lambda s: s["search"]["space"].update(widht=[8, 16]), ["search.space.widht", "it has network, width"]),
+        (lambda s: s["search"]["space"].update(width={"low": 16, "high": 8}), ["[16.0, 8.0]", "must not exceed"]),
+        (
+            lambda s: s["search"]["space"].update(width={"low": 0, "high": 8}),
+            ["search.space.width = 0", "greater than 0"],
+        ),
+        (
+            lambda s: s["search"]["space"].update(learning_rate={"low": 0, "high": 1, "log": True}),
+            ["low = 0", "above 0 where log"],
+        ),
+        (lambda s: s["search"]["space"].update(network=[]), ["search.space.network"]),
         (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has no min, max or max_over_production"]),
         (lambda s: s["gates"].update(staging=[]), ["gates.staging"]),
     ],
@@ -72,7 +83,7 @@ def test_unknown_size_and_broken_yaml_say_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("problems:\n  galaxy-shape: [\n", encoding="utf-8")
     with pytest.raises(AssayError, match=r"params.yaml, line \d+: not valid YAML"):
-        load_settings(path, "galaxy-shape", find_problem("galaxy-shape").simulation_settings)
+        load_settings(path, "galaxy-shape", find_problem("galaxy-shape").settings)
 
 
 def test_command_line_values_go_on_top_and_are_checked(tmp_path: Path) -> None:

@@ -182,4 +182,4 @@ def test_a_full_outbox_changes_nothing_of_what_happened(tmp_path: Path, capsys: 
 def test_addresses_that_anybody_could_listen_to_are_refused(tmp_path: Path, url: str) -> None:
     write_params(tmp_path, SMALL | {"notify": {"url": url}})
     with pytest.raises(AssayError, match="must begin with https://"):
-        load_settings(tmp_path / "params.yaml", "galaxy-shape", find_problem("galaxy-shape").simulation_settings)
+        load_settings(tmp_path / "params.yaml", "galaxy-shape", find_problem("galaxy-shape").settings)

@@ -1,6 +1,7 @@
 """What a network sees in training: everything that can be drawn afresh is, and the same seeds draw the same."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ import torch
 from components.core.settings import ProblemSettings
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
+from components.problems.galaxy_shape.settings import GalaxyTrainSettings
 from components.training.batches import Batch, Batches
 
 CPU = torch.device("cpu")
@@ -21,7 +23,7 @@ def batches(
     fresh: bool = True,
     share: tuple[int, int] = (0, 1),
 ) -> Batches:
-    chosen = replace(settings, train=replace(settings.train, fresh_conditions=fresh))
+    chosen = replace(settings, train=replace(cast(GalaxyTrainSettings, settings.train), fresh_conditions=fresh))
     rows = dataset.rows("train")
     return Batches(problem, dataset, chosen, rows=rows, batch_size=20, device=CPU, share=share)
 
