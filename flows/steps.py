@@ -150,8 +150,7 @@ def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
     from components.evidence import evaluate
 
     evidence = evaluate(job.workspace, job.problem, model, dataset, job.settings)
-    score = evidence.metrics["score.test"]
-    return evidence.folder, f"{len(evidence.metrics)} metrics, mean error {score.value:.2f} bounds on the test split"
+    return evidence.folder, f"{len(evidence.metrics)} metrics, {evidence.summary}"
 
 
 @step(retries=1)

@@ -159,9 +159,13 @@ class GateSettings:
     production: tuple[GateRule, ...]
     """Rules that it must pass for production beside those."""
     margin: Annotated[float, Field(ge=0, le=1)]
-    """How far above production's mean loss of a parameter (relative) the interval of a challenger's may reach."""
+    """How far above production's mean loss (relative) the interval of a challenger's may reach."""
     slice_margin: Annotated[float, Field(ge=0, le=1)]
     """The same within each slice, which has fewer images."""
+    nats_margin: Annotated[float, Field(ge=0, le=1)]
+    """How far above production's the interval of a challenger's mean log score may reach, in nats."""
+    nats_slice_margin: Annotated[float, Field(ge=0, le=1)]
+    """The same within each slice."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)

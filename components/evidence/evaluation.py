@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
@@ -31,7 +32,7 @@ from components.core import (
     value_digest,
 )
 from components.evidence.card import write_card
-from components.fields import Dataset, Evaluation, Metric, Predict, Problem, Report, read_manifest
+from components.fields import Dataset, Evaluation, Loss, Metric, Predict, Problem, Report, read_manifest
 from models.estimators import Answer, Estimator, answering_modules, load_model, read_description
 
 __label__ = None
@@ -39,6 +40,8 @@ __label__ = None
 METRICS = "metrics.json"
 TRUSTED_REGION = "trusted_region.json"
 _LOSSES = "losses.parquet"
+_SLICE = "slice"
+"""Its column that names each image's slice."""
 _EVIDENCE = "evidence.json"
 """Written last: a folder that has it is complete."""
 
@@ -53,8 +56,10 @@ class Evidence:
     digest: str
     """Digest of what came out."""
     metrics: Mapping[str, Metric]
-    losses: pd.DataFrame
-    """As `Evaluation.losses`."""
+    headline: tuple[str, ...]
+    summary: str
+    losses: tuple[Loss, ...]
+    slices: np.ndarray[Any, Any]
     report: Report
     trusted_region: Mapping[str, Any]
     """Where the model can be trusted."""
@@ -148,7 +153,7 @@ def read_evidence(folder: Path) -> Evidence:
         if not (folder / name).is_file() or file_sha256(folder / name) != digest:
             raise IntegrityError(f"{folder / name} is missing or not what was written", hint)
     document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    report = document["report"]
+    report, table = document["report"], pd.read_parquet(folder / _LOSSES)
     return Evidence(
         folder=folder,
         key=evidence["key"],
@@ -156,7 +161,10 @@ def read_evidence(folder: Path) -> Evidence:
         metrics={
             name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in document["metrics"].items()
         },
-        losses=pd.read_parquet(folder / _LOSSES),
+        headline=tuple(document.get("headline", ())),
+        summary=document.get("summary", ""),
+        losses=tuple(Loss(values=table[loss["name"]].to_numpy(), **loss) for loss in document.get("losses", ())),
+        slices=table[_SLICE].to_numpy(),
         report=Report(
             title=report["title"], columns=tuple(report["columns"]), rows=tuple(tuple(row) for row in report["rows"])
         ),
@@ -196,9 +204,17 @@ def _write(folder: Path, result: Evaluation) -> None:
 
 def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     """What gates read, and last the digest of it."""
-    result.losses.to_parquet(folder / _LOSSES, index=False)
+    columns = {loss.name: loss.values for loss in result.losses}
+    pd.DataFrame({**columns, _SLICE: result.slices}).to_parquet(folder / _LOSSES, index=False)
     metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
-    document = {"metrics": metrics, "report": asdict(result.report), "trusted_region": result.trusted_region}
+    document = {
+        "metrics": metrics,
+        "headline": result.headline,
+        "summary": result.summary,
+        "losses": [{"name": loss.name, "scale": loss.scale, "floor": loss.floor} for loss in result.losses],
+        "report": asdict(result.report),
+        "trusted_region": result.trusted_region,
+    }
     (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     files = {name: file_sha256(folder / name) for name in (METRICS, _LOSSES)}
     evidence = {"key": value_digest(inputs), "inputs": inputs, "digest": value_digest(files), "files": files}

@@ -8,10 +8,11 @@ from .dataset import SPLITS as SPLITS
 from .dataset import Dataset as Dataset
 from .dataset import read_manifest as read_manifest
 from .dataset import shard_name as shard_name
-from .evaluation import SLICE as SLICE
 from .evaluation import Evaluation as Evaluation
+from .evaluation import Loss as Loss
 from .evaluation import Metric as Metric
 from .evaluation import Report as Report
+from .evaluation import Section as Section
 from .problem import Predict as Predict
 from .problem import Problem as Problem
 from .problem import Shard as Shard

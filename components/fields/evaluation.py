@@ -1,17 +1,15 @@
-"""The evidence for one model, as every problem gives it: metrics with intervals, losses, tables, pictures."""
+"""The evidence for one model, as every problem gives it: metrics with intervals, losses, and what a person reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
 __label__ = None
-
-SLICE = "slice"
-"""Column of the losses that names each image's slice; every other column holds the losses of one parameter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +22,21 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Loss:
+    """What a model lost on each test image by one measure: what two models are compared on, image by image."""
+
+    name: str
+    """Of the measure, such as a parameter's."""
+    values: "np.ndarray[Any, Any]"
+    """One for each test image, in catalogue order; the less the better."""
+    scale: Literal["relative", "absolute"] = "relative"
+    """`relative`: positive, and compared over the champion's mean (an error, a CRPS, 1 − Dice); `absolute`: a log
+    score, compared as it is, in nats."""
+    floor: float = 0.0
+    """What a champion's mean counts for at the least, so that one without any error can be replaced; relative only."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A table for a person: what is compared, in which columns."""
 
@@ -33,19 +46,38 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the model card."""
+
+    title: str
+    text: str = ""
+    """What stands above its tables."""
+    tables: tuple[Report, ...] = ()
+    pictures: tuple[tuple[str, str], ...] = ()
+    """Pairs of a picture's name, as in `Evaluation.plots`, and its caption."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """The evidence for one model on one dataset."""
 
     metrics: Mapping[str, Metric]
-    """By name, such as `rmse_over_crb.snr60.flux`."""
-    losses: "pd.DataFrame"
-    """Losses in units of the bound, what two models are compared on: one row a test image, in catalogue order, one
-    column a truth, and `slice`, the slice that the image is in."""
+    """By name; gates ask for them."""
+    headline: tuple[str, ...]
+    """Names of the metrics that lists of versions show."""
+    summary: str
+    """What it comes to, in half a line."""
+    losses: tuple[Loss, ...]
+    """What a challenger is compared with the champion on."""
+    slices: "np.ndarray[Any, Any]"
+    """The slice that each test image is in, by name: a challenger must not be worse within any."""
     report: Report
     """The table shown at the end of a run."""
+    sections: tuple[Section, ...]
+    """Of the model card, in their order."""
     tables: "Mapping[str, pd.DataFrame]"
     """What the pictures show, as data, by file name without ending."""
     trusted_region: Mapping[str, Any]
-    """Where the model can be trusted, as `components/evidence/numbers/trusted_region.py` says."""
+    """Where the model can be trusted, in the form that the service reads."""
     plots: Mapping[str, "Figure"] = field(default_factory=dict)
     """Pictures by file name without ending."""

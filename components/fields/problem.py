@@ -106,10 +106,6 @@ class Problem(ABC):
         """Catalogue columns that must fill their whole prior range in every dataset."""
 
     @abstractmethod
-    def headline_metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that a list of versions shows."""
-
-    @abstractmethod
     def estimator_config(self, settings: Any, train: TrainSettings) -> dict[str, Any]:
         """What `models.estimators.estimator.Estimator` is built from, as JSON-able values."""
 

@@ -1,10 +1,11 @@
 """Challenger against champion: better, not worse, worse, or nobody can say yet.
 
-    comparison = compare(champion.losses, challenger.losses, margin=0.01, slice_margin=0.05, resamplings=1000, seed=7)
+    slices = champion.slices, challenger.slices
+    comparison = compare(champion.losses, challenger.losses, slices, margins=margins, resamplings=1000, seed=7)
     comparison.standing, comparison.deciding
 
 Both answered the same images under the same noise, so that losses are compared in pairs. There is one cell for each
-parameter over all images and for each parameter in each slice; the intervals of all cells hold together with 95 %
+loss over all images and for each loss in each slice; the intervals of all cells hold together with 95 %
 probability (bootstrap of the largest studentised difference: Romano & Wolf 2005, section 4), so that many slices do
 not make a difference out of noise.
 """
@@ -15,10 +16,9 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from components.core import RefusedError
-from components.fields import SLICE
+from components.fields import Loss
 
 ALL = "all"
 _LEAST_IMAGES = 30
@@ -39,9 +39,9 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One parameter over some images: the challenger's mean loss less the champion's, relative to the champion's."""
+    """One loss over some images: the challenger's mean less the champion's, relative to the champion's or in nats."""
 
-    parameter: str
+    loss: str
     slice: str
     images: int
     value: float
@@ -54,7 +54,7 @@ class Cell:
     @property
     def name(self) -> str:
         """As gates name it."""
-        return f"{self.parameter}.{self.slice}"
+        return f"{self.loss}.{self.slice}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,70 +87,100 @@ class Comparison:
         return {"standing": self.standing.value, "cells": [asdict(cell) for cell in self.cells]}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Margins:
+    """How far above 0 an interval may reach for *not worse*."""
+
+    relative: float
+    """Over all images, of the champion's mean."""
+    relative_in_slice: float
+    absolute: float
+    """Over all images, in nats."""
+    absolute_in_slice: float
+
+    def of(self, scale: str, name: str) -> float:
+        """The margin of a loss in a slice."""
+        whole, within = (
+            (self.relative, self.relative_in_slice) if scale == "relative" else (self.absolute, self.absolute_in_slice)
+        )
+        return whole if name == ALL else within
+
+
 def compare(
-    champion: pd.DataFrame,
-    challenger: pd.DataFrame,
+    champion: Sequence[Loss],
+    challenger: Sequence[Loss],
+    slices: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]],
     *,
-    margin: float,
-    slice_margin: float,
+    margins: Margins,
     resamplings: int,
     seed: int,
 ) -> Comparison:
     """Compare two models on the same images.
 
     Args:
-        champion: losses in units of the bound, one row an image, one column a parameter, and `SLICE`.
+        champion: its losses, one value an image.
         challenger: the same of the other model, in the same order.
-        margin: relative excess of the loss over all images that still counts as not worse.
-        slice_margin: the same within a slice, which has fewer images.
+        slices: the slice of each image, by the champion's and by the challenger's evidence.
+        margins: how much worse still counts as not worse.
         resamplings: of the bootstrap.
         seed: of the bootstrap.
 
     Raises:
         RefusedError: when the two cannot be compared: other images, no images, losses that are not finite.
     """
-    parameters = [name for name in challenger.columns if name != SLICE]
-    if len(challenger) == 0 or list(champion.columns) != list(challenger.columns) or len(champion) != len(challenger):
+    again = "evaluate both versions on today's dataset"
+    named = [[(loss.name, loss.scale, loss.floor) for loss in losses] for losses in (champion, challenger)]
+    counts = [len(of) for of in slices]
+    if not counts[1] or counts[0] != counts[1] or named[0] != named[1]:
         raise RefusedError(
-            f"{len(challenger)} losses of {len(parameters)} parameters cannot be compared with {len(champion)} "
-            f"of {len(champion.columns) - 1}: evaluate both versions on today's dataset"
+            f"{counts[1]} images with {len(challenger)} losses cannot be compared with {counts[0]} with "
+            f"{len(champion)}: {again}"
         )
-    if not champion[SLICE].equals(challenger[SLICE]):
-        raise RefusedError("the losses are not of the same images: evaluate both versions on today's dataset")
-    ours, theirs = (losses[parameters].to_numpy(dtype=np.float64) for losses in (challenger, champion))
+    if not np.array_equal(*slices):
+        raise RefusedError(f"the losses are not of the same images: {again}")
+    ours, theirs = (np.stack([loss.values for loss in losses], axis=1) for losses in (challenger, champion))
     if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
         raise RefusedError("some losses are not finite: a model that answers with NaN cannot be compared")
-    slices = {ALL: np.ones(len(ours), dtype=bool)}
-    slices |= {str(name): (challenger[SLICE] == name).to_numpy() for name in sorted(challenger[SLICE].unique())}
-    slices = {name: rows for name, rows in slices.items() if rows.sum() >= _LEAST_IMAGES}
-    if ALL not in slices:
+    inside = {ALL: np.ones(len(ours), dtype=bool)}
+    inside |= {str(name): slices[1] == name for name in sorted(set(slices[1]))}
+    inside = {name: rows for name, rows in inside.items() if rows.sum() >= _LEAST_IMAGES}
+    if ALL not in inside:
         raise RefusedError(f"{len(ours)} images are too few to compare two models: {_LEAST_IMAGES} are needed")
-    value, low, high = _simultaneous(ours - theirs, theirs, list(slices.values()), resamplings, seed)
+    value, low, high = _simultaneous(
+        ours - theirs, _scales(champion, theirs, list(inside.values())), list(inside.values()), resamplings, seed
+    )
     if not all(np.isfinite(ends).all() for ends in (value, low, high)):
         raise RefusedError("the champion's losses are 0 in a slice, so that nothing is relative to them")
     return Comparison(
         cells=tuple(
             Cell(
-                parameter=parameter,
+                loss=loss.name,
                 slice=name,
                 images=int(rows.sum()),
                 value=float(value[s, p]),
                 low=float(low[s, p]),
                 high=float(high[s, p]),
-                margin=margin if name == ALL else slice_margin,
+                margin=margins.of(loss.scale, name),
             )
-            for s, (name, rows) in enumerate(slices.items())
-            for p, parameter in enumerate(parameters)
+            for s, (name, rows) in enumerate(inside.items())
+            for p, loss in enumerate(challenger)
         )
     )
 
 
+def _scales(champion: Sequence[Loss], values: Array, slices: Sequence[np.ndarray[Any, Any]]) -> Array:
+    """What differences are divided by: a champion's mean or the loss's floor, 1 for nats; shape (slices, losses)."""
+    means = np.stack([values[rows].mean(axis=0) for rows in slices])
+    floored = np.maximum(means, [loss.floor for loss in champion])
+    scales: Array = np.where([loss.scale == "relative" for loss in champion], floored, 1.0)
+    return scales
+
+
 def _simultaneous(
-    difference: Array, champion: Array, slices: Sequence[np.ndarray[Any, Any]], resamplings: int, seed: int
+    difference: Array, scale: Array, slices: Sequence[np.ndarray[Any, Any]], resamplings: int, seed: int
 ) -> tuple[Array, Array, Array]:
-    """Relative mean differences with simultaneous intervals, each of shape (slices, parameters)."""
+    """Mean differences over their scales with simultaneous intervals, each of shape (slices, losses)."""
     inside = np.stack(slices).astype(np.float64)  # (slices, images)
-    scale = inside @ champion / inside.sum(axis=1, keepdims=True)
     rng = np.random.default_rng(seed)
     count = len(difference)
 

@@ -16,7 +16,7 @@ from typing import Any
 from components.core import GateRule, GateSettings, RefusedError
 from components.evidence import Evidence
 from components.fields import Metric
-from components.gates.comparison import Standing, compare
+from components.gates.comparison import Margins, Standing, compare
 
 _STALE = "stale evidence: weights, data, settings or code changed since"
 
@@ -102,8 +102,13 @@ def judge_challenger(
         comparison = compare(
             champion.losses,
             challenger.losses,
-            margin=settings.margin,
-            slice_margin=settings.slice_margin,
+            (champion.slices, challenger.slices),
+            margins=Margins(
+                relative=settings.margin,
+                relative_in_slice=settings.slice_margin,
+                absolute=settings.nats_margin,
+                absolute_in_slice=settings.nats_slice_margin,
+            ),
             resamplings=resamplings,
             seed=seed,
         )

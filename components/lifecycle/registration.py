@@ -73,7 +73,7 @@ def register(
             "image": images.numpy(),
             **{name: conditions[:, column].numpy() for column, name in enumerate(problem.conditions)},
         },
-        headline=problem.headline_metrics(),
+        headline=evidence.headline,
     )
     known = stages.ledger.current(problem.name).get(version)
     if known is not None and known.weights_sha256 != description["weights_sha256"]:

@@ -86,7 +86,7 @@ def train(
             },
             "fingerprint": dataset.manifest["fingerprint"],
             "history": history,
-            **finished,
+            "finish": finished,
             "git": asdict(source),
         },
     )

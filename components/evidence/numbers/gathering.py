@@ -21,13 +21,14 @@ from components.evidence.numbers.errors_over_bound import interval
 from components.evidence.numbers.failure_maps import measure_failures
 from components.evidence.numbers.observed import ObservedSplit, observed_repeatedly
 from components.evidence.numbers.reference import posterior_reference, reference_metrics
+from components.evidence.numbers.sections import sections
 from components.evidence.numbers.settings import NumbersSettings
 from components.evidence.numbers.trusted_region import trusted_region
-from components.fields import SLICE, Evaluation, Metric, Predict, Report
+from components.fields import Dataset, Evaluation, Loss, Metric, Predict, Report
 
 if TYPE_CHECKING:
     from components.evidence.numbers.regression import RegressionProblem
-    from components.fields import Dataset
+    from components.fields import Dataset, Evaluation, Loss, Metric, Predict, Report
 
 __label__ = "gathering"
 
@@ -37,6 +38,8 @@ _CALIBRATED_SNR = (20.0, 100.0)
 """Where coverage is judged; the slices have the rest."""
 _LEAST_IMAGES = 10
 """In a slice; fewer say nothing."""
+_FLOOR = 1e-3
+"""Bounds: a mean error below counts as this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class Gathering:
 
     problem: "RegressionProblem"
     predict: Predict
-    dataset: "Dataset"
+    dataset: Dataset
     settings: NumbersSettings
     simulation: Any
     progress: Callable[[int], object]
@@ -90,8 +93,20 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     whole = together(parts)
     return Evaluation(
         metrics=whole.metrics,
+        headline=about.problem.headline(),
+        summary=f"mean error {whole.metrics['score.test'].value:.2f} bounds on the test split",
         losses=losses(about, answers),
+        slices=_snr_slices(about),
         report=report,
+        sections=sections(
+            whole.metrics,
+            whole.tables,
+            report,
+            region,
+            about.problem.truths,
+            list(region["axes"]),
+            real=about.settings.real_galaxies is not None,
+        ),
         tables=whole.tables,
         trusted_region=region,
         plots=whole.plots,
@@ -146,7 +161,7 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
             metrics[key.replace(".", f".{name}.", 1)] = metric
     bright = answers.of(split.table["snr"].between(*_CALIBRATED_SNR).to_numpy())
     metrics |= calibration.calibration_metrics(bright, problem.truths, settings)
-    mean_loss = losses(about, answers)[list(problem.truths)].to_numpy().mean(axis=1)
+    mean_loss = np.abs(answers.errors().miss / answers.bound).mean(axis=1)
     metrics["score.test"] = interval(mean_loss, np.mean, settings.bootstrap, settings.seed)
 
     first = slice(0, settings.reference_images)
@@ -175,16 +190,20 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
     return part, answers
 
 
-def losses(about: Gathering, answers: Answers) -> pd.DataFrame:
-    """|answer − truth| / bound of every test image and parameter, and the SNR slice that it is in."""
-    problem = about.problem
-    table = pd.DataFrame(np.abs(answers.errors().miss / answers.bound), columns=list(problem.truths))
+def losses(about: Gathering, answers: Answers) -> tuple[Loss, ...]:
+    """|answer − truth| / bound of every test image, for each parameter."""
+    values = np.abs(answers.errors().miss / answers.bound)
+    return tuple(Loss(name=truth, values=values[:, i], floor=_FLOOR) for i, truth in enumerate(about.problem.truths))
+
+
+def _snr_slices(about: Gathering) -> np.ndarray[Any, Any]:
+    """The SNR slice that each test image is in."""
     snr = about.dataset.columns(("snr",), about.dataset.rows("test"))[:, 0]
-    table[SLICE] = "elsewhere"
-    for name, (column, low, high) in problem.slices().items():
+    found = np.full(len(snr), "elsewhere", dtype=object)
+    for name, (column, low, high) in about.problem.slices().items():
         if column == "snr":
-            table.loc[(low <= snr) & (snr < high), SLICE] = name.removeprefix("test_")
-    return table
+            found[(low <= snr) & (snr < high)] = name.removeprefix("test_")
+    return found
 
 
 def in_domain_threshold(about: Gathering, ordinary: ObservedSplit) -> float:

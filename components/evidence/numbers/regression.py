@@ -21,6 +21,10 @@ class RegressionProblem(Problem):
         """The objects that published results are compared at."""
 
     @abstractmethod
+    def headline(self) -> tuple[str, ...]:
+        """Names of the metrics that lists of versions show."""
+
+    @abstractmethod
     def slices(self) -> Mapping[str, tuple[str, float, float]]:
         """Slices of the test split: name to (catalogue column, least value, largest value)."""
 

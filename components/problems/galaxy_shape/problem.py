@@ -122,7 +122,7 @@ class GalaxyShape(RegressionProblem):
         """Every parameter of the prior; the SNR follows from them."""
         return (*PARAMETERS, *self.conditions)
 
-    def headline_metrics(self) -> tuple[str, ...]:
+    def headline(self) -> tuple[str, ...]:
         """The test score and the RMSE at the benchmark galaxy's higher SNR."""
         return ("score.test", *(f"rmse_over_crb.snr60.{name}" for name in self.truths))
 

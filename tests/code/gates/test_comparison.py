@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 
 from components.core.errors import RefusedError
-from components.fields.evaluation import SLICE
-from components.gates.comparison import ALL, Comparison, Standing, compare
+from components.fields.evaluation import Loss
+from components.gates.comparison import ALL, Comparison, Margins, Standing, compare
 
 PARAMETERS = ("flux", "n", "g1")
+FLOOR = 1e-3
+MARGINS = Margins(relative=0.01, relative_in_slice=0.05, absolute=0.02, absolute_in_slice=0.1)
+SLICE = "slice"
 SLICES = np.array(["snr10_20", "snr20_40", "snr40_70"])
 
 
@@ -29,7 +32,21 @@ def another(rng: np.random.Generator, champion: pd.DataFrame, factor: float = 1.
 
 
 def judged(champion: pd.DataFrame, challenger: pd.DataFrame, resamplings: int = 300) -> Comparison:
-    return compare(champion, challenger, margin=0.01, slice_margin=0.05, resamplings=resamplings, seed=1)
+    return compare(
+        of(champion),
+        of(challenger),
+        (champion[SLICE].to_numpy(), challenger[SLICE].to_numpy()),
+        margins=MARGINS,
+        resamplings=resamplings,
+        seed=1,
+    )
+
+
+def of(table: pd.DataFrame) -> tuple[Loss, ...]:
+    """The losses in a table."""
+    return tuple(
+        Loss(name=name, values=table[name].to_numpy(), floor=FLOOR) for name in map(str, table) if name != SLICE
+    )
 
 
 def test_a_model_that_is_equal_within_noise_is_nearly_never_called_better_or_worse() -> None:
@@ -70,6 +87,46 @@ def test_a_model_that_is_better_everywhere_is_better_and_few_images_leave_it_ope
     assert judged(few, another(rng, few, own=0.3)).standing is Standing.INCONCLUSIVE
 
 
+def test_a_champion_without_any_error_in_a_slice_can_be_replaced() -> None:
+    """Nothing is relative to 0: its mean counts as the floor there."""
+    champion = losses(np.random.default_rng(8), 300)
+    champion.loc[champion[SLICE] == "snr40_70", "n"] = 0.0
+    better = champion.copy()
+    better[["flux", "g1"]] *= 0.8
+    assert judged(champion, better).standing is Standing.BETTER
+    slightly = better.copy()
+    slightly.loc[slightly[SLICE] == "snr40_70", "n"] = 0.01 * FLOOR
+    assert judged(champion, slightly).standing is Standing.BETTER
+    slightly.loc[slightly[SLICE] == "snr40_70", "n"] = FLOOR
+    comparison = judged(champion, slightly)
+    assert (comparison.standing, comparison.deciding.name) == (Standing.WORSE, "n.snr40_70")
+
+
+@pytest.mark.parametrize(
+    ("apart", "standing"), [(-0.05, Standing.BETTER), (0.0, Standing.NOT_WORSE), (0.05, Standing.WORSE)]
+)
+def test_a_log_score_is_compared_in_nats_whatever_its_level(apart: float, standing: Standing) -> None:
+    rng = np.random.default_rng(9)
+    score = rng.standard_normal(4000)
+    for level in (-3.0, 0.0, 500.0):  # a mean of 0 or below is nothing to be relative to
+        champion = Loss(name="log_score", values=score + level, scale="absolute")
+        challenger = Loss(name="log_score", values=champion.values + apart, scale="absolute")
+        slices = np.full(len(score), "snr20_40")
+        found = compare([champion], [challenger], (slices, slices), margins=MARGINS, resamplings=200, seed=1)
+        assert found.standing is standing
+        assert {cell.margin for cell in found.cells} == {0.02, 0.1}
+        for cell in found.cells:
+            assert cell.value == pytest.approx(apart, abs=1e-9)
+
+
+def test_losses_of_another_scale_or_floor_are_not_compared() -> None:
+    values, slices = np.ones(100), np.full(100, "all of them")
+    one = Loss(name="x", values=values)
+    for other in (Loss(name="x", values=values, scale="absolute"), Loss(name="x", values=values, floor=0.5)):
+        with pytest.raises(RefusedError, match="cannot be compared"):
+            compare([one], [other], (slices, slices), margins=MARGINS, resamplings=200, seed=1)
+
+
 def test_the_same_model_is_not_worse_than_itself() -> None:
     champion = losses(np.random.default_rng(4), 300)
     comparison = judged(champion, champion)
@@ -87,9 +144,9 @@ def test_slices_with_few_images_are_left_out() -> None:
 
 def test_losses_that_cannot_be_compared_are_refused() -> None:
     champion = losses(np.random.default_rng(6), 100)
-    with pytest.raises(RefusedError, match="0 losses"):
+    with pytest.raises(RefusedError, match="0 images"):
         judged(champion, champion.iloc[:0])
-    with pytest.raises(RefusedError, match="99 losses of 3 parameters cannot be compared with 100 of 3"):
+    with pytest.raises(RefusedError, match="99 images with 3 losses cannot be compared with 100 with 3"):
         judged(champion, champion.iloc[:99])
     with pytest.raises(RefusedError, match="evaluate both versions"):
         judged(champion.drop(columns="n"), champion)

@@ -1,10 +1,10 @@
 """Gates refuse what they should, and whatever they cannot judge."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -12,20 +12,23 @@ from hypothesis import strategies as st
 from components.core.errors import RefusedError
 from components.core.settings import GateRule, GateSettings
 from components.evidence.evaluation import Evidence
-from components.fields.evaluation import SLICE, Metric, Report
+from components.fields.evaluation import Loss, Metric, Report
 from components.gates.rules import GateResult, Verdict, judge, judge_challenger, require_pass
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
 
 
-def evidence(metric: Metric | None = None, losses: pd.DataFrame | None = None) -> Evidence:
+def evidence(metric: Metric | None = None, losses: Loss | None = None) -> Evidence:
     return Evidence(
         folder=Path("nowhere"),
         key="key",
         digest="digest",
         metrics={} if metric is None else {"ratio": metric},
-        losses=pd.DataFrame() if losses is None else losses,
+        headline=(),
+        summary="",
+        losses=() if losses is None else (losses,),
+        slices=np.full(0 if losses is None else len(losses.values), "snr20_40"),
         report=Report(title="", columns=(), rows=()),
         trusted_region={},
     )
@@ -98,14 +101,16 @@ def test_a_package_has_its_own_metrics() -> None:
     assert judge([rule], evidence(), expected_key="key")[0].verdict is Verdict.FAIL
 
 
-def losses(count: int, factor: float = 1.0) -> pd.DataFrame:
+def losses(count: int, factor: float = 1.0) -> Loss:
     values = np.random.default_rng(0).gamma(2.0, 0.4, count)
     jitter = 1 + 0.01 * np.random.default_rng(1).standard_normal(count)
-    return pd.DataFrame({"flux": factor * values * (jitter if factor != 1 else 1), SLICE: "snr20_40"})
+    return Loss(name="flux", values=factor * values * (jitter if factor != 1 else 1))
 
 
-def challenged(champion: pd.DataFrame, challenger: pd.DataFrame) -> GateResult:
-    settings = GateSettings(staging=(RULE,), production=(), margin=0.01, slice_margin=0.05)
+def challenged(champion: Loss, challenger: Loss) -> GateResult:
+    settings = GateSettings(
+        staging=(RULE,), production=(), margin=0.01, slice_margin=0.05, nats_margin=0.01, nats_slice_margin=0.05
+    )
     return judge_challenger(evidence(losses=champion), evidence(losses=challenger), settings, resamplings=300, seed=1)
 
 
@@ -126,7 +131,7 @@ def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verd
 
 
 def test_challenger_that_cannot_be_compared_fails() -> None:
-    for losses_of_it in (losses(0), losses(999), losses(1000).assign(flux=NAN)):
+    for losses_of_it in (losses(0), losses(999), replace(losses(1000), values=np.full(1000, NAN))):
         result = challenged(losses(1000), losses_of_it)
         assert (result.verdict, result.value) == (Verdict.FAIL, None)
 

@@ -11,7 +11,7 @@ import torch
 
 from components.core.settings import ProblemSettings
 from components.fields.dataset import SPLITS, Dataset
-from components.fields.evaluation import SLICE, Evaluation
+from components.fields.evaluation import Evaluation
 from components.fields.problem import Problem, Shard
 from components.fields.splits import shard_rows
 from components.training.trainer import Trainer
@@ -127,15 +127,24 @@ class ProblemConformance:
     ) -> None:
         useless = self.evaluation(problem, settings, small_dataset)
         rows = small_dataset.rows("test")
-        assert list(useless.losses.columns) == [*problem.truths, SLICE]
-        assert len(useless.losses) == len(rows)
-        assert np.isfinite(useless.losses[list(problem.truths)]).all(axis=None)
-        assert set(problem.headline_metrics()) <= set(useless.metrics)
+        assert useless.losses
+        assert len(useless.slices) == len(rows)
+        for loss in useless.losses:
+            assert loss.values.shape == (len(rows),), loss.name
+            assert np.isfinite(loss.values).all(), loss.name
+            assert loss.scale == "absolute" or (loss.values >= 0).all(), loss.name
+        assert useless.headline
+        assert set(useless.headline) <= set(useless.metrics)
+        assert useless.summary
         for name, metric in useless.metrics.items():
             assert metric.low <= metric.value <= metric.high, name
         perfect = self.evaluation(problem, settings, small_dataset, perfect=True)
         assert perfect.metrics["score.test"].high < 0.1 < useless.metrics["score.test"].low
         assert useless.plots
+        shown = [name for section in useless.sections for name, _ in section.pictures]
+        assert sorted(shown) == sorted(useless.plots), "the card shows every picture once"
+        for table in (table for section in useless.sections for table in section.tables):
+            assert all(len(row) == len(table.columns) for row in table.rows), table.title
         assert all(len(row) == len(useless.report.columns) for row in useless.report.rows)
 
     @staticmethod
