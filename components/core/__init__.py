@@ -2,7 +2,8 @@
 
 * `workspace.py`: the repository, its state folder and the environment of every tool
 * `settings.py`, `params.py`: what params.yaml may say, and reading it
-* `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `digests.py`: of files and values
+* `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
+* `digests.py`: of files and plain values
 * `processes.py`: children that never outlive their parent, ports, signals
 * `source.py`: the commit of the working tree
 * `errors.py`: one line with what happened, the value and the next step

@@ -9,6 +9,7 @@ from .digests import value_digest as value_digest
 from .errors import AssayError as AssayError
 from .errors import IntegrityError as IntegrityError
 from .errors import RefusedError as RefusedError
+from .members import Members as Members
 from .params import load_settings as load_settings
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free
@@ -25,7 +26,6 @@ from .settings import GateSettings as GateSettings
 from .settings import NotifySettings as NotifySettings
 from .settings import ProblemSettings as ProblemSettings
 from .settings import Range as Range
-from .settings import SearchSettings as SearchSettings
 from .settings import SimulationSettings as SimulationSettings
 from .settings import Span as Span
 from .settings import TrainSettings as TrainSettings

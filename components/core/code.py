@@ -17,25 +17,26 @@ import ast
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
 from components.core.meaning import LABEL, is_label, meaning_digest, read_code
+from components.core.members import Members, member_code
 
 __label__ = None
 
 HOUSE = Path(__file__).resolve().parents[2]
 """The folder of `components`, `models` and `services`."""
 
-EntryPoint = str | type | Callable[..., Any]
-"""Where a result begins: a function or class, which stands for its module, or the dotted name of a module."""
+EntryPoint = str | type | Callable[..., Any] | Members
+"""Where a result begins: a function or class, which stands for its module, the dotted name of a module, or members."""
 
+_OURS = ("components", "models", "services", "flows", "tests")
 _WITHOUT_NUMBERS = {"filelock", "pydantic", "tqdm"}
 """Libraries that deciding modules use and that cannot move a number; every other one belongs to the key."""
-_SCOPES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +67,21 @@ def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOU
     Raises:
         ValueError: when a module is not there, has no `__label__`, or has that of another.
     """
-    waiting = [entry if isinstance(entry, str) else entry.__module__ for entry in entries]
-    found: dict[str, _Source] = {}
-    seen = set(waiting)
-    libraries: set[str] = set()
     house = _House(root)
+    waiting = [source for entry in entries for source in house.begin(entry)]
+    found: dict[str, _Source] = {}
+    seen: set[str] = set()
+    libraries: set[str] = set()
     while waiting:
-        source = house.source(waiting.pop())
+        source = waiting.pop()
         if source.label is None or source.label in unused:
             continue
         twin = found.setdefault(source.label, source)
-        if twin is not source:
+        if twin.name != source.name:
             raise ValueError(f"{twin.path} and {source.path} have one {LABEL}, {source.label!r}: give each its own")
         modules, own_libraries = house.imports(source)
         libraries |= own_libraries
-        waiting += sorted(modules - seen)
+        waiting += [house.source(name) for name in sorted(modules - seen)]
         seen |= modules
     return Code(
         digests={label: meaning_digest(source.tree, house.origin) for label, source in sorted(found.items())},
@@ -106,14 +107,15 @@ class _Source:
     name: str
     path: Path
     tree: ast.Module = field(compare=False)
+    label: str | None
 
-    @cached_property
-    def label(self) -> str | None:
-        for line in self.tree.body:
-            if is_label(line):
-                label = ast.literal_eval(line.value)
-                return None if label is None else str(label)
-        raise ValueError(f"{self.path} has no {LABEL}: name it, or None if it decides nothing")
+
+def _label(tree: ast.Module, path: Path) -> str | None:
+    for line in tree.body:
+        if is_label(line):
+            label = ast.literal_eval(line.value)
+            return None if label is None else str(label)
+    raise ValueError(f"{path} has no {LABEL}: name it, or None if it decides nothing")
 
 
 class _House:
@@ -123,8 +125,21 @@ class _House:
         self._root = root
         self.path, self.source, self.defined = cache(self._path), cache(self._source), cache(self._defined)
 
+    def begin(self, entry: EntryPoint) -> list[_Source]:
+        """The modules, or parts of them, that an entry point stands for."""
+        if isinstance(entry, Members):
+            pieces = member_code(entry, lambda name: self.source(name).tree)
+            whole = [(self.source(piece.module), piece) for piece in pieces]
+            return [
+                _Source(f"{of.name}:{piece.name}", of.path, piece.tree, of.label and f"{of.label}.{piece.name}")
+                for of, piece in whole
+            ]
+        return [self.source(entry if isinstance(entry, str) else entry.__module__)]
+
     def _path(self, name: str) -> Path | None:
         """The file of a module; None for one that is not ours."""
+        if self._root == HOUSE and name.partition(".")[0] not in _OURS:  # the house may lie among libraries
+            return None
         stem = self._root.joinpath(*name.split("."))
         return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
@@ -133,20 +148,26 @@ class _House:
         path = self.path(name)
         if path is None:
             raise ValueError(f"{self._root} has no module {name}")
-        return _Source(name, path, read_code(path))
+        tree = read_code(path)
+        return _Source(name, path, tree, _label(tree, path))
 
     def _defined(self, module: str, name: str) -> tuple[str, str | None]:
-        """Where a name of a module comes from, through all faces: (module, name), or (module, None) for a module."""
-        face = self.path(module)
-        if face is not None and face.name == "__init__.py":
-            listed = face.with_suffix(".pyi")  # a lazy face has its names there
-            for line in read_code(listed if listed.is_file() else face).body:
-                if isinstance(line, ast.ImportFrom):
-                    for alias in line.names:
-                        if (alias.asname or alias.name) == name:
-                            return self.defined(_absolute(line, module), alias.name)
-            if self.path(f"{module}.{name}") is not None:
-                return f"{module}.{name}", None
+        """Where a name of a module comes from: (module, name), or (module, None) for a module.
+
+        Faces pass names on, and so may modules that decide nothing themselves.
+        """
+        path = self.path(module)
+        if path is None or (path.name != "__init__.py" and self.source(module).label is not None):
+            return module, name
+        listed = path.with_suffix(".pyi")  # a lazy face has its names there
+        for line in read_code(listed if listed.is_file() else path).body:
+            if isinstance(line, ast.ImportFrom):
+                for alias in line.names:
+                    whole = _absolute(line, module)
+                    if (alias.asname or alias.name) == name and self.path(whole) is not None:
+                        return self.defined(whole, alias.name)
+        if path.name == "__init__.py" and self.path(f"{module}.{name}") is not None:
+            return f"{module}.{name}", None
         return module, name
 
     def origin(self, dotted: str) -> str:
@@ -169,16 +190,18 @@ class _House:
             if isinstance(node, ast.Import):
                 wanted = [(alias.name, None) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
+                if node.level:
+                    raise ValueError(f"{source.path}, line {node.lineno}: an import by dots: write the whole name")
                 wanted = [(str(node.module), alias.name) for alias in node.names]
             else:
                 continue
             for module, name in wanted:
                 if self.path(module) is not None:
                     modules.add(self.defined(module, name)[0] if name else module)
-                elif not (self._root / module.partition(".")[0]).is_dir():
-                    libraries.add(module.partition(".")[0])
                 elif name and self.path(f"{module}.{name}") is not None:
                     modules.add(f"{module}.{name}")
+                else:
+                    libraries.add(module.partition(".")[0])
         return modules, libraries - set(sys.stdlib_module_names)
 
 

@@ -2,7 +2,6 @@ from .images import read_image as read_image
 from .simulation import dataset_key as dataset_key
 from .simulation import publish as publish
 from .simulation import simulate as simulate
-from .simulation import simulator_fingerprint as simulator_fingerprint
 from .simulation import simulator_inputs as simulator_inputs
 from .validation import require_valid as require_valid
 from .validation import validate as validate

@@ -31,9 +31,10 @@ from components.core import (
     settings_values,
     value_digest,
 )
+from components.evidence.asking import asking
 from components.evidence.card import write_card
-from components.fields import Dataset, Evaluation, Loss, Metric, Predict, Problem, Report, read_manifest
-from models.estimators import Answer, Estimator, answering_modules, load_model, read_description
+from components.fields import Dataset, Evaluation, Loss, Metric, Problem, Report, read_manifest
+from models.estimators import answering_modules, load_model, read_description
 
 __label__ = None
 
@@ -77,9 +78,12 @@ def evaluation_inputs(
         settings: the problem's.
     """
     sources = problem.sources(settings.simulate)
-    answering = answering_modules(description["estimator"])
+    try:
+        answering = answering_modules(description["estimator"])
+    except ValueError as error:  # its network has left the house
+        raise AssayError(f"{problem.name}: the model cannot be evaluated any more: {error}") from error
     return {
-        **code_of(*answering, *sources.evaluation, unused=sources.unused).as_inputs(),
+        **code_of(asking, *answering, *sources.evaluation, unused=sources.unused).as_inputs(),
         "problem": problem.name,
         "weights": description["weights_sha256"],
         "data": dataset.manifest["key"],
@@ -123,7 +127,7 @@ def _gather(
     estimator, description = load_model(model_folder)
     with tqdm(desc="evaluate", unit="img", disable=None) as bar:
         result = problem.evaluate(
-            _predictor(estimator),
+            asking(estimator),
             dataset,
             settings.evaluate,
             settings.simulate,
@@ -178,17 +182,6 @@ def evaluated_weights(folder: Path) -> str | None:
         return str(json.loads((folder / _EVIDENCE).read_text(encoding="utf-8"))["inputs"]["weights"])
     except (OSError, ValueError, LookupError):
         return None
-
-
-def _predictor(estimator: Estimator) -> Predict:
-    import torch
-
-    def predict(image_bhw: torch.Tensor, conditions_bc: torch.Tensor) -> Answer:
-        with torch.inference_mode():
-            answer: Answer = estimator(image_bhw, conditions_bc)
-        return answer
-
-    return predict
 
 
 def _write(folder: Path, result: Evaluation) -> None:

@@ -1,7 +1,7 @@
 """The contract between the science and everything else: what a problem, a dataset and an evaluation are.
 
 * `problem.py`: `Problem`, which each scientific task fills in, and `Sources`, where its results begin
-* `dataset.py`: the reader of a dataset on disk (its writer is in `components/data`)
+* `dataset.py`: the reader of a dataset on disk (its writer is in `components/data`); `layout.py`: its files by name
 * `splits.py`: how rows are shared out over shards and splits
 * `evaluation.py`: metrics with intervals, losses, the table for a person
 * `cases.py`: benchmark cases with published results, and failure axes

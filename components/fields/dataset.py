@@ -16,12 +16,9 @@ import numpy as np
 import pandas as pd
 
 from components.core import AssayError, IntegrityError, file_sha256, read_sealed
+from components.fields.layout import CATALOGUE, MANIFEST
 
 __label__ = "dataset"
-
-MANIFEST = "manifest.json"
-CATALOGUE = "catalogue.parquet"
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +76,6 @@ class Dataset:
     def columns(self, names: tuple[str, ...], rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Catalogue columns side by side for the given rows, float32, shape (rows, columns)."""
         return self.catalogue.loc[rows, list(names)].to_numpy(dtype=np.float32, copy=True)
-
-
-def shard_name(shard: int) -> str:
-    """File name of a shard."""
-    return f"stamps-{shard:05d}.npy"
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from components.core import EntryPoint, ProblemSettings, TrainSettings
+from components.core import EntryPoint, Members, ProblemSettings, TrainSettings
 from components.fields.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -55,6 +55,16 @@ Predict = Callable[["Tensor", "Tensor"], "Answer"]
 """(image_bhw, conditions_bc) → values with covariances and quantiles, in physical units."""
 
 
+_SIMULATING = ("draw_shard",)
+"""What a simulation asks a problem."""
+_SHARED = ("truths", "conditions", "units", "observe")
+"""What trainings and evaluations ask it."""
+_TRAINING = (*_SHARED, "estimator_config", "draw_afresh", "augment", "loss", "finish")
+"""What a training asks it; an evaluation asks what is shared and all the rest."""
+_CHECKING = ("name", "settings", "sources", "reference_stamps", "redraw", "prior_ranges", "covered_columns")
+"""What decides no result: names, and what data is checked by."""
+
+
 class Problem(ABC):
     """One scientific task that models are trained for."""
 
@@ -69,13 +79,21 @@ class Problem(ABC):
     units: ClassVar[Mapping[str, str]]
     """Unit of each truth and each condition; an empty string for a pure number."""
 
-    @abstractmethod
-    def sources(self, settings: Any) -> Sources:
-        """The modules that results are made by, under these settings.
+    def sources(self, settings: Any) -> Sources:  # noqa: ARG002
+        """Where results begin under these settings: the members of this class that each step asks.
+
+        A problem adds what it knows beside them.
 
         Args:
             settings: its `simulate` section.
         """
+        others = {*_SIMULATING, *_TRAINING, *_CHECKING}
+        known = (name for name in dir(type(self)) if not name.startswith("_") and name not in others)
+        return Sources(
+            simulation=(Members(of=self, names=_SIMULATING),),
+            training=(Members(of=self, names=_TRAINING),),
+            evaluation=(Members(of=self, names=(*known, *_SHARED)),),
+        )
 
     @abstractmethod
     def draw_shard(self, settings: Any, shard: int) -> Shard:

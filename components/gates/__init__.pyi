@@ -1,9 +1,7 @@
-from .comparison import Standing as Standing
 from .comparison import compare as compare
 from .overrides import Override as Override
 from .overrides import overruled as overruled
 from .rules import GateResult as GateResult
-from .rules import Verdict as Verdict
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger
 from .rules import require_pass as require_pass

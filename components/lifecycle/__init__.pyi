@@ -5,11 +5,8 @@ from .installation import check_versions as check_versions
 from .installation import create_databases as create_databases
 from .lineage import checkout as checkout
 from .lineage import trace as trace
-from .notifications import notify as notify
 from .promotion import Promotion as Promotion
-from .promotion import quietly as quietly
 from .reconciliation import reconcile as reconcile
 from .registration import register as register
 from .retraining import due as due
 from .rollbacks import rollback as rollback
-from .stages import Stages as Stages

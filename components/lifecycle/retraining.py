@@ -28,7 +28,10 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
     made_from = read_description(model_files(workspace, problem.name, champion))["inputs"]
     # What a search decides is an outcome, not an input: its code counts for the network that it chose.
     decided = {name: made_from["training"]["settings"][name] for name in settings.search.space}
-    training = training_inputs(problem, settings, replace(settings.train, **decided))
+    try:
+        training = training_inputs(problem, settings, replace(settings.train, **decided))
+    except ValueError as error:
+        return [f"training: production cannot be made again: {error}"]
     for inputs in (training, made_from["training"]):
         inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in decided}
     today = {

@@ -14,7 +14,8 @@ from components.core.workspace import Workspace
 from components.data.simulation import write_manifest
 from components.data.statistics import dataset_statistics, image_statistics
 from components.data.validation import require_valid, validate
-from components.fields.dataset import CATALOGUE, Dataset, shard_name
+from components.fields.dataset import Dataset
+from components.fields.layout import CATALOGUE, shard_name
 from components.fields.problem import Problem
 
 COUNT, SHARD, SIDE = 200, 100, 24

@@ -64,7 +64,7 @@ def posterior_reference(
         seen.update(np.ascontiguousarray(array).tobytes())
     sources = problem.sources(simulation)
     inputs = {
-        **code_of(*sources.reference, unused=sources.unused).as_inputs(),
+        **code_of(posterior_reference, *sources.reference, unused=sources.unused).as_inputs(),
         "images": seen.hexdigest(),
         "simulation": settings_values(simulation),
         "seed": seed,

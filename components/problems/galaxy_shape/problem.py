@@ -4,6 +4,7 @@ The simulation, the benchmark galaxy and the published results follow Harvard CS
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from torch import Generator, Tensor
 
-from components.core import ProblemSettings, TrainSettings
+from components.core import Members, ProblemSettings, TrainSettings
 from components.evidence.numbers import NumbersSettings, RegressionProblem
 from components.fields import BenchmarkCase, Evaluation, FailureAxis, Predict, PublishedResult, Shard, Sources
 from components.problems.galaxy_shape import failures, presentation
@@ -83,12 +84,10 @@ class GalaxyShape(RegressionProblem):
     }
 
     def sources(self, settings: SersicSettings) -> Sources:
-        """What is drawn, what a network is shown, this module, and the exact posterior."""
-        return Sources(
-            simulation=(draw_shard,),
-            training=(presentation.observe, gaussian_loss, add_scoring, recalibrate),
-            evaluation=(type(self),),
-            reference=(galaxy_posterior,),
+        """The members of this class, and the exact posterior; what draws with GalSim only where params.yaml says so."""
+        return replace(
+            super().sources(settings),
+            reference=(Members(of=self, names=("posterior", "truths")),),
             unused=("galsim_sersics",) if settings.renderer == "torch" else (),
         )
 
@@ -204,7 +203,7 @@ class GalaxyShape(RegressionProblem):
     def loss(
         self, estimator: "Estimator", image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor
     ) -> Tensor:
-        """See `gaussian_loss.py`."""
+        """See `components/training/losses.py`."""
         return gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
 
     def finish(

@@ -2,7 +2,7 @@
 
     candidates = sample_prior(settings, np.random.default_rng(1), 1000)      # settings from params.yaml
 
-`sersic_drawing.py` draws them.
+`drawing.py` draws them.
 """
 
 from typing import Annotated, Any, Literal

@@ -68,6 +68,58 @@ def test_one_name_of_two_origins_in_two_functions_is_told_apart(tmp_path: Path) 
     assert digest_of(tmp_path, text) != digest_of(tmp_path, swapped)
 
 
+IMPORTS = "from math import sin as f\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\nelse:\n    K = 1\n", ("K = 1", "K = 2")),
+        (
+            "if X:\n    from math import sin as f\nelse:\n    from math import cos as f\ny = f(1)\n",
+            ("if X", "if not X"),
+        ),
+        ("def g():\n    global f\n    from math import sin as f\n    return f(1)\n", ("sin", "cos")),
+        ("try:\n    import numpy as np\nexcept ImportError:\n    np = None\n", ("numpy", "cupy")),
+        ("class C:\n    from math import sin as f\n    y = f(1)\n", ("sin", "cos")),
+        (IMPORTS + "f = str(f)\n", ("sin", "cos")),
+        (IMPORTS + "y = [f for f in range(3)]\nz = f(1)\n", ("sin", "cos")),
+    ],
+)
+def test_what_an_import_binds_is_told_apart_also_where_it_is_not_plain(
+    tmp_path: Path, one: str, other: tuple[str, str]
+) -> None:
+    assert one.replace(*other) != one
+    assert digest_of(tmp_path, one) != digest_of(tmp_path, one.replace(*other))
+
+
+def test_an_argument_is_not_the_import_of_its_name(tmp_path: Path) -> None:
+    imported = IMPORTS + "def g(x):\n    return f(x)\n"
+    assert digest_of(tmp_path, imported) != digest_of(tmp_path, IMPORTS + "def g(f):\n    return f(x)\n")
+    aliased = imported.replace("as f", "as h").replace("f(x)", "h(x)")
+    assert digest_of(tmp_path, imported) == digest_of(tmp_path, aliased)
+    shadowed = IMPORTS + "def g(f):\n    return f + 1\n"
+    other = IMPORTS.replace("as f", "as h") + "def g(f):\n    return h + 1\n"
+    assert digest_of(tmp_path, shadowed) != digest_of(tmp_path, other)
+
+
+def test_an_import_by_dots_is_refused(tmp_path: Path) -> None:
+    root = write(tmp_path, house__near="from .far import x\n", house__far="x = 1\n")
+    with pytest.raises(ValueError, match=r"near\.py, line 2: an import by dots: write the whole name"):
+        code_of("house.near", root=root)
+
+
+def test_what_a_module_that_decides_nothing_passes_on_belongs_to_whoever_uses_it(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        entry="from words import number, say\n",
+        words="__label__ = None\nfrom far import number\nfrom other import thing\n",
+        far="number = 1\n",
+        other="thing = 2\n",
+    )
+    assert set(code_of("entry", root=root).digests) == {"entry", "far"}
+
+
 def test_moving_renaming_and_a_face_in_between_change_nothing(tmp_path: Path) -> None:
     flat = write(
         tmp_path / "flat",
@@ -121,7 +173,7 @@ def test_files_to_carry_are_those_that_an_import_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("minor", [12, 13])
-def test_another_python_makes_the_same_digests(minor: int) -> None:
+def test_another_python_makes_the_same_digests(minor: int, tmp_path: Path) -> None:
     found = [shutil.which(f"python3.{minor}"), *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))]
     works = (name for name in found if name and not subprocess.run([name, "-c", ""], capture_output=True).returncode)
     python = next(works, None)
@@ -129,9 +181,11 @@ def test_another_python_makes_the_same_digests(minor: int) -> None:
         pytest.skip(f"Python 3.{minor} is not installed")
     # Code is read, not imported: all it needs of our libraries is what makes faces lazy.
     faces = str(Path(lazy_loader.__file__).parents[1])
+    text = write(tmp_path, text='x = 1\ny = f"{x:>{x}} {x!r:^{x}.{x}} {x:{{}}} " "more" f"{x}"\n')
     asked = (
-        "from components.core import code_of; "
-        "print(code_of('components.training.run', 'components.problems.galaxy_shape.problem').digests)"
+        "from pathlib import Path; from components.core import code_of; "
+        "print(code_of('components.training.run', 'components.problems.galaxy_shape.problem').digests); "
+        f"print(code_of('text', root=Path({str(text)!r})).digests)"
     )
     said = [
         subprocess.run(

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from components.core.settings import ProblemSettings
-from components.fields.dataset import SPLITS, Dataset
+from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
+from components.fields.layout import SPLITS
 from components.fields.problem import Problem, Shard
 from components.fields.splits import shard_rows
 from components.training.trainer import Trainer

@@ -1,4 +1,4 @@
-"""What each result of galaxy-shape rests on: all that decides it, and nothing else."""
+"""What each result of galaxy-shape rests on: what decides it, and no more."""
 
 import shutil
 from collections.abc import Mapping
@@ -8,6 +8,9 @@ import pytest
 
 from components.core.code import HOUSE, EntryPoint, code_of
 from components.core.settings import ProblemSettings
+from components.data.shards import draw_shards
+from components.evidence.asking import asking
+from components.evidence.numbers.reference import posterior_reference
 from components.fields.problem import Problem
 from models.estimators.saved import answering_modules
 
@@ -24,12 +27,19 @@ def keys(root: Path, problem: Problem, settings: ProblemSettings) -> dict[str, M
     """The code behind each kind of result."""
     sources = problem.sources(settings.simulate)
     entries: dict[str, tuple[EntryPoint, ...]] = {
-        "simulation": sources.simulation,
+        "simulation": (draw_shards, *sources.simulation),
         "training": ("components.training.run", "models.networks.cnn", *sources.training),
-        "evaluation": (*answering_modules({"network": "cnn"}), *sources.evaluation),
-        "reference": sources.reference,
+        "evaluation": (asking, *answering_modules({"network": "cnn"}), *sources.evaluation),
+        "reference": (posterior_reference, *sources.reference),
     }
-    return {kind: code_of(*of, unused=sources.unused, root=root).digests for kind, of in entries.items()}
+    unused = (*sources.unused, "distributed")
+    return {kind: code_of(*of, unused=unused, root=root).digests for kind, of in entries.items()}
+
+
+def changed(before: dict[str, Mapping[str, str]], after: dict[str, Mapping[str, str]]) -> dict[str, set[str]]:
+    """What has another digest, by kind of result."""
+    assert {kind: set(of) for kind, of in before.items()} == {kind: set(of) for kind, of in after.items()}
+    return {kind: {label for label in of if of[label] != after[kind][label]} for kind, of in before.items()}
 
 
 def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem, settings: ProblemSettings) -> None:
@@ -38,7 +48,10 @@ def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem,
     assert drawing | {"sersic_prior", "sersic_drawing", "sersic_shards", "bounds", "splits"} <= set(found["simulation"])
     assert drawing | {"scoring", "bias", "pixel_noise", "trainer", "batches", "cnn", "scales"} <= set(found["training"])
     assert drawing | {"posterior", "sersic_posterior", "sersic_prior", "bounds", "scoring"} <= set(found["reference"])
-    assert set(found["simulation"]) | set(found["reference"]) | {"gathering", "cnn"} <= set(found["evaluation"])
+    assert {"reference", "galaxy_shape.posterior"} <= set(found["reference"])
+    assert {"galaxy_shape.loss", "galaxy_shape.finish", "gaussian_loss", "scoring_correction"} <= set(found["training"])
+    assert set(found["reference"]) | {"gathering", "cnn", "asking", "galaxy_failures"} <= set(found["evaluation"])
+    assert not {"gaussian_loss", "scoring_correction", "trainer", "sersic_shards"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
     assert not {"scoring", "trainer", "galsim_sersics"} & set(found["simulation"])
@@ -69,5 +82,29 @@ def test_a_renamed_module_changes_no_key_and_a_changed_constant_every_key_that_r
     text = (galaxies / "profiles.py").read_text()
     (galaxies / "profiles.py").write_text(text.replace("_TERMS = 28", "_TERMS = 30"))
     after = keys(house, problem, settings)
-    changed = {kind: {label for label in after[kind] if after[kind][label] != before[kind][label]} for kind in before}
-    assert changed == {kind: {"sersic_tables"} for kind in before}
+    assert changed(before, after) == {kind: {"sersic_tables"} for kind in before}
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "kinds"),
+    [
+        ("return draw_shard(settings, shard)", "return draw_shard(settings, shard + 1)", {"simulation"}),
+        ("return presentation.augment(image_bhw", "return presentation.augment(-image_bhw", {"training"}),
+        ("return gaussian_loss(", "return 2 * gaussian_loss(", {"training"}),
+        ("samples=512", "samples=64", {"reference", "evaluation"}),
+        ('"flux": 1.0, "n": 3.0', '"flux": 1.0, "n": 3.1', {"evaluation"}),
+        ("    truths = PARAMETERS\n", "    truths = PARAMETERS[:4]\n", {"training", "evaluation", "reference"}),
+        ("return presentation.observe(stamp", "return 2 * presentation.observe(stamp", {"training", "evaluation"}),
+        ('"sigma": "counts",', '"sigma": "photons",', {"training", "evaluation"}),
+        ("catalogue, settings, REFERENCE)", "catalogue, settings, DATASET)", set()),
+    ],
+)
+def test_a_change_within_the_problem_changes_the_keys_of_whoever_asks_for_it(
+    house: Path, problem: Problem, settings: ProblemSettings, text: str, other: str, kinds: set[str]
+) -> None:
+    before = keys(house, problem, settings)
+    path = house / "components" / "problems" / "galaxy_shape" / "problem.py"
+    assert text in path.read_text()
+    path.write_text(path.read_text().replace(text, other))
+    found = changed(before, keys(house, problem, settings))
+    assert {kind for kind, labels in found.items() if labels} == kinds
