@@ -69,13 +69,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(highlight=False, width=out.width if out.is_terminal else 200).print(table)
 
 
-def print_prediction(prediction: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    """One served answer with where it came from."""
-    rows = [
-        (name, f"{answer['value']:.4g} ± {answer['error']:.2g}", answer["unit"])
-        for name, answer in prediction["parameters"].items()
-    ]
-    print_table(f"prediction {prediction['id']}", ("parameter", "value", "unit"), rows)
+def print_prediction(prediction: Mapping[str, Any], units: Mapping[str, str], model: Mapping[str, Any]) -> None:
+    """One served answer with where it came from: its numbers, each with its error where it has one."""
+    answer, rows = prediction["answer"], []
+    for name, value in answer.items():
+        if isinstance(value, list) or name.removesuffix("_error") in answer.keys() - {name}:
+            continue
+        error = answer.get(f"{name}_error")
+        rows.append((name, f"{value:.4g}" + (f" ± {error:.2g}" if error is not None else ""), units.get(name, "")))
+    print_table(f"prediction {prediction['id']}", ("output", "value", "unit"), rows)
     for line in prediction["doubts"]:
         out.print(f"  not to be trusted: {line}", markup=False)
     for key, value in model.items():

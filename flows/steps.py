@@ -179,7 +179,7 @@ def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
     from components.packages import request, served
 
     tag, override = deployed(job.workspace, job.problem_name, PRODUCTION)
-    images, conditions = sample(job.problem, dataset, job.settings, 1)
+    inputs = sample(job.problem, dataset, job.settings, 1)
     with served(job.workspace, tag, environment=override) as url:
-        answer = request(url, request_items(images.numpy(), conditions.numpy(), job.problem.conditions))
+        answer = request(url, request_items(inputs))
     return answer, f"answered by version {answer['model']['version']}, id {answer['predictions'][0]['id']}"

@@ -9,9 +9,9 @@ CONFIG: dict[str, Any] = {
     "noise": "sigma",
     "conditions": [{"name": "sigma", "mean": 5.3, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.5, "sd": 0.3}],
     "outputs": [
-        {"name": "flux", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
+        {"name": "flux", "unit": "1e5 counts", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
         {"name": "n", "scale": "linear", "mean": 2.0, "sd": 1.0},
-        {"name": "half_light_radius", "scale": "log", "mean": 0.0, "sd": 0.4},
+        {"name": "half_light_radius", "unit": "arcsec", "scale": "log", "mean": 0.0, "sd": 0.4},
         {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
         {"name": "g2", "scale": "linear", "mean": 0.0, "sd": 0.2},
     ],

@@ -46,7 +46,7 @@ def register(
     description = read_description(model_folder)
     stages = Stages(workspace, problem, settings)
     stages.registry.create()
-    images, conditions = sample(problem, dataset, settings, 2)
+    example = sample(problem, dataset, settings, 2)
     training = description["inputs"]["training"]["settings"]
     simulation = settings_values(settings.simulate)
     version = stages.registry.register(
@@ -69,10 +69,7 @@ def register(
         },
         metrics=evidence.metrics,
         dataset=DatasetSource(name=problem.name, digest=dataset.manifest["key"], path=dataset.folder),
-        input_example={
-            "image": images.numpy(),
-            **{name: conditions[:, column].numpy() for column, name in enumerate(problem.conditions)},
-        },
+        input_example={name: array.numpy() for name, array in example.items()},
         headline=evidence.headline,
     )
     known = stages.ledger.current(problem.name).get(version)

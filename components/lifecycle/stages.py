@@ -144,8 +144,7 @@ class Stages:
 
     def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
         """Serve a package and replay its golden inputs; refused when an answer differs."""
-        tolerance = self.settings.package.tolerance
-        return prove_package(self.workspace, package.tag, tolerance=tolerance, strict=strict)
+        return prove_package(self.workspace, package.tag, strict=strict)
 
     def mirror(self, only: set[int] | None = None) -> list[Difference]:
         """Make MLflow say what the ledger says, of some versions or of all.

@@ -10,7 +10,7 @@ from components.evidence import Evidence, read_evidence
 from components.fields import Dataset, Problem
 from components.lifecycle.judging import Judge
 from components.lifecycle.stages import Stages
-from components.packages import Package, build_package, changed_code, discard_package, sample
+from components.packages import Package, build_package, changed_code, discard_package, sample, with_one_to_be_doubted
 
 
 class VersionPackages(Stages):
@@ -63,15 +63,14 @@ class VersionPackages(Stages):
 
     def _built(self, version: int) -> Package:
         tags = self.tags(version)
-        images, conditions = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
+        inputs = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
         return build_package(
             self.workspace,
             model_folder=self.registry.model_folder(self.problem.name, version),
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
             trusted_region=self._registered_evidence(version, tags["evidence.digest"]).trusted_region,
-            golden_images=images,
-            golden_conditions=conditions,
+            golden_inputs=with_one_to_be_doubted(inputs),
         )
 
     def _registered_evidence(self, version: int, digest: str) -> Evidence:

@@ -1,12 +1,11 @@
 """The package of a model version: a Bento with the service, the network's code, its weights and golden inputs.
 
-    package = build_package(workspace, model_folder=folder, version=3, golden_images=image_bhw,
-                            golden_conditions=conditions_bc, trusted_region=region,
+    package = build_package(workspace, model_folder=folder, version=3, golden_inputs=inputs, trusted_region=region,
                             lineage={"data_md5": …, "git_commit": …})
 
 It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
 `model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked, served and
-proved stands in `serving.py`. Shape suffixes: b batch, h height, w width, c conditions, p parameters.
+proved stands in `serving.py`.
 """
 
 import json
@@ -34,14 +33,14 @@ from components.core import (
     imported_files,
 )
 from components.packages.files import GOLDEN, Package, check_files, discard_package, package_folder, verify_package
-from components.packages.golden import make_golden
+from components.packages.golden import make_golden, write_golden
 from components.packages.serving import bentoml_command
 from components.packages.signing import sign
 from services.manifest import MANIFEST, MODEL, SIGNATURE, manifest_digest
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from models.estimators import Estimator
+    from models.fields import Arrays
 
 # BentoML adds the line with its own version itself.
 _REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
@@ -55,8 +54,7 @@ def build_package(
     version: int,
     lineage: Mapping[str, str],
     trusted_region: Mapping[str, Any],
-    golden_images: "Tensor",
-    golden_conditions: "Tensor",
+    golden_inputs: "Arrays",
 ) -> Package:
     """Build the package of a model version, or return the one that is there.
 
@@ -65,19 +63,17 @@ def build_package(
     Args:
         workspace: where its store is.
         model_folder: the trained network, as `models.estimators.saved.save_model` left it; its description names the
-            `problem` and the `units` of each parameter.
+            `problem`.
         version: version of the registered model.
         lineage: `data_md5` of the dataset and `git_commit` of the code.
         trusted_region: where the model can be trusted.
-        golden_images: images to prove the package with, shape (b, size, size).
-        golden_conditions: their conditions, shape (b, c).
+        golden_inputs: what the package is proved with, by field.
 
     Raises:
         IntegrityError: when the model is damaged.
         AssayError: when it cannot be built; then nothing is left in the store.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
 
     from models.estimators import DamagedModelError, load_model
 
@@ -85,11 +81,8 @@ def build_package(
         estimator, description = load_model(model_folder)
     except DamagedModelError as error:
         raise IntegrityError(f"{error}: train the model again") from error
-    unnamed = [name for name in estimator.output_names if name not in description.get("units", {})]
-    if unnamed or "problem" not in description:
-        raise AssayError(
-            f"{model_folder}/model.json has no {f'unit of {unnamed[0]}' if unnamed else 'problem'}: add it"
-        )
+    if "problem" not in description:
+        raise AssayError(f"{model_folder}/model.json has no problem: add it")
     weights_sha256 = description["weights_sha256"]
     tag = f"{description['problem']}:v{version}-{weights_sha256[:12]}"
     about = {
@@ -116,8 +109,8 @@ def build_package(
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
             context = _lay_context(scratch / "context", model_folder, estimator.config, trusted_region)
-            save_file(make_golden(estimator, golden_images, golden_conditions), context / GOLDEN)
-            _write_manifest(context, about, _answering_code(estimator.config))
+            write_golden(make_golden(estimator, golden_inputs, trusted_region), context / GOLDEN)
+            _write_manifest(context, about, estimator)
             built = _run_bentoml(workspace, scratch, tag)
             check_files(built / "src", tag)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,9 +159,15 @@ def _lay_context(
     return context
 
 
-def _write_manifest(context: Path, about: Mapping[str, Any], code: Mapping[str, str]) -> None:
+def _write_manifest(context: Path, about: Mapping[str, Any], estimator: "Estimator") -> None:
     files = {str(file.relative_to(context)): file_sha256(file) for file in sorted(context.rglob("*")) if file.is_file()}
-    document = {"model": about, "files": files, "code": dict(code)}
+    document = {
+        "model": about,
+        "files": files,
+        "code": dict(_answering_code(estimator.config)),
+        "inputs": [field.as_json() for field in estimator.inputs],
+        "outputs": [field.as_json() for field in estimator.outputs],
+    }
     text = json.dumps({**document, "digest": manifest_digest(document)}, indent=1, sort_keys=True)
     content = (text + "\n").encode()
     (context / MANIFEST).write_bytes(content)

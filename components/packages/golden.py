@@ -1,55 +1,108 @@
-"""What packages are proved and asked with: the first test images, as a camera would see them, and their answers."""
+"""What packages are proved and asked with: the first test images, as a camera would see them, and the whole answers.
 
+golden = make_golden(estimator, sample(problem, dataset, settings, 8), region)
+write_golden(golden, path)
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from components.core import AssayError, ProblemSettings
 from components.fields import Dataset, Problem
 from models.estimators import Estimator
+from models.fields import Arrays
+
+_LOUDER = 3
+"""The last golden input is that many times itself: its noise is not what is stated, and whoever looks must doubt it."""
 
 
-def sample(problem: Problem, dataset: Dataset, settings: ProblemSettings, count: int) -> tuple[Tensor, Tensor]:
-    """Images under noise and their conditions, shapes (count, height, width) and (count, conditions)."""
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """Inputs with the answers that a model gave to them, by the name of each field."""
+
+    inputs: Mapping[str, np.ndarray[Any, Any]]
+    outputs: Mapping[str, np.ndarray[Any, Any]]
+    doubts: list[list[str]]
+    """Of each answer."""
+
+
+def sample(problem: Problem, dataset: Dataset, settings: ProblemSettings, count: int) -> dict[str, Tensor]:
+    """Images under noise and their conditions, by the name of each field."""
     rows = dataset.rows("test")[:count]
     stamp_bhw = torch.from_numpy(dataset.stamps(rows))
     conditions_bc = torch.from_numpy(dataset.columns(problem.conditions, rows))
     generator = torch.Generator().manual_seed(settings.evaluate.seed)
-    return problem.observe(stamp_bhw, conditions_bc, generator, settings.simulate), conditions_bc
+    image_bhw = problem.observe(stamp_bhw, conditions_bc, generator, settings.simulate)
+    return {"image": image_bhw, **dict(zip(problem.conditions, conditions_bc.unbind(1), strict=True))}
 
 
-def make_golden(estimator: Estimator, image_bhw: Tensor, conditions_bc: Tensor) -> dict[str, Tensor]:
-    """Inputs with the answers that this network gives here and now.
+def with_one_to_be_doubted(inputs: Arrays) -> dict[str, Tensor]:
+    """The same, the arrays of the last one louder than they may be."""
+    changed = {name: array.clone() for name, array in inputs.items()}
+    for array in changed.values():
+        if array.ndim > 1:
+            array[-1] *= _LOUDER
+    return changed
+
+
+def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any]) -> Golden:
+    """Inputs with the answers that this model gives here and now.
 
     Args:
-        estimator: the network, in evaluation mode.
-        image_bhw: images, shape (b, size, size).
-        conditions_bc: the conditions of each, shape (b, c).
-
-    Returns:
-        `image`, `conditions`, and the expected `value` and `error`, both of shape (b, p), all float32.
+        estimator: the model, in evaluation mode.
+        inputs: by field.
+        region: where the model can be trusted.
 
     Raises:
-        AssayError: when an answer is not finite.
+        AssayError: when an answer is not finite; the field is named.
     """
-    image_bhw, conditions_bc = image_bhw.float().contiguous(), conditions_bc.float().contiguous()
+    inputs = {name: array.float().contiguous() for name, array in inputs.items()}
     with torch.inference_mode():
-        answer = estimator(image_bhw, conditions_bc)
-    value_bp, error_bp = answer.value_bp, answer.error_bp
-    if not bool(value_bp.isfinite().all() and error_bp.isfinite().all()):
-        raise AssayError(
-            "the model's answers to the golden inputs are not all finite: train it again, or choose others"
-        )
-    return {"image": image_bhw, "conditions": conditions_bc, "value": value_bp.clone(), "error": error_bp.clone()}
+        outputs = estimator.predict(inputs)
+    for name, array in outputs.items():
+        if not bool(array.isfinite().all()):
+            raise AssayError(
+                f"the model's {name} of the golden inputs is not finite everywhere: train it again, or choose others"
+            )
+    return Golden(
+        inputs={name: array.numpy() for name, array in inputs.items()},
+        outputs={name: array.numpy() for name, array in outputs.items()},
+        doubts=estimator.doubts(inputs, outputs, region),
+    )
 
 
-def request_items(
-    images: np.ndarray[Any, Any], conditions: np.ndarray[Any, Any], names: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Images and conditions as the service takes them, one mapping an image."""
-    return [
-        {"image": image.tolist(), **dict(zip(names, map(float, row), strict=True))}
-        for image, row in zip(images, conditions, strict=True)
-    ]
+def write_golden(golden: Golden, path: Path) -> None:
+    """Write them as safetensors, the doubts in its metadata."""
+    arrays = {
+        f"{part}.{name}": torch.from_numpy(array).clone().contiguous()
+        for part, arrays in (("input", golden.inputs), ("output", golden.outputs))
+        for name, array in arrays.items()
+    }
+    save_file(arrays, path, metadata={"doubts": json.dumps(golden.doubts)})
+
+
+def read_golden(path: Path) -> Golden:
+    """Read them back."""
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        doubts = json.loads(file.metadata()["doubts"])
+    parts = {
+        part: {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
+        for part in ("input", "output")
+    }
+    return Golden(inputs=parts["input"], outputs=parts["output"], doubts=doubts)
+
+
+def request_items(inputs: Mapping[str, np.ndarray[Any, Any] | Tensor]) -> list[dict[str, Any]]:
+    """Inputs as the service takes them, one mapping an image."""
+    columns = {name: array.tolist() for name, array in inputs.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,90 +1,121 @@
 """Prove a package before it is promoted: served as it will be, it must answer its golden inputs as it was trained to.
 
-    proof = prove_package(workspace, package.tag, tolerance=1e-3)
-    proof = prove_package(workspace, package.tag, tolerance=1e-3, strict=True)    # from a new virtual environment
+    proof = prove_package(workspace, package.tag)
+    proof = prove_package(workspace, package.tag, strict=True)    # from a new virtual environment
 
 The serving processes must import nothing of the pipeline; Python itself tells what they import.
 """
 
-import json
 import re
 import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.core import AssayError, RefusedError, Workspace
 from components.packages.files import GOLDEN, Package, verify_package
+from components.packages.golden import Golden, read_golden, request_items
 from components.packages.serving import request, served, serving_log
+from models.fields import Field, field
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
 _INSTALL_TIMEOUT_S = 1800
 
 
-def prove_package(workspace: Workspace, tag: str, *, tolerance: float, strict: bool = False) -> dict[str, Any]:
-    """Start a package as it will be served, and replay its golden inputs over HTTP.
+def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> dict[str, Any]:
+    """Start a package as it will be served, replay its golden inputs over HTTP, and compare the whole answers.
+
+    Every output is compared by its own tolerance (`models/fields.py`), and whether and why an answer is doubted.
 
     Args:
         workspace: where its store is.
         tag: the package.
-        tolerance: largest difference allowed of a value or an error, in units of the recorded error.
         strict: whether to serve it from a new virtual environment that has what the package requires, and no more.
 
     Returns:
-        `tag`, `digest`, `max_difference` (in the same units), `inputs`, their number, and `strict`.
+        `tag`, `digest`, `max_difference` (the largest, of what its field allows), `inputs`, their number, and `strict`.
 
     Raises:
         RefusedError: when an answer differs, or the pipeline was imported; the message names what.
         AssayError: when the package is damaged or does not start.
     """
-    from safetensors.numpy import load_file
-
     package = verify_package(workspace, tag)
-    config = json.loads((package.model / "model.json").read_text(encoding="utf-8"))["estimator"]
-    expected = package.manifest["model"]
-    golden = {name: array.tolist() for name, array in load_file(package.source / GOLDEN).items()}
-    conditions = [condition["name"] for condition in config["conditions"]]
-    items = [
-        {"image": image, **dict(zip(conditions, values, strict=True))}
-        for image, values in zip(golden["image"], golden["conditions"], strict=True)
-    ]
+    if "outputs" not in package.manifest:
+        raise AssayError(f"package {tag} is from before answers had named fields: train the model again and promote it")
+    golden = read_golden(package.source / GOLDEN)
     log = serving_log(workspace, tag)
     before = log.stat().st_size if log.exists() else 0
     with (
         _python(workspace, package, strict=strict) as python,
         served(workspace, tag, python=python, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as url,
     ):
-        answer = request(url, items)
+        answer = request(url, request_items(golden.inputs))
     _refuse_pipeline(log, before, tag)
-    if answer["model"] != expected:
-        raise RefusedError(f"package {tag} is refused: it answers for {answer['model']}, not for {expected}")
-    largest = 0.0
-    for index, (prediction, values, errors) in enumerate(
-        zip(answer["predictions"], golden["value"], golden["error"], strict=True)
-    ):
-        for output, value, error in zip(config["outputs"], values, errors, strict=True):
-            given = prediction["parameters"][output["name"]]
-            for part, recorded in (("value", value), ("error", error)):
-                difference = abs(given[part] - recorded)
-                if not difference <= tolerance * error:
-                    raise RefusedError(
-                        f"package {tag} is refused: {output['name']} of golden input {index} has the {part} "
-                        f"{given[part]:.9g}, and {recorded:.9g} was recorded: "
-                        f"delete {package.folder} and promote the model again"
-                    )
-                largest = max(largest, difference / error if error else 0.0)
+    if answer["model"] != package.manifest["model"]:
+        raise RefusedError(
+            f"package {tag} is refused: it answers for {answer['model']}, not for {package.manifest['model']}"
+        )
+    largest = max(
+        _largest_difference(package, field(document), golden, answer["predictions"])
+        for document in package.manifest["outputs"]
+    )
+    _compare_doubts(package, golden, answer["predictions"])
     return {
         "tag": tag,
         "digest": package.digest,
         "max_difference": largest,
-        "inputs": len(items),
+        "inputs": len(golden.doubts),
         "strict": strict,
     }
+
+
+def _largest_difference(
+    package: Package, output: Field, golden: Golden, predictions: Sequence[Mapping[str, Any]]
+) -> float:
+    """Of one output from what was recorded, over what is allowed; refused when it is more."""
+    recorded = golden.outputs[output.name].astype(np.float64)
+    given = np.array([prediction["answer"].get(output.name, np.nan) for prediction in predictions], dtype=np.float64)
+    if given.shape != recorded.shape:
+        raise RefusedError(
+            f"package {package.tag} is refused: {output.name} has the shape {given.shape[1:]}, not {recorded.shape[1:]}"
+        )
+    scale = np.abs(golden.outputs[output.of or output.name].astype(np.float64))
+    scale = scale.reshape(scale.shape + (1,) * (recorded.ndim - scale.ndim))
+    allowed = np.broadcast_to(output.absolute + output.relative * scale, recorded.shape)
+    difference = np.abs(given - recorded)
+    wrong = np.argwhere(~(difference <= allowed))
+    if len(wrong):
+        place = tuple(wrong[0])
+        raise _otherwise(package, f"{output.name} of golden input {place[0]} is {given[place]:.9g}", recorded[place])
+    return float(np.max(np.divide(difference, allowed, out=np.zeros_like(difference), where=allowed > 0)))
+
+
+def _compare_doubts(package: Package, golden: Golden, predictions: Sequence[Mapping[str, Any]]) -> None:
+    """That the same answers are doubted, each for the same reasons but for the digits in them."""
+    for index, (prediction, recorded) in enumerate(zip(predictions, golden.doubts, strict=True)):
+        given = list(prediction["doubts"])
+        if prediction["trusted"] == bool(recorded) or list(map(_reason, given)) != list(map(_reason, recorded)):
+            said = f"golden input {index} is {'trusted' if prediction['trusted'] else 'doubted'} for {given}"
+            raise _otherwise(package, said, recorded)
+
+
+def _reason(doubt: str) -> str:
+    return re.sub(r"-?[\d.]+(e[+-]?\d+)?", "#", doubt)
+
+
+def _otherwise(package: Package, said: str, recorded: Any) -> RefusedError:
+    shown = f"{recorded:.9g}" if isinstance(recorded, float) else recorded
+    return RefusedError(
+        f"package {package.tag} is refused: {said}, and {shown} was recorded: delete {package.folder} and promote the "
+        "model again"
+    )
 
 
 def _refuse_pipeline(log: Path, start: int, tag: str) -> None:

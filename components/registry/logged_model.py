@@ -3,8 +3,8 @@
     model = mlflow.pyfunc.load_model("models:/galaxy-shape@production")
     answer = model.predict({"image": image_bhw, "sigma": sigma_b, "psf_fwhm": psf_fwhm_b})
 
-The answer holds for each parameter an array of its values and, under `<name>_error`, of their RMS errors, both of
-shape (b,). Arrays are float32. The script imports nothing of Assay but `models/`, a copy of which travels with it.
+The answer holds an array for each output of the model, such as `flux` and `flux_error`, batch first. Arrays are
+float32. The script imports nothing of Assay but `models/`, a copy of which travels with it.
 """
 
 from pathlib import Path
@@ -43,16 +43,10 @@ class RegisteredEstimator(PythonModel):
         model_input: Arrays,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> Arrays:
-        """Value and error of every parameter of a batch, in physical units."""
-        names = self._estimator.condition_names
-        conditions_bc = torch.from_numpy(np.stack([model_input[name] for name in names], axis=1))
+        """The outputs of a batch, by the names of the model's fields."""
+        inputs = {name: torch.from_numpy(np.asarray(array)) for name, array in model_input.items()}
         with torch.inference_mode():
-            given = self._estimator(torch.from_numpy(model_input["image"]), conditions_bc)
-        answer: Arrays = {}
-        for column, name in enumerate(self._estimator.output_names):
-            answer[name] = given.value_bp[:, column].numpy()
-            answer[f"{name}_error"] = given.error_bp[:, column].numpy()
-        return answer
+            return {name: array.numpy() for name, array in self._estimator.predict(inputs).items()}
 
 
 set_model(RegisteredEstimator())

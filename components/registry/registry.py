@@ -80,7 +80,7 @@ class Registry:
             params: what the network was made with.
             metrics: the evidence's numbers, logged with their intervals as `<name>`, `<name>.low`, `<name>.high`.
             dataset: what the evidence was gathered on.
-            input_example: float32 arrays by input name, `image` of shape (b, size, size), each condition of (b,).
+            input_example: float32 arrays by the name of the model's inputs, batch first.
             headline: names of the metrics that lists of versions show.
 
         Returns:
@@ -89,10 +89,11 @@ class Registry:
         Raises:
             IntegrityError: when the model is damaged or not the one that the tags name.
         """
-        from models.estimators import DESCRIPTION
+        from models.estimators import DESCRIPTION, load_model
 
         weights, evidence = tags["weights.sha256"], tags["evidence.digest"]
-        description = verified_description(model_folder, {"weights.sha256": weights}, problem.name)
+        verified_description(model_folder, {"weights.sha256": weights}, problem.name)
+        estimator, _ = load_model(model_folder)
         record = RunRecord(
             name=f"{problem.name}-{weights[:8]}",
             tags=tags,
@@ -101,7 +102,8 @@ class Registry:
             dataset=dataset,
             model_folder=model_folder,
             evaluation_folder=evaluation_folder,
-            estimator=description["estimator"],
+            inputs=estimator.inputs,
+            outputs=estimator.outputs,
             input_example=input_example,
         )
         with self._locked(problem.name), self._mlflow.one_line():

@@ -10,13 +10,14 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core import HOUSE
+from models.fields import Field
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +55,9 @@ class RunRecord:
     dataset: DatasetSource
     model_folder: Path
     evaluation_folder: Path
-    estimator: Mapping[str, Any]
-    """The configuration that `models.estimators.estimator.Estimator` is built from."""
+    inputs: Sequence[Field]
+    outputs: Sequence[Field]
+    """The model's fields."""
     input_example: "Mapping[str, np.ndarray[Any, Any]]"
 
 
@@ -101,7 +103,7 @@ def _log_model(run_id: str, record: RunRecord) -> str:
             python_model=str(Path(__file__).with_name("logged_model.py")),
             artifacts={"model": str(folder)},
             code_paths=[str(HOUSE / "models")],
-            signature=_signature(record.estimator),
+            signature=_signature(record.inputs, record.outputs),
             input_example=dict(record.input_example),
             pip_requirements=_requirements(),
         )
@@ -114,20 +116,15 @@ def _requirements() -> list[str]:
     return [f"{name}=={installed_version(name).split('+')[0]}" for name in names]
 
 
-def _signature(estimator: Mapping[str, Any]) -> "ModelSignature":
+def _signature(inputs: Sequence[Field], outputs: Sequence[Field]) -> "ModelSignature":
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    float32, size = np.dtype("float32"), int(estimator["size"])
-    outputs = [output["name"] for output in estimator["outputs"]]
-    columns = [name for output in outputs for name in (output, f"{output}_error")]
-    image = TensorSpec(float32, (-1, size, size), "image")
-    conditions = [TensorSpec(float32, (-1,), condition["name"]) for condition in estimator["conditions"]]
-    return ModelSignature(
-        inputs=Schema([image, *conditions]),
-        outputs=Schema([TensorSpec(float32, (-1,), name) for name in columns]),
-    )
+    def schema(fields: Sequence[Field]) -> Schema:
+        return Schema([TensorSpec(np.dtype("float32"), (-1, *field.shape), field.name) for field in fields])
+
+    return ModelSignature(inputs=schema(inputs), outputs=schema(outputs))
 
 
 def _log_values(client: "MlflowClient", run_id: str, model_id: str, record: RunRecord) -> None:

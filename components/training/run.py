@@ -77,7 +77,6 @@ def train(
         {
             "problem": problem.name,
             "key": key,
-            "units": dict(problem.units),
             "inputs": {
                 "data": dataset.manifest["key"],
                 "simulator": dataset.manifest["inputs"],

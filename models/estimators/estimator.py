@@ -12,6 +12,7 @@ from a plain dictionary, so that a package needs no code but that of `models`:
 p parameters, q quantiles.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 
 from models.estimators.gaussian import Gaussian, read_gaussian, vector_length
 from models.estimators.scales import Scales
+from models.estimators.trust import doubts
+from models.fields import Arrays, Field
 from models.galaxies import GalaxyDrawing
 from models.layers import NetworkOutput
 from models.networks import find_network
@@ -28,6 +31,9 @@ __label__ = "estimator"
 LEVELS = (*(step / 40 for step in range(1, 7)), 0.16, *(step / 40 for step in range(7, 34)), 0.84,
           *(step / 40 for step in range(34, 40)))  # fmt: skip
 """Probabilities of the quantiles in an answer: every 2.5 %, and the ends of the 68 % interval."""
+
+TOLERANCE = 1e-3
+"""Of the stated error: how far the same model may answer otherwise on another processor."""
 
 
 class Answer(NamedTuple):
@@ -67,9 +73,10 @@ class Estimator(nn.Module):
         config: with the keys
             network, width: which network, how wide;
             size: pixels on a side;
+            unit: of the image;
             noise: name of the condition that is the noise of a pixel, in the image's units;
-            conditions: list of {name, mean, sd}, mean and sd of the condition's logarithm;
-            outputs: list of {name, scale, …} as `models.estimators.scales.Scales` takes them;
+            conditions: list of {name, unit, mean, sd}, mean and sd of the condition's logarithm;
+            outputs: list of {name, unit, scale, …} as `models.estimators.scales.Scales` takes them;
             drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
             scoring_steps: read by `models.estimators.scoring_estimator.ScoringEstimator` alone.
     """
@@ -102,6 +109,65 @@ class Estimator(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         gaussian_q = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float32))
         self.register_buffer("quantile_pq", gaussian_q.repeat(len(self.output_names), 1))
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """The image, and the conditions that it was taken under."""
+        image = Field(name="image", shape=(self.size, self.size), unit=self.config.get("unit", ""))
+        conditions = self.config["conditions"]
+        return (image, *(Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None)) for c in conditions))
+
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """For each parameter value, error and intervals; the errors' correlation; what the answer drawn says."""
+        fields: list[Field] = []
+        for output in self.config["outputs"]:
+            name, unit = output["name"], output.get("unit", "")
+            error = f"{name}_error"
+            fields += [
+                Field(name=name, unit=unit, relative=TOLERANCE, of=error),
+                Field(name=error, unit=unit, limits=(0, None), relative=TOLERANCE),
+                *(
+                    Field(name=interval, shape=(2,), unit=unit, labels=("low", "high"), relative=TOLERANCE, of=error)
+                    for interval in (f"{name}_interval68", f"{name}_interval95")
+                ),
+            ]
+        count = len(self.output_names)
+        fields.append(Field(name="correlation", shape=(count, count), labels=self.output_names, absolute=TOLERANCE))
+        if self.drawing is not None:
+            fields += [Field(name="misfit", absolute=TOLERANCE), Field(name="snr", relative=TOLERANCE)]
+        return tuple(fields)
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        """The answer to a batch by named fields: from `inputs` to `outputs`."""
+        conditions_bc = torch.stack([inputs[name] for name in self.condition_names], dim=1)
+        answer: Answer = self(inputs["image"], conditions_bc)
+        outputs: dict[str, Tensor] = {}
+        intervals = {probability: torch.stack(answer.interval(probability), dim=2) for probability in (0.68, 0.95)}
+        for index, name in enumerate(self.output_names):
+            outputs[name], outputs[f"{name}_error"] = answer.value_bp[:, index], answer.error_bp[:, index]
+            outputs[f"{name}_interval68"] = intervals[0.68][:, index]
+            outputs[f"{name}_interval95"] = intervals[0.95][:, index]
+        outputs["correlation"] = answer.covariance_bpp / (answer.error_bp[:, :, None] * answer.error_bp[:, None])
+        if answer.misfit_b is not None and answer.snr_b is not None:
+            outputs |= {"misfit": answer.misfit_b, "snr": answer.snr_b}
+        return outputs
+
+    def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
+        """For each image the reasons not to trust its answer, one line each.
+
+        Args:
+            inputs: as of `predict`.
+            outputs: what `predict` made of them.
+            region: the trusted region of the model's evaluation.
+        """
+        count = len(inputs["image"])
+        told = [inputs[name].tolist() for name in self.condition_names]
+        misfits, snrs = (outputs[name].tolist() if name in outputs else [None] * count for name in ("misfit", "snr"))
+        return [
+            doubts(region, dict(zip(self.condition_names, row, strict=True)), misfit=misfit, snr=snr)
+            for *row, misfit, snr in zip(*told, misfits, snrs, strict=True)
+        ]
 
     def noise(self, conditions_bc: Tensor) -> Tensor:
         """Noise of a pixel of each image, shape (b,)."""

@@ -13,34 +13,31 @@ from models.estimators.saved import save_model
 from tests.estimators import CONFIG, TRUSTED_REGION
 
 LINEAGE = {"data_md5": "0f" * 16, "git_commit": "a1" * 20}
-UNITS = {"flux": "1e5 counts", "n": "", "half_light_radius": "arcsec", "g1": "", "g2": ""}
 
 
-def golden_inputs() -> tuple[Tensor, Tensor]:
+def golden_inputs() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(3)
     sigma = torch.tensor([120.0, 200.0, 310.0, 95.0])
     image_bhw = torch.randn(4, 64, 64, generator=generator) * sigma[:, None, None]
-    return image_bhw, torch.stack([sigma, torch.tensor([0.4, 0.5, 0.6, 0.7])], dim=1)
+    return {"image": image_bhw, "sigma": sigma, "psf_fwhm": torch.tensor([0.4, 0.5, 0.6, 0.7])}
 
 
 def new_workspace(root: Path) -> Workspace:
     """A workspace with one trained model, in `root / "trained"`."""
     (root / "params.yaml").write_text("problems: {}\n")
     torch.manual_seed(0)
-    save_model(root / "trained", Estimator(CONFIG), {"problem": "galaxy-shape", "units": UNITS})
+    save_model(root / "trained", Estimator(CONFIG), {"problem": "galaxy-shape"})
     return Workspace(root=root, home=root / ".assay")
 
 
 def build(workspace: Workspace, version: int = 3) -> Package:
-    image_bhw, conditions_bc = golden_inputs()
     return build_package(
         workspace,
         model_folder=workspace.root / "trained",
         version=version,
         lineage=LINEAGE,
         trusted_region=TRUSTED_REGION,
-        golden_images=image_bhw,
-        golden_conditions=conditions_bc,
+        golden_inputs=golden_inputs(),
     )
 
 

@@ -105,8 +105,8 @@ def test_run_ends_in_a_served_prediction_and_again_does_nothing(house: Workspace
     assert first.returncode == 0, first.stderr
     document = json.loads(first.stdout)
     answer = document["answer"]
-    assert set(answer["predictions"][0]["parameters"]) == {"flux", "n", "half_light_radius", "g1", "g2"}
-    assert answer["predictions"][0]["parameters"]["flux"]["unit"] == "1e5 counts"
+    assert {"flux", "n", "half_light_radius", "g1", "g2", "flux_error"} <= set(answer["predictions"][0]["answer"])
+    assert answer["units"]["flux"] == "1e5 counts"
     model = answer["model"]
     tags = Registry(house).version("galaxy-shape", 1).tags
     assert model["version"] == document["version"] == 1
@@ -124,7 +124,7 @@ def test_run_ends_in_a_served_prediction_and_again_does_nothing(house: Workspace
     assert second.returncode == 0, second.stderr
     again = json.loads(second.stdout)
     assert again["report"] == document["report"]
-    assert again["answer"]["predictions"][0]["parameters"] == answer["predictions"][0]["parameters"]
+    assert again["answer"]["predictions"][0]["answer"] == answer["predictions"][0]["answer"]
     assert written(house) == trained
     assert status(house) == ""
     assert_done_once(house)

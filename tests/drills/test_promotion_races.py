@@ -159,8 +159,7 @@ def test_a_promotion_killed_at_any_point_is_before_or_after(
     promotion = promotion_of(house)
     from components.packages.golden import request_items, sample
 
-    images, conditions = sample(promotion.problem, promotion.dataset, promotion.settings, 1)
-    items = request_items(images.numpy(), conditions.numpy(), promotion.problem.conditions)
+    items = request_items(sample(promotion.problem, promotion.dataset, promotion.settings, 1))
     began = time.monotonic()
     assert assay(house, *promote(2, "staging"), **environment).returncode == 0
     duration = time.monotonic() - began

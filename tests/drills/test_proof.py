@@ -4,21 +4,22 @@ import py_compile
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
-from torch import Tensor
 
 from components.core.errors import AssayError, RefusedError
 from components.core.processes import free_port
 from components.core.workspace import Workspace
-from components.packages import building, serving
+from components.packages import building, proving, serving
 from components.packages import files as package_files
-from components.packages.files import Package, verify_package
-from components.packages.golden import make_golden
+from components.packages.files import GOLDEN, Package, verify_package
+from components.packages.golden import Golden, read_golden
 from components.packages.proving import prove_package
 from components.packages.serving import request, served
 from components.packages.signing import sign
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("no_trace")
 
 def test_a_package_is_proved_over_http(built: tuple[Workspace, Package]) -> None:
     workspace, package = built
-    proof = prove_package(workspace, package.tag, tolerance=1e-3)
+    proof = prove_package(workspace, package.tag)
     assert proof | {"max_difference": 0.0} == {
         "tag": package.tag,
         "digest": package.digest,
@@ -54,7 +55,7 @@ def test_bytecode_in_a_package_is_not_believed(damaged: tuple[Workspace, Package
     cached = source.parent / "__pycache__" / f"estimator.{sys.implementation.cache_tag}.pyc"
     py_compile.compile(str(forged), str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     forged.unlink()
-    assert prove_package(workspace, package.tag, tolerance=1e-3)["inputs"] == 4
+    assert prove_package(workspace, package.tag)["inputs"] == 4
     assert not cached.exists()
 
 
@@ -65,16 +66,15 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("raise RuntimeError('not the package')")
     monkeypatch.chdir(tmp_path)  # a module in the user's folder must not stand in for the package's own
-    image_bhw, _ = golden_inputs()
-    item = {"image": image_bhw[0].tolist(), "sigma": 120.0, "psf_fwhm": 0.4}
+    item: dict[str, Any] = {"image": golden_inputs()["image"][0].tolist(), "sigma": 120.0, "psf_fwhm": 0.4}
     port = free_port()
     with served(workspace, package.tag, port) as url:
         assert url == f"http://127.0.0.1:{port}"
         answer = request(url, [item])
         assert answer["model"]["package"] == package.tag
-        assert answer["predictions"][0]["parameters"]["flux"]["unit"] == "1e5 counts"
+        assert answer["units"]["flux"] == answer["units"]["flux_error"] == "1e5 counts"
         with pytest.raises(AssayError, match=r"400: images\[1\]\.image has shape 32x64: must be 64x64"):
-            request(url, [item, item | {"image": item["image"][:32]}])  # type: ignore[index]
+            request(url, [item, item | {"image": item["image"][:32]}])
         with pytest.raises(AssayError, match=r"400: images\[0\]\.sigma is nan: must be a finite number above 0"):
             request(url, [item | {"sigma": float("nan")}])
         assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
@@ -100,7 +100,7 @@ def test_a_server_that_does_not_start_names_its_log(damaged: tuple[Workspace, Pa
     described = package.folder / "bento.yaml"
     described.write_text(described.read_text().replace("services.service:Predictor", "services.service:Nobody"))
     with pytest.raises(AssayError, match=r"does not start: the reason is at the end of .*\.log"):
-        prove_package(workspace, package.tag, tolerance=1e-3)
+        prove_package(workspace, package.tag)
 
 
 def test_bentoml_by_hand_refuses_a_damaged_package_too(damaged: tuple[Workspace, Package]) -> None:
@@ -130,7 +130,7 @@ def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
     unsigned = build(workspace)
     monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(public))
     with pytest.raises(AssayError, match="does not start"):
-        prove_package(workspace, unsigned.tag, tolerance=1e-3)
+        prove_package(workspace, unsigned.tag)
     log = (workspace.home / "logs" / f"serve-{unsigned.tag.replace(':', '-')}.log").read_text()
     assert "package.sig is missing: the package is not signed" in log
 
@@ -138,7 +138,7 @@ def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
     monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
     signed = build(workspace)
     assert signed == unsigned, "a signature does not make another package of it"
-    assert prove_package(workspace, signed.tag, tolerance=1e-3)["inputs"] == 4
+    assert prove_package(workspace, signed.tag)["inputs"] == 4
 
     monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(keys(tmp_path / "theirs")[1]))
     with pytest.raises(ValueError, match=r"package\.sig is not a signature of this package by the key of .*theirs"):
@@ -166,14 +166,14 @@ def test_a_service_that_imports_the_pipeline_is_refused(tmp_path: Path, monkeypa
     workspace = new_workspace(tmp_path)
     package = build(workspace)
     with pytest.raises(RefusedError, match="its service imports optuna"):
-        prove_package(workspace, package.tag, tolerance=1e-3)
+        prove_package(workspace, package.tag)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_package_is_proved_from_a_new_environment(tmp_path: Path) -> None:
     workspace = new_workspace(tmp_path)
-    proof = prove_package(workspace, build(workspace).tag, tolerance=1e-3, strict=True)
+    proof = prove_package(workspace, build(workspace).tag, strict=True)
     assert proof["strict"]
     assert not list(workspace.home.glob("strict-*"))
 
@@ -183,17 +183,58 @@ def test_a_package_that_answers_for_another_model_is_refused(
 ) -> None:
     monkeypatch.setenv("ASSAY_OVERRIDE", "left over in somebody's shell")
     with pytest.raises(RefusedError, match=r"it answers for .*left over in somebody's shell"):
-        prove_package(built[0], built[1].tag, tolerance=1e-3)
+        prove_package(built[0], built[1].tag)
 
 
-def test_a_package_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def shifted(*arguments: Any) -> dict[str, Tensor]:
-        golden = make_golden(*arguments)
-        golden["value"][2, 3] += 0.01 * golden["error"][2, 3]
-        return golden
+def moved(golden: Golden, name: str, place: tuple[int, ...], by: float) -> Golden:
+    array = golden.outputs[name].copy()
+    array[place] += by
+    return replace(golden, outputs={**golden.outputs, name: array})
 
-    monkeypatch.setattr(building, "make_golden", shifted)
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda g: moved(g, "g1", (2,), 0.01 * g.outputs["g1_error"][2]), "g1 of golden input 2 is"),
+        (lambda g: moved(g, "n_error", (1,), 0.01 * g.outputs["n_error"][1]), "n_error of golden input 1 is"),
+        (lambda g: moved(g, "flux_interval95", (0, 1), 0.01 * g.outputs["flux_error"][0]), "flux_interval95 of golden"),
+        (lambda g: moved(g, "correlation", (3, 0, 4), 0.01), "correlation of golden input 3 is"),
+        (lambda g: replace(g, doubts=[[] for _ in g.doubts]), "golden input 3 is doubted for"),
+        (lambda g: replace(g, doubts=[["it is too blue"], *g.doubts[1:]]), "golden input 0 is trusted for"),
+    ],
+)
+def test_a_package_that_answers_otherwise_in_any_part_is_refused(
+    damaged: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch, change: Callable[[Golden], Golden], line: str
+) -> None:
+    """In one value, one error, the end of an interval, one correlation, or in what is doubted."""
+    workspace, package = damaged
+    recorded = read_golden(package.source / GOLDEN)
+    assert [bool(doubts) for doubts in recorded.doubts] == [False, False, False, True]
+    monkeypatch.setattr(proving, "read_golden", lambda _: change(recorded))
+    with pytest.raises(RefusedError, match=line):
+        prove_package(workspace, package.tag)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("answer.interval(probability), dim=2)", "answer.interval(0.68), dim=2)", "interval95 of golden input"),
+        ("answer.covariance_bpp / (", "answer.covariance_bpp[:1] / (", "correlation of golden input"),
+        ("doubts(region, dict(", "[] and doubts(region, dict(", "golden input 3 is trusted"),
+    ],
+)
+def test_a_service_with_a_fault_that_values_and_errors_do_not_show_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, line: str
+) -> None:
+    """Both intervals equal, the first image's covariance for all, no doubts: answers are recorded by the right code."""
+    house = tmp_path / "house"
+    for folder in ("services", "models"):
+        shutil.copytree(HOUSE / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = house / "models" / "estimators" / "estimator.py"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    monkeypatch.setattr(building, "HOUSE", house)
     workspace = new_workspace(tmp_path)
     package = build(workspace)
-    with pytest.raises(RefusedError, match="g1 of golden input 2 has the value"):
-        prove_package(workspace, package.tag, tolerance=1e-3)
+    with pytest.raises(RefusedError, match=line):
+        prove_package(workspace, package.tag)

@@ -19,6 +19,15 @@ from models.galaxies import render_rows
 __label__ = "galaxy_training"
 
 CONDITIONS = ("sigma", "psf_fwhm")
+UNITS = {
+    "flux": "1e5 counts",
+    "n": "",
+    "half_light_radius": "arcsec",
+    "g1": "",
+    "g2": "",
+    "sigma": "counts",
+    "psf_fwhm": "arcsec",
+}
 
 _SCALES = {"flux": "log_over_noise", "n": "uniform", "half_light_radius": "uniform", "g1": "linear", "g2": "linear"}
 """On which scale each parameter's error is closest to Gaussian; a network that sees image/σ sees flux/σ."""
@@ -35,10 +44,12 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
         "network": train.network,
         "width": train.width,
         "size": settings.size,
+        "unit": "counts",
         "noise": "sigma",
-        "conditions": [{"name": name, **_mean_and_sd(np.log(prior[name]))} for name in CONDITIONS],
+        "conditions": [{"name": name, "unit": UNITS[name], **_mean_and_sd(np.log(prior[name]))} for name in CONDITIONS],
         "outputs": [
-            {"name": name, "scale": _SCALES[name], **_scale_numbers(name, prior, settings)} for name in PARAMETERS
+            {"name": name, "unit": UNITS[name], "scale": _SCALES[name], **_scale_numbers(name, prior, settings)}
+            for name in PARAMETERS
         ],
         "scoring_steps": 0,
         "drawing": {

@@ -73,15 +73,7 @@ class GalaxyShape(RegressionProblem):
     settings: ClassVar[type[ProblemSettings]] = GalaxyShapeSettings
     truths = PARAMETERS
     conditions = presentation.CONDITIONS
-    units: ClassVar[Mapping[str, str]] = {
-        "flux": "1e5 counts",
-        "n": "",
-        "half_light_radius": "arcsec",
-        "g1": "",
-        "g2": "",
-        "sigma": "counts",
-        "psf_fwhm": "arcsec",
-    }
+    units: ClassVar[Mapping[str, str]] = presentation.UNITS
 
     def sources(self, settings: SersicSettings) -> Sources:
         """The members of this class, and the exact posterior; what draws with GalSim only where params.yaml says so."""

@@ -15,8 +15,10 @@ from starlette.testclient import TestClient
 from components.core.digests import file_sha256, value_digest
 from models.estimators.estimator import Estimator
 from models.estimators.saved import save_model
+from models.fields import Field
 from services import service
 from services.manifest import read_manifest
+from services.requests import BadRequestError, read_items
 from tests.estimators import TRUSTED_REGION
 
 SIZE = 64
@@ -28,13 +30,12 @@ CONFIG = {
     "noise": "sigma",
     "conditions": [{"name": "sigma", "mean": 5.3, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.5, "sd": 0.3}],
     "outputs": [
-        {"name": "flux", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
+        {"name": "flux", "unit": "1e5 counts", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
         {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
     ],
     "scoring_steps": 0,
     "drawing": None,
 }
-UNITS = {"flux": "1e5 counts", "g1": ""}
 
 
 def good_items(count: int) -> list[dict[str, Any]]:
@@ -58,10 +59,13 @@ def pixel(value: Any) -> list[list[Any]]:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     source = tmp_path_factory.mktemp("source")
     torch.manual_seed(0)
-    weights = save_model(source / "model", Estimator(CONFIG), {"problem": "galaxy-shape", "units": UNITS})
+    estimator = Estimator(CONFIG)
+    weights = save_model(source / "model", estimator, {"problem": "galaxy-shape"})
     (source / "model" / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION))
     document = {
         "model": {"problem": "galaxy-shape", "version": 7, "weights_sha256": weights},
+        "inputs": [field.as_json() for field in estimator.inputs],
+        "outputs": [field.as_json() for field in estimator.outputs],
         "files": {f"model/{file.name}": file_sha256(file) for file in (source / "model").iterdir()},
     }
     (source / "model" / "package.json").write_text(json.dumps(document | {"digest": value_digest(document)}))
@@ -108,7 +112,7 @@ def post(client: TestClient, document: Any) -> Any:
         (changed(0, psf_fwhm=10**400), "images[0].psf_fwhm is 1000"),
         (changed(0, seeing=0.5), "images[0] has an unknown key 'seeing': its keys are image, sigma, psf_fwhm"),
         ([{"image": pixel(0.0), "sigma": 1.0}], "images[0] has no psf_fwhm: it must have the keys image, sigma"),
-        (changed(0, image=pixel(3e38), sigma=1e-3), "images[0] has no finite flux: its pixels and conditions"),
+        (changed(0, image=pixel(3e38), sigma=1e-3), "images[0] has no finite flux"),
     ],
 )
 def test_a_bad_request_gets_400_and_one_line(client: TestClient, items: Any, line: str) -> None:
@@ -135,10 +139,15 @@ def test_the_answer_names_version_units_and_model(client: TestClient) -> None:
     identities = [prediction["id"].split(".") for prediction in document["predictions"]]
     assert all(identity[:2] == ["galaxy-shape", "7"] and len(identity[2]) == 32 for identity in identities)
     assert len({identity[2] for identity in identities}) == 3
+    about = client.post("/model").json()
+    outputs = {output["name"]: tuple(output["shape"]) for output in about["outputs"]}
     for prediction in document["predictions"]:
-        assert {name: answer["unit"] for name, answer in prediction["parameters"].items()} == UNITS
-        assert all(answer["error"] > 0 for answer in prediction["parameters"].values())
-    assert document["model"] == client.post("/model").json()
+        assert {name: np.shape(answer) for name, answer in prediction["answer"].items()} == outputs
+        assert all(prediction["answer"][f"{name}_error"] > 0 for name in ("flux", "g1"))
+    assert document["units"] == {output["name"]: output["unit"] for output in about["outputs"]}
+    assert document["units"]["flux_interval68"] == "1e5 counts"
+    assert [field["name"] for field in about["inputs"]] == ["image", "sigma", "psf_fwhm"]
+    assert document["model"].items() <= about.items()
     assert document["model"]["version"] == 7
 
 
@@ -146,9 +155,50 @@ def test_images_are_read_exactly_and_in_order() -> None:
     items = good_items(4)
     for index, item in enumerate(items):
         item["sigma"] = 100 + index  # whole numbers are numbers too
-    image_bhw, conditions_bc = service.read_images(items, size=SIZE, conditions=CONDITIONS)
-    np.testing.assert_array_equal(image_bhw, np.array([item["image"] for item in items], dtype=np.float32))
-    np.testing.assert_array_equal(conditions_bc, [[100 + index, 0.5] for index in range(4)])
+    arrays = read_items(items, Estimator(CONFIG).inputs)
+    assert {array.dtype for array in arrays.values()} == {np.dtype("float32")}
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "image": (4, SIZE, SIZE),
+        "sigma": (4,),
+        "psf_fwhm": (4,),
+    }
+    np.testing.assert_array_equal(arrays["image"], np.array([item["image"] for item in items], dtype=np.float32))
+    np.testing.assert_array_equal(arrays["sigma"], [100 + index for index in range(4)])
+    np.testing.assert_array_equal(arrays["psf_fwhm"], [0.5] * 4)
+
+
+PSF = Field(name="psf", shape=(2, 3, 3))
+CHANCES = Field(name="chances", shape=(3,), limits=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "line"),
+    [
+        (Field(name="psf", shape=(2, 3, 3)), [[[0.0] * 3] * 3] * 2, None),
+        (Field(name="psf", shape=(2, 3, 3)), [[[0.0] * 3] * 3], "images[0].psf has shape 1x3x3: must be 2x3x3"),
+        (
+            Field(name="psf", shape=(2, 3, 3)),
+            [[0.0] * 3] * 2,
+            "images[0].psf is [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]: must",
+        ),
+        (Field(name="chances", shape=(3,), limits=(0, 1)), [0.2, 0.3, 0.5], None),
+        (
+            Field(name="chances", shape=(3,), limits=(0, 1)),
+            [0.2, 0.3, 1.5],
+            "images[0].chances[2] is 1.5: must be above 0 ",
+        ),
+        (Field(name="chances", shape=(3,), limits=(0, 1)), 0.2, "images[0].chances is 0.2: must be 3 numbers"),
+        (Field(name="offset"), -3.5, None),
+    ],
+)
+def test_a_field_of_any_shape_is_read_and_checked(field: Field, value: Any, line: str | None) -> None:
+    if line is None:
+        (read,) = read_items([{field.name: value}], [field])[field.name]
+        np.testing.assert_array_equal(read, np.float32(value))
+        return
+    with pytest.raises(BadRequestError) as error:
+        read_items([{field.name: value}], [field])
+    assert str(error.value).startswith(line)
 
 
 @pytest.mark.parametrize("name", ["model/weights.safetensors", "model/model.json", "model/package.json"])

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from components.fields.evaluation import Evaluation
 from components.fields.layout import SPLITS
 from components.fields.problem import Problem, Shard
 from components.fields.splits import shard_rows
+from components.packages.golden import sample
 from components.training.trainer import Trainer
 from models.estimators.estimator import LEVELS, Answer, Estimator
+from models.fields import Field, field
 from models.networks import network_names
 
 
@@ -100,6 +103,22 @@ class ProblemConformance:
             assert (answer.error_bp > 0).all()
             assert torch.isfinite(answer.covariance_bpp).all()
             assert (answer.quantile_bpq.diff(dim=2) >= 0).all()
+
+    def test_answers_have_the_fields_that_the_estimator_names(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        config = problem.estimator_config(settings.simulate, settings.train)
+        estimator = Estimator(json.loads(json.dumps(config))).eval()
+        inputs = sample(problem, small_dataset, settings, 3)
+        assert {name: tuple(array.shape[1:]) for name, array in inputs.items()} == shapes(estimator.inputs)
+        with torch.inference_mode():
+            outputs = estimator.predict(inputs)
+        assert {name: tuple(array.shape[1:]) for name, array in outputs.items()} == shapes(estimator.outputs)
+        for named in (*estimator.inputs, *estimator.outputs):
+            assert field(json.loads(json.dumps(named.as_json()))) == named
+        for output in estimator.outputs:
+            assert output.absolute + output.relative > 0, f"{output.name} is compared by nothing"
+            assert not output.of or output.of in outputs, output.name
 
     def test_symmetry_leaves_shapes_and_the_loss_of_a_perfect_answer_alone(
         self, problem: Problem, small_dataset: Dataset
@@ -185,3 +204,7 @@ class ProblemConformance:
             return problem.evaluate(
                 predict, dataset, settings.evaluate, settings.simulate, cache=Path(cache), progress=lambda _: None
             )
+
+
+def shapes(fields: Sequence[Field]) -> dict[str, tuple[int, ...]]:
+    return {field.name: field.shape for field in fields}

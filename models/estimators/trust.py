@@ -6,6 +6,8 @@ doubts(region, {"sigma": 900.0, "psf_fwhm": 0.6}, misfit=0.3, snr=41.0)   # ["si
 from collections.abc import Mapping
 from typing import Any
 
+__label__ = "trust"
+
 
 def doubts(
     region: Mapping[str, Any], conditions: Mapping[str, float], *, misfit: float | None, snr: float | None

@@ -1,0 +1,120 @@
+"""Read a request by the fields of a model: nothing is reshaped, rounded off or guessed.
+
+arrays = read_items(items, manifest["inputs"])     # {"image": float32 (b, 64, 64), "sigma": float32 (b,), …}
+"""
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import ConfigDict, FailFast, TypeAdapter, ValidationError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.fields import Field
+
+MOST_IMAGES = 256
+"""Images in one request; more would keep everybody else waiting."""
+
+# Strict, because `"1"` and `true` in an image are mistakes, and quick: one check of 64 × 64 pixels costs 0.1 ms.
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_FLOAT32_MIN = float(np.finfo(np.float32).tiny)
+
+
+class BadRequestError(ValueError):
+    """The request cannot be answered; the message names the item, its value and what is right."""
+
+
+def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[np.float32]]":
+    """The arrays of a request by the name of their field, batch first.
+
+    Args:
+        items: the list under `images`, as it came.
+        fields: what each of them must have, and nothing else.
+
+    Raises:
+        BadRequestError: when any of it is not what it must be.
+    """
+    keys = [field.name for field in fields]
+    named = ", ".join(keys)
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_IMAGES:
+        shown = f"a list of {len(items)}" if isinstance(items, list) else reprlib.repr(items) if items else "missing"
+        raise BadRequestError(f"images is {shown}: must be a list of 1 to {MOST_IMAGES} objects with the keys {named}")
+    arrays = {field.name: np.empty((len(items), *field.shape), dtype=np.float32) for field in fields}
+    for index, item in enumerate(items):
+        where = f"images[{index}]"
+        _check_keys(item, keys, where)
+        for field in fields:
+            arrays[field.name][index] = _read(item[field.name], f"{where}.{field.name}", field)
+    return arrays
+
+
+def _check_keys(item: Any, keys: Sequence[str], where: str) -> None:
+    named = ", ".join(keys)
+    if not isinstance(item, Mapping):
+        raise BadRequestError(f"{where} is {reprlib.repr(item)}: must be an object with the keys {named}")
+    for key in keys:
+        if key not in item:
+            raise BadRequestError(f"{where} has no {key}: it must have the keys {named}")
+    for key in item:
+        if key not in keys:
+            raise BadRequestError(f"{where} has an unknown key {reprlib.repr(key)}: its keys are {named}")
+
+
+def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float64]":
+    # The shape comes first: it is the likelier mistake, and says more than a wrong number does.
+    _check_shape(value, where, field.shape)
+    said = f"a finite number{_limits(field)}"
+    try:
+        array = np.array(_numbers(len(field.shape)).validate_python(value), dtype=np.float64)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        place = "".join(f"[{index}]" for index in wrong["loc"])
+        raise BadRequestError(f"{where}{place} is {reprlib.repr(wrong['input'])}: must be {said}") from error
+    low, high = field.limits
+    # Float32 rounds what lies closer to 0 than its least number to 0.
+    wrong_places = (np.abs(array) > _FLOAT32_MAX) | (low is not None and array < max(low, low + _FLOAT32_MIN))
+    wrong_places |= high is not None and array >= high
+    if wrong_places.any():
+        first = tuple(int(index) for index in np.argwhere(wrong_places)[0])
+        found = float(array[first])
+        limits = f" within ±{_FLOAT32_MAX:.1e}" if abs(found) > _FLOAT32_MAX else _limits(field)
+        raise BadRequestError(f"{where}{''.join(f'[{index}]' for index in first)} is {found:g}: must be{limits}")
+    return array
+
+
+def _check_shape(value: Any, where: str, shape: tuple[int, ...]) -> None:
+    level, sizes = [value], []
+    for _ in shape:
+        if not all(isinstance(part, list) for part in level):
+            wanted = " of ".join([f"{size} lists" for size in shape[:-1]] + [f"{shape[-1]} numbers"])
+            raise BadRequestError(f"{where} is {reprlib.repr(value)}: must be {wanted}")
+        sizes.append(sorted({len(part) for part in level}))
+        level = [entry for part in level for entry in part]
+    if sizes != [[size] for size in shape]:
+        shown = (str(found[0]) if len(found) == 1 else f"({' or '.join(map(str, found[:4]))})" for found in sizes)
+        found = "x".join(text if text != "()" else "0" for text in shown)
+        raise BadRequestError(f"{where} has shape {found}: must be {'x'.join(map(str, shape))}")
+
+
+def _numbers(depth: int) -> TypeAdapter[Any]:
+    """What checks nested lists of numbers."""
+    if depth not in _ADAPTERS:
+        kind: Any = float
+        for _ in range(depth):
+            kind = Annotated[list[kind], FailFast()]
+        _ADAPTERS[depth] = TypeAdapter(kind, config=_STRICT)
+    return _ADAPTERS[depth]
+
+
+_ADAPTERS: dict[int, TypeAdapter[Any]] = {}
+
+
+def _limits(field: "Field") -> str:
+    low, high = field.limits
+    parts = [f"above {low:g}"] if low is not None else []
+    parts += [f"below {high:g}"] if high is not None else []
+    return f" {' and '.join(parts)}" if parts else ""
