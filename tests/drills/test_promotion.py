@@ -43,7 +43,7 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     to_production(house, 2)
     entry = open_ledger(house).history(NAME)[-2]
     compared = next(gate for gate in entry.evidence["gates"] if gate["metric"].startswith("loss_over_production."))
-    assert {cell["parameter"] for cell in compared["details"]["cells"]} == set(find_problem(NAME).truths)
+    assert {cell["loss"] for cell in compared["details"]["cells"]} == set(find_problem(NAME).truths)
     assert entry.previous_version == 1
     refused(
         promote(house, 3, "staging", "--expect", "2"), "staging of galaxy-shape is empty and version 2 was expected"
