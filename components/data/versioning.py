@@ -84,7 +84,7 @@ def version_data(workspace: Workspace) -> DataVersion:
         AssayError: when there is no data, or DVC fails.
     """
     if not workspace.data.is_dir():
-        raise AssayError(f"no data at {workspace.data}: type `assay simulate galaxy-shape`")
+        raise AssayError(f"no data at {workspace.data}: type `assay simulate PROBLEM`")
     require_dvc(workspace)
     with _alone(workspace):
         before = (workspace.root / DATA_FILE).read_bytes() if (workspace.root / DATA_FILE).exists() else None

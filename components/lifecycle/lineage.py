@@ -53,7 +53,7 @@ def trace(workspace: Workspace, problem: str, version: int) -> dict[str, Any]:
         "version": version,
         "registered": True,
         "run": info.run_id,
-        "network": {key: description["estimator"][key] for key in ("network", "width", "scoring_steps")},
+        "network": {key: value for key, value in description["estimator"].items() if isinstance(value, str | int)},
         "training": training,
         "simulation": description["inputs"]["simulator"]["settings"],
         "seed": training["seed"],

@@ -1,8 +1,8 @@
 """From a dataset to a trained network in a folder, and the search for a good one.
 
 * `run.py`: a whole training, the same after a kill; `trainer.py`: its loop; `batches.py`: what it is shown
-* `losses.py`; `checkpoints.py`; `distributed.py`: several processes (torch DDP)
-* `scoring_correction.py`, `recalibration.py`: what follows the loop
+* `checkpoints.py`; `distributed.py`: several processes (torch DDP)
+* `numbers/`: the room of models that answer with numbers: loss, and what follows the loop
 * `study.py`: Optuna, met here alone
 * `inputs.py`: what decides a training and a search, for their keys
 """

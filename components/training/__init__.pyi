@@ -1,11 +1,7 @@
 from .batches import Batch as Batch
 from .inputs import search_inputs as search_inputs
 from .inputs import training_inputs as training_inputs
-from .losses import gaussian_loss as gaussian_loss
-from .recalibration import recalibrate as recalibrate
 from .run import train as train
-from .scoring_correction import add_scoring as add_scoring
-from .settings import ScoringTrainSettings as ScoringTrainSettings
 from .study import create_storage as create_storage
 from .study import search as search
 from .trainer import Epoch as Epoch

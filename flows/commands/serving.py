@@ -33,7 +33,10 @@ def predict(
     problem: ProblemName,
     files: Annotated[list[Path], typer.Argument(help="Images: .npy, .fits or .png.")],
     conditions: Annotated[
-        list[str], typer.Option("--set", help="A condition of every image, such as sigma=200; once for each condition.")
+        list[str],
+        typer.Option(
+            "--set", help="A number beside every image, as NAME=NUMBER; once for each that the model asks for."
+        ),
     ],
     stage: Stage = PRODUCTION,
     url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
@@ -64,7 +67,7 @@ def _condition(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError as error:
-        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, such as sigma=200") from error
+        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER") from error
 
 
 def _package_of(problem: str, stage: str) -> tuple[Any, str, dict[str, str]]:

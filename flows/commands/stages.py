@@ -51,7 +51,7 @@ def models(
         console.print_json(rows)
         return
     if not rows:
-        console.out.print("no versions yet: assay run galaxy-shape makes the first")
+        console.out.print("no versions yet: assay run PROBLEM makes the first")
         return
     metrics = list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
     console.print_table(

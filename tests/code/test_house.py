@@ -34,8 +34,8 @@ LAYERS: list[str | set[str]] = [
 ]
 """From the roof to the ground; wings on one floor do not import each other."""
 
-ROOMS = ("components.problems", "components.simulators", "components.evidence")
-"""Wings of rooms that do not meet: a problem, a simulator and a kind of evidence know nothing of the others."""
+ROOMS = ("components.problems", "components.simulators", "components.evidence", "components.training")
+"""Wings of rooms that do not meet: a problem, a simulator and a kind of answer know nothing of the others."""
 
 TOOLS = {
     "astropy": ("components.data",),

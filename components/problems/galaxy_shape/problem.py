@@ -33,7 +33,7 @@ from components.simulators.sersic import (
     galaxy_posterior,
     reference_stamps,
 )
-from components.training import add_scoring, gaussian_loss, recalibrate
+from components.training.numbers import add_scoring, gaussian_loss, recalibrate
 
 if TYPE_CHECKING:
     from components.fields import Dataset
@@ -195,7 +195,7 @@ class GalaxyShape(RegressionProblem):
     def loss(
         self, estimator: "Estimator", image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor
     ) -> Tensor:
-        """See `components/training/losses.py`."""
+        """See `components/training/numbers/losses.py`."""
         return gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
 
     def finish(

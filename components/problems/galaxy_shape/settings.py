@@ -5,7 +5,7 @@ from pydantic.dataclasses import dataclass
 from components.core import CHECKED, ProblemSettings
 from components.evidence.numbers import NumbersSettings
 from components.simulators.sersic import SersicSettings
-from components.training import ScoringTrainSettings
+from components.training.numbers import ScoringTrainSettings
 
 __label__ = None
 

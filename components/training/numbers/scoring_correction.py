@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from components.core import ProblemSettings
 from components.fields import Dataset, Problem
 from components.training.batches import Batch, Batches, observed_validation
-from components.training.settings import ScoringTrainSettings
+from components.training.numbers.settings import ScoringTrainSettings
 from models.estimators import Estimator, ScoringEstimator
 
 __label__ = "scoring_correction"
