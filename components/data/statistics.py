@@ -1,26 +1,21 @@
 """Tables about a dataset's images, for tools that understand tables only.
 
     images = image_statistics(dataset)                          # one row an image
-    whole = dataset_statistics(dataset, images, prior_ranges)   # one row in all
-    redrawn = redrawn_statistics(dataset, problem, settings)    # one row an image of a small sample, or None
+    whole = dataset_statistics(dataset, images)                 # one row in all
 
 The stamps are read a block at a time, so that memory does not grow with the dataset.
 """
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from components.core import SimulationSettings
-from components.fields import SPLITS, Dataset, Problem
+from components.fields import SPLITS, Dataset
 
 _BLOCK = 512
 """Stamps in memory at once: 17 MB as float64 at 64 × 64 pixels, which stays close to the processor's caches."""
-_REDRAWN = 20
-"""Images drawn again: a fault in one of six is found 39 times in 40, and GalSim takes four seconds."""
 
 
 def image_statistics(dataset: Dataset) -> pd.DataFrame:
@@ -34,9 +29,8 @@ def image_statistics(dataset: Dataset) -> pd.DataFrame:
         One row an image: every catalogue column, then
         `stamp_flux` (sum of the pixels, in the stamp's unit), `stamp_offset` (distance of the flux-weighted centroid
         from the middle of the stamp, pixels), `stamp_size` (root of the mean second central moment, pixels),
-        `stamp_max` (brightest pixel), `stamp_not_finite` (share of pixels that are NaN or infinite), `stamp_snr`
-        (√Σp²/σ) and `stamp_snr_difference` (|stamp_snr/snr − 1|) where the catalogue has `sigma` and `snr`, and
-        `stamp_hash` (a digest of the pixels, equal for equal stamps).
+        `stamp_max` (brightest pixel), `stamp_not_finite` (share of pixels that are NaN or infinite), and `stamp_hash`
+        (a digest of the pixels, equal for equal stamps).
     """
     blocks = [
         _measure(np.asarray(shard[start : start + _BLOCK]))
@@ -46,29 +40,20 @@ def image_statistics(dataset: Dataset) -> pd.DataFrame:
     measured = pd.concat(blocks or [_measure(np.empty((0, 1, 1), dtype=np.float32))], ignore_index=True)
     catalogue = dataset.catalogue.reset_index(drop=True).replace([np.inf, -np.inf], np.nan)
     images = pd.concat([catalogue, measured], axis=1)
-    norm = images.pop("stamp_norm")
-    if "sigma" in images:
-        images["stamp_snr"] = norm / _numbers(images, "sigma")
-        if "snr" in images:
-            images["stamp_snr_difference"] = (images["stamp_snr"] / _numbers(images, "snr") - 1).abs()
     return images
 
 
-def dataset_statistics(
-    dataset: Dataset, images: pd.DataFrame, prior_ranges: Mapping[str, tuple[float, float]]
-) -> pd.DataFrame:
+def dataset_statistics(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     """What can be said of a dataset as a whole only.
 
     Args:
         dataset: the dataset.
         images: its `image_statistics`.
-        prior_ranges: least and largest value of the prior, by catalogue column.
 
     Returns:
         One row: `rows` (of the catalogue), `stamps` (of the shards), `<split>_rows` and `<split>_fraction` for each
-        split, `test_overlap` (test images whose stamp is in another split too), `duplicates` (stamps that repeat an
-        earlier one), and `coverage_<column>`, the share of the prior range from the column's least value to its
-        largest (0 for a column that is absent or empty).
+        split, `test_overlap` (test images whose stamp is in another split too) and `duplicates` (stamps that repeat an
+        earlier one).
     """
     rows = len(dataset.catalogue)
     row: dict[str, float] = {"rows": rows, "stamps": sum(len(shard) for shard in dataset.shards)}
@@ -81,36 +66,7 @@ def dataset_statistics(
     held_out = digests[split == "test"].dropna()
     row["test_overlap"] = int(held_out.isin(digests[split.isin(["train", "validation"])]).sum())
     row["duplicates"] = int(digests.dropna().duplicated().sum())
-    for column, (low, high) in prior_ranges.items():
-        row[f"coverage_{column}"] = _coverage(_numbers(images, column), low, high)
     return pd.DataFrame([row])
-
-
-def redrawn_statistics(dataset: Dataset, problem: Problem, settings: SimulationSettings) -> pd.DataFrame | None:
-    """A random sample of stamps beside what an independent implementation draws for the same catalogue rows.
-
-    Rows that are missing or outside the prior are not drawn, and what is said of them is missing too.
-
-    Returns:
-        One row an image: `row` in the catalogue, `redrawn_difference` (largest |Δ| of a pixel over the redrawn peak)
-        and `redrawn_chi` (√Σ Δ²/σ², what the difference comes to in the noise of the image). None for a problem that
-        has no independent implementation.
-    """
-    count = min(len(dataset.catalogue), sum(len(shard) for shard in dataset.shards))
-    rows = np.sort(np.random.default_rng([settings.seed, 3]).permutation(count)[:_REDRAWN])
-    sample = dataset.catalogue.loc[rows]
-    sound = np.ones(len(rows), dtype=bool)
-    for column, (low, high) in problem.prior_ranges(settings).items():
-        sound &= _numbers(sample, column).between(low, high).to_numpy()
-    redrawn = problem.redraw(sample[sound], settings)
-    if redrawn is None:
-        return None
-    difference = np.abs(dataset.stamps(rows[sound]) - redrawn)
-    table = pd.DataFrame({"row": rows, "redrawn_difference": np.nan, "redrawn_chi": np.nan})
-    table.loc[sound, "redrawn_difference"] = difference.max(axis=(1, 2)) / redrawn.max(axis=(1, 2))
-    chi = np.sqrt(np.square(difference).sum(axis=(1, 2))) / _numbers(sample[sound], "sigma").to_numpy()
-    table.loc[sound, "redrawn_chi"] = chi
-    return table
 
 
 def _measure(stamp_bhw: np.ndarray[Any, Any]) -> pd.DataFrame:
@@ -129,21 +85,6 @@ def _measure(stamp_bhw: np.ndarray[Any, Any]) -> pd.DataFrame:
                 "stamp_size": np.sqrt((second / flux - centre_x**2 - centre_y**2) / 2),
                 "stamp_max": pixel_bn.max(axis=1),
                 "stamp_not_finite": 1 - np.isfinite(pixel_bn).mean(axis=1),
-                "stamp_norm": np.sqrt(np.einsum("bn,bn->b", pixel_bn, pixel_bn)),
                 "stamp_hash": [hashlib.blake2b(stamp.tobytes(), digest_size=16).hexdigest() for stamp in stamp_bhw],
             }
         )
-
-
-def _numbers(images: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """A column as floats; what is no number, or not there, is NaN."""
-    if column not in images:
-        return pd.Series(np.nan, index=images.index)
-    return pd.to_numeric(images[column], errors="coerce").astype(float)
-
-
-def _coverage(values: "pd.Series[float]", low: float, high: float) -> float:
-    inside = values[(values >= low) & (values <= high)]
-    if inside.empty:
-        return 0.0
-    return float((inside.max() - inside.min()) / (high - low)) if high > low else 1.0

@@ -3,10 +3,9 @@
     validation = validate(workspace, problem, dataset, settings.simulate)
     require_valid(validation)      # RefusedError, in one line, unless everything held
 
-Great Expectations knows tables only, so it is given those of `statistics.py`: the suite `<problem>.images` has
-a row an image, `<problem>.dataset` one row in all, `<problem>.redrawn` a row for each image of a small sample that was
-drawn again. `expectations.py` says what must hold, anew at every call; results and Data Docs are kept in the
-folder ``gx`` of the workspace's home.
+Great Expectations knows tables only, so it is given those of `statistics.py`: the suite `<problem>.images` has a row an
+image, `<problem>.dataset` one row in all, and a problem may add others (`Problem.checks`). `expectations.py` says what
+must hold, anew at every call; results and Data Docs are kept in the folder ``gx`` of the workspace's home.
 """
 
 import logging
@@ -26,8 +25,8 @@ from filelock import FileLock
 
 from components.core import RefusedError, SimulationSettings, Workspace
 from components.data.expectations import expectations
-from components.data.statistics import dataset_statistics, image_statistics, redrawn_statistics
-from components.fields import Dataset, Problem
+from components.data.statistics import dataset_statistics, image_statistics
+from components.fields import DATASET, IMAGES, Dataset, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,16 +76,18 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
         AssayError: when ``home`` cannot be written.
     """
     images = image_statistics(dataset)
-    tables = {
-        f"{problem.name}.dataset": dataset_statistics(dataset, images, problem.prior_ranges(settings)),
-        f"{problem.name}.images": images,
+    checks = problem.checks(dataset, settings)
+    found = {
+        DATASET: dataset_statistics(dataset, images).assign(**checks.dataset),
+        IMAGES: images.assign(**checks.images),
+        **checks.tables,
     }
-    redrawn = redrawn_statistics(dataset, problem, settings)
-    if redrawn is not None:
-        tables[f"{problem.name}.redrawn"] = redrawn
+    tables = {f"{problem.name}.{name}": table for name, table in found.items()}
     workspace.prepare()
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read by its import
-    expected = expectations(problem, settings, tables)
+    expected = [
+        (f"{problem.name}.{table}", expectation) for table, expectation in expectations(settings, checks.expectations)
+    ]
     with _context(workspace.home) as context:
         return _run(context, problem.name, str(dataset.manifest["key"]), tables, expected)
 

@@ -4,6 +4,7 @@
 * `dataset.py`: the reader of a dataset on disk (its writer is in `components/data`); `layout.py`: its files by name
 * `splits.py`: how rows are shared out over shards and splits
 * `evaluation.py`: metrics with intervals, losses, the table for a person
+* `checks.py`: what a problem's datasets must be like
 * `cases.py`: benchmark cases with published results, and failure axes
 """
 

@@ -2,6 +2,10 @@ from .cases import BenchmarkCase as BenchmarkCase
 from .cases import FailureAxis as FailureAxis
 from .cases import FailureImages as FailureImages
 from .cases import PublishedResult as PublishedResult
+from .checks import DATASET as DATASET
+from .checks import IMAGES as IMAGES
+from .checks import Checks as Checks
+from .checks import Expectation as Expectation
 from .dataset import Dataset as Dataset
 from .dataset import read_manifest as read_manifest
 from .evaluation import Evaluation as Evaluation

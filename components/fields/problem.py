@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from components.core import EntryPoint, Members, ProblemSettings, TrainSettings
+from components.fields.checks import Checks
 from components.fields.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ _SHARED = ("truths", "conditions", "units", "observe")
 """What trainings and evaluations ask it."""
 _TRAINING = (*_SHARED, "estimator_config", "draw_afresh", "augment", "loss", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
-_CHECKING = ("name", "settings", "sources", "reference_stamps", "redraw", "prior_ranges", "covered_columns")
+_CHECKING = ("name", "settings", "sources", "reference_stamps", "checks")
 """What decides no result: names, and what data is checked by."""
 
 
@@ -108,20 +109,14 @@ class Problem(ABC):
     def reference_stamps(self, settings: Any) -> "np.ndarray[Any, Any]":
         """A few fixed noise-free images in units of the least noise: what the simulator does, to be fingerprinted."""
 
-    @abstractmethod
-    def redraw(self, catalogue: "pd.DataFrame", settings: Any) -> "np.ndarray[Any, Any] | None":
-        """Stamps of these rows by an independent implementation, float64, or None where there is none.
+    def checks(self, dataset: "Dataset", settings: Any) -> Checks:  # noqa: ARG002
+        """What must hold of a dataset beside what must hold of every one; nothing by default.
 
-        A validation holds a sample of the dataset against them.
+        Args:
+            dataset: what is examined; a damaged one gives values that do not meet the expectations, not exceptions.
+            settings: the `simulate` section that it was asked for with.
         """
-
-    @abstractmethod
-    def prior_ranges(self, settings: Any) -> Mapping[str, tuple[float, float]]:
-        """Least and largest value that the prior allows for each catalogue column."""
-
-    @abstractmethod
-    def covered_columns(self) -> tuple[str, ...]:
-        """Catalogue columns that must fill their whole prior range in every dataset."""
+        return Checks()
 
     @abstractmethod
     def estimator_config(self, settings: Any, train: TrainSettings) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """Images from physics, a folder for each kind: prior, drawing, bound, exact posterior.
 
 * `sersic/`: galaxies behind a telescope
+* `checks.py`: what must hold of simulated images, whatever they show
 * `importance_sampling.py`: moments of a posterior that is known up to a constant, for every simulator
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

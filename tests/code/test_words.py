@@ -25,10 +25,10 @@ NAMING = (
 )
 """Where science is named."""
 STILL = {
-    "components/data/expectations.py": {"crb", "sigma", "snr", "stamp", "stamps"},
+    "components/data/expectations.py": {"stamp", "stamps"},
     "components/data/shards.py": {"stamps"},
     "components/data/simulation.py": {"stamps"},
-    "components/data/statistics.py": {"flux", "sigma", "snr", "stamp", "stamps"},
+    "components/data/statistics.py": {"flux", "stamp", "stamps"},
     "components/fields/cases.py": {"stamp", "stamps"},
     "components/fields/dataset.py": {"stamps"},
     "components/fields/layout.py": {"stamps"},

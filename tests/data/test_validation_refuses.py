@@ -1,6 +1,6 @@
 """A sound dataset passes the validation, and each kind of damage is refused under its own name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +14,11 @@ from components.core.workspace import Workspace
 from components.data.simulation import write_manifest
 from components.data.statistics import dataset_statistics, image_statistics
 from components.data.validation import require_valid, validate
+from components.fields.checks import Checks
 from components.fields.dataset import Dataset
 from components.fields.layout import CATALOGUE, shard_name
 from components.fields.problem import Problem
+from components.simulators import simulated_checks
 
 COUNT, SHARD, SIDE = 200, 100, 24
 SETTINGS = SimulationSettings(count=COUNT, seed=1, shard_size=SHARD, validation_fraction=0.1, test_fraction=0.2)
@@ -43,14 +45,9 @@ class Blobs:
     truths = TRUTHS
     conditions = ("sigma", "psf_fwhm")
 
-    def prior_ranges(self, settings: SimulationSettings) -> Mapping[str, tuple[float, float]]:
-        return PRIOR | {"snr": (1.0, 1000.0)}
-
-    def redraw(self, catalogue: pd.DataFrame, settings: SimulationSettings) -> Stamps:
-        return blobs(catalogue)
-
-    def covered_columns(self) -> tuple[str, ...]:
-        return ("flux", "n", "half_light_radius", "psf_fwhm", "sigma")
+    def checks(self, dataset: Dataset, settings: SimulationSettings) -> Checks:
+        covered = ("flux", "n", "half_light_radius", "psf_fwhm", "sigma")
+        return simulated_checks(dataset, settings, ranges=PRIOR | {"snr": (1.0, 1000.0)}, covered=covered, redraw=blobs)
 
 
 PROBLEM = cast(Problem, Blobs())
@@ -246,9 +243,12 @@ def test_statistics_measure_the_stamps(tmp_path: Path) -> None:
     )
     np.testing.assert_allclose(images["stamp_offset"].drop(TRAIN_ROW), 0, atol=1e-4)
     assert images["stamp_offset"][TRAIN_ROW] == pytest.approx(5, abs=0.1)
-    np.testing.assert_allclose(images["stamp_snr"], catalogue["snr"], rtol=1e-6)
-    whole = dataset_statistics(dataset, images, {**PRIOR, "absent": (0.0, 1.0)}).iloc[0]
+    whole = dataset_statistics(dataset, images).iloc[0]
     assert (whole["rows"], whole["stamps"], whole["duplicates"], whole["test_overlap"]) == (COUNT, COUNT, 0, 0)
     assert whole[["train_fraction", "validation_fraction", "test_fraction"]].tolist() == [0.8, 0.1, 0.1]
-    assert 0.95 < whole["coverage_n"] <= 1
-    assert whole["coverage_absent"] == 0
+    checks = simulated_checks(
+        dataset, SETTINGS, ranges={**PRIOR, "absent": (0.0, 1.0)}, covered=("n", "absent"), redraw=blobs
+    )
+    np.testing.assert_allclose(checks.images["stamp_snr"], catalogue["snr"], rtol=1e-6)
+    assert 0.95 < checks.dataset["coverage_n"] <= 1
+    assert checks.dataset["coverage_absent"] == 0

@@ -15,9 +15,10 @@ from torch import Generator, Tensor
 
 from components.core import Members, ProblemSettings, TrainSettings
 from components.evidence.numbers import NumbersSettings, RegressionProblem
-from components.fields import BenchmarkCase, Evaluation, FailureAxis, Predict, PublishedResult, Shard, Sources
+from components.fields import BenchmarkCase, Checks, Evaluation, FailureAxis, Predict, PublishedResult, Shard, Sources
 from components.problems.galaxy_shape import failures, presentation
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings, GalaxyTrainSettings
+from components.simulators import simulated_checks
 from components.simulators.sersic import (
     PARAMETERS,
     REFERENCE,
@@ -91,14 +92,10 @@ class GalaxyShape(RegressionProblem):
         """Corners of the prior."""
         return reference_stamps(settings)
 
-    def redraw(self, catalogue: pd.DataFrame, settings: SersicSettings) -> np.ndarray[Any, Any]:
-        """The galaxies as GalSim draws them at high accuracy."""
-        return draw_with_galsim(catalogue, settings, REFERENCE)
-
-    def prior_ranges(self, settings: SersicSettings) -> Mapping[str, tuple[float, float]]:
-        """The ranges of params.yaml, and what follows from them for g1 and g2."""
+    def checks(self, dataset: "Dataset", settings: SersicSettings) -> Checks:
+        """Prior, SNR, bounds, and a sample as GalSim draws it at high accuracy."""
         most = settings.ellipticity[1]
-        return {
+        ranges = {
             "flux": settings.flux,
             "n": settings.n,
             "half_light_radius": settings.half_light_radius,
@@ -108,10 +105,13 @@ class GalaxyShape(RegressionProblem):
             "sigma": settings.sigma,
             "snr": settings.snr,
         }
-
-    def covered_columns(self) -> tuple[str, ...]:
-        """Every parameter of the prior; the SNR follows from them."""
-        return (*PARAMETERS, *self.conditions)
+        return simulated_checks(
+            dataset,
+            settings,
+            ranges=ranges,
+            covered=(*PARAMETERS, *self.conditions),  # the SNR follows from them
+            redraw=lambda catalogue: draw_with_galsim(catalogue, settings, REFERENCE),
+        )
 
     def headline(self) -> tuple[str, ...]:
         """The test score and the RMSE at the benchmark galaxy's higher SNR."""

@@ -96,7 +96,7 @@ def test_a_renamed_module_changes_no_key_and_a_changed_constant_every_key_that_r
         ("    truths = PARAMETERS\n", "    truths = PARAMETERS[:4]\n", {"training", "evaluation", "reference"}),
         ("return presentation.observe(stamp", "return 2 * presentation.observe(stamp", {"training", "evaluation"}),
         ('"sigma": "counts",', '"sigma": "photons",', {"training", "evaluation"}),
-        ("catalogue, settings, REFERENCE)", "catalogue, settings, DATASET)", set()),
+        ("most = settings.ellipticity[1]", "most = 2 * settings.ellipticity[1]", set()),
     ],
 )
 def test_a_change_within_the_problem_changes_the_keys_of_whoever_asks_for_it(

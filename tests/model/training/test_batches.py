@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from components.core.settings import ProblemSettings
+from components.core.settings import ProblemSettings, settings_values
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.problems.galaxy_shape.settings import GalaxyTrainSettings
@@ -62,7 +62,7 @@ def test_processes_share_out_every_batch(problem: Problem, small_dataset: Datase
 def test_fresh_conditions_stay_within_the_prior_and_change_nearly_every_image(
     problem: Problem, small_dataset: Dataset, settings: ProblemSettings
 ) -> None:
-    ranges = problem.prior_ranges(settings.simulate)
+    ranges = settings_values(settings.simulate)
     stored = {tuple(row) for row in small_dataset.columns(problem.conditions, small_dataset.rows("train")).tolist()}
     kept = 0
     for batch in epoch(batches(problem, small_dataset, settings), 1):

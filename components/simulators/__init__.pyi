@@ -1,0 +1,1 @@
+from .checks import simulated_checks as simulated_checks
