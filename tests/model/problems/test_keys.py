@@ -95,7 +95,6 @@ def test_a_renamed_module_changes_no_key_and_a_changed_constant_every_key_that_r
         ('"flux": 1.0, "n": 3.0', '"flux": 1.0, "n": 3.1', {"evaluation"}),
         ("    truths = PARAMETERS\n", "    truths = PARAMETERS[:4]\n", {"training", "evaluation", "reference"}),
         ("return presentation.observe(stamp", "return 2 * presentation.observe(stamp", {"training", "evaluation"}),
-        ('"sigma": "counts",', '"sigma": "photons",', {"training", "evaluation"}),
         ("most = settings.ellipticity[1]", "most = 2 * settings.ellipticity[1]", set()),
     ],
 )
