@@ -3,16 +3,11 @@
 evaluation = gather(Gathering(problem=problem, predict=predict, dataset=dataset, settings=settings, …), cache=folder)
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from matplotlib.figure import Figure
-from torch import Tensor
 
 from components.evidence.numbers import calibration, consistency, limit_plots, plots, timing
 from components.evidence.numbers.answers import Answers, ask
@@ -20,15 +15,14 @@ from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_r
 from components.evidence.numbers.errors_over_bound import interval
 from components.evidence.numbers.failure_maps import measure_failures
 from components.evidence.numbers.observed import ObservedSplit, observed_repeatedly
+from components.evidence.numbers.parts import Gathering, Part, together
 from components.evidence.numbers.reference import posterior_reference, reference_metrics
 from components.evidence.numbers.sections import sections
-from components.evidence.numbers.settings import NumbersSettings
 from components.evidence.numbers.trusted_region import trusted_region
-from components.fields import Dataset, Evaluation, Loss, Metric, Predict, Report
+from components.fields import Evaluation, Loss, Metric, Report
 
 if TYPE_CHECKING:
-    from components.evidence.numbers.regression import RegressionProblem
-    from components.fields import Dataset, Evaluation, Loss, Metric, Predict, Report
+    from components.fields import Evaluation, Loss, Metric, Report
 
 __label__ = "gathering"
 
@@ -40,39 +34,6 @@ _LEAST_IMAGES = 10
 """In a slice; fewer say nothing."""
 _FLOOR = 1e-3
 """Bounds: a mean error below counts as this."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gathering:
-    """What every part needs."""
-
-    problem: "RegressionProblem"
-    predict: Predict
-    dataset: Dataset
-    settings: NumbersSettings
-    simulation: Any
-    progress: Callable[[int], object]
-
-    def split(self, name: str, seed: int) -> ObservedSplit:
-        """A split of the dataset under noise."""
-        return ObservedSplit(self.problem, self.dataset, name, self.simulation, [self.settings.seed, seed])
-
-    def ask(self, split: ObservedSplit) -> Answers:
-        """The model's answers to a split."""
-        return ask(self.predict, split.batches(), truth=split.truth, bound=split.bound, progress=self.progress)
-
-    def observe(self, stamp_bhw: Tensor, conditions_bc: Tensor, generator: torch.Generator) -> Tensor:
-        """Images under noise."""
-        return self.problem.observe(stamp_bhw, conditions_bc, generator, self.simulation)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One part of the evidence."""
-
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    plots: dict[str, Figure] = field(default_factory=dict)
 
 
 def gather(about: Gathering, *, cache: Path) -> Evaluation:
@@ -111,16 +72,6 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
         trusted_region=region,
         plots=whole.plots,
     )
-
-
-def together(parts: Sequence[Part]) -> Part:
-    """All parts as one."""
-    whole = Part()
-    for part in parts:
-        whole.metrics.update(part.metrics)
-        whole.tables.update(part.tables)
-        whole.plots.update(part.plots)
-    return whole
 
 
 def at_benchmark(about: Gathering) -> tuple[Part, Report]:
