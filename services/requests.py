@@ -88,12 +88,13 @@ def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float64]":
 
 def _check_shape(value: Any, where: str, shape: tuple[int, ...]) -> None:
     level, sizes = [value], []
-    for _ in shape:
+    for depth in range(len(shape)):
         if not all(isinstance(part, list) for part in level):
             wanted = " of ".join([f"{size} lists" for size in shape[:-1]] + [f"{shape[-1]} numbers"])
             raise BadRequestError(f"{where} is {reprlib.repr(value)}: must be {wanted}")
         sizes.append(sorted({len(part) for part in level}))
-        level = [entry for part in level for entry in part]
+        if depth + 1 < len(shape):
+            level = [entry for part in level for entry in part]
     if sizes != [[size] for size in shape]:
         shown = (str(found[0]) if len(found) == 1 else f"({' or '.join(map(str, found[:4]))})" for found in sizes)
         found = "x".join(text if text != "()" else "0" for text in shown)

@@ -62,6 +62,7 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
         raise RefusedError(
             f"package {tag} is refused: it answers for {answer['model']}, not for {package.manifest['model']}"
         )
+    _check_names(package, answer["predictions"], len(golden.doubts))
     largest = max(
         _largest_difference(package, field(document), golden, answer["predictions"])
         for document in package.manifest["outputs"]
@@ -76,16 +77,25 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     }
 
 
+def _check_names(package: Package, predictions: Sequence[Mapping[str, Any]], count: int) -> None:
+    """That every image is answered, with each output and nothing else, in its shape."""
+    shapes = {output["name"]: tuple(output["shape"]) for output in package.manifest["outputs"]}
+    if len(predictions) != count:
+        raise _otherwise(package, f"{len(predictions)} golden inputs are answered", count)
+    for index, prediction in enumerate(predictions):
+        found = {name: np.shape(value) for name, value in prediction["answer"].items()}
+        for name in {**shapes, **found}:
+            if found.get(name) != shapes.get(name):
+                said = f"{name} of golden input {index} has the shape {found.get(name, 'of nothing')}"
+                raise _otherwise(package, said, shapes.get(name, "no such output"))
+
+
 def _largest_difference(
     package: Package, output: Field, golden: Golden, predictions: Sequence[Mapping[str, Any]]
 ) -> float:
     """Of one output from what was recorded, over what is allowed; refused when it is more."""
     recorded = golden.outputs[output.name].astype(np.float64)
-    given = np.array([prediction["answer"].get(output.name, np.nan) for prediction in predictions], dtype=np.float64)
-    if given.shape != recorded.shape:
-        raise RefusedError(
-            f"package {package.tag} is refused: {output.name} has the shape {given.shape[1:]}, not {recorded.shape[1:]}"
-        )
+    given = np.array([prediction["answer"][output.name] for prediction in predictions], dtype=np.float64)
     scale = np.abs(golden.outputs[output.of or output.name].astype(np.float64))
     scale = scale.reshape(scale.shape + (1,) * (recorded.ndim - scale.ndim))
     allowed = np.broadcast_to(output.absolute + output.relative * scale, recorded.shape)

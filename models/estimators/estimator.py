@@ -135,7 +135,10 @@ class Estimator(nn.Module):
         count = len(self.output_names)
         fields.append(Field(name="correlation", shape=(count, count), labels=self.output_names, absolute=TOLERANCE))
         if self.drawing is not None:
-            fields += [Field(name="misfit", absolute=TOLERANCE), Field(name="snr", relative=TOLERANCE)]
+            fields += [
+                Field(name="misfit", absolute=10 * TOLERANCE, relative=TOLERANCE),
+                Field(name="snr", relative=TOLERANCE),
+            ]
         return tuple(fields)
 
     def predict(self, inputs: Arrays) -> Arrays:
