@@ -45,7 +45,8 @@ REFUSALS = {TO_PRODUCTION: "gate loss_over_production", "assay rollback": "no ea
 """What README.md allows to be refused, and the words of the refusal; the second only after the first."""
 
 WEAK: Mapping[str, Mapping[str, Any]] = SMALL | {
-    "search": SMALL["search"] | {"networks": ["cnn"], "learning_rate": [1e-6, 1e-6]},
+    "search": SMALL["search"]
+    | {"space": {"network": ["cnn"], "learning_rate": {"low": 1e-6, "high": 1e-6, "log": True}}},
     "train": SMALL["train"] | {"learning_rate": 1e-6},
 }
 BETTER: Mapping[str, Mapping[str, Any]] = SMALL | {"train": SMALL["train"] | {"epochs": 8}}
