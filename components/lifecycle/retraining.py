@@ -27,8 +27,10 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
         return ["nothing is in production"]
     made_from = read_description(model_files(workspace, problem.name, champion))["inputs"]
     # What a search decides is an outcome, not an input: its code counts for the network that it chose.
-    decided = {name: made_from["training"]["settings"][name] for name in settings.search.space}
+    known = made_from["training"]["settings"]
+    decided = {name: known[name] for name in settings.search.space if name in known}
     try:
+        search = search_inputs(settings)
         training = training_inputs(problem, settings, replace(settings.train, **decided))
     except ValueError as error:
         return [f"training: production cannot be made again: {error}"]
@@ -36,7 +38,7 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
         inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in decided}
     today = {
         "simulator": simulator_inputs(problem, settings.simulate),
-        "search": search_inputs(settings),
+        "search": search,
         "training": training,
     }
     reasons = [

@@ -4,8 +4,8 @@
                             lineage={"data_md5": …, "git_commit": …})
 
 It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
-`model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked, served and
-proved stands in `serving.py`.
+`model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked stands in
+`files.py`, how it is served in `serving.py`, how it is proved in `proving.py`.
 """
 
 import json

@@ -22,7 +22,7 @@ from models.estimators import Estimator
 from models.fields import Arrays
 
 _LOUDER = 3
-"""The last golden input is that many times itself: its noise is not what is stated, and whoever looks must doubt it."""
+"""The arrays of the last golden input are that many times themselves: their noise is not what is stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,16 @@ def sample(problem: Problem, dataset: Dataset, settings: ProblemSettings, count:
     return {"image": image_bhw, **dict(zip(problem.conditions, conditions_bc.unbind(1), strict=True))}
 
 
-def with_one_to_be_doubted(inputs: Arrays) -> dict[str, Tensor]:
-    """The same, the arrays of the last one louder than they may be."""
+def with_one_to_be_doubted(inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The same, the last one outside of the trusted region: its arrays too loud, and each condition beyond its range."""
     changed = {name: array.clone() for name, array in inputs.items()}
-    for array in changed.values():
+    for name, array in changed.items():
+        limits = region["conditions"].get(name)
         if array.ndim > 1:
             array[-1] *= _LOUDER
+        elif limits is not None:
+            low, high = limits
+            array[-1] = low / 2 if low > 0 else high + max(high - low, 1.0)
     return changed
 
 
@@ -63,7 +67,8 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
         region: where the model can be trusted.
 
     Raises:
-        AssayError: when an answer is not finite; the field is named.
+        AssayError: when an answer is not finite (the field is named), or when the last one is not doubted, so that
+            nothing would prove the doubts.
     """
     inputs = {name: array.float().contiguous() for name, array in inputs.items()}
     with torch.inference_mode():
@@ -73,10 +78,13 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
             raise AssayError(
                 f"the model's {name} of the golden inputs is not finite everywhere: train it again, or choose others"
             )
+    doubts = estimator.doubts(inputs, outputs, region)
+    if (region["conditions"] or region["misfit"]) and not doubts[-1]:
+        raise AssayError(f"the last golden input is not doubted in the trusted region {region}: evaluate the model again")
     return Golden(
         inputs={name: array.numpy() for name, array in inputs.items()},
         outputs={name: array.numpy() for name, array in outputs.items()},
-        doubts=estimator.doubts(inputs, outputs, region),
+        doubts=doubts,
     )
 
 

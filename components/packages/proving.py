@@ -21,12 +21,15 @@ import numpy as np
 from components.core import AssayError, RefusedError, Workspace
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden, request_items
-from components.packages.serving import request, served, serving_log
+from components.packages.serving import TRAIN_AGAIN, request, served, serving_log
 from models.fields import Field, field
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
 _INSTALL_TIMEOUT_S = 1800
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_DOUBTED_WITHIN = 0.01
+"""Relative difference of the numbers in a doubt: they are rounded for a reader, whose last digit may flip."""
 
 
 def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     """
     package = verify_package(workspace, tag)
     if "outputs" not in package.manifest:
-        raise AssayError(f"package {tag} is from before answers had named fields: train the model again and promote it")
+        raise AssayError(f"package {tag} is from before answers had named fields: {TRAIN_AGAIN}")
     golden = read_golden(package.source / GOLDEN)
     log = serving_log(workspace, tag)
     before = log.stat().st_size if log.exists() else 0
@@ -62,6 +65,9 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
         raise RefusedError(
             f"package {tag} is refused: it answers for {answer['model']}, not for {package.manifest['model']}"
         )
+    units = {document["name"]: document["unit"] for document in package.manifest["outputs"]}
+    if answer["units"] != units:
+        raise _otherwise(package, f"its units are {answer['units']}", units)
     _check_names(package, answer["predictions"], len(golden.doubts))
     largest = max(
         _largest_difference(package, field(document), golden, answer["predictions"])
@@ -78,16 +84,25 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
 
 
 def _check_names(package: Package, predictions: Sequence[Mapping[str, Any]], count: int) -> None:
-    """That every image is answered, with each output and nothing else, in its shape."""
+    """That every image is answered, with each output and nothing else, as numbers in its shape."""
     shapes = {output["name"]: tuple(output["shape"]) for output in package.manifest["outputs"]}
     if len(predictions) != count:
         raise _otherwise(package, f"{len(predictions)} golden inputs are answered", count)
     for index, prediction in enumerate(predictions):
-        found = {name: np.shape(value) for name, value in prediction["answer"].items()}
+        found = {name: _shape(value) for name, value in prediction["answer"].items()}
         for name in {**shapes, **found}:
             if found.get(name) != shapes.get(name):
                 said = f"{name} of golden input {index} has the shape {found.get(name, 'of nothing')}"
                 raise _otherwise(package, said, shapes.get(name, "no such output"))
+
+
+def _shape(value: Any) -> tuple[int, ...] | str:
+    """Of nested lists of numbers; JSON's text, true, null and rows of different lengths are none."""
+    try:
+        array = np.array(value)
+    except ValueError:
+        return "of uneven rows"
+    return array.shape if array.dtype.kind in "if" else "of no numbers"
 
 
 def _largest_difference(
@@ -108,16 +123,23 @@ def _largest_difference(
 
 
 def _compare_doubts(package: Package, golden: Golden, predictions: Sequence[Mapping[str, Any]]) -> None:
-    """That the same answers are doubted, each for the same reasons but for the digits in them."""
+    """That the same answers are doubted, each for the same reasons; what is measured in them may differ a little."""
     for index, (prediction, recorded) in enumerate(zip(predictions, golden.doubts, strict=True)):
-        given = list(prediction["doubts"])
-        if prediction["trusted"] == bool(recorded) or list(map(_reason, given)) != list(map(_reason, recorded)):
-            said = f"golden input {index} is {'trusted' if prediction['trusted'] else 'doubted'} for {given}"
+        given, trusted = list(prediction["doubts"]), prediction["trusted"]
+        if trusted is not (not recorded) or len(given) != len(recorded) or not all(map(_alike, given, recorded)):
+            said = f"golden input {index} is {'trusted' if trusted else 'doubted'} for {given}"
             raise _otherwise(package, said, recorded)
 
 
-def _reason(doubt: str) -> str:
-    return re.sub(r"-?[\d.]+(e[+-]?\d+)?", "#", doubt)
+def _alike(doubt: str, recorded: str) -> bool:
+    """Whether two lines say the same, number by number to within `_DOUBTED_WITHIN`."""
+    (said, numbers), (before, expected) = _numbers_apart(doubt), _numbers_apart(recorded)
+    return said == before and bool(np.allclose(numbers, expected, rtol=_DOUBTED_WITHIN, atol=0))
+
+
+def _numbers_apart(line: str) -> tuple[str, list[float]]:
+    """A line without its numbers, and these; digits of a name, such as `band2`, belong to the name."""
+    return _NUMBER.sub("#", line), [float(number) for number in _NUMBER.findall(line)]
 
 
 def _otherwise(package: Package, said: str, recorded: Any) -> RefusedError:

@@ -21,6 +21,7 @@ import psutil
 from components.core import LOCALHOST, AssayError, Workspace, check_port_is_free, free_port, running, wait_until_answers
 from components.packages.files import verify_package
 
+TRAIN_AGAIN = "train the model again and promote it"
 _ANSWER_TIMEOUT_S = 60.0
 _LAST_REQUESTS_S = 5
 """What a server that is stopped gives to the requests it is working on."""
@@ -134,10 +135,10 @@ def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Args:
         url: the server, as `served` yields it.
-        items: one mapping for each image: `image` (rows of pixels) and each condition.
+        items: one mapping for each image, with every input of the model by name.
 
     Returns:
-        `predictions`, in the order of the items, and `model`.
+        `predictions`, in the order of the items, `units` of the outputs, and `model`.
 
     Raises:
         AssayError: with the server's own line when it refuses the request, or when nothing useful answers.
@@ -153,4 +154,6 @@ def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if answer.status_code != httpx.codes.OK:
         line = document.get("error") if isinstance(document, dict) else document
         raise AssayError(f"{url} answered {answer.status_code}: {line}")
-    return dict(document)
+    if not isinstance(document, dict) or not {"predictions", "units", "model"} <= document.keys():
+        raise AssayError(f"{url} serves a package from before answers had named fields: {TRAIN_AGAIN}")
+    return document

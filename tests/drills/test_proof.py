@@ -186,10 +186,18 @@ def test_a_package_that_answers_for_another_model_is_refused(
         prove_package(built[0], built[1].tag)
 
 
+ANSWERS, SERVICE = "models/estimators/estimator.py", "services/service.py"
+
+
 def moved(golden: Golden, name: str, place: tuple[int, ...], by: float) -> Golden:
     array = golden.outputs[name].copy()
     array[place] += by
     return replace(golden, outputs={**golden.outputs, name: array})
+
+
+def said_last(golden: Golden, words: str, others: str) -> Golden:
+    assert any(words in line for line in golden.doubts[-1])
+    return replace(golden, doubts=[*golden.doubts[:-1], [line.replace(words, others) for line in golden.doubts[-1]]])
 
 
 @pytest.mark.parametrize(
@@ -201,6 +209,8 @@ def moved(golden: Golden, name: str, place: tuple[int, ...], by: float) -> Golde
         (lambda g: moved(g, "correlation", (3, 0, 4), 0.01), "correlation of golden input 3 is"),
         (lambda g: replace(g, doubts=[[] for _ in g.doubts]), "golden input 3 is doubted for"),
         (lambda g: replace(g, doubts=[["it is too blue"], *g.doubts[1:]]), "golden input 0 is trusted for"),
+        (lambda g: said_last(g, "100 to 400", "100 to 500"), "golden input 3 is doubted for"),
+        (lambda g: said_last(g, "sigma 95", "sigma 99"), "golden input 3 is doubted for"),
     ],
 )
 def test_a_package_that_answers_otherwise_in_any_part_is_refused(
@@ -216,25 +226,29 @@ def test_a_package_that_answers_otherwise_in_any_part_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "line"),
+    ("file", "before", "after", "line"),
     [
-        ("answer.interval(probability), dim=2)", "answer.interval(0.68), dim=2)", "interval95 of golden input"),
-        ("answer.covariance_bpp / (", "answer.covariance_bpp[:1] / (", "correlation of golden input"),
-        ("doubts(region, dict(", "[] and doubts(region, dict(", "golden input 3 is trusted"),
+        (ANSWERS, "answer.interval(probability), dim=2)", "answer.interval(0.68), dim=2)", "interval95 of golden input"),
+        (ANSWERS, "answer.covariance_bpp / (", "answer.covariance_bpp[:1] / (", "correlation of golden input"),
+        (ANSWERS, "doubts(region, dict(", "[] and doubts(region, dict(", "golden input 3 is trusted"),
+        (SERVICE, '"trusted": not doubted[index]', '"trusted": None', "golden input 0 is doubted for"),
+        (SERVICE, "row[index] for name", "str(row[index]) for name", "flux of golden input 0 has the shape of no numbers"),
+        (SERVICE, '"units": self._units', '"units": {"flux": "Jy"}', "its units are"),
+        (SERVICE, '"units": self._units, ', "", "from before answers had named fields"),
     ],
 )
 def test_a_service_with_a_fault_that_values_and_errors_do_not_show_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, line: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, before: str, after: str, line: str
 ) -> None:
     """Both intervals equal, the first image's covariance for all, no doubts: answers are recorded by the right code."""
     house = tmp_path / "house"
     for folder in ("services", "models"):
         shutil.copytree(HOUSE / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    path = house / "models" / "estimators" / "estimator.py"
+    path = house / file
     assert before in path.read_text()
     path.write_text(path.read_text().replace(before, after))
     monkeypatch.setattr(building, "HOUSE", house)
     workspace = new_workspace(tmp_path)
     package = build(workspace)
-    with pytest.raises(RefusedError, match=line):
+    with pytest.raises(AssayError, match=line):
         prove_package(workspace, package.tag)
