@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from components.core.errors import AssayError
+from components.core.ranges import Span
 from components.core.settings import ProblemSettings
 
 Settings = TypeVar("Settings", bound=ProblemSettings)
@@ -90,14 +91,14 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
     except ValidationError as error:
         # A misspelt key is also a missing one: the former says more.
         first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
-        location = [str(part) for part in first["loc"]]
+        location, of_space = _in_file([str(part) for part in first["loc"]])
         key = ".".join([where, *location])
         if first["type"] in _UNKNOWN:
             raise AssayError(
                 f"{path.name}: unknown key {where}.{'.'.join([*location[:-1], ''])}"
                 f"{_hint(location[-1], _known(cls, location[:-1]))}"
             ) from error
-        said = first["msg"].removeprefix("Value error, ")
+        said = "must be a list of values, or {low, high}" if of_space else first["msg"].removeprefix("Value error, ")
         shown = first.get("input")
         value = f" = {shown!r}" if not isinstance(shown, dict) and "ArgsKwargs" not in repr(shown) else ""
         if any(key.endswith(f".{name}") for name in typed):  # it came from the command line
@@ -106,7 +107,20 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
         raise AssayError(f"{path.name}: {key}{'' if missing else value}: {said}") from error
 
 
+def _in_file(location: list[str]) -> tuple[list[str], bool]:
+    """Where something is wrong, as keys of the file, and whether it is a list of values to search.
+
+    Within `search.space` pydantic adds which of two kinds it took the entry for, and its place and type in it.
+    """
+    if location[:2] != ["search", "space"] or len(location) < 4:
+        return location, False
+    of_values = location[3] == "values"
+    return location[:3] + ([] if of_values else location[4:]), of_values
+
+
 def _known(cls: Any, location: list[str]) -> list[str]:
+    if location[:2] == ["search", "space"]:
+        return list(Span.__dataclass_fields__)
     for part in location:
         field = getattr(cls, "__dataclass_fields__", {}).get(part)
         if field is None:

@@ -8,17 +8,15 @@ from dataclasses import asdict, replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+
+from components.core.ranges import CHECKED, Searched, Span, check_range
 
 __label__ = None
 
-CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-"""What every settings class shares: no unknown key, no NaN."""
-
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -42,34 +40,6 @@ class SimulationSettings:
                 f"validation_fraction + test_fraction = {self.validation_fraction + self.test_fraction}"
                 " leaves no image to train on: their sum must be below 1"
             )
-
-
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
-class Span:
-    """A range of numbers to search, its ends included."""
-
-    low: float
-    high: float
-    step: Annotated[float, Field(gt=0)] | None = None
-    """Distance of the values; 1 by default for whole numbers, none for others."""
-    log: bool = False
-    """Whether a factor counts, and not a difference."""
-
-    def __post_init__(self) -> None:
-        check_range("low, high", (self.low, self.high))
-        if self.log and self.low <= 0:
-            raise ValueError(f"low = {self.low:g}: must be above 0 where log is true")
-        if self.log and self.step is not None:
-            raise ValueError(f"step = {self.step:g}: leave it out where log is true")
-
-
-Choices = Annotated[tuple[bool | int | float | str, ...], Field(min_length=1)]
-"""Values to choose from."""
-Searched = Annotated[
-    Annotated[Choices, Tag("values")] | Annotated[Span, Tag("range")],
-    Discriminator(lambda given: "range" if isinstance(given, dict | Span) else "values"),
-]
-"""What a search may try of one field; told apart first, so that what is wrong is said of the right one."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -121,6 +91,11 @@ class EvaluateSettings:
     """Seed of the noise, the same for every model, so that models are compared on the same images."""
 
 
+_NOT_SEARCHED = {
+    "epochs": "set search.epochs",
+    "processes": "a trial runs in one: set search.workers",
+}
+"""Fields of `train` that a trial does not take from the space, and what to do."""
 OF_PACKAGE = "package."
 """How the names of metrics begin that are known when the package has been built."""
 
@@ -219,8 +194,15 @@ class ProblemSettings:
             if not hasattr(self.train, name):
                 known = ", ".join(settings_values(self.train))
                 raise ValueError(f"search.space.{name}: train has no {name} to be searched: it has {known}")
+            if name in _NOT_SEARCHED:
+                raise ValueError(f"search.space.{name}: a search does not decide it: {_NOT_SEARCHED[name]}")
+            whole = isinstance(getattr(self.train, name), int)
+            if isinstance(choices, Span) and whole and not (choices.step or 1.0).is_integer():
+                raise ValueError(f"search.space.{name}: step = {choices.step}: must be a whole number, as {name} is")
             for value in (choices.low, choices.high) if isinstance(choices, Span) else choices:
-                self.searched({name: value})
+                kept = getattr(self.searched({name: value}), name)
+                if kept != value or isinstance(kept, bool) != isinstance(value, bool):
+                    raise ValueError(f"search.space.{name} = {value!r}: train would read it as {kept!r}: write that")
 
     def searched(self, parameters: Mapping[str, Any]) -> TrainSettings:
         """The `train` section with what a search chose; whole numbers where it has whole numbers.
@@ -229,7 +211,9 @@ class ProblemSettings:
             ValueError: naming the parameter that `train` cannot have.
         """
         chosen: dict[str, Any] = {
-            name: int(value) if isinstance(getattr(self.train, name), int) and float(value).is_integer() else value
+            name: int(value)
+            if isinstance(getattr(self.train, name), int) and isinstance(value, float) and value.is_integer()
+            else value
             for name, value in parameters.items()
         }
         try:
@@ -238,14 +222,6 @@ class ProblemSettings:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise ValueError(f"search.space.{where} = {first.get('input')!r}: {first['msg']}") from error
-
-
-def check_range(name: str, pair: Range, *, least: float = float("-inf"), most: float = float("inf")) -> None:
-    """Raise a ValueError that names the range unless least ≤ first ≤ second ≤ most."""
-    if not pair[0] <= pair[1]:
-        raise ValueError(f"{name} = {list(pair)}: the first must not exceed the second")
-    if pair[0] < least or pair[1] > most:
-        raise ValueError(f"{name} = {list(pair)}: must lie within {least:g} to {most:g}")
 
 
 def settings_values(section: Any) -> dict[str, Any]:

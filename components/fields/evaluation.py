@@ -35,6 +35,12 @@ class Loss:
     floor: float = 0.0
     """What a champion's mean counts for at the least, so that one without any error can be replaced; relative only."""
 
+    def __post_init__(self) -> None:
+        if self.scale not in ("relative", "absolute"):
+            raise ValueError(f"loss {self.name}: scale = {self.scale!r}: must be relative or absolute")
+        if self.scale == "relative" and bool((self.values < 0).any()):
+            raise ValueError(f"loss {self.name}: {self.values.min():g} is below 0: only an absolute loss may be")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:

@@ -130,12 +130,20 @@ def compare(
     """
     again = "evaluate both versions on today's dataset"
     named = [[(loss.name, loss.scale, loss.floor) for loss in losses] for losses in (champion, challenger)]
+    if not named[0] or named[0] != named[1]:
+        raise RefusedError(f"losses {named[1]} (name, scale, floor) cannot be compared with {named[0]}: {again}")
     counts = [len(of) for of in slices]
-    if not counts[1] or counts[0] != counts[1] or named[0] != named[1]:
+    if not counts[1] or counts[0] != counts[1]:
         raise RefusedError(
             f"{counts[1]} images with {len(challenger)} losses cannot be compared with {counts[0]} with "
             f"{len(champion)}: {again}"
         )
+    for count, losses in zip(counts, (champion, challenger), strict=True):
+        for loss in losses:
+            if len(loss.values) != count:
+                raise RefusedError(f"loss {loss.name} has {len(loss.values)} values for {count} images: {again}")
+    if ALL in slices[1]:
+        raise RefusedError(f"a slice is called {ALL}, as the whole is: give it another name")
     if not np.array_equal(*slices):
         raise RefusedError(f"the losses are not of the same images: {again}")
     ours, theirs = (np.stack([loss.values for loss in losses], axis=1) for losses in (challenger, champion))

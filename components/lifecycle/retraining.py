@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from components.core import ProblemSettings, Workspace
+from components.core import AssayError, ProblemSettings, Workspace
 from components.data import dataset_key, simulator_inputs
 from components.fields import Problem
 from components.ledger import PRODUCTION, open_ledger
@@ -32,7 +32,7 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
     try:
         search = search_inputs(settings)
         training = training_inputs(problem, settings, replace(settings.train, **decided))
-    except ValueError as error:
+    except AssayError as error:
         return [f"training: production cannot be made again: {error}"]
     for inputs in (training, made_from["training"]):
         inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in decided}

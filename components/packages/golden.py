@@ -46,7 +46,7 @@ def sample(problem: Problem, dataset: Dataset, settings: ProblemSettings, count:
 
 
 def with_one_to_be_doubted(inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The same, the last one outside of the trusted region: its arrays too loud, and each condition beyond its range."""
+    """The same, the last one outside of the trusted region: its arrays too loud, each condition beyond its range."""
     changed = {name: array.clone() for name, array in inputs.items()}
     for name, array in changed.items():
         limits = region["conditions"].get(name)
@@ -80,7 +80,9 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
             )
     doubts = estimator.doubts(inputs, outputs, region)
     if (region["conditions"] or region["misfit"]) and not doubts[-1]:
-        raise AssayError(f"the last golden input is not doubted in the trusted region {region}: evaluate the model again")
+        raise AssayError(
+            f"the last golden input is not doubted in the trusted region {region}: evaluate the model again"
+        )
     return Golden(
         inputs={name: array.numpy() for name, array in inputs.items()},
         outputs={name: array.numpy() for name, array in outputs.items()},

@@ -50,7 +50,7 @@ def train(
     Raises:
         DamagedModelError: when it is there but its weights are not what was saved.
     """
-    inputs = training_inputs(problem, settings, train)
+    inputs, search = training_inputs(problem, settings, train), search_inputs(settings)
     key = value_digest({"problem": problem.name, "data": dataset.manifest["key"], **inputs})
     folder = workspace.models(problem.name) / key[:16]
     if (folder / DESCRIPTION).exists():
@@ -80,7 +80,7 @@ def train(
             "inputs": {
                 "data": dataset.manifest["key"],
                 "simulator": dataset.manifest["inputs"],
-                "search": search_inputs(settings),
+                "search": search,
                 "training": inputs,
             },
             "fingerprint": dataset.manifest["fingerprint"],

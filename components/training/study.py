@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from components.core import AssayError, ProblemSettings, Span, TrainSettings, Workspace, die_with_parent, value_digest
+from components.core import (
+    AssayError,
+    ProblemSettings,
+    Span,
+    TrainSettings,
+    Workspace,
+    die_with_parent,
+    holds,
+    value_digest,
+)
 from components.fields import Dataset, Problem
 from components.training.inputs import search_inputs, training_inputs
 from components.training.trainer import Trainer
@@ -63,14 +72,16 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
     )
     _forget_broken_trials(study, set(settings.search.space))
     if not study.get_trials(deepcopy=False):
-        # What params.yaml says is the first trial: a search can only improve on it.
-        study.enqueue_trial(
-            {name: getattr(settings.train, name) for name in settings.search.space}, skip_if_exists=True
-        )
+        # What params.yaml says is the first trial, as far as it is in the space: a search can only improve on it.
+        first = {name: getattr(settings.train, name) for name in settings.search.space}
+        inside = {name: value for name, value in first.items() if holds(settings.search.space[name], value)}
+        study.enqueue_trial(inside, skip_if_exists=True)
     _run_workers(workspace, problem, dataset, settings, name)
     finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     if not finished:
-        raise AssayError(f"search {name}: no trial ended with a finite loss: lower the learning_rate range")
+        raise AssayError(
+            f"search {name}: no trial ended with a finite loss: search smaller learning rates or other networks"
+        )
     best = study.best_trial
     pruned = len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.PRUNED,)))
     return Winner(

@@ -228,11 +228,16 @@ def test_a_package_that_answers_otherwise_in_any_part_is_refused(
 @pytest.mark.parametrize(
     ("file", "before", "after", "line"),
     [
-        (ANSWERS, "answer.interval(probability), dim=2)", "answer.interval(0.68), dim=2)", "interval95 of golden input"),
+        (
+            ANSWERS,
+            "answer.interval(probability), dim=2)",
+            "answer.interval(0.68), dim=2)",
+            "interval95 of golden input",
+        ),
         (ANSWERS, "answer.covariance_bpp / (", "answer.covariance_bpp[:1] / (", "correlation of golden input"),
         (ANSWERS, "doubts(region, dict(", "[] and doubts(region, dict(", "golden input 3 is trusted"),
         (SERVICE, '"trusted": not doubted[index]', '"trusted": None', "golden input 0 is doubted for"),
-        (SERVICE, "row[index] for name", "str(row[index]) for name", "flux of golden input 0 has the shape of no numbers"),
+        (SERVICE, "row[index] for name", "str(row[index]) for name", "flux of golden input 0 has the shape of no num"),
         (SERVICE, '"units": self._units', '"units": {"flux": "Jy"}', "its units are"),
         (SERVICE, '"units": self._units, ', "", "from before answers had named fields"),
     ],

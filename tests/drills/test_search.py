@@ -73,6 +73,19 @@ def test_params_of_the_house_are_the_first_trial_and_a_finished_search_is_only_r
     assert trials_of(workspace, name) == before
 
 
+def test_what_the_house_has_outside_of_the_space_is_not_tried(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    widths = (settings.train.width + 1, settings.train.width + 2)
+    space = {**settings.search.space, "width": widths}
+    other = replace(settings, search=replace(settings.search, space=space, trials=2, epochs=1))
+    winner = search(workspace, problem, small_dataset, other)
+    tried = trials_of(workspace, winner.study)
+    assert len(tried) == 2
+    assert {trial[1 + SEARCHED.index("width")] for trial in tried} <= set(widths)
+    assert tried[0][1 + SEARCHED.index("learning_rate")] == settings.train.learning_rate
+
+
 def test_two_workers_share_the_trials(
     workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
 ) -> None:

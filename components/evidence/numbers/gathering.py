@@ -4,7 +4,7 @@ evaluation = gather(Gathering(problem=problem, predict=predict, dataset=dataset,
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,6 @@ from components.evidence.numbers.reference import posterior_reference, reference
 from components.evidence.numbers.sections import sections
 from components.evidence.numbers.trusted_region import trusted_region
 from components.fields import Evaluation, Loss, Metric, Report
-
-if TYPE_CHECKING:
-    from components.fields import Evaluation, Loss, Metric, Report
 
 __label__ = "gathering"
 

@@ -66,11 +66,7 @@ def sections(
             tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
             pictures=(
                 *((f"failure-{axis.replace('_', '-')}", "") for axis in axes),
-                *(
-                    (("real-galaxies", "Real images: two realisations of the noise, and a direct fit."),)
-                    if real
-                    else ()
-                ),
+                *((("real-galaxies", _REAL),) if real else ()),
             ),
         ),
         Section(title="Speed", tables=(_speed(metrics),)),

@@ -127,6 +127,27 @@ def test_losses_of_another_scale_or_floor_are_not_compared() -> None:
             compare([one], [other], (slices, slices), margins=MARGINS, resamplings=200, seed=1)
 
 
+@pytest.mark.parametrize(
+    ("losses", "slices", "line"),
+    [
+        ([], "one", "losses .* cannot be compared"),
+        ([Loss(name="x", values=np.ones(99))], "one", "loss x has 99 values for 100 images"),
+        ([Loss(name="x", values=np.ones(100))], ALL, "a slice is called all"),
+    ],
+)
+def test_losses_and_slices_that_do_not_belong_together_are_refused(losses: list[Loss], slices: str, line: str) -> None:
+    names = np.full(100, slices)
+    with pytest.raises(RefusedError, match=line):
+        compare(losses, losses, (names, names), margins=MARGINS, resamplings=200, seed=1)
+
+
+def test_a_loss_says_what_it_cannot_be() -> None:
+    with pytest.raises(ValueError, match="scale = 'relativ': must be relative or absolute"):
+        Loss(name="x", values=np.ones(3), scale="relativ")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="loss x: -2 is below 0"):
+        Loss(name="x", values=np.array([1.0, -2.0]))
+
+
 def test_the_same_model_is_not_worse_than_itself() -> None:
     champion = losses(np.random.default_rng(4), 300)
     comparison = judged(champion, champion)

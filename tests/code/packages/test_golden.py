@@ -1,5 +1,7 @@
 """The last golden input lies outside of the trusted region in everything that the region limits."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from models.estimators import Estimator
 from tests.drills.packages import golden_inputs
 from tests.estimators import CONFIG, TRUSTED_REGION
 
-EMPTY = {"conditions": {}, "snr": None, "misfit": 2.4, "axes": {}}
+EMPTY: dict[str, Any] = {"conditions": {}, "snr": None, "misfit": 2.4, "axes": {}}
 
 
 def test_only_the_last_one_is_doubted_and_for_each_condition() -> None:
