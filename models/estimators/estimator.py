@@ -121,14 +121,15 @@ class Estimator(nn.Module):
     def outputs(self) -> tuple[Field, ...]:
         """For each parameter value, error and intervals; the errors' correlation; what the answer drawn says."""
         fields: list[Field] = []
-        for output in self.config["outputs"]:
+        for index, output in enumerate(self.config["outputs"]):
             name, unit = output["name"], output.get("unit", "")
             error = f"{name}_error"
+            proof: dict[str, Any] = {"relative": TOLERANCE, "of": error, "absolute": self.scales.resolution(index)}
             fields += [
-                Field(name=name, unit=unit, relative=TOLERANCE, of=error),
-                Field(name=error, unit=unit, limits=(0, None), relative=TOLERANCE),
+                Field(name=name, unit=unit, **proof),
+                Field(name=error, unit=unit, limits=(0, None), **proof),
                 *(
-                    Field(name=interval, shape=(2,), unit=unit, labels=("low", "high"), relative=TOLERANCE, of=error)
+                    Field(name=interval, shape=(2,), unit=unit, labels=("low", "high"), **proof)
                     for interval in (f"{name}_interval68", f"{name}_interval95")
                 ),
             ]

@@ -28,6 +28,8 @@ _EDGE = 1e-6
 """Share of a uniform prior beyond which a value counts as its edge; an edge is 4.75 standard deviations out."""
 _LARGEST_EXPONENT = 30.0
 """Only images unlike any that was trained on come near it; variances must stay finite and above 0."""
+_ROUNDING = 1e-6
+"""Relative: a few of the last bits of float32."""
 _LEAST_ERROR = 1e-5
 """Of the prior's spread: float32 tells no smaller differences apart, so that one at the edge of a scale reads as 0."""
 
@@ -120,6 +122,14 @@ class Scales(nn.Module):
             else:
                 columns.append(self.sd[index] * (torch.ones_like(value_b) if scale == "linear" else value_b))
         return torch.stack(columns, dim=1)
+
+    def resolution(self, index: int) -> float:
+        """What float32 may make of the same value and error on another processor, in physical units.
+
+        It matters at the edge of a uniform scale, where errors shrink to nothing; on the others they do not.
+        """
+        low, width = float(self.low[index]), float(self.width[index])
+        return _ROUNDING * max(abs(low), abs(low + width)) if self._scales[index] == "uniform" else 0.0
 
     def physical_moments(self, mean_bp: Tensor, covariance_bpp: Tensor, noise_b: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and covariance, in physical units, of a Gaussian on the standard scales.

@@ -1,9 +1,11 @@
 """Answers in physical units: scales that go there and back, Gaussians that integrate, intervals that are quantiles."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.estimators.estimator import LEVELS, Estimator
@@ -54,6 +56,21 @@ def test_answers_beyond_the_edge_of_a_scale_keep_a_finite_value_and_a_positive_e
     assert value.isfinite().all()
     assert error.isfinite().all()
     assert (error > 0).all()
+
+
+@given(mean=st.floats(-8, 8), log_sd=st.floats(-6, 1))
+@example(mean=3.7, log_sd=-5.0)
+def test_what_float32_makes_of_an_answer_is_within_the_tolerance_of_its_proof(mean: float, log_sd: float) -> None:
+    """At the edge of a uniform scale errors shrink to nothing, and a tolerance relative to them would, too."""
+    outputs = [{"name": "r", "scale": "uniform", "low": 0.1, "high": 0.6}]
+    estimator = Estimator(CONFIG | {"outputs": outputs})
+    told = (torch.tensor([[mean]]), torch.tensor([[[math.exp(2 * log_sd)]]]), torch.tensor([200.0]))
+    value, covariance = estimator.scales.physical_moments(*told)
+    exact, variance = Scales(outputs).double().physical_moments(*(tensor.double() for tensor in told))
+    field = estimator.outputs[0]
+    allowed = field.absolute + field.relative * float(variance.sqrt())
+    assert abs(float(value) - float(exact)) <= allowed
+    assert abs(float(covariance.sqrt()) - float(variance.sqrt())) <= allowed
 
 
 @given(mean=st.floats(-1.5, 1.5), sd=st.floats(0.05, 0.8), correlation=st.floats(-0.9, 0.9))
