@@ -31,7 +31,7 @@ def main() -> None:
         for network in network_names():
             for width in (8, 16):
                 train = replace(settings.train, network=network, width=width)
-                trainer = Trainer(problem, dataset, settings, train)
+                trainer = Trainer(problem, dataset, replace(settings, train=train))
                 epochs = list(trainer)
                 parameters = sum(weight.numel() for weight in trainer.estimator.network.parameters())
                 speed = max(epoch.images_per_second for epoch in epochs)

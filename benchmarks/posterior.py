@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from components.core import load_settings
+from components.fields import row_seeds
 from components.problems.galaxy_shape import GalaxyShape
 from components.simulators.sersic import PARAMETERS, galaxy_posterior
 
@@ -21,15 +22,18 @@ _REALISATIONS = 60
 def main() -> None:
     """Print bias, sd and RMSE over the bound, the expected error, effective samples, and the time of an image."""
     problem = GalaxyShape()
-    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings).simulate
-    noise = torch.Generator().manual_seed(30)
+    whole = load_settings(HOUSE / "params.yaml", problem.name, problem.settings)
+    settings: Any = whole.simulate
     for case in problem.benchmark_cases(settings):
-        stamps = torch.from_numpy(case.stamp).expand(_REALISATIONS, -1, -1)
-        conditions = torch.tensor(case.conditions).expand(_REALISATIONS, -1)
-        images = problem.observe(stamps, conditions, noise, settings).numpy()
-        truth, bound = np.array(case.truth), np.array(case.bound)
+        stored = {
+            name: torch.from_numpy(np.repeat(np.float32(array), _REALISATIONS, axis=0))
+            for name, array in case.stored.items()
+        }
+        inputs, _ = problem.present(stored, row_seeds([30], np.arange(_REALISATIONS)), whole, training=False)  # type: ignore[arg-type]
+        images = inputs["image"].numpy()
+        truth, bound = np.array([case.stored[name][0] for name in PARAMETERS]), np.array(case.bound)
         start = time.perf_counter()
-        sigma, psf_fwhm = case.conditions
+        sigma, psf_fwhm = (float(case.stored[name][0]) for name in problem.conditions)
         found = [
             galaxy_posterior(image, sigma, psf_fwhm, truth, settings, seed=seed) for seed, image in enumerate(images)
         ]

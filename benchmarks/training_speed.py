@@ -15,8 +15,9 @@ import torch
 
 from components.core import Workspace, load_settings
 from components.data import simulate
+from components.fields import Dataset, Problem, present, read_stored, row_seeds
 from components.problems import find_problem
-from components.training import Batch, Trainer
+from components.training import Trainer
 from models.networks import network_names
 
 HOUSE = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ def main() -> None:
         dataset = simulate(workspace, problem, settings.simulate)
         for network in network_names():
             stored, fresh = (
-                Trainer(problem, dataset, chosen, chosen.train, images_per_epoch=4096)
+                Trainer(problem, dataset, chosen, images_per_epoch=4096)
                 for chosen in (
                     replace(settings, train=replace(settings.train, network=network, fresh_conditions=fresh))
                     for fresh in (False, True)
@@ -47,7 +48,7 @@ def main() -> None:
             # Turn by turn, because the machine's speed drifts.
             for _ in range(_ROUNDS + 1):
                 seconds["stored"].append(_timed(stored._train_epoch))
-                seconds["repeated"].append(_timed(partial(_repeat, stored)))
+                seconds["repeated"].append(_timed(partial(_repeat, problem, dataset, settings, stored)))
                 seconds["fresh"].append(_timed(fresh._train_epoch))
             images = stored.batches.steps * stored.batches.batch_size
             speed = {name: images / min(times[1:]) for name, times in seconds.items()}
@@ -58,15 +59,15 @@ def main() -> None:
             )
 
 
-def _repeat(trainer: Trainer) -> None:
+def _repeat(problem: Problem, dataset: Dataset, settings: Any, trainer: Trainer) -> None:
     """The loop without any reading: one stored batch, its symmetry and noise drawn anew, and the step."""
     trainer.estimator.train()
     batches = trainer.batches
-    stored = batches.stored(batches._rows[: batches.batch_size])
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(batches.steps):
-        batch: Batch = batches.presented(*stored, generator)
-        trainer.step(batch)
+    rows = dataset.rows("train")[: batches.batch_size]
+    stored = read_stored(problem, dataset, settings, rows)
+    for step in range(batches.steps):
+        seeds = row_seeds([0, step], rows)
+        trainer.step(present(problem, stored, seeds, settings, training=True, device=trainer.device))
 
 
 def _timed(work: Callable[[], object]) -> float:

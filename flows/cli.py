@@ -13,7 +13,7 @@ import typer
 
 from components.core import AssayError, Workspace
 from flows import console
-from flows.commands import bound, lineage, operate, pipeline, serving, stages, upkeep
+from flows.commands import bound, lineage, new_problem, operate, pipeline, serving, stages, upkeep
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for command in (
     operate.init,
+    new_problem.new_problem,
     pipeline.run,
     pipeline.simulate,
     pipeline.validate,

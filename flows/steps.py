@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from components.core import AssayError, TrainSettings
+from components.core import AssayError, ProblemSettings
 from components.fields import Dataset
 from components.ledger import PRODUCTION, whoami
 from components.packages import request_items, sample
@@ -114,8 +114,8 @@ def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
 
 
 @step(retries=1, has_bar=True)
-def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
-    """Find the network and its parameters."""
+def search(job: Job, dataset: Dataset) -> tuple[ProblemSettings, str]:
+    """Find the network and its parameters: the settings with them."""
     from components.training import search
 
     winner = search(job.workspace, job.problem, dataset, job.settings)
@@ -127,14 +127,14 @@ def search(job: Job, dataset: Dataset) -> tuple[TrainSettings, str]:
 
 
 @step(has_bar=True)
-def train(job: Job, dataset: Dataset, settings: TrainSettings) -> tuple[Path, str]:
-    """Train the winner."""
+def train(job: Job, dataset: Dataset, settings: ProblemSettings) -> tuple[Path, str]:
+    """Train with what these settings say."""
     from components.registry import TrainingLog
     from components.training import train
     from models.estimators import read_description
 
-    log = TrainingLog(job.workspace, job.problem, dataset, job.settings, settings)
-    folder = train(job.workspace, job.problem, dataset, job.settings, settings, source=job.source, on_epoch=log.add)
+    log = TrainingLog(job.workspace, job.problem, dataset, settings)
+    folder = train(job.workspace, job.problem, dataset, settings, source=job.source, on_epoch=log.add)
     description = read_description(folder)
     log.finish(description["history"])
     last = description["history"][-1]

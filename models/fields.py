@@ -1,13 +1,14 @@
-"""Named fields: what goes into a model and what comes out, array by array, with shape, unit and limits.
+"""Named fields: what goes into a model and what comes out, array by array, with shape, dtype, unit and limits.
 
     inputs = (Field(name="image", shape=(64, 64), unit="counts"), Field(name="sigma", unit="counts", limits=(0, None)))
+    check_arrays({"image": image_bhw, "sigma": sigma_b}, inputs, "the batch")
 
 A field is plain JSON (`as_json`, `field`): a package, MLflow, a client and a table read it without the model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -23,11 +24,12 @@ class Field:
 
     name: str
     shape: tuple[int, ...] = ()
-    """Of one image's array: `()` is a number, `(64, 64)` an image."""
+    """Of one image's array: `()` is a number, `(64, 64)` an image, `(10,)` the probabilities of ten classes."""
+    dtype: Literal["float32", "int64"] = "float32"
     unit: str = ""
     """An empty string for a pure number."""
     labels: tuple[str, ...] = ()
-    """Of the entries along the first axis, where they have names."""
+    """Of the entries along the first axis, where they have names; of the values of an int64."""
     limits: tuple[float | None, float | None] = (None, None)
     """Values lie between these and are neither; None where there is no limit."""
     absolute: float = 0.0
@@ -45,3 +47,48 @@ def field(document: Mapping[str, Any]) -> Field:
     """A field from its JSON."""
     sequences = {name: tuple(document[name]) for name in ("shape", "labels", "limits")}
     return Field(**{**document, **sequences})
+
+
+def check_arrays(arrays: Mapping[str, Any], fields: Sequence[Field], where: str) -> None:
+    """That a batch has each field in its shape and dtype, and no other.
+
+    Args:
+        arrays: tensors or NumPy arrays, batch first.
+        fields: what they should be.
+        where: whose arrays they are, for the message.
+
+    Raises:
+        ValueError: naming the field that is missing, unknown, or of another shape, dtype or number of rows.
+    """
+    known = {field.name: field for field in fields}
+    for name in (*known, *arrays):
+        if name not in arrays:
+            raise ValueError(f"{where} has no {name}: it must have {', '.join(known)}")
+        if name not in known:
+            raise ValueError(f"{where} has an unknown field {name}: its fields are {', '.join(known)}")
+    rows = {name: len(array) for name, array in arrays.items()}
+    for name, wanted in known.items():
+        shape, dtype = tuple(arrays[name].shape[1:]), str(arrays[name].dtype).removeprefix("torch.")
+        if shape != wanted.shape:
+            raise ValueError(f"{name} of {where} has the shape {shape}: must be {wanted.shape}")
+        if dtype != wanted.dtype:
+            raise ValueError(f"{name} of {where} is {dtype}: must be {wanted.dtype}")
+        first = next(iter(rows))
+        if rows[name] != rows[first]:
+            raise ValueError(f"{name} of {where} has {rows[name]} rows and {first} has {rows[first]}: must be as many")
+
+
+def check_fields(actual: Sequence[Field], stated: Sequence[Field], where: str) -> None:
+    """That fields are those which were stated, in everything that whoever reads them relies on.
+
+    Raises:
+        ValueError: naming the field and what of it differs.
+    """
+    names, wanted = [field.name for field in actual], [field.name for field in stated]
+    if names != wanted:
+        raise ValueError(f"{where} has the fields {', '.join(names)}: stated are {', '.join(wanted)}")
+    for one, other in zip(actual, stated, strict=True):
+        for part, value in asdict(other).items():
+            found = getattr(one, part)
+            if found != value:
+                raise ValueError(f"{one.name} of {where} has {part} {found!r}: stated is {value!r}")

@@ -60,7 +60,7 @@ class Predictor:
         import torch
 
         from models.estimators import load_model
-        from models.fields import field
+        from models.fields import check_fields, field
 
         manifest = checked_manifest()
         self._model: dict[str, Any] = manifest["model"]
@@ -71,6 +71,8 @@ class Predictor:
         self._units = {document["name"]: document["unit"] for document in manifest["outputs"]}
         torch.set_num_threads(os.cpu_count() or 1)
         self._estimator, _ = load_model(SOURCE / "model")
+        for part, stated in (("inputs", self._inputs), ("outputs", [field(one) for one in manifest["outputs"]])):
+            check_fields(getattr(self._estimator, part), stated, "the model of this package")
         self._region: dict[str, Any] = json.loads((SOURCE / TRUSTED_REGION).read_bytes())
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
@@ -106,7 +108,7 @@ class Predictor:
         inputs = {name: torch.from_numpy(array) for name, array in read_items(items, self._inputs).items()}
         try:
             with torch.inference_mode():
-                outputs = self._estimator.predict(inputs)
+                outputs = self._estimator(inputs)
         except ValueError as error:  # what no image can be drawn with; the line names it
             raise BadRequestError(str(error)) from error
         arrays = {name: array.numpy() for name, array in outputs.items()}

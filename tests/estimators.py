@@ -3,6 +3,7 @@
 from typing import Any
 
 CONFIG: dict[str, Any] = {
+    "kind": "numbers",
     "network": "cnn",
     "width": 8,
     "size": 64,

@@ -5,7 +5,7 @@ Every field has a docstring with its meaning and unit; a class checks its own va
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -64,7 +64,7 @@ class TrainSettings:
     """How one network is trained; a problem adds what its own training knows beside that."""
 
     network: str
-    """Name of the network in models/networks."""
+    """Name of the network in models/networks, or in models/map_networks where the answer is an image."""
     width: Positive
     """Channels of the first layer."""
     learning_rate: Annotated[float, Field(gt=0, le=1)]
@@ -200,16 +200,19 @@ class ProblemSettings:
             if isinstance(choices, Span) and whole and not (choices.step or 1.0).is_integer():
                 raise ValueError(f"search.space.{name}: step = {choices.step}: must be a whole number, as {name} is")
             for value in (choices.low, choices.high) if isinstance(choices, Span) else choices:
-                kept = getattr(self.searched({name: value}), name)
+                kept = getattr(self._train_with({name: value}), name)
                 if kept != value or isinstance(kept, bool) != isinstance(value, bool):
                     raise ValueError(f"search.space.{name} = {value!r}: train would read it as {kept!r}: write that")
 
-    def searched(self, parameters: Mapping[str, Any]) -> TrainSettings:
-        """The `train` section with what a search chose; whole numbers where it has whole numbers.
+    def searched(self, parameters: Mapping[str, Any]) -> Self:
+        """The same with what a search chose in its `train` section; whole numbers where it has whole numbers.
 
         Raises:
             ValueError: naming the parameter that `train` cannot have.
         """
+        return replace(self, train=self._train_with(parameters))
+
+    def _train_with(self, parameters: Mapping[str, Any]) -> TrainSettings:
         chosen: dict[str, Any] = {
             name: int(value)
             if isinstance(getattr(self.train, name), int) and isinstance(value, float) and value.is_integer()

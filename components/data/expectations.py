@@ -12,11 +12,14 @@ from components.fields import DATASET, IMAGES, SPLITS, Expectation
 __label__ = None
 
 
-def expectations(settings: SimulationSettings, of_problem: Sequence[Expectation]) -> list[tuple[str, Any]]:
+def expectations(
+    settings: SimulationSettings, arrays: Sequence[str], of_problem: Sequence[Expectation]
+) -> list[tuple[str, Any]]:
     """What the tables of a sound dataset are like.
 
     Args:
         settings: the `simulate` section that the dataset was asked for with.
+        arrays: names of the dataset's arrays.
         of_problem: what its problem expects beside.
 
     Returns:
@@ -28,8 +31,9 @@ def expectations(settings: SimulationSettings, of_problem: Sequence[Expectation]
     pairs = _of(
         Expectation(table=DATASET, column="rows", said=f"= {count}, the count in the settings", low=count, high=count)
     )
-    said = "as many stamps as catalogue rows"
-    pairs.append((DATASET, gxe.ExpectColumnPairValuesToBeEqual(column_A="rows", column_B="stamps", description=said)))
+    for name in arrays:
+        said, columns = f"as many rows of {name} as of the catalogue", {"column_A": "rows", "column_B": f"{name}_rows"}
+        pairs.append((DATASET, gxe.ExpectColumnPairValuesToBeEqual(**columns, description=said)))
     for split in SPLITS:
         pairs += _of(Expectation(table=DATASET, column=f"{split}_rows", said="≥ 1", low=1))
     said = "= 0 test images in other splits"
@@ -37,10 +41,10 @@ def expectations(settings: SimulationSettings, of_problem: Sequence[Expectation]
 
     said = f"{count} rows, the count in the settings"
     pairs.append((IMAGES, gxe.ExpectTableRowCountToEqual(value=count, description=said)))
-    said = "= 0, the share of NaN and infinite pixels"
-    pairs += _of(Expectation(table=IMAGES, column="stamp_not_finite", said=said, low=0, high=0))
-    pairs += _of(Expectation(table=IMAGES, column="stamp_max", said="> 0", low=0, strict=True))
-    pairs.append((IMAGES, gxe.ExpectColumnValuesToBeUnique(column="stamp_hash", description="no stamp twice")))
+    for name in arrays:
+        said = "= 0, the share of NaN and infinite values"
+        pairs += _of(Expectation(table=IMAGES, column=f"{name}_not_finite", said=said, low=0, high=0))
+    pairs.append((IMAGES, gxe.ExpectColumnValuesToBeUnique(column="arrays_hash", description="no image twice")))
     pairs.append((IMAGES, gxe.ExpectColumnValuesToNotBeNull(column="split", description="not missing")))
     said = f"one of {', '.join(SPLITS)}"
     pairs.append((IMAGES, gxe.ExpectColumnValuesToBeInSet(column="split", value_set=list(SPLITS), description=said)))

@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from components.core import SimulationSettings, die_with_parent
-from components.fields import CATALOGUE, Problem, shard_count, shard_name, shard_rows
+from components.fields import CATALOGUE, Problem, column_values, require_fields, shard_count, shard_name, shard_rows
 
 __label__ = "shards"
 
@@ -23,7 +23,7 @@ __label__ = "shards"
 def draw_shards(problem: Problem, settings: SimulationSettings, folder: Path) -> None:
     """Write every shard that a folder does not have yet, and the catalogue of all."""
     count = shard_count(settings)
-    missing = [shard for shard in range(count) if not (folder / shard_name(shard)).exists()]
+    missing = [shard for shard in range(count) if not _table_path(folder, shard).exists()]
     done = settings.count - sum(len(shard_rows(settings, shard)) for shard in missing)
     workers = min(os.cpu_count() or 1, max(1, len(missing)))
     with (
@@ -40,11 +40,17 @@ def draw_shards(problem: Problem, settings: SimulationSettings, folder: Path) ->
 
 def _draw_shard(problem: Problem, settings: SimulationSettings, shard: int, folder: Path) -> None:
     drawn = problem.draw_shard(settings, shard)
-    drawn.catalogue.to_parquet(_table_path(folder, shard), index=False)
-    partial = folder / f".{shard_name(shard)}"
-    with partial.open("wb") as file:
-        np.save(file, drawn.stamps, allow_pickle=False)
-    partial.replace(folder / shard_name(shard))  # last and at once: a shard that is there is whole
+    stored = problem.stored(settings)
+    columns = {of.name: column_values(drawn.columns[of.name]) for of in stored if of.name in drawn.columns}
+    require_fields({**drawn.arrays, **columns}, stored, f"shard {shard} of {problem.name}")
+    for name, array in drawn.arrays.items():
+        partial = folder / f".{shard_name(name, shard)}"
+        with partial.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        partial.replace(folder / shard_name(name, shard))
+    partial = folder / f".table-{shard:05d}"
+    drawn.columns.to_parquet(partial, index=False)
+    partial.replace(_table_path(folder, shard))  # last and at once: a shard that has its table is whole
 
 
 def _table_path(folder: Path, shard: int) -> Path:

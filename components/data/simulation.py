@@ -7,6 +7,7 @@ A killed simulation goes on with the shards it had finished. The same settings a
 """
 
 import json
+import math
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from components.fields import CATALOGUE, MANIFEST, Dataset, Problem, read_manife
 __label__ = None
 
 _FINGERPRINT_STEP = 0.01
-"""Reference stamps are compared in steps of this many σ: far below what a network can see, far above rounding."""
+"""Reference arrays are compared in steps of this many σ: far below what a network can see, far above rounding."""
 
 
 def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str, Any]:
@@ -38,9 +39,14 @@ def dataset_key(problem: Problem, settings: SimulationSettings) -> str:
 
 
 def simulator_fingerprint(problem: Problem, settings: SimulationSettings) -> str:
-    """Digest of what the simulator does: its reference stamps in units of the noise, rounded to 0.01 σ."""
-    rounded = np.rint(problem.reference_stamps(settings) / _FINGERPRINT_STEP).astype("<i4")
-    return value_digest({"shape": rounded.shape, "stamps": rounded.tobytes().hex()})
+    """Digest of what the simulator does: its reference arrays in units of the noise, rounded to 0.01 σ."""
+    rounded = {
+        name: np.rint(np.asarray(array) / _FINGERPRINT_STEP).astype("<i4")
+        for name, array in problem.reference(settings).items()
+    }
+    return value_digest(
+        {name: {"shape": array.shape, "values": array.tobytes().hex()} for name, array in rounded.items()}
+    )
 
 
 def simulate(workspace: Workspace, problem: Problem, settings: SimulationSettings, *, force: bool = False) -> Dataset:
@@ -65,7 +71,9 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
         return Dataset.open(published)
     elif (read_manifest(staging) or {}).get("key") == key:
         return Dataset.open(staging)
-    size = problem.reference_stamps(settings)[0].nbytes * settings.count
+    size = settings.count * sum(
+        math.prod(field.shape) * np.dtype(field.dtype).itemsize for field in problem.stored(settings)
+    )
     workspace.prepare(need_bytes=3 * size)  # staged, published, and in the DVC cache
     staging.mkdir(parents=True, exist_ok=True)
     draw_shards(problem, settings, staging)
@@ -81,7 +89,7 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
 
 def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str, Any], fingerprint: str) -> None:
     """Seal a folder: digest its catalogue and shards, and write the manifest last."""
-    names = [CATALOGUE, *sorted(path.name for path in folder.glob("stamps-*.npy"))]
+    names = [CATALOGUE, *sorted(path.name for path in folder.glob("[!.]*.npy"))]
     files = {name: ((folder / name).stat().st_size, file_sha256(folder / name)) for name in names}
     manifest = {"problem": problem, "key": key, "inputs": inputs, "fingerprint": fingerprint, "files": files}
     partial = folder / f".{MANIFEST}"

@@ -86,7 +86,8 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
     workspace.prepare()
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read by its import
     expected = [
-        (f"{problem.name}.{table}", expectation) for table, expectation in expectations(settings, checks.expectations)
+        (f"{problem.name}.{table}", expectation)
+        for table, expectation in expectations(settings, list(dataset.shards), checks.expectations)
     ]
     with _context(workspace.home) as context:
         return _run(context, problem.name, str(dataset.manifest["key"]), tables, expected)

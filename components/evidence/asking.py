@@ -3,22 +3,31 @@
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from components.fields import Predict
+from components.core import AssayError
+from components.fields import Answer
+from models.fields import check_arrays
 
 if TYPE_CHECKING:
-    from models.estimators import Answer, Estimator
+    from torch import Tensor
+
+    from models.estimators import Estimator
+    from models.fields import Arrays
 
 __label__ = "asking"
 
 
-def asking(estimator: "Estimator") -> Predict:
-    """The estimator as a plain function, without gradients."""
+def asking(estimator: "Estimator") -> Answer:
+    """The estimator as a plain function, without gradients; what it answers is what its fields say, or refused."""
 
-    def predict(image_bhw: Tensor, conditions_bc: Tensor) -> "Answer":
+    def answer(inputs: "Arrays") -> "dict[str, Tensor]":
         with torch.inference_mode():
-            answer: Answer = estimator(image_bhw, conditions_bc)
-        return answer
+            measured = estimator.measured(inputs)
+        outputs = {field.name: measured[field.name] for field in estimator.outputs if field.name in measured}
+        try:
+            check_arrays(outputs, estimator.outputs, "the model's answer")
+        except ValueError as error:
+            raise AssayError(str(error), "see the estimator's `outputs`") from error
+        return measured
 
-    return predict
+    return answer

@@ -33,7 +33,7 @@ from components.core import (
 )
 from components.evidence.asking import asking
 from components.evidence.card import write_card
-from components.fields import Dataset, Evaluation, Loss, Metric, Problem, Report, read_manifest
+from components.fields import Dataset, Evaluation, Loss, Metric, Problem, Report, best_device, read_manifest
 from models.estimators import answering_modules, load_model, read_description
 
 __label__ = None
@@ -124,13 +124,14 @@ def _gather(
     folder: Path,
     inputs: Mapping[str, Any],
 ) -> None:
+    device = best_device()
     estimator, description = load_model(model_folder)
     with tqdm(desc="evaluate", unit="img", disable=None) as bar:
         result = problem.evaluate(
-            asking(estimator),
+            asking(estimator.to(device)),
             dataset,
-            settings.evaluate,
-            settings.simulate,
+            settings,
+            device=device,
             cache=workspace.home / "references",
             progress=bar.update,
         )

@@ -5,7 +5,7 @@
 * `splits.py`: how rows are shared out over shards and splits
 * `evaluation.py`: metrics with intervals, losses, the table for a person
 * `checks.py`: what a problem's datasets must be like
-* `cases.py`: benchmark cases with published results, and failure axes
+* `presenting.py`: images as a model is shown them; `randomness.py`: what is drawn for single rows
 """
 
 import lazy_loader

@@ -1,24 +1,31 @@
-"""A dataset on disk: a Parquet catalogue, noise-free stamps in a few .npy shards, and a manifest of SHA-256 digests.
+"""A dataset on disk: a Parquet catalogue, named arrays in a few .npy shards, and a manifest of SHA-256 digests.
 
     dataset = Dataset.open(workspace.dataset("galaxy-shape"))     # checks every digest
-    images = dataset.stamps("train")
+    stored = dataset.read(("image", "sigma"), dataset.rows("train")[:256])
 
-The manifest names the inputs that made the dataset (`key`), so that a dataset that is already there is not made again.
+The manifest names the inputs that made the dataset (`key`), so that a dataset that is already there is not made again,
+and the fields of its arrays and columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from components.core import AssayError, IntegrityError, file_sha256, read_sealed
-from components.fields.layout import CATALOGUE, MANIFEST
+from components.fields.layout import CATALOGUE, MANIFEST, array_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __label__ = "dataset"
+
+_BLOCK = 512
+"""Rows in memory at once where all of an array is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,36 +53,63 @@ class Dataset:
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
-        """One row an image; row i belongs to image i of the shards laid end to end."""
+        """One row an image; row i belongs to entry i of the shards laid end to end."""
         return pd.read_parquet(self.folder / CATALOGUE)
 
     @cached_property
-    def shards(self) -> list[np.ndarray[Any, Any]]:
-        """Memory-mapped stamps, float32, shape (rows, height, width) each."""
-        names = sorted(name for name in self.manifest["files"] if name.endswith(".npy"))
-        return [np.load(self.folder / name, mmap_mode="r", allow_pickle=False) for name in names]
-
-    @cached_property
-    def _starts(self) -> np.ndarray[Any, Any]:
-        return np.cumsum([0, *(len(shard) for shard in self.shards)])
+    def shards(self) -> dict[str, list[np.ndarray[Any, Any]]]:
+        """The memory-mapped shards of each array, shape (rows, …) each."""
+        found: dict[str, list[np.ndarray[Any, Any]]] = {}
+        for name in sorted(name for name in self.manifest["files"] if name.endswith(".npy")):
+            array = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+            found.setdefault(array_name(name), []).append(array)
+        return found
 
     def rows(self, split: str) -> np.ndarray[Any, Any]:
         """Row numbers of a split, ascending."""
         return np.flatnonzero((self.catalogue["split"] == split).to_numpy())
 
-    def stamps(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Noise-free stamps of the given rows, in the order given, float32."""
-        height, width = self.shards[0].shape[1:]
-        picked = np.empty((len(rows), height, width), dtype=np.float32)
-        shard_of = np.searchsorted(self._starts, rows, side="right") - 1
+    def read(self, names: Sequence[str], rows: np.ndarray[Any, Any]) -> "dict[str, Tensor]":
+        """Arrays and catalogue columns of the given rows, in the order given; columns as float32, or int64 as they are.
+
+        Args:
+            names: of arrays and columns.
+            rows: row numbers.
+
+        Raises:
+            AssayError: when there is no array and no column of a name.
+        """
+        import torch
+
+        return {name: torch.from_numpy(self._picked(name, rows)) for name in names}
+
+    def blocks(self, name: str) -> Iterator[np.ndarray[Any, Any]]:
+        """All of an array, a block of rows at a time, so that memory does not grow with the dataset."""
+        for shard in self.shards[name]:
+            for start in range(0, len(shard), _BLOCK):
+                yield np.asarray(shard[start : start + _BLOCK])
+
+    def _picked(self, name: str, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        if name not in self.shards:
+            if name not in self.catalogue:
+                known = ", ".join([*self.shards, *map(str, self.catalogue)])
+                raise AssayError(f"{self.folder} has no {name}: it has {known}", restore_hint(self.folder.name))
+            column: np.ndarray[Any, Any] = column_values(self.catalogue[name])[rows]
+            return column
+        shards = self.shards[name]
+        starts = np.cumsum([0, *map(len, shards)])
+        picked = np.empty((len(rows), *shards[0].shape[1:]), dtype=shards[0].dtype)
+        shard_of = np.searchsorted(starts, rows, side="right") - 1
         for shard in np.unique(shard_of):
             here = np.flatnonzero(shard_of == shard)
-            picked[here] = self.shards[shard][rows[here] - self._starts[shard]]
+            picked[here] = shards[shard][rows[here] - starts[shard]]
         return picked
 
-    def columns(self, names: tuple[str, ...], rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Catalogue columns side by side for the given rows, float32, shape (rows, columns)."""
-        return self.catalogue.loc[rows, list(names)].to_numpy(dtype=np.float32, copy=True)
+
+def column_values(column: "pd.Series[Any]") -> np.ndarray[Any, Any]:
+    """A catalogue column as models are shown it: whole numbers as int64, others as float32."""
+    values = column.to_numpy()
+    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float32)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

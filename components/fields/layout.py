@@ -1,5 +1,7 @@
 """The files of a dataset, and its splits, by name."""
 
+from pathlib import Path
+
 __label__ = "layout"
 
 MANIFEST = "manifest.json"
@@ -7,6 +9,11 @@ CATALOGUE = "catalogue.parquet"
 SPLITS = ("train", "validation", "test")
 
 
-def shard_name(shard: int) -> str:
-    """File name of a shard."""
-    return f"stamps-{shard:05d}.npy"
+def shard_name(array: str, shard: int) -> str:
+    """File name of one array in a shard."""
+    return f"{array}-{shard:05d}.npy"
+
+
+def array_name(file: str) -> str:
+    """The array that a shard's file holds."""
+    return Path(file).stem.rpartition("-")[0]

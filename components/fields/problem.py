@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from components.core import EntryPoint, Members, ProblemSettings, TrainSettings
+from components.core import EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
 from components.fields.evaluation import Evaluation
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from torch import Generator, Tensor
+    import torch
+    from torch import Tensor
 
     from components.fields.dataset import Dataset
-    from models.estimators import Answer, Estimator
+    from components.fields.randomness import Seeds
+    from models.estimators import Estimator
+    from models.fields import Arrays, Field
 
 __label__ = None
 
@@ -46,39 +49,38 @@ class Sources:
 class Shard:
     """A run of images and what is known of them, row by row."""
 
-    catalogue: "pd.DataFrame"
-    """One row an image: truth, conditions, SNR, bound."""
-    stamps: "np.ndarray[Any, Any]"
-    """Noise-free images, float32, shape (rows, height, width)."""
+    columns: "pd.DataFrame"
+    """Numbers of each row, for the catalogue: truths, conditions, bound."""
+    arrays: "Mapping[str, np.ndarray[Any, Any]]"
+    """Noise-free images, masks and the like, by name, rows first."""
 
 
-Predict = Callable[["Tensor", "Tensor"], "Answer"]
-"""(image_bhw, conditions_bc) → values with covariances and quantiles, in physical units."""
+Answer = Callable[["Arrays"], "dict[str, Tensor]"]
+"""From a batch of inputs to what the model makes of them (`Estimator.measured`), all on one device."""
 
 
-_SIMULATING = ("draw_shard",)
+_SIMULATING = ("draw_shard", "stored")
 """What a simulation asks a problem."""
-_SHARED = ("truths", "conditions", "units", "observe")
+_SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""
-_TRAINING = (*_SHARED, "estimator_config", "draw_afresh", "augment", "loss", "finish")
+_TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
-_CHECKING = ("name", "settings", "sources", "reference_stamps", "checks")
+_CHECKING = ("name", "settings", "sources", "reference", "checks")
 """What decides no result: names, and what data is checked by."""
 
 
 class Problem(ABC):
-    """One scientific task that models are trained for."""
+    """One scientific task that models are trained for.
+
+    What goes into it and comes out of it are named fields (`models/fields.py`): a problem says which, and no step knows
+    more of them. What kinds of answers have in common are rooms of `models/estimators`, `components/training` and
+    `components/evidence`.
+    """
 
     name: ClassVar[str]
     """As typed on the command line."""
     settings: ClassVar[type[ProblemSettings]]
     """The class of its section of params.yaml."""
-    truths: ClassVar[tuple[str, ...]]
-    """Catalogue columns that models are to find."""
-    conditions: ClassVar[tuple[str, ...]]
-    """Catalogue columns that are given to a model beside the image."""
-    units: ClassVar[Mapping[str, str]]
-    """Unit of each truth and each condition; an empty string for a pure number."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.
@@ -97,6 +99,22 @@ class Problem(ABC):
         )
 
     @abstractmethod
+    def stored(self, settings: Any) -> "tuple[Field, ...]":
+        """Arrays and catalogue columns of a dataset that `present` makes inputs and targets of.
+
+        Args:
+            settings: its `simulate` section.
+        """
+
+    @abstractmethod
+    def inputs(self, settings: Any) -> "tuple[Field, ...]":
+        """What a model is given; its estimator takes the very same."""
+
+    @abstractmethod
+    def targets(self, settings: Any) -> "tuple[Field, ...]":
+        """What the loss compares its answers with."""
+
+    @abstractmethod
     def draw_shard(self, settings: Any, shard: int) -> Shard:
         """Draw the rows `shard_rows(settings, shard)`, the same bytes for the same settings and number.
 
@@ -106,8 +124,53 @@ class Problem(ABC):
         """
 
     @abstractmethod
-    def reference_stamps(self, settings: Any) -> "np.ndarray[Any, Any]":
-        """A few fixed noise-free images in units of the least noise: what the simulator does, to be fingerprinted."""
+    def reference(self, settings: Any) -> "Mapping[str, np.ndarray[Any, Any]]":
+        """A few fixed noise-free arrays in units of the least noise: what the simulator does, to be fingerprinted."""
+
+    @abstractmethod
+    def present(
+        self, stored: "Arrays", seed_b: "Seeds", settings: Any, *, training: bool
+    ) -> "tuple[dict[str, Tensor], dict[str, Tensor]]":
+        """The images as a camera would have them, and the targets.
+
+        Args:
+            stored: its stored fields.
+            seed_b: of each row; all that is drawn for a row comes from its seed (`randomness.py`) and lies on the
+                device of what is stored.
+            settings: all of the problem's.
+            training: whether symmetries and conditions are drawn afresh, too, and not the noise alone; inputs and
+                targets are transformed together.
+        """
+
+    @abstractmethod
+    def estimator_config(self, settings: Any) -> dict[str, Any]:
+        """What an estimator is built from (`models.estimators.build`), as JSON-able values.
+
+        Args:
+            settings: all of the problem's.
+        """
+
+    @abstractmethod
+    def evaluate(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: Any,
+        *,
+        device: "torch.device",
+        cache: Path,
+        progress: Callable[[int], object],
+    ) -> Evaluation:
+        """Gather the evidence: the test split, and whatever else says how good a model is.
+
+        Args:
+            answer: the model.
+            dataset: the images.
+            settings: all of the problem's.
+            device: where the model lies and images are to be made.
+            cache: folder for what does not depend on the model.
+            progress: told how many images were answered.
+        """
 
     def checks(self, dataset: "Dataset", settings: Any) -> Checks:  # noqa: ARG002
         """What must hold of a dataset beside what must hold of every one; nothing by default.
@@ -118,80 +181,17 @@ class Problem(ABC):
         """
         return Checks()
 
-    @abstractmethod
-    def estimator_config(self, settings: Any, train: TrainSettings) -> dict[str, Any]:
-        """What `models.estimators.estimator.Estimator` is built from, as JSON-able values."""
-
-    @abstractmethod
-    def observe(self, stamp_bhw: "Tensor", conditions_bc: "Tensor", generator: "Generator", settings: Any) -> "Tensor":
-        """The noise-free images as a camera would have seen them, noise drawn afresh."""
-
-    @abstractmethod
-    def draw_afresh(
-        self, stamp_bhw: "Tensor", conditions_bc: "Tensor", truth_bp: "Tensor", generator: "Generator", settings: Any
-    ) -> tuple["Tensor", "Tensor"]:
-        """The same objects under other conditions of the prior: noise-free images and conditions.
-
-        What is given is given back where a problem has nothing fast enough to draw with.
-
-        Args:
-            stamp_bhw: noise-free images.
-            conditions_bc: their conditions.
-            truth_bp: their truths.
-            generator: of what is drawn.
-            settings: all of the problem's.
-        """
-
-    @abstractmethod
-    def augment(self, image_bhw: "Tensor", truth_bp: "Tensor", generator: "Generator") -> tuple["Tensor", "Tensor"]:
-        """The batch under a random symmetry of the sky, truths transformed with it."""
-
-    @abstractmethod
-    def loss(
-        self,
-        estimator: "Estimator",
-        image_bhw: "Tensor",
-        clean_bhw: "Tensor",
-        conditions_bc: "Tensor",
-        truth_bp: "Tensor",
-    ) -> "Tensor":
-        """Training loss of each image, shape (batch,); ``clean_bhw`` is the image without its noise."""
-
     def finish(
         self,
         estimator: "Estimator",
         dataset: "Dataset",  # noqa: ARG002
         settings: Any,  # noqa: ARG002
-        train: Any,  # noqa: ARG002
     ) -> tuple["Estimator", dict[str, Any]]:
         """What follows the training loop: the estimator that is kept, and what its description tells of that.
 
         Args:
             estimator: the trained network, with averaged weights.
             dataset: the images.
-            settings: all of the problem's; `train` is taken from the next argument.
-            train: the `train` section.
+            settings: all of the problem's.
         """
         return estimator, {}
-
-    @abstractmethod
-    def evaluate(
-        self,
-        predict: Predict,
-        dataset: "Dataset",
-        settings: Any,
-        simulation: Any,
-        *,
-        cache: Path,
-        progress: Callable[[int], object],
-    ) -> Evaluation:
-        """Gather the evidence: benchmark cases and the test split, against the bound.
-
-        Args:
-            predict: the model.
-            dataset: the images.
-            settings: the `evaluate` section.
-            simulation: the problem's simulation settings.
-            cache: folder for what does not depend on the model.
-            progress: told how many images were answered.
-        """

@@ -30,8 +30,8 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
     known = made_from["training"]["settings"]
     decided = {name: known[name] for name in settings.search.space if name in known}
     try:
-        search = search_inputs(settings)
-        training = training_inputs(problem, settings, replace(settings.train, **decided))
+        search = search_inputs(problem, settings)
+        training = training_inputs(problem, replace(settings, train=replace(settings.train, **decided)))
     except AssayError as error:
         return [f"training: production cannot be made again: {error}"]
     for inputs in (training, made_from["training"]):

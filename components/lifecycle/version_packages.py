@@ -10,7 +10,7 @@ from components.evidence import Evidence, read_evidence
 from components.fields import Dataset, Problem
 from components.lifecycle.judging import Judge
 from components.lifecycle.stages import Stages
-from components.packages import Package, build_package, changed_code, discard_package, sample, with_one_to_be_doubted
+from components.packages import Package, build_package, changed_code, discard_package, sample
 
 
 class VersionPackages(Stages):
@@ -71,7 +71,7 @@ class VersionPackages(Stages):
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
             trusted_region=region,
-            golden_inputs=with_one_to_be_doubted(inputs, region),
+            golden_inputs=inputs,
         )
 
     def _registered_evidence(self, version: int, digest: str) -> Evidence:

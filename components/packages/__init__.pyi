@@ -6,7 +6,6 @@ from .files import package_folder as package_folder
 from .files import verify_package as verify_package
 from .golden import request_items as request_items
 from .golden import sample as sample
-from .golden import with_one_to_be_doubted as with_one_to_be_doubted
 from .proving import prove_package as prove_package
 from .serving import is_alive as is_alive
 from .serving import request as request

@@ -1,6 +1,6 @@
-"""What packages are proved and asked with: the first test images, as a camera would see them, and the whole answers.
+"""What packages are proved and asked with: the first test images, as a model is shown them, and the whole answers.
 
-golden = make_golden(estimator, sample(problem, dataset, settings, 8), region)
+golden = make_golden(estimator, sample(problem, dataset, settings, 8), region)      # the last one is to be doubted
 write_golden(golden, path)
 """
 
@@ -17,12 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from components.core import AssayError, ProblemSettings
-from components.fields import Dataset, Problem
+from components.fields import Dataset, Problem, presented
 from models.estimators import Estimator
-from models.fields import Arrays
-
-_LOUDER = 3
-"""The arrays of the last golden input are that many times themselves: their noise is not what is stated."""
+from models.fields import Arrays, check_arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,30 +33,15 @@ class Golden:
 
 
 def sample(problem: Problem, dataset: Dataset, settings: ProblemSettings, count: int) -> dict[str, Tensor]:
-    """Images under noise and their conditions, by the name of each field."""
+    """The first test images as a model is shown them, by the name of each field."""
     rows = dataset.rows("test")[:count]
-    stamp_bhw = torch.from_numpy(dataset.stamps(rows))
-    conditions_bc = torch.from_numpy(dataset.columns(problem.conditions, rows))
-    generator = torch.Generator().manual_seed(settings.evaluate.seed)
-    image_bhw = problem.observe(stamp_bhw, conditions_bc, generator, settings.simulate)
-    return {"image": image_bhw, **dict(zip(problem.conditions, conditions_bc.unbind(1), strict=True))}
-
-
-def with_one_to_be_doubted(inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The same, the last one outside of the trusted region: its arrays too loud, each condition beyond its range."""
-    changed = {name: array.clone() for name, array in inputs.items()}
-    for name, array in changed.items():
-        limits = region["conditions"].get(name)
-        if array.ndim > 1:
-            array[-1] *= _LOUDER
-        elif limits is not None:
-            low, high = limits
-            array[-1] = low / 2 if low > 0 else high + max(high - low, 1.0)
-    return changed
+    seed, device = [settings.evaluate.seed], torch.device("cpu")
+    batches = [batch.inputs for batch in presented(problem, dataset, settings, rows, seed=seed, device=device)]
+    return {name: torch.cat([inputs[name] for inputs in batches]) for name in batches[0]}
 
 
 def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any]) -> Golden:
-    """Inputs with the answers that this model gives here and now.
+    """Inputs with the answers that this model gives here and now; the last input is made one to be doubted.
 
     Args:
         estimator: the model, in evaluation mode.
@@ -70,16 +52,22 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
         AssayError: when an answer is not finite (the field is named), or when the last one is not doubted, so that
             nothing would prove the doubts.
     """
-    inputs = {name: array.float().contiguous() for name, array in inputs.items()}
-    with torch.inference_mode():
-        outputs = estimator.predict(inputs)
+    try:
+        check_arrays(inputs, estimator.inputs, "the golden inputs")
+        pushed = estimator.doubtful(inputs, region)
+        inputs = {name: torch.cat([array[:-1], pushed[name][-1:]]) for name, array in inputs.items()}
+        with torch.inference_mode():
+            outputs = estimator(inputs)
+        check_arrays(outputs, estimator.outputs, "the model's answer")
+    except ValueError as error:
+        raise AssayError(str(error), "see the fields that the estimator declares") from error
     for name, array in outputs.items():
         if not bool(array.isfinite().all()):
             raise AssayError(
                 f"the model's {name} of the golden inputs is not finite everywhere: train it again, or choose others"
             )
     doubts = estimator.doubts(inputs, outputs, region)
-    if (region["conditions"] or region["misfit"]) and not doubts[-1]:
+    if not doubts[-1]:
         raise AssayError(
             f"the last golden input is not doubted in the trusted region {region}: evaluate the model again"
         )

@@ -46,7 +46,7 @@ class RegisteredEstimator(PythonModel):
         """The outputs of a batch, by the names of the model's fields."""
         inputs = {name: torch.from_numpy(np.asarray(array)) for name, array in model_input.items()}
         with torch.inference_mode():
-            return {name: array.numpy() for name, array in self._estimator.predict(inputs).items()}
+            return {name: array.numpy() for name, array in self._estimator(inputs).items()}
 
 
 set_model(RegisteredEstimator())

@@ -240,8 +240,8 @@ class Registry:
         """MLflow's client and the problem's experiment; it and the registered model are made when not there."""
         client = self._mlflow.client()
         if not client.search_registered_models(f"name = '{problem.name}'"):
-            units = [f"{name} ({problem.units[name] or 'pure number'})" for name in problem.truths]
-            client.create_registered_model(problem.name, description=f"From an image to {', '.join(units)}.")
+            about = (type(problem).__doc__ or problem.name).splitlines()[0]
+            client.create_registered_model(problem.name, description=about)
         known = client.get_experiment_by_name(problem.name)
         if known is not None:
             return client, str(known.experiment_id)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from components.core import ProblemSettings, TrainSettings, Workspace, settings_values, value_digest
+from components.core import ProblemSettings, Workspace, settings_values, value_digest
 from components.fields import Dataset, Problem
 from components.registry.registry import Registry
 from components.training import Epoch, training_inputs
@@ -31,17 +31,14 @@ class TrainingLog:
         workspace: whose MLflow.
         problem: what is trained for.
         dataset: the images.
-        settings: the problem's settings; `train` is taken from the next argument.
-        train: network and schedule.
+        settings: the problem's; `train` has network and schedule.
     """
 
-    def __init__(
-        self, workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings, train: TrainSettings
-    ) -> None:
-        registry = Registry(workspace)
+    def __init__(self, workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings) -> None:
+        train, registry = settings.train, Registry(workspace)
         registry.create()
         self._client, experiment = registry.experiment(problem)
-        key = value_digest({"data": dataset.manifest["key"], **training_inputs(problem, settings, train)})
+        key = value_digest({"data": dataset.manifest["key"], **training_inputs(problem, settings)})
         known = self._client.search_runs([experiment], f"tags.`{_TAG}` = '{key}'", max_results=1)
         if known:
             self._run = str(known[0].info.run_id)

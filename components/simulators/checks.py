@@ -18,8 +18,8 @@ from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation
 
 __label__ = None
 
-_BLOCK = 512
-"""Stamps in memory at once."""
+_STAMP = "stamp"
+"""The array that the images without noise are in."""
 _REDRAWN = 20
 """Images drawn again: a fault in one of six is found 39 times in 40, and GalSim takes four seconds."""
 _SNR_TOLERANCE = 1e-3
@@ -48,7 +48,7 @@ def simulated_checks(
     """The checks of one dataset; a damaged one gives values that do not meet them, not exceptions.
 
     Args:
-        dataset: with the columns `sigma`, `snr` and `crb_<truth>`, and the array `stamps`.
+        dataset: with the columns `sigma`, `snr` and `crb_<truth>`, and the array `stamp`.
         settings: the `simulate` section that it was asked for with.
         ranges: least and largest value that the prior allows, by catalogue column.
         covered: columns that must fill their whole range.
@@ -63,6 +63,7 @@ def simulated_checks(
     ]
     said = f"≤ {_SNR_TOLERANCE:g}, between the catalogue's SNR and the stamp's, relative"
     expected.append(Expectation(table=IMAGES, column="stamp_snr_difference", said=said, low=0, high=_SNR_TOLERANCE))
+    expected.append(Expectation(table=IMAGES, column="stamp_max", said="> 0", low=0, strict=True))
     bounds = sorted(name for name in map(str, catalogue) if name.startswith("crb_"))
     expected += [Expectation(table=IMAGES, column=name, said="> 0", low=0, strict=True) for name in bounds]
     expected += [
@@ -118,7 +119,7 @@ def _redrawn(
         One row an image: `row` in the catalogue, `redrawn_difference` (largest |Δ| of a pixel over the redrawn peak)
         and `redrawn_chi` (√Σ Δ²/σ², what the difference comes to in the noise of the image).
     """
-    count = min(len(dataset.catalogue), sum(len(shard) for shard in dataset.shards))
+    count = min(len(dataset.catalogue), sum(map(len, dataset.shards.get(_STAMP, ()))))
     rows = np.sort(np.random.default_rng([settings.seed, 3]).permutation(count)[:_REDRAWN])
     sample = dataset.catalogue.loc[rows]
     sound = np.ones(len(rows), dtype=bool)
@@ -128,7 +129,7 @@ def _redrawn(
     if not sound.any():
         return table
     redrawn = redraw(sample[sound])
-    difference = np.abs(dataset.stamps(rows[sound]) - redrawn)
+    difference = np.abs(dataset.read((_STAMP,), rows[sound])[_STAMP].numpy() - redrawn)
     table.loc[sound, "redrawn_difference"] = difference.max(axis=(1, 2)) / redrawn.max(axis=(1, 2))
     chi = np.sqrt(np.square(difference).sum(axis=(1, 2))) / _numbers(sample[sound], "sigma").to_numpy()
     table.loc[sound, "redrawn_chi"] = chi
@@ -138,11 +139,10 @@ def _redrawn(
 def _stamp_norm(dataset: Dataset) -> "pd.Series[float]":
     """√Σ p² of every stamp, a block at a time, so that memory does not grow with the dataset."""
     norms = []
-    for shard in dataset.shards:
-        for start in range(0, len(shard), _BLOCK):
-            pixel_bn = np.asarray(shard[start : start + _BLOCK], dtype=np.float64).reshape(-1, shard[0].size)
-            with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told of otherwise
-                norms.append(np.sqrt(np.einsum("bn,bn->b", pixel_bn, pixel_bn)))
+    for block in dataset.blocks(_STAMP) if _STAMP in dataset.shards else ():
+        pixel_bn = block.reshape(len(block), -1).astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told of otherwise
+            norms.append(np.sqrt(np.einsum("bn,bn->b", pixel_bn, pixel_bn)))
     return pd.Series(np.concatenate(norms) if norms else np.empty(0), dtype=float)
 
 

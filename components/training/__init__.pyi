@@ -1,4 +1,3 @@
-from .batches import Batch as Batch
 from .inputs import search_inputs as search_inputs
 from .inputs import training_inputs as training_inputs
 from .run import train as train

@@ -1,47 +1,34 @@
-"""Batches for training: stamps read ahead from memory-mapped shards, everything else drawn afresh at each presentation.
+"""Batches for training: stored fields read ahead from memory-mapped shards, everything else drawn afresh each time.
 
-    for batch in Batches(problem, dataset, settings, batch_size=128, device=device).epoch(seeds):
-        ...
+    for batch in Batches(problem, dataset, settings, rows=rows, batch_size=128, device=device).epoch([seed, 3]):
+        loss_b = estimator.loss(batch.inputs, batch.targets)
 
-Symmetry, PSF and noise are drawn anew each time an image is shown. A thread reads the next stamps from disk while the
-network is busy with the last; which random numbers are drawn does not depend on it. Shape suffixes: b batch, h height,
-w width, c conditions, p parameters.
+A thread reads the next rows from disk while the network is busy with the last. What is drawn for an image comes from
+its own seed (`components/fields/randomness.py`): neither batches, order, processes nor the device change it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from components.core import ProblemSettings
-from components.fields import Dataset, Problem
+from components.fields import Batch, Dataset, Problem, present, presented, read_stored, row_seeds
 
 __label__ = "batches"
 
 Rows = np.ndarray[Any, Any]
 
 
-class Batch(NamedTuple):
-    """What a training step sees."""
-
-    image_bhw: Tensor
-    """As observed, with noise."""
-    clean_bhw: Tensor
-    """The same without noise."""
-    conditions_bc: Tensor
-    truth_bp: Tensor
-
-
 class Batches:
     """A dataset's images as batches on a device.
 
     Args:
-        problem: gives noise, symmetry and PSF.
+        problem: gives noise, symmetry and conditions.
         dataset: the images.
-        settings: `simulate` for the noise, `train` for what is drawn afresh.
+        settings: all of the problem's.
         rows: the catalogue rows to show.
         batch_size: images in a batch; the last, smaller one of an epoch is left out, the next epoch's order brings its
             images back.
@@ -65,56 +52,33 @@ class Batches:
         self.batch_size = min(batch_size, len(rows))
         self.steps = len(rows) // self.batch_size
 
-    def epoch(self, seeds: np.random.SeedSequence) -> Iterator[Batch]:
-        """Every image once, in a random order; the same seeds give the same batches."""
-        order = np.random.default_rng(seeds).permutation(self._rows)
+    def epoch(self, seed: Sequence[int]) -> Iterator[Batch]:
+        """Every image once, in a random order; the same seed gives the same batches."""
+        order = np.random.default_rng(seed).permutation(self._rows)
         rank, processes = self._share
-        generator = torch.Generator(self._device).manual_seed(int(seeds.generate_state(processes)[rank]))
         chosen = [
             # Ascending rows lie side by side on disk.
             np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])[rank::processes]
             for step in range(self.steps)
         ]
         with ThreadPoolExecutor(max_workers=1) as reader:
-            coming = reader.submit(self.stored, chosen[0])
-            for step in range(self.steps):
+
+            def read(rows: Rows) -> Any:
+                return reader.submit(read_stored, self._problem, self._dataset, self._settings, rows)
+
+            coming = read(chosen[0])
+            for step, rows in enumerate(chosen):
                 stored = coming.result()
                 if step + 1 < self.steps:
-                    coming = reader.submit(self.stored, chosen[step + 1])
-                yield self.presented(*stored, generator)
-
-    def stored(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
-        """Noise-free stamps, conditions and truths as they are on disk."""
-        return (
-            torch.from_numpy(self._dataset.stamps(rows)),
-            torch.from_numpy(self._dataset.columns(self._problem.conditions, rows)),
-            torch.from_numpy(self._dataset.columns(self._problem.truths, rows)),
-        )
-
-    def presented(
-        self, stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: torch.Generator
-    ) -> Batch:
-        """Stored images as one presentation shows them."""
-        stamp_bhw, conditions_bc, truth_bp = (
-            tensor.to(self._device, non_blocking=True) for tensor in (stamp_bhw, conditions_bc, truth_bp)
-        )
-        simulation = self._settings.simulate
-        stamp_bhw, conditions_bc = self._problem.draw_afresh(
-            stamp_bhw, conditions_bc, truth_bp, generator, self._settings
-        )
-        stamp_bhw, truth_bp = self._problem.augment(stamp_bhw, truth_bp, generator)
-        image_bhw = self._problem.observe(stamp_bhw, conditions_bc, generator, simulation)
-        return Batch(image_bhw, stamp_bhw, conditions_bc, truth_bp)
+                    coming = read(chosen[step + 1])
+                yield present(
+                    self._problem, stored, row_seeds(seed, rows), self._settings, training=True, device=self._device
+                )
 
 
 def observed_validation(
     problem: Problem, dataset: Dataset, settings: ProblemSettings, device: torch.device
-) -> list[Batch]:
-    """The validation split under noise that is the same at every call, in batches."""
+) -> Iterator[Batch]:
+    """The validation split under noise that is the same at every call, a batch at a time."""
     rows = dataset.rows("validation")
-    batches = Batches(problem, dataset, settings, rows=rows, batch_size=len(rows), device=device)
-    stamp_bhw, conditions_bc, truth_bp = batches.stored(rows)
-    generator = torch.Generator().manual_seed(settings.simulate.seed)
-    image_bhw = problem.observe(stamp_bhw, conditions_bc, generator, settings.simulate)
-    parts = (torch.split(tensor.to(device), 256) for tensor in (image_bhw, stamp_bhw, conditions_bc, truth_bp))
-    return [Batch(*part) for part in zip(*parts, strict=True)]
+    return presented(problem, dataset, settings, rows, seed=[settings.simulate.seed], device=device)

@@ -1,6 +1,6 @@
 """One training over several processes, one for each GPU: torch DDP.
 
-    train_in_processes(problem, dataset, settings, train, checkpoint)
+    train_in_processes(problem, dataset, settings, checkpoint)
 
 Every process holds the whole network and shows its share of each batch; gradients are averaged. The first one writes
 the checkpoints, from which a single process goes on when all epochs are done. Without GPUs the processes share the
@@ -20,7 +20,7 @@ import torch
 from torch import distributed
 from tqdm.auto import tqdm
 
-from components.core import AssayError, ProblemSettings, TrainSettings, die_with_parent
+from components.core import AssayError, ProblemSettings, die_with_parent
 from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.trainer import Trainer
@@ -28,24 +28,22 @@ from components.training.trainer import Trainer
 __label__ = "distributed"
 
 
-def train_in_processes(
-    problem: Problem, dataset: Dataset, settings: ProblemSettings, train: TrainSettings, checkpoint: Path
-) -> None:
+def train_in_processes(problem: Problem, dataset: Dataset, settings: ProblemSettings, checkpoint: Path) -> None:
     """Train all epochs that are left, and leave the last one's checkpoint.
 
     Raises:
         AssayError: when a process failed; the epochs that were finished are kept.
     """
-    context = multiprocessing.get_context("spawn")
+    context, processes = multiprocessing.get_context("spawn"), settings.train.processes
     with tempfile.TemporaryDirectory() as folder:
-        shared = (f"file://{folder}/meeting", problem, dataset.folder, settings, train, checkpoint)
-        children = [context.Process(target=_work, args=(rank, *shared)) for rank in range(train.processes)]
+        shared = (f"file://{folder}/meeting", problem, dataset.folder, settings, checkpoint)
+        children = [context.Process(target=_work, args=(rank, *shared)) for rank in range(processes)]
         for child in children:
             child.start()
         failed = _first_failure(children)
     if failed:
         raise AssayError(
-            f"training over {train.processes} processes ended with status {failed}: repeat, it goes on after its last "
+            f"training over {processes} processes ended with status {failed}: repeat, it goes on after its last "
             "epoch, or set processes to 1"
         )
 
@@ -69,10 +67,10 @@ def _work(
     problem: Problem,
     data: Path,
     settings: ProblemSettings,
-    train: TrainSettings,
     checkpoint: Path,
 ) -> None:
     die_with_parent()
+    train = settings.train
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // train.processes))
     on_gpu = torch.cuda.is_available()
     distributed.init_process_group(
@@ -82,7 +80,6 @@ def _work(
         problem,
         Dataset.open(data),
         settings,
-        train,
         device=torch.device(f"cuda:{rank}" if on_gpu else "cpu"),
         share=(rank, train.processes),
     )

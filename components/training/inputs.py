@@ -1,27 +1,28 @@
 """What decides a training and a search, beside the data: code, settings and libraries, as plain values for keys."""
 
+from dataclasses import replace
 from typing import Any
 
-from components.core import AssayError, EntryPoint, ProblemSettings, TrainSettings, code_of, settings_values
+from components.core import AssayError, EntryPoint, ProblemSettings, code_of, settings_values
 from components.fields import Problem
-from models.networks import network_module
+from models.estimators import answering_modules
 
 __label__ = None
 
 
-def training_inputs(problem: Problem, settings: ProblemSettings, train: TrainSettings) -> dict[str, Any]:
-    """What decides a training: the loop, the problem's part in it, and the one network.
+def training_inputs(problem: Problem, settings: ProblemSettings) -> dict[str, Any]:
+    """What decides a training: the loop, the problem's part in it, and the one estimator.
 
     Raises:
         AssayError: when there is no network of that name.
     """
     sources = problem.sources(settings.simulate)
-    entries: tuple[EntryPoint, ...] = (f"{__package__}.run", _module(train.network), *sources.training)
-    unused = sources.unused + (("distributed",) if train.processes == 1 else ())
-    return {**code_of(*entries, unused=unused).as_inputs(), "settings": settings_values(train)}
+    entries: tuple[EntryPoint, ...] = (f"{__package__}.run", *_modules(problem, settings), *sources.training)
+    unused = sources.unused + (("distributed",) if settings.train.processes == 1 else ())
+    return {**code_of(*entries, unused=unused).as_inputs(), "settings": settings_values(settings.train)}
 
 
-def search_inputs(settings: ProblemSettings) -> dict[str, Any]:
+def search_inputs(problem: Problem, settings: ProblemSettings) -> dict[str, Any]:
     """What decides a search beside that: every network it tries. Workers decide only how long it takes.
 
     Raises:
@@ -29,13 +30,18 @@ def search_inputs(settings: ProblemSettings) -> dict[str, Any]:
     """
     networks = settings.search.space.get("network", settings.train.network)
     tried = networks if isinstance(networks, tuple) else (networks,)
-    code = code_of(f"{__package__}.study", *(_module(str(name)) for name in tried))
+    modules = [
+        module
+        for name in tried
+        for module in _modules(problem, replace(settings, train=replace(settings.train, network=str(name))))
+    ]
+    code = code_of(f"{__package__}.study", *dict.fromkeys(modules), unused=problem.sources(settings.simulate).unused)
     values = {name: value for name, value in settings_values(settings.search).items() if name != "workers"}
     return {**code.as_inputs(), "settings": values}
 
 
-def _module(network: str) -> str:
+def _modules(problem: Problem, settings: ProblemSettings) -> tuple[str, ...]:
     try:
-        return network_module(network)
+        return answering_modules(problem.estimator_config(settings))
     except ValueError as error:
         raise AssayError(str(error), "see train.network and search.space.network in params.yaml") from error

@@ -1,6 +1,6 @@
 """Train one network into a folder: a checkpoint an epoch, the same result after a kill.
 
-    folder = train(workspace, problem, dataset, settings, settings.train, source=read_source(workspace.root))
+    folder = train(workspace, problem, dataset, settings, source=read_source(workspace.root))
 
 `trainer.py` is the loop; what comes after it is the problem's (`Problem.finish`).
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from components.core import ProblemSettings, Source, TrainSettings, Workspace, value_digest
+from components.core import ProblemSettings, Source, Workspace, value_digest
 from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.distributed import train_in_processes
@@ -28,7 +28,6 @@ def train(
     problem: Problem,
     dataset: Dataset,
     settings: ProblemSettings,
-    train: TrainSettings,
     *,
     source: Source,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
@@ -39,8 +38,7 @@ def train(
         workspace: where models and checkpoints lie.
         problem: what is trained for.
         dataset: the images.
-        settings: the problem's settings; `train` is taken from the next argument.
-        train: network and schedule.
+        settings: the problem's; `train` has network and schedule.
         source: commit and state of the working tree.
         on_epoch: called after each epoch that is trained now.
 
@@ -50,27 +48,26 @@ def train(
     Raises:
         DamagedModelError: when it is there but its weights are not what was saved.
     """
-    inputs, search = training_inputs(problem, settings, train), search_inputs(settings)
+    inputs, search = training_inputs(problem, settings), search_inputs(problem, settings)
     key = value_digest({"problem": problem.name, "data": dataset.manifest["key"], **inputs})
     folder = workspace.models(problem.name) / key[:16]
     if (folder / DESCRIPTION).exists():
         read_description(folder)
         return folder
     checkpoint = folder / "checkpoint"
-    if train.processes > 1:
-        train_in_processes(problem, dataset, settings, train, checkpoint)
-    trainer = Trainer(problem, dataset, settings, train)
+    if settings.train.processes > 1:
+        train_in_processes(problem, dataset, settings, checkpoint)
+    trainer = Trainer(problem, dataset, settings)
     history = load_checkpoint(trainer, checkpoint)
-    with tqdm(
-        total=train.epochs, initial=trainer.done, desc=f"train {train.network}", unit="epoch", disable=None
-    ) as bar:
+    shown = f"train {settings.train.network}"
+    with tqdm(total=settings.train.epochs, initial=trainer.done, desc=shown, unit="epoch", disable=None) as bar:
         for epoch in trainer:
             history.append(asdict(epoch))
             save_checkpoint(trainer, history, checkpoint)
             on_epoch(epoch)
             bar.update()
             bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
-    estimator, finished = problem.finish(trainer.averaged.eval().cpu(), dataset, settings, train)
+    estimator, finished = problem.finish(trainer.averaged.eval().cpu(), dataset, settings)
     save_model(
         folder,
         estimator.cpu(),

@@ -1,7 +1,7 @@
 """Search what params.yaml names of a training with Optuna: pruned, resumable, over one or several processes.
 
     winner = search(workspace, problem, dataset, settings)
-    train_settings = settings.searched(winner.parameters)
+    found = settings.searched(winner.parameters)
 
 The study lives in the workspace's Optuna database under a name made of its inputs' digest, so that a study of the
 same inputs goes on where it stopped, and one that is complete is only read. The caller holds the problem's lock.
@@ -97,8 +97,8 @@ def study_name(problem: Problem, dataset: Dataset, settings: ProblemSettings) ->
     """Name of the study of these inputs."""
     inputs = {
         "data": dataset.manifest["key"],
-        "search": search_inputs(settings),
-        "training": training_inputs(problem, settings, settings.train),
+        "search": search_inputs(problem, settings),
+        "training": training_inputs(problem, settings),
     }
     return f"{problem.name}-{value_digest(inputs)[:16]}"
 
@@ -166,8 +166,9 @@ def _objective(trial: "optuna.Trial", problem: Problem, dataset: Dataset, settin
 
     search = settings.search
     chosen = {name: _suggested(trial, name, choices, settings.train) for name, choices in search.space.items()}
-    train = replace(settings.searched(chosen), epochs=search.epochs)
-    trainer = Trainer(problem, dataset, settings, train, images_per_epoch=search.images_per_epoch)
+    found = settings.searched(chosen)
+    tried = replace(found, train=replace(found.train, epochs=search.epochs))
+    trainer = Trainer(problem, dataset, tried, images_per_epoch=search.images_per_epoch)
     loss = float("nan")
     for epoch in trainer:
         loss = epoch.validation_loss

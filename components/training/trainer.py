@@ -1,6 +1,6 @@
 """The training loop: an iterator of epochs whose state can be saved and restored to the same result.
 
-    for epoch in Trainer(problem, dataset, settings, settings.train):
+    for epoch in Trainer(problem, dataset, settings):
         print(epoch.number, epoch.validation_loss)
 
 Warm-up and cosine schedule, clipped gradients, averaged weights; on a GPU bfloat16 and compiled networks. Under
@@ -12,18 +12,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from components.core import ProblemSettings, TrainSettings
-from components.fields import Dataset, Problem
-from components.training.batches import Batch, Batches, observed_validation
-from models.estimators import Estimator
+from components.core import ProblemSettings
+from components.fields import Batch, Dataset, Problem, best_device
+from components.training.batches import Batches, observed_validation
+from models.estimators import Estimator, build
 
 __label__ = "trainer"
 
@@ -55,10 +55,9 @@ class Trainer:
     """One network in training; iterating trains it, an epoch at a time.
 
     Args:
-        problem: gives noise, symmetry and loss.
+        problem: gives noise, symmetry and estimator.
         dataset: the images.
-        settings: the problem's settings; `train` is taken from the next argument.
-        train: network and schedule.
+        settings: the problem's; `train` has network and schedule.
         images_per_epoch: training images in an epoch (default: all).
         device: where to train.
         share: (rank, processes) of a training over several processes.
@@ -69,20 +68,20 @@ class Trainer:
         problem: Problem,
         dataset: Dataset,
         settings: ProblemSettings,
-        train: TrainSettings,
         *,
         images_per_epoch: int | None = None,
         device: torch.device | None = None,
         share: tuple[int, int] = (0, 1),
     ) -> None:
-        self.train, self.device = train, device or best_device()
+        train, self.device = settings.train, device or best_device()
+        self.train = train
         torch.manual_seed(train.seed)
-        estimator = Estimator(problem.estimator_config(settings.simulate, train))
+        estimator = build(problem.estimator_config(settings))
         # Convolutions are up to twice as fast in this layout.
         self.estimator: Estimator = estimator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.device.type == "cuda":
             self.estimator.network.compile()
-        self._objective: nn.Module = _Objective(problem, self.estimator)
+        self._objective: nn.Module = _Objective(self.estimator)
         if share[1] > 1:
             self._objective = DistributedDataParallel(self._objective)
         self.optimizer = torch.optim.AdamW(
@@ -100,8 +99,8 @@ class Trainer:
         )
         decay = 1 - 1 / max(2.0, _AVERAGED * train.epochs * self.batches.steps)
         self._averaged = AveragedModel(self.estimator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-        self._judge = _Objective(problem, self.averaged)
-        self._validation = observed_validation(problem, dataset, settings, self.device)
+        self._judge = _Objective(self.averaged)
+        self._validation = partial(observed_validation, problem, dataset, settings, self.device)
         self.done = 0
 
     @property
@@ -129,7 +128,7 @@ class Trainer:
         """Mean loss of the averaged weights over the validation split, under noise that is the same at every call."""
         self.averaged.eval()
         with torch.inference_mode():
-            losses = torch.cat([self._judge(batch) for batch in self._validation])
+            losses = torch.cat([self._judge(batch) for batch in self._validation()])
         return float(losses.mean())
 
     def learning_rate(self, step: int) -> float:
@@ -170,10 +169,9 @@ class Trainer:
 
     def _train_epoch(self) -> float:
         self.estimator.train()
-        # Seeded by the epoch: a resumed training draws what an unbroken one would have drawn.
-        seeds = np.random.SeedSequence([self.train.seed, self.done])
         total = torch.zeros((), device=self.device)
-        for step, batch in enumerate(self.batches.epoch(seeds)):
+        # Seeded by the epoch: a resumed training draws what an unbroken one would have drawn.
+        for step, batch in enumerate(self.batches.epoch([self.train.seed, self.done])):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.learning_rate(self.done * self.batches.steps + step)
             total += self.step(batch)
@@ -194,17 +192,12 @@ class Trainer:
 class _Objective(nn.Module):
     """The loss as a module, whose forward pass several processes can share."""
 
-    def __init__(self, problem: Problem, estimator: Estimator) -> None:
+    def __init__(self, estimator: Estimator) -> None:
         super().__init__()
-        self._problem, self.estimator = problem, estimator
+        self.estimator = estimator
 
     def forward(self, batch: Batch) -> Tensor:
-        return self._problem.loss(self.estimator, *batch)
-
-
-def best_device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return self.estimator.loss(batch.inputs, batch.targets)
 
 
 def _part(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """The command that states the physical limit: `assay bound`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,17 +30,19 @@ def bound(
     found = find_problem(problem)
     if not isinstance(found, GalaxyShape):
         raise AssayError(f"{problem} has no bound of a single image: type `assay bound {GalaxyShape.name}`")
-    settings = load_settings(Workspace.find().root / "params.yaml", problem, found.settings, size=size)
+    settings: Any = load_settings(Workspace.find().root / "params.yaml", problem, found.settings, size=size)
     galaxy = {"flux": flux, "n": n, "half_light_radius": r, "g1": g1, "g2": g2, "psf_fwhm": fwhm, "sigma": sigma}
-    limit = bound_of_galaxy(galaxy, settings.simulate.camera, shot_noise=shot_noise)  # type: ignore[attr-defined]
+    limit = bound_of_galaxy(galaxy, settings.simulate.camera, shot_noise=shot_noise)
     names = ("flux", "n", "r", "g1", "g2")
     crb = dict(zip(names, limit.crb.tolist(), strict=True))
     if as_json:
         correlation = {a: dict(zip(names, row, strict=True)) for a, row in zip(names, limit.correlation, strict=True)}
         console.print_json({"crb": crb, "snr": limit.snr, "correlation": correlation})
         return
-    units = [found.units[name] for name in found.truths]
-    columns = ("", *(f"{name} [{unit}]" if unit else name for name, unit in zip(names, units, strict=True)))
+    truths = found.targets(settings.simulate)[: len(names)]
+    columns = (
+        "", *(f"{name} [{field.unit}]" if field.unit else name for name, field in zip(names, truths, strict=True)),
+    )  # fmt: skip
     rows = [("bound", *(f"{value:.4g}" for value in crb.values()))]
     rows += [
         (f"correlation with {name}", *(f"{value:+.2f}" for value in row))

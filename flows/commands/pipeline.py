@@ -126,7 +126,7 @@ def train(
 
     with job.alone():
         dataset = job.published()
-        model = steps.train.plainly(job, dataset, job.settings.train)
+        model = steps.train.plainly(job, dataset, job.settings)
         if out is not None:
             _copy(model, out)
             result: dict[str, Any] = {"model": out}
@@ -147,8 +147,9 @@ def evaluate(
     problem: ProblemName,
     version: Annotated[str, typer.Argument(help="Number of a registered version, or a model's folder.")],
     out: Out = None,
-    real_galaxies: Annotated[
-        Path | None, typer.Option(help="Folder of a galsim.RealGalaxyCatalog to measure, too.")
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE in the `evaluate` section, instead of params.yaml's; once for each."),
     ] = None,
     parameters: Parameters = None,
     size: Size = "demo",
@@ -158,7 +159,7 @@ def evaluate(
     from components.evidence import evaluate as measure
     from components.registry import Registry
 
-    given = {} if real_galaxies is None else {"real_galaxies": str(real_galaxies.resolve())}
+    given = dict(_setting(text) for text in chosen or ())
     job = _open(problem, size, simulate=_read_parameters(parameters).get("simulate", {}), evaluate=given)
     model = (
         Registry(job.workspace).model_folder(problem, int(version)) if version.isdecimal() else Path(version).resolve()
@@ -178,6 +179,17 @@ def _open(problem: str, size: str, **overrides: dict[str, Any]) -> "Job":
     from flows.job import Job
 
     return Job.open(problem, size, overrides={section: values for section, values in overrides.items() if values})
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting's name and its value, read as params.yaml would read it."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    try:
+        return name, yaml.safe_load(value) if equals else None
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"--set {text}: must be NAME=VALUE") from error
 
 
 def _read_parameters(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -33,11 +33,11 @@ def predict(
     problem: ProblemName,
     files: Annotated[list[Path], typer.Argument(help="Images: .npy, .fits or .png.")],
     conditions: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--set", help="A number beside every image, as NAME=NUMBER; once for each that the model asks for."
         ),
-    ],
+    ] = None,
     stage: Stage = PRODUCTION,
     url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
     as_json: AsJson = False,
@@ -46,7 +46,7 @@ def predict(
     from components.data import read_image
     from components.packages import request, served
 
-    given = dict(_condition(text) for text in conditions)
+    given = dict(_condition(text) for text in conditions or ())
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
     if url is not None:
         answer = request(url, items)

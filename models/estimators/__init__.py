@@ -1,11 +1,13 @@
-"""Networks with their units and scales: from an image to parameters with errors, and saved in a folder.
+"""Networks with the names and units of their fields, and saved in a folder; a room for each kind of answer.
 
-* `estimator.py`: a network, read as a Gaussian on the scales of `scales.py` (`gaussian.py`)
-* `scoring_estimator.py`: the same, improved by Fisher scoring
+* `estimator.py`: what every estimator is, and how one is built from its configuration
 * `saved.py`: weights and description on disk, checked at every load
+* `numbers/`: parameters with errors; `image/`: an image with its error; `mask/`: which pixels belong to something;
+  `classes/`: probabilities of classes. What the last three share: `scaled_images.py`, `input_ranges.py`
 """
 
-from models.estimators.estimator import LEVELS, Answer, Estimator
+from models.estimators.estimator import Estimator, build, kinds
+from models.estimators.input_ranges import summaries
 from models.estimators.saved import (
     DESCRIPTION,
     WEIGHTS,
@@ -15,18 +17,17 @@ from models.estimators.saved import (
     read_description,
     save_model,
 )
-from models.estimators.scoring_estimator import ScoringEstimator
 
 __all__ = [
     "DESCRIPTION",
-    "LEVELS",
     "WEIGHTS",
-    "Answer",
     "DamagedModelError",
     "Estimator",
-    "ScoringEstimator",
     "answering_modules",
+    "build",
+    "kinds",
     "load_model",
     "read_description",
     "save_model",
+    "summaries",
 ]

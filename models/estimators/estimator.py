@@ -1,238 +1,101 @@
-"""From an image and its conditions to parameters with errors, in physical units.
+"""What every estimator is: a network that answers named fields with named fields, and knows its own loss and doubts.
 
-`Estimator` wraps any network: it scales the image by its noise, hands the conditions over standardised,
-and reads the network's vector as a Gaussian on scales where errors are close to one (`scales.py`). It is built
-from a plain dictionary, so that a package needs no code but that of `models`:
+    estimator = build({"kind": "numbers", …})            # from model.json alone
+    outputs = estimator(inputs)                          # {"flux": (b,), "flux_error": (b,), …}
+    loss_b = estimator.loss(inputs, targets)
 
-    estimator = Estimator(config)
-    answer = estimator(image_bhw, conditions_bc)
-    answer.value_bp, answer.error_bp, answer.quantile_bpq
-
-`scoring_estimator.py` adds Fisher scoring to it. Shape suffixes: b batch, h height, w width, c conditions,
-p parameters, q quantiles.
+A kind of answer is a room of this folder, a package that names its `build`: `find_kind`. A room that is put here is
+known; it is imported when it is asked for only, so that a model and its package rest on the code of their own kind.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from models.estimators.gaussian import Gaussian, read_gaussian, vector_length
-from models.estimators.scales import Scales
-from models.estimators.trust import doubts
 from models.fields import Arrays, Field
-from models.galaxies import GalaxyDrawing
-from models.layers import NetworkOutput
-from models.networks import find_network
 
-__label__ = "estimator"
-
-LEVELS = (*(step / 40 for step in range(1, 7)), 0.16, *(step / 40 for step in range(7, 34)), 0.84,
-          *(step / 40 for step in range(34, 40)))  # fmt: skip
-"""Probabilities of the quantiles in an answer: every 2.5 %, and the ends of the 68 % interval."""
-
-TOLERANCE = 1e-3
-"""Of the stated error: how far the same model may answer otherwise on another processor."""
+__label__ = "estimators"
 
 
-class Answer(NamedTuple):
-    """What is said of a batch of images, in physical units."""
-
-    value_bp: Tensor
-    """The estimates."""
-    covariance_bpp: Tensor
-    """Expected product of the values' errors, given the image: (value − truth)(value − truth)ᵀ."""
-    quantile_bpq: Tensor
-    """Quantiles of the truth, given the image, at `LEVELS`."""
-    unscored_bp: Tensor
-    """The values before any scoring step: the network's alone."""
-    misfit_b: Tensor | None
-    """χ² of the image against the answer drawn, as a number of standard deviations; None where nothing can be drawn."""
-    snr_b: Tensor | None
-    """SNR of the answer drawn."""
-
-    @property
-    def error_bp(self) -> Tensor:
-        """Root mean square error of each value."""
-        return self.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
-
-    def interval(self, probability: float) -> tuple[Tensor, Tensor]:
-        """Ends of the central interval that holds the truth with this probability: 0.68, or a twentieth."""
-        low, high = (1 - probability) / 2, (1 + probability) / 2
-        ends = [min(range(len(LEVELS)), key=lambda index: abs(LEVELS[index] - level)) for level in (low, high)]
-        if max(abs(LEVELS[end] - level) for end, level in zip(ends, (low, high), strict=True)) > 1e-9:
-            raise ValueError(f"probability = {probability:g}: must be 0.68, or a twentieth such as 0.95")
-        return self.quantile_bpq[:, :, ends[0]], self.quantile_bpq[:, :, ends[1]]
-
-
-class Estimator(nn.Module):
-    """A network with its units.
+class Estimator(nn.Module, ABC):
+    """A network with the names and units of what goes in and what comes out.
 
     Args:
-        config: with the keys
-            network, width: which network, how wide;
-            size: pixels on a side;
-            unit: of the image;
-            noise: name of the condition that is the noise of a pixel, in the image's units;
-            conditions: list of {name, unit, mean, sd}, mean and sd of the condition's logarithm;
-            outputs: list of {name, unit, scale, …} as `models.estimators.scales.Scales` takes them;
-            drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
-            scoring_steps: read by `models.estimators.scoring_estimator.ScoringEstimator` alone.
+        config: JSON-able values that it is built from, `kind` among them.
     """
 
-    condition_mean: Tensor
-    condition_sd: Tensor
-    quantile_pq: Tensor
-    """Standard deviations from the mean at which each of `LEVELS` lies; those of a Gaussian until they are measured."""
+    network: nn.Module
+    """What is compiled on a GPU."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        self.config = config
-        self.size = int(config["size"])
-        self.condition_names = tuple(condition["name"] for condition in config["conditions"])
-        self.output_names = tuple(output["name"] for output in config["outputs"])
-        self._noise = self.condition_names.index(config["noise"])
-        self.network = find_network(config["network"])(
-            channels=2,
-            size=self.size,
-            conditions=len(self.condition_names),
-            outputs=vector_length(len(self.output_names)),
-            width=int(config["width"]),
-        )
-        self.scales = Scales(config["outputs"])
-        self.drawing = GalaxyDrawing(config["drawing"], self.condition_names) if config["drawing"] else None
-        for name, values in {
-            "condition_mean": [condition["mean"] for condition in config["conditions"]],
-            "condition_sd": [condition["sd"] for condition in config["conditions"]],
-        }.items():
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
-        gaussian_q = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float32))
-        self.register_buffer("quantile_pq", gaussian_q.repeat(len(self.output_names), 1))
+        self.config = dict(config)
 
     @property
+    @abstractmethod
     def inputs(self) -> tuple[Field, ...]:
-        """The image, and the conditions that it was taken under."""
-        image = Field(name="image", shape=(self.size, self.size), unit=self.config.get("unit", ""))
-        conditions = self.config["conditions"]
-        return (image, *(Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None)) for c in conditions))
+        """What it takes."""
 
     @property
+    @abstractmethod
     def outputs(self) -> tuple[Field, ...]:
-        """For each parameter value, error and intervals; the errors' correlation; what the answer drawn says."""
-        fields: list[Field] = []
-        for index, output in enumerate(self.config["outputs"]):
-            name, unit = output["name"], output.get("unit", "")
-            error = f"{name}_error"
-            proof: dict[str, Any] = {"relative": TOLERANCE, "of": error, "absolute": self.scales.resolution(index)}
-            fields += [
-                Field(name=name, unit=unit, **proof),
-                Field(name=error, unit=unit, limits=(0, None), **proof),
-                *(
-                    Field(name=interval, shape=(2,), unit=unit, labels=("low", "high"), **proof)
-                    for interval in (f"{name}_interval68", f"{name}_interval95")
-                ),
-            ]
-        count = len(self.output_names)
-        fields.append(Field(name="correlation", shape=(count, count), labels=self.output_names, absolute=TOLERANCE))
-        if self.drawing is not None:
-            fields += [
-                Field(name="misfit", absolute=10 * TOLERANCE, relative=TOLERANCE),
-                Field(name="snr", relative=TOLERANCE),
-            ]
-        return tuple(fields)
+        """What it answers, each with the tolerance that a package is proved with."""
 
-    def predict(self, inputs: Arrays) -> Arrays:
-        """The answer to a batch by named fields: from `inputs` to `outputs`."""
-        conditions_bc = torch.stack([inputs[name] for name in self.condition_names], dim=1)
-        answer: Answer = self(inputs["image"], conditions_bc)
-        outputs: dict[str, Tensor] = {}
-        intervals = {probability: torch.stack(answer.interval(probability), dim=2) for probability in (0.68, 0.95)}
-        for index, name in enumerate(self.output_names):
-            outputs[name], outputs[f"{name}_error"] = answer.value_bp[:, index], answer.error_bp[:, index]
-            outputs[f"{name}_interval68"] = intervals[0.68][:, index]
-            outputs[f"{name}_interval95"] = intervals[0.95][:, index]
-        outputs["correlation"] = answer.covariance_bpp / (answer.error_bp[:, :, None] * answer.error_bp[:, None])
-        if answer.misfit_b is not None and answer.snr_b is not None:
-            outputs |= {"misfit": answer.misfit_b, "snr": answer.snr_b}
-        return outputs
+    @abstractmethod
+    def forward(self, inputs: Arrays) -> dict[str, Tensor]:
+        """The answer to a batch: from `inputs` to `outputs`."""
 
+    @abstractmethod
+    def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
+        """Training loss of each image, shape (b,)."""
+
+    @abstractmethod
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
         """For each image the reasons not to trust its answer, one line each.
 
         Args:
-            inputs: as of `predict`.
-            outputs: what `predict` made of them.
-            region: the trusted region of the model's evaluation.
+            inputs: as of `forward`.
+            outputs: what `forward` made of them.
+            region: where the model can be trusted, as its evaluation found it.
         """
-        count = len(inputs["image"])
-        told = [inputs[name].tolist() for name in self.condition_names]
-        misfits, snrs = (outputs[name].tolist() if name in outputs else [None] * count for name in ("misfit", "snr"))
-        return [
-            doubts(region, dict(zip(self.condition_names, row, strict=True)), misfit=misfit, snr=snr)
-            for *row, misfit, snr in zip(*told, misfits, snrs, strict=True)
-        ]
 
-    def noise(self, conditions_bc: Tensor) -> Tensor:
-        """Noise of a pixel of each image, shape (b,)."""
-        return conditions_bc[:, self._noise]
+    @abstractmethod
+    def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The same inputs, each so far outside of the region that its answer must be doubted."""
 
-    def standardise(self, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
-        """Physical parameters on the standard scales, where the prior has mean 0 and sd 1."""
-        return self.scales.standardise(truth_bp, self.noise(conditions_bc))
+    def measured(self, inputs: Arrays) -> dict[str, Tensor]:
+        """What an evaluation looks at: the outputs, and what else they come from; the outputs alone by default."""
+        outputs: dict[str, Tensor] = self(inputs)
+        return outputs
 
-    def standardise_conditions(self, conditions_bc: Tensor) -> Tensor:
-        """Logarithms of the conditions, of mean 0 and sd 1 over the prior."""
-        return (conditions_bc.log() - self.condition_mean) / self.condition_sd
 
-    def vector(self, image_bhw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
-        """What the network says, as it says it."""
-        ratio_bhw = image_bhw / self.noise(conditions_bc)[:, None, None]
-        # Wings live near the noise, cores far above it: one channel resolves each.
-        channels_bchw = torch.stack([torch.asinh(ratio_bhw), ratio_bhw / 16], dim=1)
-        output: NetworkOutput = self.network(channels_bchw, self.standardise_conditions(conditions_bc))
-        return output
+def kinds() -> tuple[str, ...]:
+    """Every kind of answer."""
+    return tuple(sorted(module.name for module in iter_modules([__file__.rpartition("/")[0]]) if module.ispkg))
 
-    def forward(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
-        """Values with covariances and quantiles; the values are the means."""
-        answer = self.answer(self.posterior(image_bhw, conditions_bc), conditions_bc)
-        return self.compared(answer, image_bhw, conditions_bc)
 
-    def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
-        """What is known of each image, on the standard scales."""
-        return self.read(self.vector(image_bhw, conditions_bc).answer_bo)
+def find_kind(config: Mapping[str, Any]) -> ModuleType:
+    """The room of an estimator's kind: `build(config)` makes it, `modules(config)` names the modules that answer.
 
-    def read(self, vector_bo: Tensor) -> Gaussian:
-        """A vector as a Gaussian on the standard scales."""
-        return read_gaussian(vector_bo, len(self.output_names))
+    Raises:
+        ValueError: when the kind is unknown or not named; the known ones are listed.
+    """
+    kind = config.get("kind")
+    if kind not in kinds():
+        raise ValueError(f"kind of estimator = {kind!r}: must be one of {', '.join(kinds())}")
+    return import_module(f"{__package__}.{kind}")
 
-    def answer(self, gaussian: Gaussian, conditions_bc: Tensor, value_bp: Tensor | None = None) -> Answer:
-        """A Gaussian on the standard scales in physical units.
 
-        Args:
-            gaussian: what is known of each image.
-            conditions_bc: the conditions.
-            value_bp: other values than the means; their covariance counts the distance from the mean.
-        """
-        noise_b, covariance_bpp = self.noise(conditions_bc), gaussian.covariance()
-        mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, noise_b)
-        sd_bp = covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
-        quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * self.quantile_pq
-        if value_bp is None:
-            value_bp = mean_bp
-        apart_bp = value_bp - mean_bp
-        return Answer(
-            value_bp=value_bp,
-            covariance_bpp=physical_bpp + apart_bp[:, :, None] * apart_bp[:, None],
-            quantile_bpq=self.scales.physical(quantile_bpq, noise_b),
-            unscored_bp=mean_bp,
-            misfit_b=None,
-            snr_b=None,
-        )
+def build(config: Mapping[str, Any]) -> Estimator:
+    """An untrained estimator.
 
-    def compared(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
-        """The same answer held against its image, where it can be drawn."""
-        if self.drawing is None:
-            return answer
-        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.value_bp, conditions_bc)
-        return answer._replace(misfit_b=misfit_b, snr_b=snr_b)
+    Raises:
+        ValueError: when its kind or its network is unknown.
+    """
+    estimator: Estimator = find_kind(config).build(config)
+    return estimator

@@ -3,7 +3,7 @@
     save_model(folder, estimator, description)
     estimator, description = load_model(folder)
 
-Nothing is unpickled. `description["estimator"]` is what `Estimator` is built from; the rest is lineage.
+Nothing is unpickled. `description["estimator"]` is what the estimator is built from; the rest is lineage.
 """
 
 import hashlib
@@ -14,9 +14,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from models.estimators.estimator import Estimator
-from models.estimators.scoring_estimator import ScoringEstimator
-from models.networks import network_module
+from models.estimators.estimator import Estimator, build, find_kind
 
 __label__ = "saved"
 
@@ -72,8 +70,11 @@ def answering_modules(config: Mapping[str, Any]) -> tuple[str, ...]:
 
     Args:
         config: `description["estimator"]`.
+
+    Raises:
+        ValueError: when its kind or its network is unknown.
     """
-    return (__name__, network_module(config["network"]))
+    return (__name__, *find_kind(config).modules(config))
 
 
 def load_model(folder: Path) -> tuple[Estimator, dict[str, Any]]:
@@ -84,6 +85,8 @@ def load_model(folder: Path) -> tuple[Estimator, dict[str, Any]]:
     """
     description = read_description(folder)
     config = description["estimator"]
-    built = ScoringEstimator(config) if config["scoring_steps"] else Estimator(config)
+    if "kind" not in config:
+        raise DamagedModelError(f"{folder / DESCRIPTION} is from before estimators had kinds")
+    built = build(config)
     built.load_state_dict(load_file(folder / WEIGHTS))
     return built.eval(), description

@@ -45,8 +45,8 @@ def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
             patch.setenv(name, value)
         dataset = Dataset.open(workspace.dataset(NAME))
         for seed in range(count):
-            seeded = replace(settings.train, seed=seed)
-            model = train(workspace, problem, dataset, settings, seeded, source=Source(commit="0" * 40, dirty=False))
+            seeded = replace(settings, train=replace(settings.train, seed=seed))
+            model = train(workspace, problem, dataset, seeded, source=Source(commit="0" * 40, dirty=False))
             evidence = evaluate(workspace, problem, model, dataset, settings)
             register(
                 workspace,

@@ -8,7 +8,7 @@ from torch import Tensor
 from components.core.workspace import Workspace
 from components.packages.building import build_package
 from components.packages.files import Package
-from models.estimators.estimator import Estimator
+from models.estimators.numbers import NumbersEstimator
 from models.estimators.saved import save_model
 from tests.estimators import CONFIG, TRUSTED_REGION
 
@@ -26,7 +26,7 @@ def new_workspace(root: Path) -> Workspace:
     """A workspace with one trained model, in `root / "trained"`."""
     (root / "params.yaml").write_text("problems: {}\n")
     torch.manual_seed(0)
-    save_model(root / "trained", Estimator(CONFIG), {"problem": "galaxy-shape"})
+    save_model(root / "trained", NumbersEstimator(CONFIG), {"problem": "galaxy-shape"})
     return Workspace(root=root, home=root / ".assay")
 
 

@@ -115,10 +115,10 @@ def test_data_file_cut_short(house: Workspace, small_dataset: Dataset) -> None:
     shutil.copytree(small_dataset.folder, data)
     (house.root / ".gitignore").write_text(".assay/\ndata/\n", encoding="utf-8")
     commit(house.root)
-    shard = data / "stamps-00001.npy"
+    shard = data / "stamp-00001.npy"
     shard.write_bytes(shard.read_bytes()[:-1000])
     for done in (assay(house, "run", "galaxy-shape"), assay_here(house, "train", "galaxy-shape")):
-        refused(done, "stamps-00001.npy has", "should have", "assay simulate")
+        refused(done, "stamp-00001.npy has", "should have", "assay simulate")
     assert not (house.home / "models").exists()
 
 

@@ -16,7 +16,7 @@ from components.ledger.ledger import open_ledger
 from components.lifecycle.promotion import Promotion
 from components.packages import building
 from components.packages.files import package_folder
-from components.problems import find_problem
+from components.simulators.sersic import PARAMETERS
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
@@ -43,7 +43,7 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     to_production(house, 2)
     entry = open_ledger(house).history(NAME)[-2]
     compared = next(gate for gate in entry.evidence["gates"] if gate["metric"].startswith("loss_over_production."))
-    assert {cell["loss"] for cell in compared["details"]["cells"]} == set(find_problem(NAME).truths)
+    assert {cell["loss"] for cell in compared["details"]["cells"]} == set(PARAMETERS)
     assert entry.previous_version == 1
     refused(
         promote(house, 3, "staging", "--expect", "2"), "staging of galaxy-shape is empty and version 2 was expected"
@@ -81,7 +81,7 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
     assert mlflow_client(house).get_model_version(NAME, "1").tags["override"] == said
     agrees(house)
     image = house.root / "galaxy.npy"
-    np.save(image, np.load(house.dataset(NAME) / "stamps-00000.npy")[0])
+    np.save(image, np.load(house.dataset(NAME) / "stamp-00000.npy")[0])
     given = ("--set", "sigma=200", "--set", "psf_fwhm=0.7", "--stage", "staging", "--json")
     answer = json.loads(assay_here(house, "predict", NAME, str(image), *given).stdout)
     assert answer["model"]["override"] == said
@@ -144,7 +144,7 @@ def test_a_package_of_other_code_than_was_judged_is_refused(
     older = tmp_path / "older"
     for folder in ("services", "models"):
         shutil.copytree(HOUSE / folder, older / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    with (older / "models" / "estimators" / "scales.py").open("a") as file:
+    with (older / "models" / "estimators" / "numbers" / "scales.py").open("a") as file:
         file.write("\nSHARPER = True\n")
     with monkeypatch.context() as patch:
         patch.setattr(building, "HOUSE", older)
@@ -158,7 +158,12 @@ def test_a_package_of_other_code_than_was_judged_is_refused(
         patch.setattr(Promotion, "prove", lambda *_, **__: (_ for _ in ()).throw(RefusedError("cut short")))
         refused(promote(house, 3, "staging"), "cut short")
     left = (
-        next(package_folder(house, f"{NAME}:any").parent.glob("v3-*")) / "src" / "models" / "estimators" / "scales.py"
+        next(package_folder(house, f"{NAME}:any").parent.glob("v3-*"))
+        / "src"
+        / "models"
+        / "estimators"
+        / "numbers"
+        / "scales.py"
     )
     assert "SHARPER" in left.read_text()
     to_production(house, 3, "--first")  # nobody had promoted what was left there: it is built anew

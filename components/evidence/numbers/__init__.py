@@ -1,6 +1,7 @@
 """Evidence for models that answer with numbers, against the bound of each image. Images are rows, truths are columns.
 
-* `regression.py`: what a problem must be able to say; `gathering.py`: asks, and puts all `parts.py` together
+* `problem.py`: `RegressionProblem`; `regression.py`: what it can be asked; `cases.py`: what it is measured at, too
+* `gathering.py`: asks, and puts all `parts.py` together
 * `answers.py`, `observed.py`: what a model says of images under the same noise as every other model's
 * `errors_over_bound.py`, `benchmark.py`, `calibration.py`, `reference.py`: how good that is
 * `failure_maps.py`, `trusted_region.py`, `consistency.py`: where it holds, and on real images

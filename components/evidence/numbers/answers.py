@@ -1,22 +1,21 @@
 """What a model answers to many images, as arrays, and what that says of its errors.
 
-answers = ask(predict, images(…), truth=truth, bound=bound)
+answers = ask(answer, batches, problem.truths, truth=truth, bound=bound)
 answers.errors(), answers.covered(0.68), answers.ranks()
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.evidence.numbers.errors_over_bound import Array, Errors
-from models.estimators import LEVELS
+from components.evidence.intervals import Array
+from components.evidence.numbers.errors_over_bound import Errors
+from models.estimators.numbers import LEVELS
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from components.fields import Predict
+    from components.fields import Answer, Batch
 
 __label__ = "answers"
 
@@ -68,8 +67,9 @@ class Answers:
 
 
 def ask(
-    predict: "Predict",
-    batches: Iterable[tuple["Tensor", "Tensor"]],
+    answer: "Answer",
+    batches: "Iterable[Batch]",
+    truths: Sequence[str],
     *,
     truth: Array,
     bound: Array,
@@ -78,35 +78,40 @@ def ask(
     """Have every image answered.
 
     Args:
-        predict: the model.
-        batches: pairs of image_bhw and conditions_bc.
+        answer: the model.
+        batches: the images.
+        truths: names of the parameters.
         truth: of each image, in the batches' order.
         bound: of each image.
         progress: told how many images were answered.
     """
     columns: dict[str, list[Array]] = {field.name: [] for field in fields(Answers)}
     done = 0
-    for image_bhw, conditions_bc in batches:
-        answer = predict(image_bhw, conditions_bc)
-        rows = slice(done, done + len(image_bhw))
-        (low68, high68), (low95, high95) = answer.interval(0.68), answer.interval(0.95)
-        none = np.full(len(image_bhw), np.nan)
-        below_bpq = answer.quantile_bpq[:, :, _EVEN].double().numpy() < truth[rows, :, None]
+    for batch in batches:
+        outputs = {name: array.double().cpu().numpy() for name, array in answer(batch.inputs).items()}
+        count = len(batch)
+        rows = slice(done, done + count)
+        (low68, high68), (low95, high95) = (
+            np.stack([outputs[f"{name}_interval{percent}"] for name in truths], axis=1).transpose(2, 0, 1)
+            for percent in (68, 95)
+        )
+        none = np.full(count, np.nan)
+        below_bpq = outputs["quantiles"][:, :, _EVEN] < truth[rows, :, None]
         for name, values in {
             "truth": truth[rows],
             "bound": bound[rows],
-            "value": answer.value_bp.double().numpy(),
-            "error": answer.error_bp.double().numpy(),
-            "unscored": answer.unscored_bp.double().numpy(),
-            "low68": low68.double().numpy(),
-            "high68": high68.double().numpy(),
-            "low95": low95.double().numpy(),
-            "high95": high95.double().numpy(),
+            "value": np.stack([outputs[name] for name in truths], axis=1),
+            "error": np.stack([outputs[f"{name}_error"] for name in truths], axis=1),
+            "unscored": outputs["unscored"],
+            "low68": low68,
+            "high68": high68,
+            "low95": low95,
+            "high95": high95,
             "rank": below_bpq.sum(axis=2).astype(np.float64),
-            "misfit": none if answer.misfit_b is None else answer.misfit_b.double().numpy(),
-            "snr": none if answer.snr_b is None else answer.snr_b.double().numpy(),
+            "misfit": outputs.get("misfit", none),
+            "snr": outputs.get("snr", none),
         }.items():
             columns[name].append(values)
-        done += len(image_bhw)
-        progress(len(image_bhw))
+        done += count
+        progress(count)
     return Answers(**{name: np.concatenate(parts) for name, parts in columns.items()})

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from components.core import EvaluateSettings
+from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import Answers
-from components.evidence.numbers.errors_over_bound import Array, interval, rms
-from components.fields import BenchmarkCase, Metric, Report
+from components.evidence.numbers.cases import BenchmarkCase
+from components.fields import Metric, Report
 
 __label__ = "benchmark"
 

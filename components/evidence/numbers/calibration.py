@@ -13,8 +13,8 @@ import pandas as pd
 from scipy import stats
 
 from components.core import EvaluateSettings
+from components.evidence.intervals import interval
 from components.evidence.numbers.answers import RANKS, Answers
-from components.evidence.numbers.errors_over_bound import interval
 from components.fields import Metric
 
 __label__ = "calibration"

@@ -1,62 +1,47 @@
 """Images without a known truth: do two realisations of the noise agree, and does the model agree with a direct fit?
 
-table = consistency_table(predict, stamps, conditions, observe, fit, truths, threshold=2.4, seed=7)
+table = consistency_table(about, stored, threshold=2.4)
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from components.core import EvaluateSettings
-from components.evidence.numbers.answers import ask
-from components.evidence.numbers.errors_over_bound import Array, interval, rms
-from components.evidence.numbers.failure_maps import Observe
+from components.evidence.intervals import interval, rms
+from components.evidence.numbers.parts import Gathering
 from components.fields import Metric
-
-if TYPE_CHECKING:
-    from components.fields import Predict
 
 __label__ = "consistency"
 
 
 def consistency_table(
-    predict: "Predict",
-    stamps: np.ndarray[Any, Any],
-    conditions: Array,
-    observe: Observe,
-    fit: Callable[[np.ndarray[Any, Any], Array], Array],
-    truths: Sequence[str],
-    *,
-    threshold: float,
-    seed: int,
+    about: Gathering, stored: Mapping[str, np.ndarray[Any, Any]], *, threshold: float
 ) -> pd.DataFrame:
     """Answer every image under two realisations of the noise, and fit the first.
 
     Args:
-        predict: the model.
-        stamps: without noise, shape (images, height, width).
-        conditions: of each image.
-        observe: adds the noise.
-        fit: from images and conditions to values, without any network.
-        truths: names of the parameters.
+        about: the model and its problem.
+        stored: the images' stored fields.
         threshold: misfit above which an image is flagged.
-        seed: of the noise.
 
     Returns:
         One row an image and parameter: `value`, `error` and `again` (the other realisation's value), `fit`, `pull` (of
         the two realisations, in units of their joint error), `fit_pull` (value less fit, in units of the error),
         `misfit`, and `flagged`.
     """
-    generator = torch.Generator().manual_seed(seed)
-    stamp_bhw = torch.from_numpy(stamps)
-    conditions_bc = torch.from_numpy(np.asarray(conditions, dtype=np.float32))
-    unknown = np.full((len(stamps), len(truths)), np.nan)
-    seen = [observe(stamp_bhw, conditions_bc, generator) for _ in range(2)]
-    first, second = (ask(predict, [(image, conditions_bc)], truth=unknown, bound=unknown) for image in seen)
-    fitted = fit(seen[0].numpy(), conditions)
+    problem, truths = about.problem, about.problem.truths
+    count = len(next(iter(stored.values())))
+    unknown = np.full((count, len(truths)), np.nan)
+    first, second = (
+        about.ask(about.observe(stored, realisation), truth=unknown, bound=unknown) for realisation in (0, 1)
+    )
+    seen = [batch.inputs for batch in about.observe(stored, 0)]
+    images = np.concatenate([inputs["image"].cpu().numpy() for inputs in seen])
+    conditions = np.stack([stored[name] for name in problem.conditions], axis=1).astype(np.float64)
+    fitted = problem.fit_directly(images, conditions, about.simulation)
     rows = [
         {
             "image": image,
@@ -71,7 +56,7 @@ def consistency_table(
             "misfit": first.misfit[image],
             "flagged": bool(first.misfit[image] > threshold),
         }
-        for image in range(len(stamps))
+        for image in range(count)
         for i, truth in enumerate(truths)
     ]
     return pd.DataFrame(rows)

@@ -1,76 +1,51 @@
 """Where a model fails: images that leave the training's assumptions behind, one assumption at a time.
 
-    table, metrics = measure_failures(predict, axes, observe, truths, threshold=2.4, settings=settings)
+    table, metrics = measure_failures(about, axes, threshold=2.4)
 
 Each axis is a departure of growing size, such as a neighbour that comes nearer; at each value the same galaxies are
 measured. The table has bias and RMSE over the bound, coverage, and how often the in-domain test raises its alarm; the
 metrics say in one number an axis how large errors are along it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
-from components.evidence.numbers.answers import ask
-from components.evidence.numbers.errors_over_bound import Array, interval, rms
-from components.fields import FailureAxis, Metric
+from components.evidence.intervals import Array, interval, rms
+from components.evidence.numbers.cases import FailureAxis
+from components.evidence.numbers.parts import Gathering
+from components.fields import Metric
 
 if TYPE_CHECKING:
     from components.core import EvaluateSettings
-    from components.fields import Predict
 
 __label__ = "failure_maps"
 
-Observe = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-"""(stamp_bhw, conditions_bc, generator) → image_bhw."""
-_BATCH = 64
-
 
 def measure_failures(
-    predict: "Predict",
-    axes: Sequence[FailureAxis],
-    observe: Observe,
-    truths: Sequence[str],
-    *,
-    threshold: float,
-    settings: "EvaluateSettings",
-    progress: Callable[[int], object] = lambda _: None,
-) -> tuple[pd.DataFrame, dict[str, "Metric"]]:
-    """Measure the model along every axis.
+    about: Gathering, axes: Sequence[FailureAxis], *, threshold: float
+) -> tuple[pd.DataFrame, dict[str, Metric]]:
+    """Measure the model along every axis, under noise that is the same at every value.
 
     Args:
-        predict: the model.
+        about: the model and what it is measured on.
         axes: from the problem.
-        observe: adds the noise.
-        truths: names of the parameters.
         threshold: misfit above which the in-domain test raises its alarm.
-        settings: with the seed of the noise, which is the same at every value.
-        progress: told how many images were answered.
 
     Returns:
         One row an axis, value and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`, `coverage68`,
         `alarm` (share of images), `trained` (whether the training had that value) and `images`; and
         `failure_error.<axis>`, the typical error along an axis in bounds.
     """
-    rows, metrics = [], {}
+    rows, metrics, truths = [], {}, about.problem.truths
     for axis in axes:
         losses = []
         for value in axis.values:
             images = axis.draw(value)
-            generator = torch.Generator().manual_seed(settings.seed)
-            batches = (
-                (observe(stamp_bhw, conditions_bc, generator), conditions_bc)
-                for stamp_bhw, conditions_bc in zip(
-                    torch.split(torch.from_numpy(images.stamps), _BATCH),
-                    torch.split(torch.from_numpy(images.conditions.astype(np.float32)), _BATCH),
-                    strict=True,
-                )
-            )
-            answers = ask(predict, batches, truth=images.truth, bound=images.bound, progress=progress)
+            truths_bp = np.stack([images.stored[name] for name in truths], axis=1).astype(np.float64)
+            answers = about.ask(about.observe(images.stored), truth=truths_bp, bound=images.bound)
             ratio = (answers.value - answers.truth) / answers.bound
             losses.append(np.abs(ratio).mean(axis=1))
             for i, truth in enumerate(truths):
@@ -89,11 +64,11 @@ def measure_failures(
                         "images": len(ratio),
                     }
                 )
-        metrics[f"failure_error.{axis.name}"] = _typical(np.stack(losses, axis=1), settings)
+        metrics[f"failure_error.{axis.name}"] = _typical(np.stack(losses, axis=1), about.settings)
     return pd.DataFrame(rows), metrics
 
 
-def _typical(losses: Array, settings: "EvaluateSettings") -> "Metric":
+def _typical(losses: Array, settings: "EvaluateSettings") -> Metric:
     """Geometric mean, over the values of an axis, of the median loss: neither one value nor one image decides.
 
     Args:

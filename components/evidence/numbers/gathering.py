@@ -1,20 +1,24 @@
 """Gather the evidence for one model, part by part: each gives metrics, tables and pictures.
 
-evaluation = gather(Gathering(problem=problem, predict=predict, dataset=dataset, settings=settings, …), cache=folder)
+evaluation = gather(Gathering(problem=problem, answer=answer, dataset=dataset, whole=settings, …), cache=folder)
+
+What a problem does not know (published cases, an exact posterior, failure axes, real images) is left out.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from components.evidence.intervals import interval
 from components.evidence.numbers import calibration, consistency, limit_plots, plots, timing
-from components.evidence.numbers.answers import Answers, ask
+from components.evidence.numbers.answers import Answers
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
-from components.evidence.numbers.errors_over_bound import interval
+from components.evidence.numbers.cases import BenchmarkCase
 from components.evidence.numbers.failure_maps import measure_failures
-from components.evidence.numbers.observed import ObservedSplit, observed_repeatedly
+from components.evidence.numbers.observed import ObservedSplit
 from components.evidence.numbers.parts import Gathering, Part, together
 from components.evidence.numbers.reference import posterior_reference, reference_metrics
 from components.evidence.numbers.sections import sections
@@ -29,6 +33,8 @@ _CALIBRATED_SNR = (20.0, 100.0)
 """Where coverage is judged; the slices have the rest."""
 _LEAST_IMAGES = 10
 """In a slice; fewer say nothing."""
+_TIMED = 64
+"""Images that are asked for again and again to see how long an answer takes."""
 _FLOOR = 1e-3
 """Bounds: a mean error below counts as this."""
 
@@ -40,65 +46,62 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
         about: the model and what it is measured on.
         cache: folder for what does not depend on the model.
     """
-    benchmark, report = at_benchmark(about)
+    problem, settings = about.problem, about.settings
     prior, answers = over_prior(about, cache)
     ordinary = about.split("validation", seed=101)
     threshold = in_domain_threshold(about, ordinary)
-    limited, region = limits(about, threshold)
-    parts = [benchmark, prior, limited, alarms_and_speed(about, answers, ordinary, threshold)]
-    if about.settings.real_galaxies is not None:
-        parts.append(real_objects(about, Path(about.settings.real_galaxies), threshold))
+    limited, region = limits(about, ordinary, threshold)
+    parts = [prior, limited, alarms_and_speed(about, answers, ordinary, threshold)]
+    cases = problem.benchmark_cases(about.simulation)
+    if cases:
+        benchmark, report = at_benchmark(about, cases)
+        parts.insert(0, benchmark)
+    else:
+        report = over_prior_report(about, prior)
+    if settings.real_galaxies is not None:
+        parts.append(real_objects(about, Path(settings.real_galaxies), threshold))
     whole = together(parts)
     return Evaluation(
         metrics=whole.metrics,
-        headline=about.problem.headline(),
+        headline=problem.headline(),
         summary=f"mean error {whole.metrics['score.test'].value:.2f} bounds on the test split",
         losses=losses(about, answers),
         slices=_snr_slices(about),
         report=report,
-        sections=sections(
-            whole.metrics,
-            whole.tables,
-            report,
-            region,
-            about.problem.truths,
-            list(region["axes"]),
-            real=about.settings.real_galaxies is not None,
-        ),
+        sections=sections(whole, report, region, problem.truths),
         tables=whole.tables,
         trusted_region=region,
         plots=whole.plots,
     )
 
 
-def at_benchmark(about: Gathering) -> tuple[Part, Report]:
+def at_benchmark(about: Gathering, cases: Sequence[BenchmarkCase]) -> tuple[Part, Report]:
     """The benchmark objects under many realisations of the noise."""
-    problem, settings = about.problem, about.settings
-    cases = problem.benchmark_cases(about.simulation)
+    truths, settings = about.problem.truths, about.settings
     answers: dict[str, Answers] = {}
     metrics: dict[str, Metric] = {}
     count = settings.realisations
     for number, case in enumerate(cases):
-        images = observed_repeatedly(
-            problem, case.stamp, case.conditions, count, about.simulation, [settings.seed, number]
+        truth, bound = (
+            np.broadcast_to(np.array(row, dtype=np.float64), (count, len(truths)))
+            for row in ([case.stored[name][0] for name in truths], case.bound)
         )
-        truth, bound = (np.broadcast_to(np.array(row), (count, len(row))) for row in (case.truth, case.bound))
-        answers[case.name] = ask(about.predict, images, truth=truth, bound=bound, progress=about.progress)
-        metrics |= benchmark_metrics(case, answers[case.name], problem.truths, settings)
-    table = benchmark_table(cases, answers, problem.truths)
+        answers[case.name] = about.ask(about.observe(case.stored, number, count=count), truth=truth, bound=bound)
+        metrics |= benchmark_metrics(case, answers[case.name], truths, settings)
+    table = benchmark_table(cases, answers, truths)
     part = Part(
         metrics=metrics,
         tables={"benchmark": table},
-        plots={"benchmark": plots.plot_benchmark(table, problem.truths)},
+        plots={"benchmark": plots.plot_benchmark(table, truths)},
     )
-    return part, benchmark_report(cases, answers, problem.truths, problem.units)
+    return part, benchmark_report(cases, answers, truths, about.units)
 
 
 def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
     """The test split: errors over the bound, in slices, over the exact posterior's, and calibration."""
     problem, settings = about.problem, about.settings
     split = about.split("test", seed=100)
-    answers = about.ask(split)
+    answers = about.ask_split(split)
     metrics: dict[str, Metric] = {}
     for name, rows in _slices(about, split.table).items():
         here = answers.of(rows)
@@ -107,35 +110,62 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
                 metrics[f"{quantity}_over_crb.{name}.{truth}"] = metric
         for key, metric in calibration.calibration_metrics(here, problem.truths, settings).items():
             metrics[key.replace(".", f".{name}.", 1)] = metric
-    bright = answers.of(split.table["snr"].between(*_CALIBRATED_SNR).to_numpy())
-    metrics |= calibration.calibration_metrics(bright, problem.truths, settings)
+    judged = answers
+    if "snr" in split.table:
+        judged = answers.of(split.table["snr"].between(*_CALIBRATED_SNR).to_numpy())
+    metrics |= calibration.calibration_metrics(judged, problem.truths, settings)
     mean_loss = np.abs(answers.errors().miss / answers.bound).mean(axis=1)
     metrics["score.test"] = interval(mean_loss, np.mean, settings.bootstrap, settings.seed)
 
+    predictions, ranks = split.table.copy(), calibration.rank_table(judged, problem.truths)
+    for i, truth in enumerate(problem.truths):
+        predictions[f"predicted_{truth}"], predictions[f"error_{truth}"] = answers.value[:, i], answers.error[:, i]
+    figures = {
+        "calibration": plots.plot_calibration(ranks, metrics, problem.truths),
+        "predicted-against-true": plots.plot_predicted_against_true(predictions, problem.truths, about.units),
+    }
+    if problem.slices():
+        figures["error-over-the-prior"] = plots.plot_slices(metrics, problem.slices(), problem.truths, about.units)
+    part = Part(metrics=metrics, tables={"predictions": predictions, "ranks": ranks}, plots=figures)
+    return together([part, over_posterior(about, split, answers, cache)]), answers
+
+
+def over_posterior(about: Gathering, split: ObservedSplit, answers: Answers, cache: Path) -> Part:
+    """The first test images: errors over those of the exact posterior mean."""
+    problem, settings = about.problem, about.settings
+    if settings.reference_images == 0:
+        return Part()
     first = slice(0, settings.reference_images)
+    inputs = split.first(settings.reference_images)
+    conditions = np.stack([inputs[name].numpy() for name in problem.conditions], axis=1)
     posterior = posterior_reference(
-        problem, split.images[first], split.conditions[first], split.truth[first], about.simulation,
+        problem, inputs["image"].numpy(), conditions, split.truth[first], about.simulation,
         seed=settings.seed, cache=cache,
     )  # fmt: skip
+    metrics: dict[str, Metric] = {}
     for prefix, value in (("", answers.value), ("network_", answers.unscored)):
         found = reference_metrics(posterior, value[first], split.truth[first], problem.truths, settings)
         metrics |= {f"{prefix}{name}": metric for name, metric in found.items()}
-
-    predictions, ranks = split.table.copy(), calibration.rank_table(bright, problem.truths)
-    for i, truth in enumerate(problem.truths):
-        predictions[f"predicted_{truth}"], predictions[f"error_{truth}"] = answers.value[:, i], answers.error[:, i]
     known = int(posterior.notna().all(axis=1).sum())
-    part = Part(
+    return Part(
         metrics=metrics,
-        tables={"predictions": predictions, "ranks": ranks, "reference": posterior},
-        plots={
-            "error-over-the-prior": plots.plot_slices(metrics, problem.slices(), problem.truths, problem.units),
-            "error-over-the-posterior": plots.plot_reference(metrics, problem.truths, known),
-            "calibration": plots.plot_calibration(ranks, metrics, problem.truths),
-            "predicted-against-true": plots.plot_predicted_against_true(predictions, problem.truths, problem.units),
-        },
+        tables={"reference": posterior},
+        plots={"error-over-the-posterior": plots.plot_reference(metrics, problem.truths, known)},
     )
-    return part, answers
+
+
+def over_prior_report(about: Gathering, prior: Part) -> Report:
+    """Errors over the bound, for a problem that nothing is published about."""
+    rows = tuple(
+        (
+            truth,
+            *(f"{prior.metrics[f'{quantity}_over_crb.test.{truth}'].value:+.3f}" for quantity in ("bias", "rmse")),
+            f"{100 * prior.metrics[f'coverage68.test.{truth}'].value:.1f} %",
+        )
+        for truth in about.problem.truths
+    )
+    columns = ("parameter", "bias / bound", "RMSE / bound", "68 % interval holds")
+    return Report(title="over the test split", columns=columns, rows=rows)
 
 
 def losses(about: Gathering, answers: Answers) -> tuple[Loss, ...]:
@@ -146,32 +176,33 @@ def losses(about: Gathering, answers: Answers) -> tuple[Loss, ...]:
 
 def _snr_slices(about: Gathering) -> np.ndarray[Any, Any]:
     """The SNR slice that each test image is in."""
-    snr = about.dataset.columns(("snr",), about.dataset.rows("test"))[:, 0]
-    found = np.full(len(snr), "elsewhere", dtype=object)
+    rows = about.dataset.rows("test")
+    found = np.full(len(rows), "elsewhere", dtype=object)
     for name, (column, low, high) in about.problem.slices().items():
         if column == "snr":
+            snr = about.dataset.read((column,), rows)[column].numpy()
             found[(low <= snr) & (snr < high)] = name.removeprefix("test_")
     return found
 
 
 def in_domain_threshold(about: Gathering, ordinary: ObservedSplit) -> float:
     """The misfit that one in a hundred of ordinary images exceeds; NaN where nothing can be drawn."""
-    return float(np.quantile(about.ask(ordinary).misfit, 1 - _FALSE_ALARMS))
+    return float(np.quantile(about.ask_split(ordinary).misfit, 1 - _FALSE_ALARMS))
 
 
-def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
-    """Failure maps, and the region in which the model can be trusted."""
+def limits(about: Gathering, ordinary: ObservedSplit, threshold: float) -> tuple[Part, dict[str, Any]]:
+    """Failure maps, and the region in which the model can be trusted; without maps that is where images were."""
     problem, settings = about.problem, about.settings
     axes = problem.failure_axes(about.simulation, settings.failure_images, settings.seed)
-    table, metrics = measure_failures(
-        about.predict,
-        axes,
-        about.observe,
-        problem.truths,
-        threshold=threshold,
-        settings=settings,
-        progress=about.progress,
-    )
+    if not axes:
+        seen = {name: ordinary.table[name] for name in problem.conditions}
+        return Part(), {
+            "conditions": {name: [float(column.min()), float(column.max())] for name, column in seen.items()},
+            "snr": None,
+            "misfit": threshold if np.isfinite(threshold) else None,
+            "axes": {},
+        }
+    table, metrics = measure_failures(about, axes, threshold=threshold)
     region = trusted_region(
         table, threshold=threshold, conditions={name: name for name in problem.conditions}, snr="snr"
     )
@@ -186,33 +217,22 @@ def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
 
 def alarms_and_speed(about: Gathering, answers: Answers, ordinary: ObservedSplit, threshold: float) -> Part:
     """How often the in-domain test is wrong about the test split, and how long an answer takes."""
-    alarms = (answers.misfit > threshold).astype(np.float64)
-    return Part(
-        metrics={
-            "false_alarms.test": interval(alarms, np.mean, about.settings.bootstrap, about.settings.seed),
-            **timing.time_per_image(about.predict, ordinary.images, ordinary.conditions),
-        }
-    )
+    inputs = {name: array.to(about.device) for name, array in ordinary.first(_TIMED).items()}
+    metrics = timing.time_per_image(about.answer, inputs)
+    if np.isfinite(threshold):
+        alarms = (answers.misfit > threshold).astype(np.float64)
+        metrics["false_alarms.test"] = interval(alarms, np.mean, about.settings.bootstrap, about.settings.seed)
+    return Part(metrics=metrics)
 
 
 def real_objects(about: Gathering, folder: Path, threshold: float) -> Part:
     """Real objects, whose truth nobody knows."""
-    problem, settings = about.problem, about.settings
-    stamps, conditions = problem.real_images(folder, about.simulation)
-    table = consistency.consistency_table(
-        about.predict,
-        stamps,
-        conditions,
-        about.observe,
-        lambda images, told: problem.fit_directly(images, told, about.simulation),
-        problem.truths,
-        threshold=threshold,
-        seed=settings.seed,
-    )
+    stored = about.problem.real_images(folder, about.simulation)
+    table = consistency.consistency_table(about, stored, threshold=threshold)
     return Part(
-        metrics=consistency.consistency_metrics(table, settings),
+        metrics=consistency.consistency_metrics(table, about.settings),
         tables={"real": table},
-        plots={"real-galaxies": limit_plots.plot_real(table, problem.truths, problem.units)},
+        plots={"real-galaxies": limit_plots.plot_real(table, about.problem.truths, about.units)},
     )
 
 

@@ -1,18 +1,23 @@
 """Images as a camera would have seen them, under the same noise for every model that is compared.
 
-split = ObservedSplit(problem, dataset, "test", simulation, seed=[7, 2])
-answers = ask(predict, split.batches(), truth=split.truth, bound=split.bound)
+split = ObservedSplit(about, "test", seed=100)
+answers = ask(answer, split.batches(), truth=split.truth, bound=split.bound)
+
+Everything is streamed: what is kept of a split are the numbers of its catalogue.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+
+from components.evidence.intervals import Array
+from components.fields import Batch, present, presented, row_seeds
 
 if TYPE_CHECKING:
-    from components.fields import Dataset, Problem
+    from components.evidence.numbers.regression import RegressionQuestions
+    from components.fields import Dataset
 
 __label__ = "observed"
 
@@ -26,51 +31,62 @@ class ObservedSplit:
         problem: draws the noise.
         dataset: the images.
         split: which of them.
-        simulation: the problem's simulation settings.
+        settings: the problem's.
         seed: of the noise.
+        device: where batches lie.
     """
 
-    def __init__(self, problem: "Problem", dataset: "Dataset", split: str, simulation: Any, seed: list[int]) -> None:
-        rows = dataset.rows(split)
-        self.table = dataset.catalogue.loc[rows].reset_index(drop=True)
-        self.truth = self.table[list(problem.truths)].to_numpy(dtype=np.float64)
-        self.bound = self.table[[f"crb_{name}" for name in problem.truths]].to_numpy(dtype=np.float64)
-        self.conditions = dataset.columns(problem.conditions, rows)
-        generator = _generator(seed)
-        seen = [
-            problem.observe(
-                torch.from_numpy(dataset.stamps(part)),
-                torch.from_numpy(dataset.columns(problem.conditions, part)),
-                generator,
-                simulation,
-            ).numpy()
-            for part in np.split(rows, range(_BATCH, len(rows), _BATCH))
-        ]
-        self.images: np.ndarray[Any, Any] = np.concatenate(seen)
+    def __init__(
+        self,
+        problem: "RegressionQuestions",
+        dataset: "Dataset",
+        split: str,
+        settings: Any,
+        seed: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self._problem, self._dataset, self._settings, self._seed, self._device = (
+            problem, dataset, settings, seed, device,
+        )  # fmt: skip
+        self.rows = dataset.rows(split)
+        self.table = dataset.catalogue.loc[self.rows].reset_index(drop=True)
+        self.truth: Array = self.table[list(problem.truths)].to_numpy(dtype=np.float64)
+        self.bound: Array = self.table[[f"crb_{name}" for name in problem.truths]].to_numpy(dtype=np.float64)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pairs of image_bhw and conditions_bc, in the catalogue's order."""
-        for start in range(0, len(self.images), _BATCH):
-            rows = slice(start, start + _BATCH)
-            yield torch.from_numpy(self.images[rows]), torch.from_numpy(self.conditions[rows])
+    def batches(self, first: int | None = None) -> Iterator[Batch]:
+        """All of it, or so many images, in the catalogue's order."""
+        return presented(
+            self._problem, self._dataset, self._settings, self.rows[:first], seed=self._seed, device=self._device
+        )
 
-
-def observed_repeatedly(
-    problem: "Problem",
-    stamp: np.ndarray[Any, Any],
-    conditions: tuple[float, ...],
-    count: int,
-    simulation: Any,
-    seed: list[int],
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One object under ``count`` realisations of the noise, as pairs of image_bhw and conditions_bc."""
-    generator = _generator(seed)
-    for start in range(0, count, _BATCH):
-        rows = min(_BATCH, count - start)
-        stamp_bhw = torch.from_numpy(stamp).expand(rows, -1, -1)
-        conditions_bc = torch.tensor(conditions).expand(rows, -1)
-        yield problem.observe(stamp_bhw, conditions_bc, generator, simulation), conditions_bc
+    def first(self, count: int) -> dict[str, torch.Tensor]:
+        """The inputs of the first images, on the processor."""
+        batches = [batch.inputs for batch in self.batches(count)]
+        return {name: torch.cat([inputs[name] for inputs in batches]).cpu() for name in batches[0]}
 
 
-def _generator(seed: list[int]) -> torch.Generator:
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+def observed(
+    problem: "RegressionQuestions",
+    stored: Mapping[str, np.ndarray[Any, Any]],
+    settings: Any,
+    *,
+    seed: Sequence[int],
+    device: torch.device,
+    count: int | None = None,
+) -> Iterator[Batch]:
+    """Objects that no dataset holds, under noise.
+
+    Args:
+        problem: draws the noise.
+        stored: its stored fields, rows first.
+        settings: the problem's.
+        seed: of the noise.
+        device: where batches lie.
+        count: how often a single object is seen; each of several is seen once.
+    """
+    rows = len(next(iter(stored.values()))) if count is None else count
+    for start in range(0, rows, _BATCH):
+        numbers = np.arange(start, min(start + _BATCH, rows))
+        taken = np.zeros_like(numbers) if count is not None else numbers
+        arrays = {name: torch.from_numpy(np.asarray(array[taken], dtype=np.float32)) for name, array in stored.items()}
+        yield present(problem, arrays, row_seeds(seed, numbers), settings, training=False, device=device)

@@ -1,22 +1,24 @@
 """What every part of the evidence needs, and what each gives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
+from components.core import ProblemSettings, SimulationSettings
+from components.evidence.intervals import Array
 from components.evidence.numbers.answers import Answers, ask
-from components.evidence.numbers.observed import ObservedSplit
+from components.evidence.numbers.observed import ObservedSplit, observed
 from components.evidence.numbers.settings import NumbersSettings
-from components.fields import Dataset, Metric, Predict
+from components.fields import Answer, Batch, Dataset, Metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from components.evidence.numbers.regression import RegressionProblem
+    from components.evidence.numbers.regression import RegressionQuestions
 
 __label__ = "parts"
 
@@ -25,24 +27,49 @@ __label__ = "parts"
 class Gathering:
     """What every part needs."""
 
-    problem: "RegressionProblem"
-    predict: Predict
+    problem: "RegressionQuestions"
+    answer: Answer
     dataset: Dataset
-    settings: NumbersSettings
-    simulation: Any
+    whole: ProblemSettings
+    """All of the problem's settings."""
+    device: torch.device
     progress: Callable[[int], object]
+
+    @property
+    def settings(self) -> NumbersSettings:
+        """The `evaluate` section."""
+        return cast(NumbersSettings, self.whole.evaluate)
+
+    @property
+    def simulation(self) -> SimulationSettings:
+        """The `simulate` section."""
+        return self.whole.simulate
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Of truths and conditions."""
+        stated = (*self.problem.inputs(self.simulation), *self.problem.targets(self.simulation))
+        return {field.name: field.unit for field in stated}
 
     def split(self, name: str, seed: int) -> ObservedSplit:
         """A split of the dataset under noise."""
-        return ObservedSplit(self.problem, self.dataset, name, self.simulation, [self.settings.seed, seed])
+        return ObservedSplit(self.problem, self.dataset, name, self.whole, [self.settings.seed, seed], self.device)
 
-    def ask(self, split: ObservedSplit) -> Answers:
+    def ask(self, batches: Iterable[Batch], *, truth: Array, bound: Array) -> Answers:
+        """The model's answers."""
+        return ask(self.answer, batches, self.problem.truths, truth=truth, bound=bound, progress=self.progress)
+
+    def ask_split(self, split: ObservedSplit) -> Answers:
         """The model's answers to a split."""
-        return ask(self.predict, split.batches(), truth=split.truth, bound=split.bound, progress=self.progress)
+        return self.ask(split.batches(), truth=split.truth, bound=split.bound)
 
-    def observe(self, stamp_bhw: Tensor, conditions_bc: Tensor, generator: torch.Generator) -> Tensor:
-        """Images under noise."""
-        return self.problem.observe(stamp_bhw, conditions_bc, generator, self.simulation)
+    def observe(
+        self, stored: Mapping[str, np.ndarray[Any, Any]], *seed: int, count: int | None = None
+    ) -> Iterator[Batch]:
+        """Objects that no dataset holds, under noise; a single one `count` times."""
+        return observed(
+            self.problem, stored, self.whole, seed=[self.settings.seed, *seed], device=self.device, count=count
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

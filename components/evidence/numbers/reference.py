@@ -22,12 +22,12 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from components.core import AssayError, code_of, die_with_parent, settings_values, value_digest
-from components.evidence.numbers.errors_over_bound import Array, rms
+from components.evidence.intervals import Array, rms
 from components.fields import Metric
 
 if TYPE_CHECKING:
     from components.core import EvaluateSettings
-    from components.evidence.numbers.regression import RegressionProblem
+    from components.evidence.numbers.regression import RegressionQuestions
 
 __label__ = "reference"
 
@@ -36,7 +36,7 @@ _WORTH_A_PROCESS = 16
 
 
 def posterior_reference(
-    problem: "RegressionProblem",
+    problem: "RegressionQuestions",
     images: np.ndarray[Any, Any],
     conditions: Array,
     truth: Array,
@@ -136,7 +136,7 @@ def _processes(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
 
 
 def _posterior(
-    work: tuple["RegressionProblem", np.ndarray[Any, Any], Array, Array, Any, int],
+    work: tuple["RegressionQuestions", np.ndarray[Any, Any], Array, Array, Any, int],
 ) -> list[float]:
     problem, image, conditions, begin, simulation, seed = work
     try:

@@ -1,55 +1,76 @@
 """What evidence against a bound asks of a problem whose truths are numbers; `gathering.py` does the asking."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from components.evidence.numbers.errors_over_bound import Array
-from components.fields import BenchmarkCase, FailureAxis, Problem
+from components.core import AssayError
+from components.evidence.intervals import Array
+from components.evidence.numbers.cases import BenchmarkCase, FailureAxis
+from components.fields import Problem
 
 __label__ = "regression"
 
 
-class RegressionProblem(Problem):
-    """A problem whose truths are numbers, each with a bound in the catalogue column `crb_<truth>`."""
+class RegressionQuestions(Problem):
+    """What such a problem can be asked; none of the methods must be there."""
 
-    @abstractmethod
-    def benchmark_cases(self, simulation: Any) -> list[BenchmarkCase]:
-        """The objects that published results are compared at."""
+    truths: ClassVar[tuple[str, ...]]
+    """The targets that models are to find, catalogue columns too."""
+    conditions: ClassVar[tuple[str, ...]]
+    """The numbers that are given to a model beside the image, catalogue columns too."""
 
-    @abstractmethod
     def headline(self) -> tuple[str, ...]:
         """Names of the metrics that lists of versions show."""
+        return ("score.test", *(f"rmse_over_crb.test.{name}" for name in self.truths))
 
-    @abstractmethod
+    def benchmark_cases(self, simulation: Any) -> list[BenchmarkCase]:  # noqa: ARG002
+        """The objects that published results are compared at."""
+        return []
+
     def slices(self) -> Mapping[str, tuple[str, float, float]]:
         """Slices of the test split: name to (catalogue column, least value, largest value)."""
+        return {}
 
-    @abstractmethod
-    def failure_axes(self, simulation: Any, objects: int, seed: int) -> list[FailureAxis]:
+    def failure_axes(self, simulation: Any, objects: int, seed: int) -> list[FailureAxis]:  # noqa: ARG002
         """Departures from what models are trained on; an axis named `snr` and one for each condition among them."""
+        return []
 
-    @abstractmethod
     def posterior(
-        self, image: np.ndarray[Any, Any], conditions: Array, begin: Array, simulation: Any, *, seed: int
+        self,
+        image: np.ndarray[Any, Any],  # noqa: ARG002
+        conditions: Array,  # noqa: ARG002
+        begin: Array,  # noqa: ARG002
+        simulation: Any,  # noqa: ARG002
+        *,
+        seed: int,  # noqa: ARG002
     ) -> tuple[Array, Array]:
         """Mean and sd of each truth under the exact likelihood and prior.
 
         Raises:
-            AssayError: when the sampling is too poor to be used.
+            AssayError: when the sampling is too poor to be used, or nobody can sample it.
         """
+        raise AssayError(f"{self.name} has no exact posterior: set evaluate.reference_images to 0")
 
-    @abstractmethod
-    def real_images(self, folder: Path, simulation: Any) -> tuple[np.ndarray[Any, Any], Array]:
-        """Real objects as the simulated camera would see them without noise, and the conditions of each.
+    def real_images(
+        self,
+        folder: Path,  # noqa: ARG002
+        simulation: Any,  # noqa: ARG002
+    ) -> Mapping[str, np.ndarray[Any, Any]]:
+        """The stored fields of real objects: images without noise, the conditions of each, and truths that are NaN.
 
         Raises:
-            AssayError: when the folder holds none.
+            AssayError: when the folder holds none, or the problem knows none.
         """
+        raise AssayError(f"{self.name} knows no real images: set evaluate.real_galaxies to null")
 
-    @abstractmethod
-    def fit_directly(self, images: np.ndarray[Any, Any], conditions: Array, simulation: Any) -> Array:
+    def fit_directly(
+        self,
+        images: np.ndarray[Any, Any],  # noqa: ARG002
+        conditions: Array,  # noqa: ARG002
+        simulation: Any,  # noqa: ARG002
+    ) -> Array:
         """The truths of observed images by maximum likelihood, without any network."""
+        raise AssayError(f"{self.name} has no direct fit: set evaluate.real_galaxies to null")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from components.evidence.numbers.parts import Part
 from components.fields import Metric, Report, Section
 
 __label__ = None
@@ -12,65 +13,72 @@ __label__ = None
 _REAL = "Real images: two realisations of the noise, and a direct fit."
 
 
-def sections(
-    metrics: Mapping[str, Metric],
-    tables: Mapping[str, pd.DataFrame],
-    report: Report,
-    region: Mapping[str, Any],
-    truths: Sequence[str],
-    axes: Sequence[str],
-    *,
-    real: bool,
-) -> tuple[Section, ...]:
-    """The parts of the card.
+def sections(whole: Part, report: Report, region: Mapping[str, Any], truths: Sequence[str]) -> tuple[Section, ...]:
+    """The parts of the card, for what was measured.
 
     Args:
-        metrics: all of the evaluation.
-        tables: all of the evaluation.
-        report: bias and sd at the benchmark, beside published results.
+        whole: all of the evaluation.
+        report: bias and sd at the benchmark beside published results, or over the test split.
         region: the trusted region.
         truths: names of the parameters.
-        axes: names of the failure maps.
-        real: whether real images were measured.
     """
-    false_alarms = _percent(metrics["false_alarms.test"])
-    return (
-        Section(
-            title="At the benchmark",
-            text="Bias ± standard deviation over realisations of the noise, beside every published result; below, root "
-            "mean square error over the best published one, with its 95 % interval: below 1 it is the better. Values "
-            "that were scored claim to be unbiased; those of the network alone lean towards the prior.",
-            tables=(report, _over_published(metrics, tables["benchmark"], truths)),
-            pictures=(("benchmark", "Error at the benchmark beside every published method."),),
-        ),
+    metrics, tables = whole.metrics, whole.tables
+    found = []
+    if "benchmark" in tables:
+        found.append(
+            Section(
+                title="At the benchmark",
+                text="Bias ± standard deviation over realisations of the noise, beside every published result; below, "
+                "root mean square error over the best published one, with its 95 % interval: below 1 it is the better. "
+                "Values that were scored claim to be unbiased; those of the network alone lean towards the prior.",
+                tables=(report, _over_published(metrics, tables["benchmark"], truths)),
+                pictures=_pictures(whole, {"benchmark": "Error at the benchmark beside every published method."}),
+            )
+        )
+    over_prior = {
+        "error-over-the-prior": "Error over the prior, in slices, against each image's own bound.",
+        "error-over-the-posterior": "Error over that of the exact posterior mean, which knows the prior.",
+        "predicted-against-true": "Answers against the truth.",
+    }
+    found += [
         Section(
             title="Over the prior",
-            pictures=(
-                ("error-over-the-prior", "Error over the prior, in slices, against each image's own bound."),
-                ("error-over-the-posterior", "Error over that of the exact posterior mean, which knows the prior."),
-                ("predicted-against-true", "Answers against the truth."),
-            ),
+            tables=() if "benchmark" in tables else (report,),
+            pictures=_pictures(whole, over_prior),
         ),
         Section(
             title="Can its errors be believed?",
             tables=(_coverage(metrics, tables["ranks"], truths),),
-            pictures=(
-                ("calibration", "Coverage of the intervals, and ranks of the truth among the reported quantiles."),
+            pictures=_pictures(
+                whole,
+                {"calibration": "Coverage of the intervals, and ranks of the truth among the reported quantiles."},
             ),
         ),
-        Section(
-            title="Limits",
-            text="The model can be trusted within these ranges; a service applies the first ones to every request by "
-            f"itself. The in-domain test (χ² of the image against the answer drawn) refuses {false_alarms} of images "
-            "like the training's, and of others as the last table says.",
-            tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
-            pictures=(
-                *((f"failure-{axis.replace('_', '-')}", "") for axis in axes),
-                *((("real-galaxies", _REAL),) if real else ()),
-            ),
-        ),
-        Section(title="Speed", tables=(_speed(metrics),)),
-    )
+    ]
+    if "failures" in tables:
+        maps = {name: "" for name in whole.plots if name.startswith("failure-")}
+        refused = ""
+        if "false_alarms.test" in metrics:
+            refused = (
+                " The in-domain test (χ² of the image against the answer drawn) refuses "
+                f"{_percent(metrics['false_alarms.test'])} of images like the training's, and of others as the last "
+                "table says."
+            )
+        found.append(
+            Section(
+                title="Limits",
+                text="The model can be trusted within these ranges; a service applies the first ones to every request "
+                f"by itself.{refused}",
+                tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
+                pictures=_pictures(whole, {**maps, "real-galaxies": _REAL}),
+            )
+        )
+    return (*found, Section(title="Speed", tables=(_speed(metrics),)))
+
+
+def _pictures(whole: Part, captions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Those that were drawn."""
+    return tuple((name, caption) for name, caption in captions.items() if name in whole.plots)
 
 
 def _over_published(metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequence[str]) -> Report:

@@ -16,8 +16,8 @@ class NumbersSettings(EvaluateSettings):
 
     realisations: Annotated[int, Field(ge=10)]
     """Noise realisations of each benchmark case."""
-    reference_images: Annotated[int, Field(ge=2)]
-    """Test images that the exact posterior mean is computed for, about a second each on one core."""
+    reference_images: Annotated[int, Field(ge=0)]
+    """Test images that the exact posterior mean is computed for, about a second each on one core; 0 for none."""
     failure_images: Annotated[int, Field(ge=8)]
     """Objects at each value of each failure map."""
     real_galaxies: str | None

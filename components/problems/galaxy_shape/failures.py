@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.fields import FailureAxis, FailureImages
+from components.evidence.numbers import FailureAxis, FailureImages
 from components.simulators.sersic import (
     FLUX_UNIT,
     PARAMETERS,
@@ -99,9 +99,10 @@ class _Drawing:
             )  # fmt: skip
             stamps = stamps + self._render(other, slope, apart)
         return FailureImages(
-            stamps=stamps,
-            conditions=told[["sigma", "psf_fwhm"]].to_numpy(dtype=np.float64),
-            truth=told[list(PARAMETERS)].to_numpy(dtype=np.float64),
+            stored={
+                "stamp": stamps,
+                **{name: told[name].to_numpy(dtype=np.float64) for name in (*PARAMETERS, "sigma", "psf_fwhm")},
+            },
             bound=bound_sersics(true, self._settings),
         )
 

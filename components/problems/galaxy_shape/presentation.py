@@ -1,4 +1,4 @@
-"""How galaxies are shown to a network in training: scales, noise, PSFs and symmetries.
+"""How galaxies are shown to a network: fields, scales, noise, PSFs and symmetries.
 
 Everything here decides what a training comes to. Shape suffixes: b batch, h height, w width, c conditions
 (`CONDITIONS`), p parameters (`PARAMETERS`).
@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from components.core import TrainSettings
+from components.fields import Seeds, normal, uniform
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings, sample_prior
+from models.fields import Arrays, Field
 from models.galaxies import render_rows
 
 __label__ = "galaxy_training"
@@ -32,15 +34,47 @@ UNITS = {
 _SCALES = {"flux": "log_over_noise", "n": "uniform", "half_light_radius": "uniform", "g1": "linear", "g2": "linear"}
 """On which scale each parameter's error is closest to Gaussian; a network that sees image/σ sees flux/σ."""
 
+_NOISE, _CONDITIONS, _SYMMETRY = range(3)
+"""Streams of random numbers of each image."""
 _PRIOR_SAMPLE = 4096
 _BEYOND = 100.0
 """How far beyond the prior's ends a scored flux may lie."""
+
+
+def image_field(name: str, settings: SersicSettings) -> Field:
+    """An image of the camera."""
+    return Field(name=name, shape=(settings.size, settings.size), unit="counts")
+
+
+def condition_fields() -> tuple[Field, ...]:
+    """What an image was taken under."""
+    return tuple(Field(name=name, unit=UNITS[name], limits=(0, None)) for name in CONDITIONS)
+
+
+def truth_fields() -> tuple[Field, ...]:
+    """What models are to find."""
+    return tuple(Field(name=name, unit=UNITS[name]) for name in PARAMETERS)
+
+
+def present(
+    stored: Arrays, seed_b: Seeds, settings: GalaxyShapeSettings, *, training: bool
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Images under noise with their conditions, and truths with the image that has no noise."""
+    stamp_bhw = stored["stamp"]
+    conditions_bc, truth_bp = (torch.stack([stored[name] for name in names], 1) for names in (CONDITIONS, PARAMETERS))
+    if training:
+        stamp_bhw, conditions_bc = draw_afresh(stamp_bhw, conditions_bc, truth_bp, seed_b, settings)
+        stamp_bhw, truth_bp = augment(stamp_bhw, truth_bp, seed_b)
+    image_bhw = observe(stamp_bhw, conditions_bc, seed_b, settings.simulate)
+    inputs = {"image": image_bhw, **dict(zip(CONDITIONS, conditions_bc.unbind(1), strict=True))}
+    return inputs, {**dict(zip(PARAMETERS, truth_bp.unbind(1), strict=True)), "clean_image": stamp_bhw}
 
 
 def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
     """Network and scales; means and sds are those of the prior."""
     prior = sample_prior(settings, np.random.default_rng([settings.seed, 2]), _PRIOR_SAMPLE)
     return {
+        "kind": "numbers",
         "network": train.network,
         "width": train.width,
         "size": settings.size,
@@ -66,7 +100,7 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
     }
 
 
-def observe(stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, settings: SersicSettings) -> Tensor:
+def observe(stamp_bhw: Tensor, conditions_bc: Tensor, seed_b: Seeds, settings: SersicSettings) -> Tensor:
     """Gaussian noise of each image's own σ, and the galaxy's Poisson noise when that is switched on.
 
     Both are drawn as one normal of their joint variance σ² + p: the sum's skewness is at most 0.385/σ, which is
@@ -75,12 +109,12 @@ def observe(stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, sett
     variance_b11 = conditions_bc[:, CONDITIONS.index("sigma"), None, None] ** 2
     # The transform leaves tiny negative pixels, which have no counts to fluctuate.
     variance_bhw = stamp_bhw.clamp_min(0) + variance_b11 if settings.shot_noise else variance_b11
-    noise_bhw = torch.randn(stamp_bhw.shape, generator=generator, device=stamp_bhw.device)
+    noise_bhw = normal(seed_b, stamp_bhw.shape[1:], stream=_NOISE, device=stamp_bhw.device)
     return torch.addcmul(stamp_bhw, noise_bhw, variance_bhw.sqrt())
 
 
 def draw_afresh(
-    stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, all_settings: GalaxyShapeSettings
+    stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, seed_b: Seeds, all_settings: GalaxyShapeSettings
 ) -> tuple[Tensor, Tensor]:
     """The same galaxies under another PSF and noise level, where params.yaml asks for that.
 
@@ -91,7 +125,7 @@ def draw_afresh(
         return stamp_bhw, conditions_bc
     settings = all_settings.simulate
     low, high = torch.tensor([settings.sigma, settings.psf_fwhm], device=stamp_bhw.device).T
-    uniform_bc = torch.rand(conditions_bc.shape, generator=generator, device=stamp_bhw.device)
+    uniform_bc = uniform(seed_b, (len(CONDITIONS),), stream=_CONDITIONS, device=stamp_bhw.device)
     fresh_bc = low + (high - low) * uniform_bc
     galaxy_bp = truth_bp * truth_bp.new_tensor([FLUX_UNIT, 1, 1, 1, 1])
     fresh_bhw = render_rows(galaxy_bp, fresh_bc[:, CONDITIONS.index("psf_fwhm")], settings.camera)
@@ -101,22 +135,25 @@ def draw_afresh(
     return kept_bhw, torch.where(seen_b[:, None], fresh_bc, conditions_bc)
 
 
-def augment(image_bhw: Tensor, truth_bp: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """One of the eight symmetries of the square: a quarter turn flips the shear's sign, a mirror that of g2."""
-    turns, mirror = (int(torch.randint(high, (), generator=generator, device=generator.device)) for high in (4, 2))
+def augment(image_bhw: Tensor, truth_bp: Tensor, seed_b: Seeds) -> tuple[Tensor, Tensor]:
+    """Each under one of the square's eight symmetries: a quarter turn flips the shear's sign, a mirror that of g2."""
+    symmetry_b = (8 * uniform(seed_b, (), stream=_SYMMETRY, device=image_bhw.device)).long()
+    turns_b, mirrored_b = symmetry_b % 4, symmetry_b >= 4
+    moved_bhw = torch.empty_like(image_bhw)
+    for turns in range(4):
+        for mirrored in (False, True):
+            chosen_b = (turns_b == turns) & (mirrored_b == mirrored)
+            turned_bhw = torch.rot90(image_bhw[chosen_b], turns, dims=(1, 2))
+            moved_bhw[chosen_b] = turned_bhw.flip(2) if mirrored else turned_bhw
     g1, g2 = PARAMETERS.index("g1"), PARAMETERS.index("g2")
-    sign_p = torch.ones(truth_bp.shape[1], device=truth_bp.device)
-    if turns % 2:
-        sign_p[[g1, g2]] *= -1
-    image_bhw = torch.rot90(image_bhw, turns, dims=(1, 2))
-    if mirror:
-        sign_p[g2] *= -1
-        image_bhw = image_bhw.flip(2)
-    return image_bhw, truth_bp * sign_p
+    sign_bp = torch.ones_like(truth_bp)
+    sign_bp[:, [g1, g2]] *= (1 - 2 * (turns_b % 2)[:, None]).to(truth_bp.dtype)
+    sign_bp[:, g2] *= (1 - 2 * mirrored_b.long()).to(truth_bp.dtype)
+    return moved_bhw, truth_bp * sign_bp
 
 
 def _scale_numbers(name: str, prior: pd.DataFrame, settings: SersicSettings) -> dict[str, float]:
-    """What `models.estimators.scales.Scales` needs to know of a parameter's prior."""
+    """What `models.estimators.numbers.scales.Scales` needs to know of a parameter's prior."""
     if _SCALES[name] == "uniform":
         low, high = getattr(settings, name)
         return {"low": low, "high": max(high, low + 1e-3)}

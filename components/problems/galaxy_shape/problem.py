@@ -3,7 +3,7 @@
 The simulation, the benchmark galaxy and the published results follow Harvard CS109b (Finkbeiner & Yin 2020).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from torch import Generator, Tensor
+from torch import Tensor
 
-from components.core import Members, ProblemSettings, TrainSettings
-from components.evidence.numbers import NumbersSettings, RegressionProblem
-from components.fields import BenchmarkCase, Checks, Evaluation, FailureAxis, Predict, PublishedResult, Shard, Sources
+from components.core import Members, ProblemSettings
+from components.evidence.numbers import BenchmarkCase, FailureAxis, PublishedResult, RegressionProblem
+from components.fields import Checks, Seeds, Shard, Sources
 from components.problems.galaxy_shape import failures, presentation
-from components.problems.galaxy_shape.settings import GalaxyShapeSettings, GalaxyTrainSettings
+from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
 from components.simulators.sersic import (
     PARAMETERS,
@@ -34,7 +34,9 @@ from components.simulators.sersic import (
     galaxy_posterior,
     reference_stamps,
 )
-from components.training.numbers import add_scoring, gaussian_loss, recalibrate
+from components.training.numbers import add_scoring, recalibrate
+from models.estimators.numbers import NumbersEstimator
+from models.fields import Arrays, Field
 
 if TYPE_CHECKING:
     from components.fields import Dataset
@@ -74,7 +76,6 @@ class GalaxyShape(RegressionProblem):
     settings: ClassVar[type[ProblemSettings]] = GalaxyShapeSettings
     truths = PARAMETERS
     conditions = presentation.CONDITIONS
-    units: ClassVar[Mapping[str, str]] = presentation.UNITS
 
     def sources(self, settings: SersicSettings) -> Sources:
         """The members of this class, and the exact posterior; what draws with GalSim only where params.yaml says so."""
@@ -88,9 +89,9 @@ class GalaxyShape(RegressionProblem):
         """Galaxies that pass the SNR cut."""
         return draw_shard(settings, shard)
 
-    def reference_stamps(self, settings: SersicSettings) -> np.ndarray[Any, Any]:
+    def reference(self, settings: SersicSettings) -> dict[str, Image]:
         """Corners of the prior."""
-        return reference_stamps(settings)
+        return {"stamp": reference_stamps(settings)}
 
     def checks(self, dataset: "Dataset", settings: SersicSettings) -> Checks:
         """Prior, SNR, bounds, and a sample as GalSim draws it at high accuracy."""
@@ -117,23 +118,28 @@ class GalaxyShape(RegressionProblem):
         """The test score and the RMSE at the benchmark galaxy's higher SNR."""
         return ("score.test", *(f"rmse_over_crb.snr60.{name}" for name in self.truths))
 
-    def estimator_config(self, settings: SersicSettings, train: TrainSettings) -> dict[str, Any]:
-        """See `presentation.py`."""
-        return presentation.estimator_config(settings, train)
+    def stored(self, settings: SersicSettings) -> tuple[Field, ...]:
+        """The image without noise, truths and conditions."""
+        truths = presentation.truth_fields()
+        return (presentation.image_field("stamp", settings), *truths, *presentation.condition_fields())
 
-    def observe(self, stamp_bhw: Tensor, conditions_bc: Tensor, generator: Generator, settings: Any) -> Tensor:
-        """See `presentation.py`."""
-        return presentation.observe(stamp_bhw, conditions_bc, generator, settings)
+    def inputs(self, settings: SersicSettings) -> tuple[Field, ...]:
+        """The image and its conditions."""
+        return (presentation.image_field("image", settings), *presentation.condition_fields())
 
-    def draw_afresh(
-        self, stamp_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor, generator: Generator, settings: Any
-    ) -> tuple[Tensor, Tensor]:
-        """See `presentation.py`."""
-        return presentation.draw_afresh(stamp_bhw, conditions_bc, truth_bp, generator, settings)
+    def targets(self, settings: SersicSettings) -> tuple[Field, ...]:
+        """The truths, and the image without noise for networks that make one."""
+        return (*presentation.truth_fields(), presentation.image_field("clean_image", settings))
 
-    def augment(self, image_bhw: Tensor, truth_bp: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def estimator_config(self, settings: GalaxyShapeSettings) -> dict[str, Any]:
         """See `presentation.py`."""
-        return presentation.augment(image_bhw, truth_bp, generator)
+        return presentation.estimator_config(settings.simulate, settings.train)
+
+    def present(
+        self, stored: Arrays, seed_b: Seeds, settings: GalaxyShapeSettings, *, training: bool
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """See `presentation.py`."""
+        return presentation.present(stored, seed_b, settings, training=training)
 
     def slices(self) -> Mapping[str, tuple[str, float, float]]:
         """The test split by SNR, Sérsic index, radius and PSF."""
@@ -153,11 +159,12 @@ class GalaxyShape(RegressionProblem):
         """See `failures.py`."""
         return failures.failure_axes(simulation, objects, seed)
 
-    def real_images(self, folder: Path, simulation: SersicSettings) -> tuple[Image, Array]:
+    def real_images(self, folder: Path, simulation: SersicSettings) -> dict[str, Array]:
         """HST galaxies at SNR 40 under the middle of the prior's PSFs and noise levels."""
         sigma, psf_fwhm = (sum(ends) / 2 for ends in (simulation.sigma, simulation.psf_fwhm))
         stamps = draw_real_galaxies(folder, simulation, psf_fwhm=psf_fwhm, norm=_REAL_SNR * sigma)
-        return stamps, np.tile([sigma, psf_fwhm], (len(stamps), 1))
+        told = {"sigma": sigma, "psf_fwhm": psf_fwhm, **dict.fromkeys(self.truths, np.nan)}
+        return {"stamp": stamps, **{name: np.full(len(stamps), value) for name, value in told.items()}}
 
     def fit_directly(self, images: Array, conditions: Array, simulation: SersicSettings) -> Array:
         """See `components/simulators/sersic/real_galaxies.py`."""
@@ -181,9 +188,10 @@ class GalaxyShape(RegressionProblem):
                 BenchmarkCase(
                     name=f"snr{snr}",
                     label=f"SNR {snr}",
-                    stamp=draw_sersics(table, simulation)[0],
-                    truth=tuple(galaxy[name] for name in self.truths),
-                    conditions=tuple(galaxy[name] for name in self.conditions),
+                    stored={
+                        "stamp": draw_sersics(table, simulation),
+                        **{name: table[name].to_numpy() for name in (*self.truths, *self.conditions)},
+                    },
                     bound=tuple(bound_sersics(table, simulation)[0]),
                     published=tuple(
                         PublishedResult(method=method, bias=bias, sd=sd) for method, bias, sd in _PUBLISHED[snr]
@@ -192,34 +200,11 @@ class GalaxyShape(RegressionProblem):
             )
         return cases
 
-    def loss(
-        self, estimator: "Estimator", image_bhw: Tensor, clean_bhw: Tensor, conditions_bc: Tensor, truth_bp: Tensor
-    ) -> Tensor:
-        """See `components/training/numbers/losses.py`."""
-        return gaussian_loss(estimator, image_bhw, clean_bhw, conditions_bc, truth_bp)
-
     def finish(
-        self, estimator: "Estimator", dataset: "Dataset", settings: GalaxyShapeSettings, train: GalaxyTrainSettings
+        self, estimator: "Estimator", dataset: "Dataset", settings: GalaxyShapeSettings
     ) -> tuple["Estimator", dict[str, Any]]:
         """Scoring steps and their correction, then intervals that hold what they promise."""
-        scored, scoring = add_scoring(self, estimator, dataset, settings, train)
+        assert isinstance(estimator, NumbersEstimator)
+        scored, scoring = add_scoring(self, estimator, dataset, settings)
         recalibrate(self, scored, dataset, settings)
         return scored, {"scoring": scoring}
-
-    def evaluate(
-        self,
-        predict: Predict,
-        dataset: "Dataset",
-        settings: NumbersSettings,
-        simulation: SersicSettings,
-        *,
-        cache: Path,
-        progress: Callable[[int], object],
-    ) -> Evaluation:
-        """See `components/evidence/numbers/gathering.py`."""
-        from components.evidence.numbers import Gathering, gather
-
-        about = Gathering(
-            problem=self, predict=predict, dataset=dataset, settings=settings, simulation=simulation, progress=progress
-        )
-        return gather(about, cache=cache)

@@ -47,7 +47,7 @@ def draw_shard(settings: SersicSettings, shard: int) -> Shard:
     for column, name in enumerate(PARAMETERS):
         catalogue[f"crb_{name}"] = bounds[:, column]
     stamps: Image = np.concatenate(images)[: len(rows)]
-    return Shard(catalogue=catalogue, stamps=stamps)
+    return Shard(columns=catalogue, arrays={"stamp": stamps})
 
 
 def reference_stamps(settings: SersicSettings) -> Image:

@@ -1,6 +1,5 @@
 """What trainings share whose models answer with numbers and their errors.
 
-* `losses.py`: the likelihood of the truth under what a network says
 * `scoring_correction.py`: Fisher scoring put behind a trained network; `recalibration.py`: intervals that hold
 * `settings.py`: what params.yaml says of that
 """

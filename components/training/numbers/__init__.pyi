@@ -1,4 +1,3 @@
-from .losses import gaussian_loss as gaussian_loss
 from .recalibration import recalibrate as recalibrate
 from .scoring_correction import add_scoring as add_scoring
 from .settings import ScoringTrainSettings as ScoringTrainSettings

@@ -12,19 +12,20 @@ import torch
 from components.core import ProblemSettings
 from components.fields import Dataset, Problem
 from components.training.batches import observed_validation
-from models.estimators import LEVELS, Estimator
+from models.estimators.numbers import LEVELS, NumbersEstimator
 
 __label__ = "recalibration"
 
 
-def recalibrate(problem: Problem, estimator: Estimator, dataset: Dataset, settings: ProblemSettings) -> None:
+def recalibrate(problem: Problem, estimator: NumbersEstimator, dataset: Dataset, settings: ProblemSettings) -> None:
     """Set the estimator's quantiles."""
     device = estimator.quantile_pq.device
     pulls = []
     with torch.inference_mode():
         for batch in observed_validation(problem, dataset, settings, device):
-            gaussian = estimator.posterior(batch.image_bhw, batch.conditions_bc)
-            miss_bp = estimator.standardise(batch.truth_bp, batch.conditions_bc) - gaussian.mean_bp
+            conditions_bc = estimator.conditions(batch.inputs)
+            gaussian = estimator.posterior(batch.inputs["image"], conditions_bc)
+            miss_bp = estimator.standardise(estimator.truths(batch.targets), conditions_bc) - gaussian.mean_bp
             pulls.append(miss_bp / gaussian.covariance().diagonal(dim1=1, dim2=2).sqrt())
         found_qp = torch.quantile(torch.cat(pulls), torch.tensor(LEVELS, device=device), dim=0)
     estimator.quantile_pq.copy_(found_qp.T)

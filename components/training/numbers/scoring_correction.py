@@ -1,6 +1,6 @@
 """Scoring put behind a trained network: how many steps it takes, and a correction that knows what they leave open.
 
-    estimator = add_scoring(problem, network_estimator, dataset, settings, train)
+    estimator = add_scoring(problem, network_estimator, dataset, settings)
 
 The number of steps is the least after which the likelihood of the validation images, given where the network starts,
 has come within a twentieth of a unit of deviance of what most steps reach; one standard error of one parameter costs a
@@ -9,8 +9,10 @@ kept at the epoch at which it does best on the validation images. Shape suffixes
 o outputs.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -18,10 +20,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from components.core import ProblemSettings
-from components.fields import Dataset, Problem
-from components.training.batches import Batch, Batches, observed_validation
+from components.fields import Batch, Dataset, Problem
+from components.training.batches import Batches, observed_validation
 from components.training.numbers.settings import ScoringTrainSettings
-from models.estimators import Estimator, ScoringEstimator
+from models.estimators.numbers import NumbersEstimator, ScoringEstimator
 
 __label__ = "scoring_correction"
 
@@ -54,15 +56,16 @@ class _Known(NamedTuple):
 
 
 def add_scoring(
-    problem: Problem, estimator: Estimator, dataset: Dataset, settings: ProblemSettings, train: ScoringTrainSettings
-) -> tuple[Estimator, dict[str, Any]]:
+    problem: Problem, estimator: NumbersEstimator, dataset: Dataset, settings: ProblemSettings
+) -> tuple[NumbersEstimator, dict[str, Any]]:
     """A trained network with scoring steps behind it, and how that was decided, as JSON-able values.
 
     The estimator is returned as it is when no step is worth it or allowed.
     """
     device = next(estimator.parameters()).device
-    validation = observed_validation(problem, dataset, settings, device)
-    steps, excess = _count_steps(estimator, validation, train.scoring_steps)
+    train = cast(ScoringTrainSettings, settings.train)
+    validation = partial(observed_validation, problem, dataset, settings, device)
+    steps, excess = _count_steps(estimator, validation(), train.scoring_steps)
     if steps == 0:
         return estimator, {"steps": 0, "excess_deviance": excess}
     scoring = ScoringEstimator({**estimator.config, "scoring_steps": steps}).to(device).eval()
@@ -75,9 +78,9 @@ def add_scoring(
         batch_size=_BATCH,
         device=device,
     )
-    seeds = np.random.SeedSequence([train.seed, train.epochs])  # those of the epoch after the last
-    fresh = tqdm(batches.epoch(seeds), total=batches.steps, desc="scoring", unit="batch", disable=None)
-    learned, judged = _known(scoring, fresh), _known(scoring, validation)
+    following = batches.epoch([train.seed, train.epochs])  # what the epoch after the last would show
+    fresh = tqdm(following, total=batches.steps, desc="scoring", unit="batch", disable=None)
+    learned, judged = _known(scoring, fresh), _known(scoring, validation())
     before = _loss(scoring, judged)
     after = _train(scoring, learned, judged, train.seed)
     found = Scoring(steps=steps, excess_deviance=excess, network_loss=before, corrected_loss=after)
@@ -85,36 +88,38 @@ def add_scoring(
 
 
 def _count_steps(
-    estimator: Estimator, validation: list[Batch], allowed: tuple[int, int]
+    estimator: NumbersEstimator, validation: Iterable[Batch], allowed: tuple[int, int]
 ) -> tuple[int, tuple[float, ...]]:
     if estimator.drawing is None or allowed[1] == 0:
         return 0, ()
-    deviances = [0.0] * (allowed[1] + 1)
-    count = sum(len(batch.image_bhw) for batch in validation)
+    deviances, count = [0.0] * (allowed[1] + 1), 0
     with torch.inference_mode():
         for batch in validation:
-            value_bp = estimator(batch.image_bhw, batch.conditions_bc).value_bp
+            image_bhw, conditions_bc = batch.inputs["image"], estimator.conditions(batch.inputs)
+            value_bp = estimator.answers(image_bhw, conditions_bc).value_bp
+            count += len(batch)
             for step in range(allowed[1] + 1):
                 if step:
-                    value_bp, _ = estimator.drawing.score(batch.image_bhw, value_bp, batch.conditions_bc, 1)
-                deviance_b = estimator.drawing.deviance(batch.image_bhw, value_bp, batch.conditions_bc)
-                deviances[step] += float(deviance_b.sum()) / count
-    excess = tuple(deviance - deviances[-1] for deviance in deviances)
+                    value_bp, _ = estimator.drawing.score(image_bhw, value_bp, conditions_bc, 1)
+                deviance_b = estimator.drawing.deviance(image_bhw, value_bp, conditions_bc)
+                deviances[step] += float(deviance_b.sum())
+    excess = tuple((deviance - deviances[-1]) / count for deviance in deviances)
     return next(step for step in range(allowed[0], allowed[1] + 1) if excess[step] <= _CLOSE), excess
 
 
-def _known(scoring: ScoringEstimator, batches: Any) -> _Known:
+def _known(scoring: ScoringEstimator, batches: Iterable[Batch]) -> _Known:
     parts = []
     with torch.inference_mode():
         for batch in batches:
-            vector_bo = scoring.vector(batch.image_bhw, batch.conditions_bc).answer_bo
-            start_bp = scoring.answer(scoring.read(vector_bo), batch.conditions_bc).value_bp
-            value_bp, covariance_bpp = scoring.scored(batch.image_bhw, batch.conditions_bc, start_bp)
+            image_bhw, conditions_bc = batch.inputs["image"], scoring.conditions(batch.inputs)
+            vector_bo = scoring.vector(image_bhw, conditions_bc).answer_bo
+            start_bp = scoring.answer(scoring.read(vector_bo), conditions_bc).value_bp
+            value_bp, covariance_bpp = scoring.scored(image_bhw, conditions_bc, start_bp)
             parts.append(
                 _Known(
-                    scoring.features(value_bp, covariance_bpp, vector_bo, batch.conditions_bc),
+                    scoring.features(value_bp, covariance_bpp, vector_bo, conditions_bc),
                     vector_bo,
-                    scoring.standardise(batch.truth_bp, batch.conditions_bc),
+                    scoring.standardise(scoring.truths(batch.targets), conditions_bc),
                 )
             )
     # Tensors made under inference_mode cannot be trained on; concatenating outside of it makes ordinary ones.

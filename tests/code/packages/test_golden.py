@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from components.core import AssayError
-from components.packages.golden import make_golden, with_one_to_be_doubted
-from models.estimators import Estimator
+from components.packages.golden import make_golden
+from models.estimators.numbers import NumbersEstimator
 from tests.drills.packages import golden_inputs
 from tests.estimators import CONFIG, TRUSTED_REGION
 
@@ -17,17 +17,30 @@ EMPTY: dict[str, Any] = {"conditions": {}, "snr": None, "misfit": 2.4, "axes": {
 def test_only_the_last_one_is_doubted_and_for_each_condition() -> None:
     torch.manual_seed(0)
     inputs = {name: array[:3] for name, array in golden_inputs().items()}
-    changed = with_one_to_be_doubted(inputs, TRUSTED_REGION)
-    golden = make_golden(Estimator(CONFIG).eval(), changed, TRUSTED_REGION)
+    golden = make_golden(NumbersEstimator(CONFIG).eval(), inputs, TRUSTED_REGION)
     assert golden.doubts[:-1] == [[], []]
     assert [line.split()[0] for line in golden.doubts[-1]] == ["sigma", "psf_fwhm"]
+    assert all((golden.inputs[name][:-1] == array[:-1].numpy()).all() for name, array in inputs.items())
 
 
 def test_a_range_that_begins_at_nothing_is_left_at_its_upper_end() -> None:
-    changed = with_one_to_be_doubted({"z": torch.tensor([0.5, 0.5])}, {"conditions": {"z": [0.0, 1.0]}})
-    assert changed["z"].tolist() == [0.5, 2.0]
+    region = TRUSTED_REGION | {"conditions": {"sigma": [0.0, 400.0]}}
+    changed = NumbersEstimator(CONFIG).doubtful(golden_inputs(), region)
+    assert changed["sigma"].tolist() == [800.0] * 4
+    assert torch.equal(changed["psf_fwhm"], golden_inputs()["psf_fwhm"])
 
 
 def test_golden_inputs_that_prove_no_doubt_are_refused() -> None:
     with pytest.raises(AssayError, match="the last golden input is not doubted"):
-        make_golden(Estimator(CONFIG).eval(), golden_inputs(), EMPTY)
+        make_golden(NumbersEstimator(CONFIG).eval(), golden_inputs(), EMPTY)
+
+
+def test_golden_inputs_that_are_not_the_models_fields_are_refused() -> None:
+    inputs = golden_inputs()
+    for wrong, said in (
+        (inputs | {"image": inputs["image"][:, :32]}, r"image of the golden inputs has the shape \(32, 64\)"),
+        (inputs | {"sigma": inputs["sigma"].double()}, "sigma of the golden inputs is float64: must be float32"),
+        (inputs | {"gain": inputs["sigma"]}, "has an unknown field gain"),
+    ):
+        with pytest.raises(AssayError, match=said):
+            make_golden(NumbersEstimator(CONFIG).eval(), wrong, TRUSTED_REGION)

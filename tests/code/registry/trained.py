@@ -13,7 +13,7 @@ from components.ledger.table import Entry
 from components.problems.galaxy_shape.problem import GalaxyShape
 from components.registry.registry import Registry
 from components.registry.runs import DatasetSource
-from models.estimators.estimator import Estimator
+from models.estimators.numbers import NumbersEstimator
 from models.estimators.saved import save_model
 from tests.estimators import CONFIG
 
@@ -33,7 +33,7 @@ class Trained:
     def __init__(self, root: Path, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.workspace = Workspace(root=root, home=root / ".assay")
-        self.estimator = Estimator(CONFIG).eval()
+        self.estimator = NumbersEstimator(CONFIG).eval()
         self.folder, self.evaluation = root / f"model-{seed}", root / f"evaluation-{seed}"
         self.weights = save_model(self.folder, self.estimator, {"seed": seed})
         self.evaluation.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ import torch
 from starlette.testclient import TestClient
 
 from components.core.digests import file_sha256, value_digest
-from models.estimators.estimator import Estimator
+from models.estimators.numbers import NumbersEstimator
 from models.estimators.saved import save_model
 from models.fields import Field
 from services import service
@@ -23,7 +23,8 @@ from tests.estimators import TRUSTED_REGION
 
 SIZE = 64
 CONDITIONS = ("sigma", "psf_fwhm")
-CONFIG = {
+CONFIG: dict[str, Any] = {
+    "kind": "numbers",
     "network": "cnn",
     "width": 8,
     "size": SIZE,
@@ -59,7 +60,7 @@ def pixel(value: Any) -> list[list[Any]]:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     source = tmp_path_factory.mktemp("source")
     torch.manual_seed(0)
-    estimator = Estimator(CONFIG)
+    estimator = NumbersEstimator(CONFIG)
     weights = save_model(source / "model", estimator, {"problem": "galaxy-shape"})
     (source / "model" / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION))
     document = {
@@ -155,7 +156,7 @@ def test_images_are_read_exactly_and_in_order() -> None:
     items = good_items(4)
     for index, item in enumerate(items):
         item["sigma"] = 100 + index  # whole numbers are numbers too
-    arrays = read_items(items, Estimator(CONFIG).inputs)
+    arrays = read_items(items, NumbersEstimator(CONFIG).inputs)
     assert {array.dtype for array in arrays.values()} == {np.dtype("float32")}
     assert {name: array.shape for name, array in arrays.items()} == {
         "image": (4, SIZE, SIZE),

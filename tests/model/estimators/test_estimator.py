@@ -8,9 +8,9 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.estimators.estimator import LEVELS, Estimator
-from models.estimators.gaussian import read_gaussian, vector_length
-from models.estimators.scales import Scales
+from models.estimators.numbers import LEVELS, NumbersEstimator
+from models.estimators.numbers.gaussian import read_gaussian, vector_length
+from models.estimators.numbers.scales import Scales
 from tests.estimators import CONFIG
 
 OUTPUTS = [
@@ -63,7 +63,7 @@ def test_answers_beyond_the_edge_of_a_scale_keep_a_finite_value_and_a_positive_e
 def test_what_float32_makes_of_an_answer_is_within_the_tolerance_of_its_proof(mean: float, log_sd: float) -> None:
     """At the edge of a uniform scale errors shrink to nothing, and a tolerance relative to them would, too."""
     outputs = [{"name": "r", "scale": "uniform", "low": 0.1, "high": 0.6}]
-    estimator = Estimator(CONFIG | {"outputs": outputs})
+    estimator = NumbersEstimator(CONFIG | {"outputs": outputs})
     told = (torch.tensor([[mean]]), torch.tensor([[[math.exp(2 * log_sd)]]]), torch.tensor([200.0]))
     value, covariance = estimator.scales.physical_moments(*told)
     exact, variance = Scales(outputs).double().physical_moments(*(tensor.double() for tensor in told))
@@ -114,9 +114,9 @@ def test_any_vector_is_a_distribution() -> None:
 
 def test_intervals_are_nested_quantiles_around_the_median() -> None:
     torch.manual_seed(0)
-    estimator = Estimator(CONFIG).eval()
+    estimator = NumbersEstimator(CONFIG).eval()
     with torch.inference_mode():
-        answer = estimator(200 * torch.randn(4, 64, 64), torch.tensor([[200.0, 0.5]]).expand(4, -1))
+        answer = estimator.answers(200 * torch.randn(4, 64, 64), torch.tensor([[200.0, 0.5]]).expand(4, -1))
     (low68, high68), (low95, high95) = answer.interval(0.68), answer.interval(0.95)
     median = answer.quantile_bpq[:, :, LEVELS.index(0.5)]
     for inner, outer in ((low95, low68), (low68, median), (median, high68), (high68, high95)):

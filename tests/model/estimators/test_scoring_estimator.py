@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from components.simulators.sersic.bounds import cramer_rao_bound, galaxy_fisher
-from models.estimators.scoring_estimator import ScoringEstimator
+from models.estimators.numbers.scoring import ScoringEstimator
 from models.galaxies.bias import first_order_bias
 from models.galaxies.drawing import GalaxyDrawing
 from models.galaxies.parameters import Camera, Domain
@@ -69,7 +69,7 @@ def test_the_bias_that_is_taken_off_is_there() -> None:
 def test_values_are_scored_and_the_network_alone_is_kept_beside_them() -> None:
     image, conditions = observed(16, 200.0)
     with torch.inference_mode():
-        answer = estimator()(image, conditions)
+        answer = estimator().answers(image, conditions)
     scored = ((answer.value_bp - TRUTH) / bound(200.0)).abs().mean()
     alone = ((answer.unscored_bp - TRUTH) / bound(200.0)).abs().mean()
     assert scored < 1.2 < alone
@@ -91,7 +91,7 @@ def test_a_right_answer_fits_its_image_and_a_neighbour_does_not() -> None:
 @pytest.mark.parametrize("value", [0.0, -1e4, 1e9])
 def test_hopeless_images_have_finite_answers(value: float) -> None:
     with torch.inference_mode():
-        answer = estimator()(torch.full((2, 64, 64), value), torch.tensor([[300.0, 0.7]]).expand(2, -1))
+        answer = estimator().answers(torch.full((2, 64, 64), value), torch.tensor([[300.0, 0.7]]).expand(2, -1))
     for column in (answer.value_bp, answer.error_bp, answer.quantile_bpq, answer.unscored_bp):
         assert column.isfinite().all()
 
@@ -99,7 +99,7 @@ def test_hopeless_images_have_finite_answers(value: float) -> None:
 def test_a_psf_that_cannot_be_drawn_is_named() -> None:
     image, _ = observed(1, 200.0)
     with pytest.raises(ValueError, match=r"fwhm\[0\] = 0\.01"):
-        estimator()(image, torch.tensor([[200.0, 0.01]]))
+        estimator().answers(image, torch.tensor([[200.0, 0.01]]))
 
 
 def test_scoring_without_a_drawing_is_refused() -> None:
@@ -111,8 +111,8 @@ def test_scoring_without_a_drawing_is_refused() -> None:
 def test_answers_are_the_same_one_by_one_and_together() -> None:
     image, conditions = observed(5, 300.0)
     with torch.inference_mode():
-        together = estimator()(image, conditions)
-        alone = [estimator()(image[i : i + 1], conditions[i : i + 1]) for i in range(5)]
+        together = estimator().answers(image, conditions)
+        alone = [estimator().answers(image[i : i + 1], conditions[i : i + 1]) for i in range(5)]
     difference = (torch.cat([one.value_bp for one in alone]) - together.value_bp).abs() / together.error_bp
     assert float(difference.max()) < 1e-3
     assert np.isfinite(float(difference.max()))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.estimators.trust import doubts
+from models.estimators.numbers.trust import doubts
 from tests.estimators import TRUSTED_REGION
 
 GOOD = {"sigma": 200.0, "psf_fwhm": 0.6}

@@ -14,7 +14,9 @@ from components.evidence.numbers.answers import RANKS, Answers, ask
 from components.evidence.numbers.calibration import calibration_metrics, rank_table
 from components.evidence.numbers.reference import posterior_reference
 from components.evidence.numbers.trusted_region import trusted_region, trusted_values
-from models.estimators.estimator import LEVELS, Answer
+from components.fields.presenting import Batch, presented
+from models.estimators.numbers import LEVELS
+from models.fields import Arrays
 
 TRUTHS = ("flux", "n")
 
@@ -24,20 +26,20 @@ def gaussian_answers(reported_sd: float, shift: float = 0.0) -> Answers:
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 3, (6000, 2))
     noise = torch.from_numpy(truth + shift + rng.normal(0, 1, truth.shape)).float()
+    ends = {68: 0.9944579, 95: 1.959964}
 
-    def predict(image_bhw: torch.Tensor, _: torch.Tensor) -> Answer:
-        value = image_bhw[:, 0]
-        return Answer(
-            value_bp=value,
-            covariance_bpp=reported_sd**2 * torch.eye(2).expand(len(value), -1, -1),
-            quantile_bpq=value[:, :, None] + reported_sd * torch.special.ndtri(torch.tensor(LEVELS)),
-            unscored_bp=value,
-            misfit_b=None,
-            snr_b=None,
-        )
+    def answer(inputs: Arrays) -> dict[str, torch.Tensor]:
+        value = inputs["image"]
+        outputs = {"quantiles": value[:, :, None] + reported_sd * torch.special.ndtri(torch.tensor(LEVELS))}
+        for i, name in enumerate(TRUTHS):
+            outputs |= {name: value[:, i], f"{name}_error": torch.full((len(value),), reported_sd)}
+            for percent, end in ends.items():
+                apart = reported_sd * torch.tensor([-end, end])
+                outputs[f"{name}_interval{percent}"] = value[:, i, None] + apart
+        return {**outputs, "unscored": value}
 
-    batches = ((part[:, None], torch.zeros(len(part), 1)) for part in torch.split(noise, 500))
-    return ask(predict, batches, truth=truth, bound=np.ones_like(truth))
+    batches = (Batch({"image": part}, {}) for part in torch.split(noise, 500))
+    return ask(answer, batches, TRUTHS, truth=truth, bound=np.ones_like(truth))
 
 
 def test_right_errors_are_found_right(settings: ProblemSettings) -> None:
@@ -102,12 +104,10 @@ def test_reference_is_computed_once_and_is_near_the_truth(
     problem: Any, settings: ProblemSettings, small_dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = small_dataset.rows("test")[:2]
-    conditions = small_dataset.columns(problem.conditions, rows)
-    generator = torch.Generator().manual_seed(0)
-    images = problem.observe(
-        torch.from_numpy(small_dataset.stamps(rows)), torch.from_numpy(conditions), generator, settings.simulate
-    ).numpy()
-    truth = small_dataset.columns(problem.truths, rows).astype(np.float64)
+    (batch,) = presented(problem, small_dataset, settings, rows, seed=[0], device=torch.device("cpu"))
+    images = batch.inputs["image"].numpy()
+    conditions = np.stack([batch.inputs[name].numpy() for name in problem.conditions], axis=1)
+    truth = small_dataset.catalogue.loc[rows, list(problem.truths)].to_numpy(dtype=np.float64)
     arguments: Any = (problem, images, conditions, truth, settings.simulate)
     first = posterior_reference(*arguments, seed=1, cache=tmp_path)
     for i, name in enumerate(problem.truths):

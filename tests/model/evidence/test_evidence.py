@@ -18,7 +18,8 @@ from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.card import CARD
 from components.evidence.evaluation import METRICS, TRUSTED_REGION, Evidence, evaluate, evaluation_inputs, read_evidence
-from components.evidence.numbers.errors_over_bound import Errors, interval
+from components.evidence.intervals import interval
+from components.evidence.numbers.errors_over_bound import Errors
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.gates.rules import Verdict, judge, require_pass
@@ -48,11 +49,11 @@ class Evaluated:
 def evaluated(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Evaluated:
     workspace = make_house(tmp_path_factory.mktemp("evaluated"))
     problem, settings = find_problem("galaxy-shape"), small_settings(workspace.root)
-    longer = replace(settings.train, epochs=30)
+    longer = replace(settings, train=replace(settings.train, epochs=30))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in workspace.environment().items():
             patch.setenv(name, value)
-        model = train(workspace, problem, small_dataset, settings, longer, source=Source(commit="0" * 40, dirty=False))
+        model = train(workspace, problem, small_dataset, longer, source=Source(commit="0" * 40, dirty=False))
         evidence = evaluate(workspace, problem, model, small_dataset, settings)
     return Evaluated(
         workspace=workspace,

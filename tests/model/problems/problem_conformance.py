@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,21 +9,29 @@ import numpy as np
 import pytest
 import torch
 
+from components.core.errors import AssayError
 from components.core.settings import ProblemSettings
+from components.evidence.asking import asking
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.layout import SPLITS
+from components.fields.presenting import Batch, present, presented, read_stored
 from components.fields.problem import Problem, Shard
+from components.fields.randomness import row_seeds
 from components.fields.splits import shard_rows
-from components.packages.golden import sample
+from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
-from models.estimators.estimator import LEVELS, Answer, Estimator
-from models.fields import Field, field
-from models.networks import network_names
+from models.estimators import Estimator, build
+from models.fields import check_arrays, field
+
+CPU = torch.device("cpu")
 
 
 class ProblemConformance:
     """Subclass it as `TestXyz`, with fixtures `problem`, `settings` and `small_dataset` of that problem."""
+
+    networks: tuple[str, ...] = ()
+    """Networks of the problem's kind, each of which must be able to answer; params.yaml's alone when there are none."""
 
     @pytest.fixture
     def shard(self, problem: Problem, settings: ProblemSettings) -> Shard:
@@ -32,8 +39,8 @@ class ProblemConformance:
 
     def test_same_shard_has_the_same_bytes(self, problem: Problem, settings: ProblemSettings, shard: Shard) -> None:
         again = problem.draw_shard(settings.simulate, 1)
-        assert shard.stamps.tobytes() == again.stamps.tobytes()
-        assert shard.catalogue.equals(again.catalogue)
+        assert content(shard) == content(again)
+        assert shard.columns.equals(again.columns)
 
     def test_another_shard_and_another_seed_have_other_images(
         self, problem: Problem, settings: ProblemSettings, shard: Shard
@@ -43,34 +50,30 @@ class ProblemConformance:
             problem.draw_shard(replace(settings.simulate, seed=settings.simulate.seed + 1), 1),
         ]
         for other in others:
-            shared = {stamp.tobytes() for stamp in shard.stamps} & {stamp.tobytes() for stamp in other.stamps}
-            assert not shared
+            assert not set(content(shard)) & set(content(other))
 
-    def test_shard_is_whole_finite_and_within_the_prior(
-        self, problem: Problem, settings: ProblemSettings, shard: Shard
+    def test_shard_is_whole_and_finite_and_has_what_is_stored(
+        self, problem: Problem, settings: ProblemSettings, shard: Shard, small_dataset: Dataset
     ) -> None:
         rows = shard_rows(settings.simulate, 1)
-        assert len(shard.catalogue) == len(shard.stamps) == len(rows)
-        assert shard.stamps.dtype == np.float32
-        assert np.isfinite(shard.stamps).all()
-        assert {*problem.truths, *problem.conditions, "split"} <= set(shard.catalogue)
-        assert {*problem.truths, *problem.conditions} <= set(problem.units)
-
-    def test_dataset_has_every_split_and_every_image_its_bound(self, problem: Problem, small_dataset: Dataset) -> None:
+        assert len(shard.columns) == len(rows)
+        assert "split" in shard.columns
+        for name, array in shard.arrays.items():
+            assert len(array) == len(rows), name
+            assert np.isfinite(array).all(), name
+        stored = read_stored(problem, small_dataset, settings, small_dataset.rows("train")[:4])
+        check_arrays(stored, problem.stored(settings.simulate), "the dataset")
         for split in SPLITS:
             assert len(small_dataset.rows(split)) > 0
-        for name in problem.truths:
-            bound = small_dataset.catalogue[f"crb_{name}"]
-            assert (bound > 0).all()
-            assert np.isfinite(bound).all()
 
     def test_checks_name_columns_that_are_there(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
         """That they hold of a sound dataset, and refuse others, is seen where datasets are validated."""
         checks = problem.checks(small_dataset, settings.simulate)
+        measured = {f"{name}_{of}" for name in small_dataset.shards for of in ("min", "max", "mean", "not_finite")}
         columns = {
-            "images": {*small_dataset.catalogue, *checks.images},
+            "images": {*small_dataset.catalogue, *checks.images, *measured},
             "dataset": set(checks.dataset),
             **{name: set(table) for name, table in checks.tables.items()},
         }
@@ -79,137 +82,156 @@ class ProblemConformance:
         for name, column in checks.images.items():
             assert len(column) == len(small_dataset.catalogue), name
 
-    def test_noise_is_fresh_at_every_presentation_and_repeatable_by_its_seed(
+    def test_noise_is_fresh_by_seed_repeatable_and_every_rows_own(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
-        stamps, conditions, _ = self.batch(problem, small_dataset)
+        rows = small_dataset.rows("train")[:8]
+        for training in (False, True):
+            first, again, other, turned = (
+                show(problem, small_dataset, settings, shown, seed, training=training)
+                for shown, seed in ((rows, 1), (rows, 1), (rows, 2), (rows[::-1].copy(), 1))
+            )
+            assert any(not torch.equal(array, other.inputs[name]) for name, array in first.inputs.items())
+            for part, same, back in zip(first, again, turned, strict=True):
+                for name, array in part.items():
+                    assert torch.equal(array, same[name]), name
+                    assert torch.equal(array, back[name].flip(0)), f"{name} depends on the company of its row"
+                    assert torch.isfinite(array).all(), name
 
-        def observe(generator: torch.Generator) -> torch.Tensor:
-            return problem.observe(stamps, conditions, generator, settings.simulate)
-
-        generator = torch.Generator().manual_seed(1)
-        first, second = observe(generator), observe(generator)
-        assert not torch.equal(first, second)
-        assert torch.equal(first, observe(torch.Generator().manual_seed(1)))
-        assert torch.isfinite(first).all()
-
-    @pytest.mark.parametrize("network", network_names())
-    def test_networks_answer_with_finite_numbers_and_positive_errors(
-        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset, network: str
+    def test_fields_of_another_name_shape_or_dtype_are_refused_by_name(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
-        config = problem.estimator_config(settings.simulate, replace(settings.train, network=network))
-        torch.manual_seed(0)
-        estimator = Estimator(json.loads(json.dumps(config))).eval()
-        stamps, conditions, truth = self.batch(problem, small_dataset)
-        for image in (stamps, torch.zeros_like(stamps), 1e6 * torch.ones_like(stamps)):
-            answer = estimator(image, conditions)
-            assert answer.value_bp.shape == answer.error_bp.shape == truth.shape
-            assert torch.isfinite(answer.value_bp).all()
-            assert (answer.error_bp > 0).all()
-            assert torch.isfinite(answer.covariance_bpp).all()
-            assert (answer.quantile_bpq.diff(dim=2) >= 0).all()
+        rows = small_dataset.rows("train")[:2]
+        stored = read_stored(problem, small_dataset, settings, rows)
+        name = next(iter(stored))
+        for wrong, said in (
+            ({key: array for key, array in stored.items() if key != name}, f"dataset has no {name}"),
+            (stored | {"surplus": stored[name]}, "unknown field surplus"),
+            (stored | {name: stored[name][..., None]}, f"{name} of .* dataset has the shape"),
+            (stored | {name: stored[name].double()}, f"{name} of .* dataset is float64"),
+        ):
+            with pytest.raises(AssayError, match=said):
+                present(problem, wrong, row_seeds([1], rows), settings, training=False, device=CPU)
+
+    def test_every_network_answers_with_finite_numbers_whatever_it_is_shown(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        inputs = sample(problem, small_dataset, settings, 3)
+        (image,) = (name for name, array in inputs.items() if array.ndim == 3)
+        for network in self.networks or (settings.train.network,):
+            estimator = self.estimator(problem, replace(settings, train=replace(settings.train, network=network)))
+            for shown in (inputs[image], torch.zeros_like(inputs[image]), torch.full_like(inputs[image], 1e6)):
+                with torch.inference_mode():
+                    outputs = estimator({**inputs, image: shown})
+                for name, array in outputs.items():
+                    assert torch.isfinite(array).all(), (network, name)
+                for output in estimator.outputs:
+                    low, high = output.limits
+                    assert low is None or bool((outputs[output.name] > low).all()), (network, output.name)
+                    assert high is None or bool((outputs[output.name] < high).all()), (network, output.name)
 
     def test_answers_have_the_fields_that_the_estimator_names(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
-        config = problem.estimator_config(settings.simulate, settings.train)
-        estimator = Estimator(json.loads(json.dumps(config))).eval()
+        estimator = self.estimator(problem, settings)
+        assert estimator.inputs == problem.inputs(settings.simulate)
         inputs = sample(problem, small_dataset, settings, 3)
-        assert {name: tuple(array.shape[1:]) for name, array in inputs.items()} == shapes(estimator.inputs)
-        with torch.inference_mode():
-            outputs = estimator.predict(inputs)
-        assert {name: tuple(array.shape[1:]) for name, array in outputs.items()} == shapes(estimator.outputs)
+        check_arrays(inputs, estimator.inputs, "the sample")
+        outputs = asking(estimator)(inputs)
+        check_arrays({named.name: outputs[named.name] for named in estimator.outputs}, estimator.outputs, "the answer")
         for named in (*estimator.inputs, *estimator.outputs):
             assert field(json.loads(json.dumps(named.as_json()))) == named
         for output in estimator.outputs:
             assert output.absolute + output.relative > 0, f"{output.name} is compared by nothing"
             assert not output.of or output.of in outputs, output.name
 
-    def test_symmetry_leaves_shapes_and_the_loss_of_a_perfect_answer_alone(
-        self, problem: Problem, small_dataset: Dataset
+    def test_symmetry_changes_images_and_targets_together(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
-        stamps, _, truth = self.batch(problem, small_dataset)
-        generator = torch.Generator().manual_seed(0)
+        """The loss of one estimator on a batch is finite, and training shows an image in more than one way."""
+        rows, estimator = small_dataset.rows("train")[:8], self.estimator(problem, settings)
         seen = set()
-        for _ in range(32):
-            image, moved = problem.augment(stamps, truth, generator)
-            assert image.shape == stamps.shape
-            assert moved.shape == truth.shape
-            torch.testing.assert_close(image.sum(dim=(1, 2)), stamps.sum(dim=(1, 2)))
-            seen.add(image.numpy().tobytes())
-        assert len(seen) > 1
+        for seed in range(4):
+            batch = show(problem, small_dataset, settings, rows, seed, training=True)
+            loss_b = estimator.loss(batch.inputs, batch.targets)
+            assert loss_b.shape == (len(rows),)
+            assert torch.isfinite(loss_b).all()
+            seen.add(next(iter(batch.inputs.values())).numpy().tobytes())
+        assert len(seen) == 4
 
     def test_training_lowers_the_loss(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
-        trainer = Trainer(problem, small_dataset, settings, replace(settings.train, epochs=4))
+        trainer = Trainer(problem, small_dataset, replace(settings, train=replace(settings.train, epochs=4)))
         before = trainer.validation_loss()
         *_, last = iter(trainer)
         assert last.validation_loss < before
 
-    def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
+    def test_evaluation_is_whole_and_its_region_doubts(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
-        useless = self.evaluation(problem, settings, small_dataset)
+        estimator = self.estimator(problem, settings)
+        result = self.evaluation(problem, settings, small_dataset, estimator)
         rows = small_dataset.rows("test")
-        assert useless.losses
-        assert len(useless.slices) == len(rows)
-        for loss in useless.losses:
+        assert result.losses
+        assert len(result.slices) == len(rows)
+        for loss in result.losses:
             assert loss.values.shape == (len(rows),), loss.name
             assert np.isfinite(loss.values).all(), loss.name
-            assert loss.scale == "absolute" or (loss.values >= 0).all(), loss.name
-        assert useless.headline
-        assert set(useless.headline) <= set(useless.metrics)
-        assert useless.summary
-        for name, metric in useless.metrics.items():
+        assert result.headline
+        assert set(result.headline) <= set(result.metrics)
+        assert result.summary
+        for name, metric in result.metrics.items():
             assert metric.low <= metric.value <= metric.high, name
-        perfect = self.evaluation(problem, settings, small_dataset, perfect=True)
-        assert perfect.metrics["score.test"].high < 0.1 < useless.metrics["score.test"].low
-        assert useless.plots
-        shown = [name for section in useless.sections for name, _ in section.pictures]
-        assert sorted(shown) == sorted(useless.plots), "the card shows every picture once"
-        for table in (table for section in useless.sections for table in section.tables):
+        assert result.plots
+        shown = [name for section in result.sections for name, _ in section.pictures]
+        assert sorted(shown) == sorted(result.plots), "the card shows every picture once"
+        for table in (table for section in result.sections for table in section.tables):
             assert all(len(row) == len(table.columns) for row in table.rows), table.title
-        assert all(len(row) == len(useless.report.columns) for row in useless.report.rows)
+        assert all(len(row) == len(result.report.columns) for row in result.report.rows)
+        region = json.loads(json.dumps(result.trusted_region))
+        golden = make_golden(estimator, sample(problem, small_dataset, settings, 4), region)
+        assert golden.doubts[-1], "the last golden input is to be doubted"
 
-    @staticmethod
-    def batch(problem: Problem, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        rows = dataset.rows("train")[:8]
-        return (
-            torch.from_numpy(dataset.stamps(rows)),
-            torch.from_numpy(dataset.columns(problem.conditions, rows)),
-            torch.from_numpy(dataset.columns(problem.truths, rows)),
+    def test_a_trained_model_loses_less_than_an_untrained_one(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        untrained = self.estimator(problem, settings)
+        trainer = Trainer(problem, small_dataset, replace(settings, train=replace(settings.train, epochs=6)))
+        list(trainer)
+        losses = [
+            self.evaluation(problem, settings, small_dataset, estimator).losses
+            for estimator in (trainer.averaged.eval(), untrained)
+        ]
+        assert sum(float(loss.values.mean()) for loss in losses[0]) < sum(
+            float(loss.values.mean()) for loss in losses[1]
         )
 
     @staticmethod
-    def evaluation(
-        problem: Problem, settings: ProblemSettings, dataset: Dataset, *, perfect: bool = False
-    ) -> Evaluation:
-        """Evaluate the mean of the training truths, or a cheat that looks up the noise-free image of the test split."""
-        rows = dataset.rows("test")
-        known, truths = (
-            torch.from_numpy(dataset.stamps(rows)),
-            torch.from_numpy(dataset.columns(problem.truths, rows)),
-        )
-        mean = torch.from_numpy(dataset.columns(problem.truths, dataset.rows("train"))).mean(dim=0)
+    def estimator(problem: Problem, settings: ProblemSettings) -> Estimator:
+        """An untrained one, from JSON alone."""
+        torch.manual_seed(0)
+        return build(json.loads(json.dumps(problem.estimator_config(settings)))).eval()
 
-        def predict(image: torch.Tensor, _: torch.Tensor) -> Answer:
-            nearest = torch.cdist(image.flatten(1), known.flatten(1)).argmin(dim=1)
-            value = truths[nearest] if perfect else mean.expand(len(image), -1)
-            return Answer(
-                value_bp=value,
-                covariance_bpp=torch.eye(len(mean)).expand(len(image), -1, -1),
-                quantile_bpq=value[:, :, None] + torch.special.ndtri(torch.tensor(LEVELS)),
-                unscored_bp=value,
-                misfit_b=None,
-                snr_b=None,
-            )
-
+    @staticmethod
+    def evaluation(problem: Problem, settings: ProblemSettings, dataset: Dataset, estimator: Estimator) -> Evaluation:
         with tempfile.TemporaryDirectory() as cache:
             return problem.evaluate(
-                predict, dataset, settings.evaluate, settings.simulate, cache=Path(cache), progress=lambda _: None
+                asking(estimator), dataset, settings, device=CPU, cache=Path(cache), progress=lambda _: None
             )
 
 
-def shapes(fields: Sequence[Field]) -> dict[str, tuple[int, ...]]:
-    return {field.name: field.shape for field in fields}
+def show(
+    problem: Problem, dataset: Dataset, settings: ProblemSettings, rows: np.ndarray, seed: int, *, training: bool
+) -> Batch:
+    """One batch."""
+    if not training:
+        (batch,) = presented(problem, dataset, settings, rows, seed=[seed], device=CPU)
+        return batch
+    stored = read_stored(problem, dataset, settings, rows)
+    return present(problem, stored, row_seeds([seed], rows), settings, training=True, device=CPU)
+
+
+def content(shard: Shard) -> list[bytes]:
+    """All arrays of each row, as bytes."""
+    return [b"".join(array[row].tobytes() for array in shard.arrays.values()) for row in range(len(shard.columns))]

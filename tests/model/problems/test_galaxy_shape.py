@@ -1,6 +1,8 @@
 """galaxy-shape: the interface, the published benchmark, and the physics of its images."""
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,16 +12,58 @@ import torch
 
 from components.core.settings import ProblemSettings
 from components.fields.dataset import Dataset
+from components.fields.evaluation import Evaluation
+from components.fields.problem import Problem
+from components.fields.randomness import row_seeds
+from components.problems.galaxy_shape.presentation import augment, observe
 from components.problems.galaxy_shape.problem import GalaxyShape
 from components.simulators.sersic.drawing import draw_sersics
-from components.simulators.sersic.prior import measure_snr, sample_prior
-from tests.model.problems.problem_conformance import ProblemConformance
+from components.simulators.sersic.prior import PARAMETERS, measure_snr, sample_prior
+from models.estimators.numbers import LEVELS
+from models.fields import Arrays
+from models.networks import network_names
+from tests.model.problems.problem_conformance import CPU, ProblemConformance
 
 BENCHMARK = {"flux": 1.0, "n": 3.0, "half_light_radius": 0.3, "g1": -0.069, "g2": 0.15, "psf_fwhm": 0.5}
 
 
 class TestGalaxyShape(ProblemConformance):
     """The conformance tests on galaxy-shape."""
+
+    networks = network_names()
+
+    def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        """The mean of the training truths, and a cheat that looks up the image without noise."""
+        rows = small_dataset.rows("test")
+        known = small_dataset.read(("stamp", *PARAMETERS), rows)
+        truths = torch.stack([known[name] for name in PARAMETERS], dim=1)
+        train = small_dataset.read(PARAMETERS, small_dataset.rows("train"))
+        mean = torch.stack([train[name] for name in PARAMETERS], dim=1).mean(dim=0)
+
+        def evaluated(*, perfect: bool) -> Evaluation:
+            def answer(inputs: Arrays) -> dict[str, torch.Tensor]:
+                image = inputs["image"]
+                nearest = torch.cdist(image.flatten(1), known["stamp"].flatten(1)).argmin(dim=1)
+                value = truths[nearest] if perfect else mean.expand(len(image), -1)
+                outputs = {
+                    "quantiles": value[:, :, None] + torch.special.ndtri(torch.tensor(LEVELS)),
+                    "unscored": value,
+                }
+                for i, name in enumerate(PARAMETERS):
+                    outputs |= {name: value[:, i], f"{name}_error": torch.ones(len(image))}
+                    for percent in (68, 95):
+                        outputs[f"{name}_interval{percent}"] = value[:, i, None] + torch.tensor([-1.0, 1.0])
+                return outputs
+
+            with tempfile.TemporaryDirectory() as cache:
+                return problem.evaluate(
+                    answer, small_dataset, settings, device=CPU, cache=Path(cache), progress=lambda _: None
+                )
+
+        perfect, useless = evaluated(perfect=True), evaluated(perfect=False)
+        assert perfect.metrics["score.test"].high < 0.1 < useless.metrics["score.test"].low
 
 
 @pytest.mark.parametrize("renderer", ["torch", "galsim"])
@@ -65,37 +109,37 @@ def test_number_of_threads_does_not_change_a_byte(settings: ProblemSettings, thr
         again = problem.draw_shard(simulation, 0)
     finally:
         torch.set_num_threads(before)
-    assert drawn.stamps.tobytes() == again.stamps.tobytes()
-    assert drawn.catalogue.equals(again.catalogue)
+    assert drawn.arrays["stamp"].tobytes() == again.arrays["stamp"].tobytes()
+    assert drawn.columns.equals(again.columns)
 
 
 def test_noise_has_the_variance_of_read_noise_and_counts(settings: ProblemSettings) -> None:
-    problem = GalaxyShape()
-    stamp = torch.full((400, 64, 64), 90_000.0)
+    stamp, simulation = torch.full((400, 64, 64), 90_000.0), cast(Any, settings.simulate)
     conditions = torch.tensor([[200.0, 0.5]]).expand(400, 2)
-    image = problem.observe(stamp, conditions, torch.Generator().manual_seed(0), settings.simulate)
+    image = observe(stamp, conditions, row_seeds([0], np.arange(400)), simulation)
     assert float(image.mean()) == pytest.approx(90_000, abs=1)
     assert float(image.var()) == pytest.approx(200**2 + 90_000, rel=0.01)
 
 
 def test_symmetry_moves_the_shear_with_the_image(settings: ProblemSettings) -> None:
     """Drawing a galaxy with the moved shear gives the moved image: the labels are right under every symmetry."""
-    problem = GalaxyShape()
     prior: Any = settings.simulate
     galaxies = sample_prior(prior, np.random.default_rng(3), 4)
     stamps = torch.from_numpy(draw_sersics(galaxies, prior))
-    truth = torch.from_numpy(galaxies[list(problem.truths)].to_numpy(dtype=np.float32, copy=True))
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(12):
-        image, moved = problem.augment(stamps, truth, generator)
-        redrawn = galaxies.assign(**dict(zip(problem.truths, moved.numpy().T, strict=True)))
+    truth = torch.from_numpy(galaxies[list(PARAMETERS)].to_numpy(dtype=np.float32, copy=True))
+    seen = set()
+    for seed in range(12):
+        image, moved = augment(stamps, truth, row_seeds([seed], np.arange(4)))
+        redrawn = galaxies.assign(**dict(zip(PARAMETERS, moved.numpy().T, strict=True)))
         peak = float(stamps.max())
         np.testing.assert_allclose(image.numpy(), draw_sersics(redrawn, prior), atol=1e-4 * peak)
+        seen.add(image[0].numpy().tobytes())
+    assert len(seen) == 4  # a galaxy looks the same after half a turn
 
 
 def test_snr_cut_and_prior_hold_in_the_dataset(settings: ProblemSettings, small_dataset: Dataset) -> None:
     catalogue: pd.DataFrame = small_dataset.catalogue
     assert catalogue["snr"].between(10, 100).all()
-    stamps = small_dataset.stamps(np.arange(len(catalogue)))
+    stamps = small_dataset.read(("stamp",), np.arange(len(catalogue)))["stamp"].numpy()
     np.testing.assert_allclose(measure_snr(stamps, catalogue["sigma"].to_numpy()), catalogue["snr"], rtol=1e-5)
     assert np.hypot(catalogue["g1"], catalogue["g2"]).max() <= 0.67

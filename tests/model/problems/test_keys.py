@@ -13,6 +13,7 @@ from components.evidence.asking import asking
 from components.evidence.numbers.reference import posterior_reference
 from components.fields.problem import Problem
 from models.estimators.saved import answering_modules
+from tests.estimators import CONFIG
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def keys(root: Path, problem: Problem, settings: ProblemSettings) -> dict[str, M
     sources = problem.sources(settings.simulate)
     entries: dict[str, tuple[EntryPoint, ...]] = {
         "simulation": (draw_shards, *sources.simulation),
-        "training": ("components.training.run", "models.networks.cnn", *sources.training),
-        "evaluation": (asking, *answering_modules({"network": "cnn"}), *sources.evaluation),
+        "training": ("components.training.run", *answering_modules(CONFIG), *sources.training),
+        "evaluation": (asking, *answering_modules(CONFIG), *sources.evaluation),
         "reference": (posterior_reference, *sources.reference),
     }
     unused = (*sources.unused, "distributed")
@@ -49,9 +50,9 @@ def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem,
     assert drawing | {"scoring", "bias", "pixel_noise", "trainer", "batches", "cnn", "scales"} <= set(found["training"])
     assert drawing | {"posterior", "sersic_posterior", "sersic_prior", "bounds", "scoring"} <= set(found["reference"])
     assert {"reference", "galaxy_shape.posterior"} <= set(found["reference"])
-    assert {"galaxy_shape.loss", "galaxy_shape.finish", "gaussian_loss", "scoring_correction"} <= set(found["training"])
+    assert {"galaxy_shape.present", "galaxy_shape.finish", "estimator", "scoring_correction"} <= set(found["training"])
     assert set(found["reference"]) | {"gathering", "cnn", "asking", "galaxy_failures"} <= set(found["evaluation"])
-    assert not {"gaussian_loss", "scoring_correction", "trainer", "sersic_shards"} & set(found["evaluation"])
+    assert not {"scoring_correction", "trainer", "sersic_shards"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
     assert not {"scoring", "trainer", "galsim_sersics"} & set(found["simulation"])
@@ -89,12 +90,11 @@ def test_a_renamed_module_changes_no_key_and_a_changed_constant_every_key_that_r
     ("text", "other", "kinds"),
     [
         ("return draw_shard(settings, shard)", "return draw_shard(settings, shard + 1)", {"simulation"}),
-        ("return presentation.augment(image_bhw", "return presentation.augment(-image_bhw", {"training"}),
-        ("return gaussian_loss(", "return 2 * gaussian_loss(", {"training"}),
+        ('scored, {"scoring": scoring}', 'scored, {"steps": scoring}', {"training"}),
         ("samples=512", "samples=64", {"reference", "evaluation"}),
         ('"flux": 1.0, "n": 3.0', '"flux": 1.0, "n": 3.1', {"evaluation"}),
-        ("    truths = PARAMETERS\n", "    truths = PARAMETERS[:4]\n", {"training", "evaluation", "reference"}),
-        ("return presentation.observe(stamp", "return 2 * presentation.observe(stamp", {"training", "evaluation"}),
+        ("    truths = PARAMETERS\n", "    truths = PARAMETERS[:4]\n", {"evaluation", "reference"}),
+        ("presentation.present(stored", "presentation.present(dict(stored)", {"training", "evaluation"}),
         ("most = settings.ellipticity[1]", "most = 2 * settings.ellipticity[1]", set()),
     ],
 )

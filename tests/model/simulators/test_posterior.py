@@ -1,6 +1,6 @@
 """The prior-aware reference: right where the answer is known, and refused where it rests on too little."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from components.core.errors import AssayError
 from components.core.settings import ProblemSettings
+from components.fields.randomness import row_seeds
 from components.problems.galaxy_shape.problem import GalaxyShape
 from components.simulators.importance_sampling import sample_posterior
 from components.simulators.sersic.posterior import galaxy_posterior
@@ -77,10 +78,11 @@ def test_posteriors_of_galaxies_cover_the_truth(settings: ProblemSettings) -> No
     prior: Any = settings.simulate
     problem = GalaxyShape()
     shard = problem.draw_shard(prior, 0)
-    rows = shard.catalogue.iloc[:24]
-    conditions = torch.from_numpy(rows[list(problem.conditions)].to_numpy(dtype=np.float32, copy=True))
-    noise = torch.Generator().manual_seed(3)
-    images = problem.observe(torch.from_numpy(shard.stamps[:24]), conditions, noise, prior).numpy()
+    rows = shard.columns.iloc[:24]
+    stored = {name: torch.tensor(rows[name].to_numpy(dtype=np.float32)) for name in (*PARAMETERS, *problem.conditions)}
+    stored["stamp"] = torch.from_numpy(shard.arrays["stamp"][:24])
+    inputs, _ = problem.present(stored, row_seeds([3], np.arange(24)), cast(Any, settings), training=False)
+    images = inputs["image"].numpy()
     pulls = []
     for row, (_, galaxy) in enumerate(rows.iterrows()):
         truth = galaxy[list(PARAMETERS)].to_numpy(dtype=np.float64)

@@ -36,7 +36,7 @@ def test_interrupted_training_ends_in_the_same_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     settings = settings_of_three_epochs
-    unbroken = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+    unbroken = train(workspace, problem, small_dataset, settings, source=SOURCE)
     elsewhere = Workspace(root=workspace.root, home=workspace.home / "elsewhere")
     save = checkpoints.save_checkpoint
 
@@ -47,9 +47,9 @@ def test_interrupted_training_ends_in_the_same_weights(
 
     monkeypatch.setattr(training, "save_checkpoint", save_and_die)
     with pytest.raises(KeyboardInterrupt):
-        train(elsewhere, problem, small_dataset, settings, settings.train, source=SOURCE)
+        train(elsewhere, problem, small_dataset, settings, source=SOURCE)
     monkeypatch.setattr(training, "save_checkpoint", save)
-    resumed = train(elsewhere, problem, small_dataset, settings, settings.train, source=SOURCE)
+    resumed = train(elsewhere, problem, small_dataset, settings, source=SOURCE)
     for name, tensor in weights(unbroken).items():
         assert torch.equal(tensor, weights(resumed)[name]), name
     assert not (resumed / "checkpoint").exists()
@@ -58,44 +58,47 @@ def test_interrupted_training_ends_in_the_same_weights(
 def test_same_inputs_are_not_trained_twice_and_others_are(
     workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
 ) -> None:
-    first = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+    first = train(workspace, problem, small_dataset, settings, source=SOURCE)
     written = (first / WEIGHTS).stat().st_mtime_ns
-    assert train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE) == first
+    assert train(workspace, problem, small_dataset, settings, source=SOURCE) == first
     assert (first / WEIGHTS).stat().st_mtime_ns == written
-    other = train(workspace, problem, small_dataset, settings, replace(settings.train, seed=1), source=SOURCE)
+    other = train(
+        workspace, problem, small_dataset, replace(settings, train=replace(settings.train, seed=1)), source=SOURCE
+    )
     assert other != first
 
 
 def test_one_flipped_byte_in_the_weights_is_refused(
     workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
 ) -> None:
-    folder = train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+    folder = train(workspace, problem, small_dataset, settings, source=SOURCE)
     content = bytearray((folder / WEIGHTS).read_bytes())
     content[-1] ^= 1
     (folder / WEIGHTS).write_bytes(content)
     with pytest.raises(DamagedModelError, match=WEIGHTS):
         load_model(folder)
     with pytest.raises(DamagedModelError, match=WEIGHTS):
-        train(workspace, problem, small_dataset, settings, settings.train, source=SOURCE)
+        train(workspace, problem, small_dataset, settings, source=SOURCE)
 
 
 def test_every_epoch_shows_fresh_noise(problem: Problem, small_dataset: Dataset, settings: ProblemSettings) -> None:
-    seen = []
-    observe = problem.observe
+    seen: list[bytes] = []
 
     class Recording(type(problem)):  # type: ignore[misc]
-        def observe(self, stamp_bhw: torch.Tensor, *rest: Any) -> torch.Tensor:
-            image = observe(stamp_bhw, *rest)
-            seen.append((image - stamp_bhw).numpy().tobytes())
-            return image
+        def present(self, *stored: Any, training: bool, **more: Any) -> Any:
+            inputs, targets = super().present(*stored, training=training, **more)
+            if training:
+                seen.extend((image - clean).numpy().tobytes() for image, clean in
+                            zip(inputs["image"], targets["clean_image"], strict=True))  # fmt: skip
+            return inputs, targets
 
-    trainer = Trainer(Recording(), small_dataset, settings, settings.train)
+    trainer = Trainer(Recording(), small_dataset, settings)
     list(trainer)
-    assert len(seen) == len(set(seen)) == 1 + settings.train.epochs * trainer.batches.steps
+    assert len(seen) == len(set(seen)) == settings.train.epochs * trainer.batches.steps * trainer.batches.batch_size
 
 
 def test_learning_rate_warms_up_and_falls(problem: Problem, small_dataset: Dataset, settings: ProblemSettings) -> None:
-    trainer = Trainer(problem, small_dataset, settings, replace(settings.train, epochs=20))
+    trainer = Trainer(problem, small_dataset, replace(settings, train=replace(settings.train, epochs=20)))
     rates = [trainer.learning_rate(step) for step in range(20 * trainer.batches.steps)]
     peak = int(np.argmax(rates))
     assert rates[peak] == pytest.approx(settings.train.learning_rate)

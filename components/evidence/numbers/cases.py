@@ -1,14 +1,14 @@
 """What a problem is measured at, beside its dataset: benchmark cases with published results, and failure axes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__label__ = "cases"
+from components.evidence.intervals import Array
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+__label__ = "cases"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,8 @@ class BenchmarkCase:
     """As in metric names, such as `snr60`."""
     label: str
     """As in tables, such as `SNR 60`."""
-    stamp: np.ndarray[Any, Any]
-    """Noise-free image, float32, shape (height, width)."""
-    truth: tuple[float, ...]
-    conditions: tuple[float, ...]
+    stored: Mapping[str, np.ndarray[Any, Any]]
+    """Its stored fields, one row, the truths among them."""
     bound: tuple[float, ...]
     published: tuple[PublishedResult, ...]
 
@@ -49,15 +47,12 @@ class BenchmarkCase:
 
 @dataclass(frozen=True, kw_only=True)
 class FailureImages:
-    """The galaxies at one value of an axis."""
+    """The objects at one value of an axis."""
 
-    stamps: np.ndarray[Any, Any]
-    """Noise-free, as they truly are, float32, shape (images, height, width)."""
-    conditions: Array
-    """As the model is told, shape (images, conditions)."""
-    truth: Array
+    stored: Mapping[str, np.ndarray[Any, Any]]
+    """The stored fields: images without noise as they truly are, conditions as the model is told."""
     bound: Array
-    """Of the image as it truly is."""
+    """Of the image as it truly is, shape (images, truths)."""
 
 
 @dataclass(frozen=True, kw_only=True)

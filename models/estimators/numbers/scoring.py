@@ -10,13 +10,14 @@ Fisher matrix there and what the first network said.
 Shape suffixes: b batch, h height, w width, c conditions, p parameters, f features, o outputs.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models.estimators.estimator import Answer, Estimator
-from models.estimators.gaussian import Gaussian, vector_length
+from models.estimators.numbers.estimator import Answer, NumbersEstimator
+from models.estimators.numbers.gaussian import Gaussian, vector_length
 
 __label__ = "scoring_estimator"
 
@@ -25,14 +26,14 @@ _FARTHEST = 8.0
 """Standard deviations; features beyond look the same to the dense network."""
 
 
-class ScoringEstimator(Estimator):
+class ScoringEstimator(NumbersEstimator):
     """An estimator with scoring steps.
 
     Args:
-        config: as of `Estimator`, with scoring_steps: how many, at least 1.
+        config: as of `NumbersEstimator`, with scoring_steps: how many, at least 1.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.steps = int(config["scoring_steps"])
         parameters = len(self.output_names)
@@ -49,7 +50,7 @@ class ScoringEstimator(Estimator):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+    def answers(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """Values with covariances and quantiles; the values are the scored estimates."""
         gaussian, value_bp, unscored_bp = self._infer(image_bhw, conditions_bc)
         answer = self.answer(gaussian, conditions_bc, value_bp)

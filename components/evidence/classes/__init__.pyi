@@ -1,0 +1,1 @@
+from .gathering import gather_classes as gather_classes

@@ -1,0 +1,128 @@
+"""Gather the evidence for a model that tells classes: how often it is right, and whether its probabilities are.
+
+evaluation = gather_classes(problem, answer, dataset, settings, noise="sigma", device=device, progress=bar.update)
+
+The model answers `probabilities`; the target `class` is the number of the true one, and its field's labels are the
+classes' names. Shape suffixes: b batch, k classes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from components.core import ProblemSettings
+from components.evidence.classes import plots, sections
+from components.evidence.input_region import input_region
+from components.evidence.intervals import Array
+from components.evidence.measuring import NO_SLICES, Measuring, Slices
+from components.evidence.reliability import calibration_error, reliability, reliability_table
+from components.evidence.reliability_plot import plot_reliability
+from components.fields import Answer, Batch, Dataset, Evaluation, Loss, Problem
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__label__ = "class_gathering"
+
+_FLOOR = 1e-3
+"""Of the Brier score: probabilities that are wrong by two hundredths count as right."""
+
+
+def gather_classes(
+    problem: Problem,
+    answer: Answer,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    *,
+    device: "torch.device",
+    progress: Callable[[int], object],
+    noise: str | float,
+    slices: Slices = NO_SLICES,
+) -> Evaluation:
+    """Accuracy, log score, Brier score and calibration over the test split, and the region of the inputs.
+
+    Args:
+        problem: draws the noise.
+        answer: the model.
+        dataset: the images.
+        settings: all of the problem's.
+        device: where images are made.
+        progress: told how many images were answered.
+        noise: name of the input that is the noise of a pixel, or the number that takes its place, in the image's unit.
+        slices: name to (catalogue column, least value, first value beyond it).
+    """
+    about = Measuring(
+        problem=problem, answer=answer, dataset=dataset, settings=settings,
+        device=device, progress=progress, slices=slices,
+    )  # fmt: skip
+    classes = next(field.labels for field in problem.targets(settings.simulate) if field.name == "class")
+    found = about.measure(_numbers)
+    right = (found["class"] == found["answered"]).astype(np.float64)
+    metrics = {
+        "accuracy.test": about.metric(right, np.mean),
+        **about.metrics("log_score", found["log_score"], np.mean),
+        **about.metrics("brier", found["brier"], np.mean),
+        "calibration_error.test": about.metric_of_means(found["reliability"], calibration_error),
+    }
+    for number, name in enumerate(classes):
+        if (found["class"] == number).any():
+            metrics[f"accuracy.{name}"] = about.metric(right[found["class"] == number], np.mean)
+    curve, confusion = reliability_table(found["reliability"]), confusion_table(found, classes)
+    report = sections.report(metrics, confusion)
+    names = np.array(classes, dtype=object)
+    table = pd.DataFrame(
+        {
+            "slice": about.slice_of,
+            **{name: names[found[name].astype(int)] for name in ("class", "answered")},
+            **{name: found[name] for name in ("log_score", "brier")},
+        }
+    )
+    return Evaluation(
+        metrics=metrics,
+        headline=("accuracy.test", "log_score.test", "brier.test", "calibration_error.test"),
+        summary=f"{100 * metrics['accuracy.test'].value:.1f} % right on the test split",
+        losses=(
+            Loss(name="brier", values=found["brier"], floor=_FLOOR),
+            Loss(name="log_score", values=found["log_score"], scale="absolute"),
+        ),
+        slices=about.slice_of,
+        report=report,
+        sections=sections.sections(report, metrics, slices),
+        tables={"classes": table, "confusion": confusion, "reliability": curve},
+        trusted_region=input_region(problem, dataset, settings, noise=noise, device=device),
+        plots={
+            "confusion": plots.plot_confusion(confusion),
+            "reliability": plot_reliability(curve, of="images", title="Do the probabilities mean what they say?"),
+        },
+    )
+
+
+def confusion_table(found: Mapping[str, Array], classes: Sequence[str]) -> pd.DataFrame:
+    """How often each class was answered for each: the columns `class`, `answered` and `count`, a row for each pair.
+
+    Args:
+        found: `class` and `answered` of each image, as numbers.
+        classes: their names.
+    """
+    pairs = (len(classes) * found["class"] + found["answered"]).astype(int)
+    counts = np.bincount(pairs, minlength=len(classes) ** 2)
+    return pd.DataFrame(
+        {"class": np.repeat(classes, len(classes)), "answered": np.tile(classes, len(classes)), "count": counts}
+    )
+
+
+def _numbers(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Of each image; the curve of reliability is that of the class answered."""
+    probability_bk, class_b = outputs["probabilities"].double(), batch.targets["class"]
+    true_b = probability_bk.gather(1, class_b[:, None])[:, 0]
+    surest_b, answered_b = probability_bk.max(dim=1)
+    return {
+        "class": class_b,
+        "answered": answered_b,
+        "log_score": -true_b.log(),
+        "brier": probability_bk.square().sum(dim=1) - 2 * true_b + 1,
+        "reliability": reliability(surest_b[:, None], (answered_b == class_b)[:, None]),
+    }

@@ -1,0 +1,61 @@
+"""What a person reads of a model that tells classes: the table of a run, and the parts of the model card."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from components.fields import Metric, Report, Section
+
+__label__ = None
+
+
+def report(metrics: Mapping[str, Metric], confusion: pd.DataFrame) -> Report:
+    """One row for all images and each class that has any.
+
+    Args:
+        metrics: of the evaluation, `accuracy.<class>`.
+        confusion: as `gathering.confusion_table` makes it.
+    """
+    count = {"test": confusion["count"].sum(), **confusion.groupby("class")["count"].sum()}
+    names = [name.partition(".")[2] for name in metrics if name.startswith("accuracy.")]
+    rows = tuple((name, str(count[name]), _percent(metrics[f"accuracy.{name}"])) for name in names)
+    return Report(title="over the test split", columns=("class", "images", "right"), rows=rows)
+
+
+def sections(report: Report, metrics: Mapping[str, Metric], slices: Mapping[str, object]) -> tuple[Section, ...]:
+    """The parts of the card.
+
+    Args:
+        report: as above.
+        metrics: of the evaluation.
+        slices: by name.
+    """
+    rows = tuple(
+        (name, _said(metrics[f"log_score.{name}"]), _said(metrics[f"brier.{name}"]))
+        for name in ("test", *slices)
+        if f"log_score.{name}" in metrics
+    )
+    scores = Report(title="Scores", columns=("images of", "log score, nats", "Brier"), rows=rows)
+    return (
+        Section(
+            title="Over the test split",
+            text="How often the class with the largest probability was the true one, with 95 % intervals.",
+            tables=(report,),
+            pictures=(("confusion", "What was answered for images of each class."),),
+        ),
+        Section(
+            title="Can its probabilities be believed?",
+            text="The less the better: −ln of the true class's probability, and the squared error of all. Probability "
+            f"and share right differ by {_said(metrics['calibration_error.test'])} in the mean.",
+            tables=(scores,),
+            pictures=(("reliability", "Share of images told right, by the probability of the class answered."),),
+        ),
+    )
+
+
+def _said(metric: Metric) -> str:
+    return f"{metric.value:.4f} [{metric.low:.4f}, {metric.high:.4f}]"
+
+
+def _percent(metric: Metric) -> str:
+    return f"{100 * metric.value:.1f} % [{100 * metric.low:.1f}, {100 * metric.high:.1f}]"

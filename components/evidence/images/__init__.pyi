@@ -1,0 +1,1 @@
+from .gathering import gather_images as gather_images

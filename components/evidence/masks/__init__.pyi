@@ -1,0 +1,1 @@
+from .gathering import gather_masks as gather_masks

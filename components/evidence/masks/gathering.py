@@ -1,0 +1,109 @@
+"""Gather the evidence for a model that finds masks: how well they overlap, and whether its probabilities are right.
+
+evaluation = gather_masks(problem, answer, dataset, settings, noise="sigma", device=device, progress=bar.update)
+
+The model answers `mask`, a probability in each pixel; so is the target called, 0 or 1. Shape suffixes: b batch,
+h height, w width.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+
+from components.core import ProblemSettings
+from components.evidence.input_region import input_region
+from components.evidence.masks import plots, sections
+from components.evidence.measuring import NO_SLICES, Measuring, Slices
+from components.evidence.reliability import calibration_error, reliability, reliability_table
+from components.evidence.reliability_plot import plot_reliability
+from components.fields import Answer, Batch, Dataset, Evaluation, Loss, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__label__ = "mask_gathering"
+
+_DICE_FLOOR, _BRIER_FLOOR = 1e-3, 1e-6
+"""What counts as no loss: one pixel in a mask of a thousand, a probability that is wrong by a thousandth."""
+_INSIDE = 0.5
+"""Probability from which a pixel counts as part of the mask."""
+_EXAMPLES = 3
+
+
+def gather_masks(
+    problem: Problem,
+    answer: Answer,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    *,
+    device: "torch.device",
+    progress: Callable[[int], object],
+    noise: str | float,
+    slices: Slices = NO_SLICES,
+) -> Evaluation:
+    """Dice coefficient, Brier score and calibration over the test split and its slices, and the region of the inputs.
+
+    Args:
+        problem: draws the noise.
+        answer: the model.
+        dataset: the images.
+        settings: all of the problem's.
+        device: where images are made.
+        progress: told how many images were answered.
+        noise: name of the input that is the noise of a pixel, or the number that takes its place, in the image's unit.
+        slices: name to (catalogue column, least value, first value beyond it).
+    """
+    about = Measuring(
+        problem=problem, answer=answer, dataset=dataset, settings=settings,
+        device=device, progress=progress, slices=slices,
+    )  # fmt: skip
+    found = about.measure(_numbers)
+    metrics = {
+        **about.metrics("dice", found["dice"], np.mean),
+        **about.metrics("brier", found["brier"], np.mean),
+        "calibration_error.test": about.metric_of_means(found["reliability"], calibration_error),
+    }
+    table = pd.DataFrame({"slice": about.slice_of, "dice": found["dice"], "brier": found["brier"]})
+    curve = reliability_table(found["reliability"])
+    report = sections.report(metrics, table["slice"])
+    return Evaluation(
+        metrics=metrics,
+        headline=("dice.test", "brier.test", "calibration_error.test"),
+        summary=f"Dice {metrics['dice.test'].value:.3f} on the test split",
+        losses=(
+            Loss(name="one_minus_dice", values=1 - found["dice"], floor=_DICE_FLOOR),
+            Loss(name="brier", values=found["brier"], floor=_BRIER_FLOOR),
+        ),
+        slices=about.slice_of,
+        report=report,
+        sections=sections.sections(report, metrics),
+        tables={"masks": table, "reliability": curve},
+        trusted_region=input_region(problem, dataset, settings, noise=noise, device=device),
+        plots={
+            "examples": plots.plot_examples(*about.examples(_EXAMPLES)),
+            "reliability": plot_reliability(curve, of="pixels", title="Do the probabilities mean what they say?"),
+        },
+    )
+
+
+def _numbers(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Of each image."""
+    probability_bhw, truth_bhw = outputs["mask"].double(), batch.targets["mask"].double()
+    return {
+        "dice": dice(probability_bhw, truth_bhw),
+        "brier": (probability_bhw - truth_bhw).square().mean(dim=(1, 2)),
+        "reliability": reliability(probability_bhw.flatten(1), truth_bhw.flatten(1)),
+    }
+
+
+def dice(probability_bhw: "Tensor", truth_bhw: "Tensor") -> "Tensor":
+    """Dice coefficient of each image, shape (b,): twice what both hold over what each holds; 1 where both are empty."""
+    answered_bhw, true_bhw = probability_bhw >= _INSIDE, truth_bhw >= _INSIDE
+    both_b = (answered_bhw & true_bhw).sum(dim=(1, 2)).double()
+    sum_b = (answered_bhw.int() + true_bhw.int()).sum(dim=(1, 2))
+    found_b = torch.where(sum_b > 0, 2 * both_b / sum_b.clamp_min(1), 1.0)
+    # A probability that is no number is not one below a half: the metric must be no number either.
+    return torch.where(probability_bhw.isfinite().all(dim=2).all(dim=1), found_b, torch.nan)

@@ -1,0 +1,127 @@
+"""A dataset's images as a model is shown them: read a batch at a time, noise by each row's own seed.
+
+    for batch in presented(problem, dataset, settings, dataset.rows("test"), seed=[7], device=device):
+        outputs = estimator(batch.inputs)
+
+Nothing grows with the number of images, and what is drawn depends on neither batches, order nor device.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from components.core import AssayError
+from components.fields.randomness import Seeds, row_seeds
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from components.core import ProblemSettings
+    from components.fields.dataset import Dataset
+    from components.fields.problem import Problem
+    from models.fields import Field
+
+__label__ = "presenting"
+
+BATCH = 256
+"""Images shown at once where nobody asks for another number."""
+
+
+class Batch(NamedTuple):
+    """What is shown at once, by the names of the fields."""
+
+    inputs: "Mapping[str, Tensor]"
+    targets: "Mapping[str, Tensor]"
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(next(iter(self.inputs.values())))
+
+
+def presented(
+    problem: "Problem",
+    dataset: "Dataset",
+    settings: "ProblemSettings",
+    rows: np.ndarray[Any, Any],
+    *,
+    seed: Sequence[int],
+    device: "torch.device",
+    batch: int = BATCH,
+) -> Iterator[Batch]:
+    """Rows as a camera would have seen them, in their order; symmetries and conditions are left as they are.
+
+    Args:
+        problem: whose `present` draws what is random.
+        dataset: the images.
+        settings: the problem's.
+        rows: row numbers.
+        seed: that the rows' own seeds come from.
+        device: where batches lie.
+        batch: images at once.
+
+    Raises:
+        AssayError: when what is shown is not what the problem's fields say.
+    """
+    for part in np.split(rows, range(batch, len(rows), batch)):
+        stored = read_stored(problem, dataset, settings, part)
+        yield present(problem, stored, row_seeds(seed, part), settings, training=False, device=device)
+
+
+def read_stored(
+    problem: "Problem", dataset: "Dataset", settings: "ProblemSettings", rows: np.ndarray[Any, Any]
+) -> "dict[str, Tensor]":
+    """What a problem has stored of some rows."""
+    return dataset.read([field.name for field in problem.stored(settings.simulate)], rows)
+
+
+def present(
+    problem: "Problem",
+    stored: "Mapping[str, Tensor]",
+    seed_b: Seeds,
+    settings: "ProblemSettings",
+    *,
+    training: bool,
+    device: "torch.device",
+) -> Batch:
+    """One presentation on a device, its fields checked.
+
+    Args:
+        problem: what is shown.
+        stored: its stored fields.
+        seed_b: of each row.
+        settings: the problem's.
+        training: whether symmetries and conditions are drawn afresh, too.
+        device: where to.
+
+    Raises:
+        AssayError: naming a field that is not what the problem says.
+    """
+    there = {name: array.to(device, non_blocking=True) for name, array in stored.items()}
+    require_fields(there, problem.stored(settings.simulate), f"{problem.name}'s dataset")
+    inputs, targets = problem.present(there, seed_b, settings, training=training)
+    require_fields(inputs, problem.inputs(settings.simulate), f"{problem.name}'s batch")
+    require_fields(targets, problem.targets(settings.simulate), f"{problem.name}'s targets")
+    return Batch(inputs, targets)
+
+
+def require_fields(arrays: "Mapping[str, Any]", fields: "Sequence[Field]", where: str) -> None:
+    """`models.fields.check_arrays`, refused in one line.
+
+    Raises:
+        AssayError: naming the field and whose it is.
+    """
+    from models.fields import check_arrays
+
+    try:
+        check_arrays(arrays, fields, where)
+    except ValueError as error:
+        raise AssayError(str(error), "see the fields that the problem declares") from error
+
+
+def best_device() -> "torch.device":
+    """The GPU where there is one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

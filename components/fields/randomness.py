@@ -1,0 +1,73 @@
+"""Random numbers of single rows: each row has a seed, so that batches, their order and the device change nothing.
+
+    seed_b = row_seeds([settings.seed, epoch], rows)
+    noise_bhw = normal(seed_b, (64, 64), stream=NOISE, device=image_bhw.device)
+
+Drawn on the processor with Philox, a counter-based generator (Salmon et al. 2011), keyed by seed and stream.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__label__ = "randomness"
+
+Seeds = np.ndarray[Any, np.dtype[np.uint64]]
+"""One seed a row, shape (b,)."""
+
+
+def row_seeds(seed: Sequence[int], rows: np.ndarray[Any, Any]) -> Seeds:
+    """A seed for each row, shape (b,): SplitMix64 (Steele, Lea & Flood 2014) of a common seed and the row's number.
+
+    Args:
+        seed: what all have in common, such as a setting and the number of the epoch.
+        rows: row numbers.
+    """
+    with np.errstate(over="ignore"):
+        common = np.random.SeedSequence(seed).generate_state(1, np.uint64)
+        mixed: Seeds = common + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return mixed ^ (mixed >> np.uint64(31))
+
+
+def normal(seed_b: Seeds, shape: tuple[int, ...], *, stream: int, device: "torch.device") -> "Tensor":
+    """Standard normal numbers, float32, shape (b, *shape).
+
+    Args:
+        seed_b: of each row.
+        shape: of one row's numbers.
+        stream: what they are for; one row's streams are independent.
+        device: where the result lies.
+    """
+    return _drawn(seed_b, shape, stream, device, lambda rng, out: rng.standard_normal(out=out, dtype=np.float32))
+
+
+def uniform(seed_b: Seeds, shape: tuple[int, ...], *, stream: int, device: "torch.device") -> "Tensor":
+    """Numbers between 0 and 1, float32, shape (b, *shape); arguments as of `normal`."""
+    return _drawn(seed_b, shape, stream, device, lambda rng, out: rng.random(out=out, dtype=np.float32))
+
+
+def _drawn(
+    seed_b: Seeds,
+    shape: tuple[int, ...],
+    stream: int,
+    device: "torch.device",
+    draw: Callable[[np.random.Generator, np.ndarray[Any, Any]], object],
+) -> "Tensor":
+    import torch
+
+    drawn = np.empty((len(seed_b), *shape), dtype=np.float32)
+    bits = np.random.Philox(key=0)
+    rng, state = np.random.Generator(bits), bits.state
+    for seed, row in zip(seed_b, drawn.reshape(len(seed_b), -1), strict=True):
+        # As a new generator of this key; making one takes as long as drawing a thousand numbers.
+        state["state"]["key"][:] = (seed, stream)
+        bits.state = state
+        draw(rng, row)
+    return torch.from_numpy(drawn).to(device, non_blocking=True)

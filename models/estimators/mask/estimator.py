@@ -1,0 +1,57 @@
+"""From an image to a mask: for each pixel the probability that it belongs to what is looked for.
+
+    estimator = MaskEstimator(config)
+    outputs = estimator({"image": image_bhw, "sigma": sigma_b})      # {"mask": (b, h, w)}
+
+The network says the log odds of each pixel. Shape suffixes: b batch, h height, w width.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+
+from models.estimators.scaled_images import ImageInputEstimator
+from models.fields import Arrays, Field
+from models.map_networks import find_map_network
+
+__label__ = "mask_estimator"
+
+_LEAST = 1e-6
+"""Least probability of either answer: float32 has no number between 1 and one much closer to it."""
+TOLERANCE = 1e-3
+"""How far a probability of the same model may be another on another processor."""
+
+
+class MaskEstimator(ImageInputEstimator):
+    """A network with its units.
+
+    Args:
+        config: as of `ImageInputEstimator`, and network, width: which of `models.map_networks`, how wide.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.network = find_map_network(config["network"])(
+            channels=self.map_channel_count, maps=1, width=int(config["width"])
+        )
+
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """The probability of each pixel."""
+        return (Field(name="mask", shape=(self.size, self.size), limits=(0, 1), absolute=TOLERANCE),)
+
+    def forward(self, inputs: Arrays) -> dict[str, Tensor]:
+        """The answer to a batch: from `inputs` to `outputs`."""
+        return {"mask": self._log_odds(inputs).sigmoid().clamp(_LEAST, 1 - _LEAST)}
+
+    def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
+        """Cross entropy of the target `mask` (0 or 1, or a share between), a pixel's mean in nats, shape (b,)."""
+        log_odds_bhw = self._log_odds(inputs)
+        loss_bhw = functional.binary_cross_entropy_with_logits(log_odds_bhw, targets["mask"], reduction="none")
+        return loss_bhw.mean(dim=(1, 2))
+
+    def _log_odds(self, inputs: Arrays) -> Tensor:
+        maps_bmhw: Tensor = self.network(self.map_channels(inputs))
+        return maps_bmhw[:, 0]

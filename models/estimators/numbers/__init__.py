@@ -1,0 +1,25 @@
+"""The kind `numbers`: parameters in physical units, each with its error.
+
+* `estimator.py`: a network, read as a Gaussian (`gaussian.py`) on scales where errors are close to one (`scales.py`)
+* `scoring.py`: the same, improved by Fisher scoring; `trust.py`: where an answer is not to be trusted
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.estimators.numbers.estimator import LEVELS, Answer, NumbersEstimator
+from models.estimators.numbers.scoring import ScoringEstimator
+from models.networks import network_module
+
+__label__ = "numbers_kind"
+__all__ = ["LEVELS", "Answer", "NumbersEstimator", "ScoringEstimator", "build", "modules"]
+
+
+def build(config: Mapping[str, Any]) -> NumbersEstimator:
+    """An estimator of numbers, with Fisher scoring behind it where the configuration has steps of it."""
+    return ScoringEstimator(config) if config["scoring_steps"] else NumbersEstimator(config)
+
+
+def modules(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that its answers start from."""
+    return (__name__, network_module(config["network"]))

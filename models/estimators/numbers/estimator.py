@@ -1,0 +1,274 @@
+"""From an image and its conditions to parameters with errors, in physical units.
+
+`NumbersEstimator` wraps any network: it scales the image by its noise, hands the conditions over standardised,
+and reads the network's vector as a Gaussian on scales where errors are close to one (`scales.py`):
+
+    estimator = NumbersEstimator(config)
+    outputs = estimator({"image": image_bhw, "sigma": sigma_b})      # {"flux": …, "flux_error": …, …}
+    answer = estimator.answers(image_bhw, conditions_bc)             # the same as tensors over all parameters
+
+`scoring.py` adds Fisher scoring to it. Shape suffixes: b batch, h height, w width, c conditions,
+p parameters, q quantiles.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.estimators.estimator import Estimator
+from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
+from models.estimators.numbers.scales import Scales
+from models.estimators.numbers.trust import doubts
+from models.fields import Arrays, Field
+from models.galaxies import GalaxyDrawing
+from models.layers import NetworkOutput
+from models.networks import find_network
+
+__label__ = "estimator"
+
+LEVELS = (*(step / 40 for step in range(1, 7)), 0.16, *(step / 40 for step in range(7, 34)), 0.84,
+          *(step / 40 for step in range(34, 40)))  # fmt: skip
+"""Probabilities of the quantiles in an answer: every 2.5 %, and the ends of the 68 % interval."""
+
+_LOUDER = 3
+"""Times an image is itself where its noise is not to be what is stated."""
+TOLERANCE = 1e-3
+"""Of the stated error: how far the same model may answer otherwise on another processor."""
+
+
+class Answer(NamedTuple):
+    """What is said of a batch of images, in physical units."""
+
+    value_bp: Tensor
+    """The estimates."""
+    covariance_bpp: Tensor
+    """Expected product of the values' errors, given the image: (value − truth)(value − truth)ᵀ."""
+    quantile_bpq: Tensor
+    """Quantiles of the truth, given the image, at `LEVELS`."""
+    unscored_bp: Tensor
+    """The values before any scoring step: the network's alone."""
+    misfit_b: Tensor | None
+    """χ² of the image against the answer drawn, as a number of standard deviations; None where nothing can be drawn."""
+    snr_b: Tensor | None
+    """SNR of the answer drawn."""
+
+    @property
+    def error_bp(self) -> Tensor:
+        """Root mean square error of each value."""
+        return self.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
+
+    def interval(self, probability: float) -> tuple[Tensor, Tensor]:
+        """Ends of the central interval that holds the truth with this probability: 0.68, or a twentieth."""
+        low, high = (1 - probability) / 2, (1 + probability) / 2
+        ends = [min(range(len(LEVELS)), key=lambda index: abs(LEVELS[index] - level)) for level in (low, high)]
+        if max(abs(LEVELS[end] - level) for end, level in zip(ends, (low, high), strict=True)) > 1e-9:
+            raise ValueError(f"probability = {probability:g}: must be 0.68, or a twentieth such as 0.95")
+        return self.quantile_bpq[:, :, ends[0]], self.quantile_bpq[:, :, ends[1]]
+
+
+class NumbersEstimator(Estimator):
+    """A network with its units.
+
+    Args:
+        config: with the keys
+            network, width: which network, how wide;
+            size: pixels on a side;
+            unit: of the image;
+            noise: name of the condition that is the noise of a pixel, in the image's units;
+            conditions: list of {name, unit, mean, sd}, mean and sd of the condition's logarithm;
+            outputs: list of {name, unit, scale, …} as `models.estimators.numbers.scales.Scales` takes them;
+            drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
+            scoring_steps: how many steps of Fisher scoring follow the network (`scoring.py`).
+    """
+
+    condition_mean: Tensor
+    condition_sd: Tensor
+    quantile_pq: Tensor
+    """Standard deviations from the mean at which each of `LEVELS` lies; those of a Gaussian until they are measured."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.size = int(config["size"])
+        self.condition_names = tuple(condition["name"] for condition in config["conditions"])
+        self.output_names = tuple(output["name"] for output in config["outputs"])
+        self._noise = self.condition_names.index(config["noise"])
+        self.network = find_network(config["network"])(
+            channels=2,
+            size=self.size,
+            conditions=len(self.condition_names),
+            outputs=vector_length(len(self.output_names)),
+            width=int(config["width"]),
+        )
+        self.scales = Scales(config["outputs"])
+        self.drawing = GalaxyDrawing(config["drawing"], self.condition_names) if config["drawing"] else None
+        for name, values in {
+            "condition_mean": [condition["mean"] for condition in config["conditions"]],
+            "condition_sd": [condition["sd"] for condition in config["conditions"]],
+        }.items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        gaussian_q = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float32))
+        self.register_buffer("quantile_pq", gaussian_q.repeat(len(self.output_names), 1))
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """The image, and the conditions that it was taken under."""
+        image = Field(name="image", shape=(self.size, self.size), unit=self.config.get("unit", ""))
+        conditions = self.config["conditions"]
+        return (image, *(Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None)) for c in conditions))
+
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """For each parameter value, error and intervals; the errors' correlation; what the answer drawn says."""
+        fields: list[Field] = []
+        for index, output in enumerate(self.config["outputs"]):
+            name, unit = output["name"], output.get("unit", "")
+            error = f"{name}_error"
+            proof: dict[str, Any] = {"relative": TOLERANCE, "of": error, "absolute": self.scales.resolution(index)}
+            fields += [
+                Field(name=name, unit=unit, **proof),
+                Field(name=error, unit=unit, limits=(0, None), **proof),
+                *(
+                    Field(name=interval, shape=(2,), unit=unit, labels=("low", "high"), **proof)
+                    for interval in (f"{name}_interval68", f"{name}_interval95")
+                ),
+            ]
+        count = len(self.output_names)
+        fields.append(Field(name="correlation", shape=(count, count), labels=self.output_names, absolute=TOLERANCE))
+        if self.drawing is not None:
+            fields += [
+                Field(name="misfit", absolute=10 * TOLERANCE, relative=TOLERANCE),
+                Field(name="snr", relative=TOLERANCE),
+            ]
+        return tuple(fields)
+
+    def forward(self, inputs: Arrays) -> dict[str, Tensor]:
+        """The answer to a batch: from `inputs` to `outputs`."""
+        return self._outputs(self.answers(inputs["image"], self.conditions(inputs)))
+
+    def measured(self, inputs: Arrays) -> dict[str, Tensor]:
+        """The outputs, and over all parameters `quantiles` (b, p, q) at `LEVELS` and `unscored` (b, p)."""
+        answer = self.answers(inputs["image"], self.conditions(inputs))
+        return {**self._outputs(answer), "quantiles": answer.quantile_bpq, "unscored": answer.unscored_bp}
+
+    def conditions(self, inputs: Arrays) -> Tensor:
+        """The conditions side by side, shape (b, c)."""
+        return torch.stack([inputs[name] for name in self.condition_names], dim=1)
+
+    def truths(self, targets: Arrays) -> Tensor:
+        """The truths side by side, shape (b, p)."""
+        return torch.stack([targets[name] for name in self.output_names], dim=1)
+
+    def _outputs(self, answer: Answer) -> dict[str, Tensor]:
+        outputs: dict[str, Tensor] = {}
+        intervals = {probability: torch.stack(answer.interval(probability), dim=2) for probability in (0.68, 0.95)}
+        for index, name in enumerate(self.output_names):
+            outputs[name], outputs[f"{name}_error"] = answer.value_bp[:, index], answer.error_bp[:, index]
+            outputs[f"{name}_interval68"] = intervals[0.68][:, index]
+            outputs[f"{name}_interval95"] = intervals[0.95][:, index]
+        outputs["correlation"] = answer.covariance_bpp / (answer.error_bp[:, :, None] * answer.error_bp[:, None])
+        if answer.misfit_b is not None and answer.snr_b is not None:
+            outputs |= {"misfit": answer.misfit_b, "snr": answer.snr_b}
+        return outputs
+
+    def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
+        """For each image the reasons not to trust its answer, one line each.
+
+        Args:
+            inputs: as of `forward`.
+            outputs: what `forward` made of them.
+            region: `conditions`, `snr` and `misfit` as `trust.py` reads them.
+        """
+        count = len(inputs["image"])
+        told = [inputs[name].tolist() for name in self.condition_names]
+        misfits, snrs = (outputs[name].tolist() if name in outputs else [None] * count for name in ("misfit", "snr"))
+        return [
+            doubts(region, dict(zip(self.condition_names, row, strict=True)), misfit=misfit, snr=snr)
+            for *row, misfit, snr in zip(*told, misfits, snrs, strict=True)
+        ]
+
+    def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The same inputs outside of the region: the image too loud for its noise, each condition beyond its range."""
+        changed = {name: array.clone() for name, array in inputs.items()}
+        changed["image"] *= _LOUDER
+        for name, limits in region["conditions"].items():
+            if limits is not None:
+                low, high = limits
+                changed[name][:] = low / 2 if low > 0 else high + max(high - low, 1.0)
+        return changed
+
+    def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
+        """Negative log-likelihood of the truth; where the network denoises, also how far it is from `clean_image`."""
+        conditions_bc = self.conditions(inputs)
+        vector_bo, denoised_bhw = self.vector(inputs["image"], conditions_bc)
+        standard_bp = self.standardise(self.truths(targets), conditions_bc)
+        loss_b = self.read(vector_bo).negative_log_likelihood(standard_bp)
+        if denoised_bhw is not None:
+            wanted_bhw = targets["clean_image"] / self.noise(conditions_bc)[:, None, None]
+            loss_b = loss_b + (denoised_bhw - wanted_bhw).square().mean(dim=(1, 2))
+        return loss_b
+
+    def noise(self, conditions_bc: Tensor) -> Tensor:
+        """Noise of a pixel of each image, shape (b,)."""
+        return conditions_bc[:, self._noise]
+
+    def standardise(self, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
+        """Physical parameters on the standard scales, where the prior has mean 0 and sd 1."""
+        return self.scales.standardise(truth_bp, self.noise(conditions_bc))
+
+    def standardise_conditions(self, conditions_bc: Tensor) -> Tensor:
+        """Logarithms of the conditions, of mean 0 and sd 1 over the prior."""
+        return (conditions_bc.log() - self.condition_mean) / self.condition_sd
+
+    def vector(self, image_bhw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
+        """What the network says, as it says it."""
+        ratio_bhw = image_bhw / self.noise(conditions_bc)[:, None, None]
+        # Wings live near the noise, cores far above it: one channel resolves each.
+        channels_bchw = torch.stack([torch.asinh(ratio_bhw), ratio_bhw / 16], dim=1)
+        output: NetworkOutput = self.network(channels_bchw, self.standardise_conditions(conditions_bc))
+        return output
+
+    def answers(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+        """Values with covariances and quantiles; the values are the means."""
+        answer = self.answer(self.posterior(image_bhw, conditions_bc), conditions_bc)
+        return self.compared(answer, image_bhw, conditions_bc)
+
+    def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
+        """What is known of each image, on the standard scales."""
+        return self.read(self.vector(image_bhw, conditions_bc).answer_bo)
+
+    def read(self, vector_bo: Tensor) -> Gaussian:
+        """A vector as a Gaussian on the standard scales."""
+        return read_gaussian(vector_bo, len(self.output_names))
+
+    def answer(self, gaussian: Gaussian, conditions_bc: Tensor, value_bp: Tensor | None = None) -> Answer:
+        """A Gaussian on the standard scales in physical units.
+
+        Args:
+            gaussian: what is known of each image.
+            conditions_bc: the conditions.
+            value_bp: other values than the means; their covariance counts the distance from the mean.
+        """
+        noise_b, covariance_bpp = self.noise(conditions_bc), gaussian.covariance()
+        mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, noise_b)
+        sd_bp = covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
+        quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * self.quantile_pq
+        if value_bp is None:
+            value_bp = mean_bp
+        apart_bp = value_bp - mean_bp
+        return Answer(
+            value_bp=value_bp,
+            covariance_bpp=physical_bpp + apart_bp[:, :, None] * apart_bp[:, None],
+            quantile_bpq=self.scales.physical(quantile_bpq, noise_b),
+            unscored_bp=mean_bp,
+            misfit_b=None,
+            snr_b=None,
+        )
+
+    def compared(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+        """The same answer held against its image, where it can be drawn."""
+        if self.drawing is None:
+            return answer
+        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.value_bp, conditions_bc)
+        return answer._replace(misfit_b=misfit_b, snr_b=snr_b)

@@ -1,0 +1,122 @@
+"""What estimators of one image have in common: its inputs, its noise, and what a network is shown of them.
+
+    class MaskEstimator(ImageInputEstimator):
+        def forward(self, inputs): ... self.network(self.map_channels(inputs))
+
+A network sees the image in units of its noise, and the logarithms of the conditions; where it answers with maps, each
+condition is a channel of its own. Shape suffixes: b batch, h height, w width, c channels or conditions.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.estimators.estimator import Estimator
+from models.estimators.input_ranges import pushed_beyond, range_doubts, summaries
+from models.fields import Arrays, Field
+
+__label__ = "scaled_images"
+
+IMAGE_CHANNELS = 2
+"""Channels that an image is shown in."""
+
+
+class ImageInputEstimator(Estimator):
+    """A network that is shown one image and the conditions that it was taken under.
+
+    Args:
+        config: with the keys
+            size: pixels on a side;
+            unit: of the image;
+            noise: name of the condition that is the noise of a pixel, in the image's unit, or None;
+            scale: where noise is None, the number in the image's unit that takes its place;
+            conditions: list of {name, unit, mean, sd}, mean and sd of the condition's logarithm, 0 and 1 by default.
+
+    Raises:
+        ValueError: when the noise is no condition, or there is neither noise nor scale.
+    """
+
+    condition_mean: Tensor
+    condition_sd: Tensor
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        conditions, noise = config["conditions"], config["noise"]
+        self.size = int(config["size"])
+        self.condition_names = tuple(condition["name"] for condition in conditions)
+        if noise is not None and noise not in self.condition_names:
+            raise ValueError(f"noise = {noise!r}: must be one of the conditions {', '.join(self.condition_names)}")
+        if noise is None and not config.get("scale", 0) > 0:
+            raise ValueError(f"noise = None and scale = {config.get('scale')!r}: scale must be above 0")
+        for name, values in {
+            "condition_mean": [condition.get("mean", 0.0) for condition in conditions],
+            "condition_sd": [condition.get("sd", 1.0) for condition in conditions],
+        }.items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """The image, and the conditions that it was taken under."""
+        conditions = self.config["conditions"]
+        return (
+            Field(name="image", shape=(self.size, self.size), unit=self.config["unit"]),
+            *(Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None)) for c in conditions),
+        )
+
+    @property
+    def map_channel_count(self) -> int:
+        """Channels that `map_channels` makes."""
+        return IMAGE_CHANNELS + len(self.condition_names)
+
+    @property
+    def typical_noise(self) -> float:
+        """Noise of a usual image, in its unit; 0 where the configuration does not tell."""
+        if self.config["noise"] is None:
+            return float(self.config["scale"])
+        condition = self.config["conditions"][self.condition_names.index(self.config["noise"])]
+        return math.exp(condition["mean"]) if "mean" in condition else 0.0
+
+    def noise(self, inputs: Arrays) -> Tensor:
+        """Noise of a pixel of each image, shape (b,)."""
+        if self.config["noise"] is None:
+            return torch.full_like(inputs["image"][:, 0, 0], self.config["scale"])
+        return inputs[self.config["noise"]]
+
+    def ratio(self, inputs: Arrays) -> Tensor:
+        """The image in units of its noise, shape (b, h, w)."""
+        return inputs["image"] / self.noise(inputs)[:, None, None]
+
+    def image_channels(self, inputs: Arrays) -> Tensor:
+        """The image as a network is shown it, shape (b, c, h, w)."""
+        ratio_bhw = self.ratio(inputs)
+        # Wings live near the noise, cores far above it: one channel resolves each.
+        return torch.stack([torch.asinh(ratio_bhw), ratio_bhw / 16], dim=1)
+
+    def conditions(self, inputs: Arrays) -> Tensor:
+        """Logarithms of the conditions, of mean 0 and sd 1 over the prior, shape (b, c)."""
+        if not self.condition_names:
+            return torch.empty_like(inputs["image"][:, 0, :0])
+        conditions_bc = torch.stack([inputs[name] for name in self.condition_names], dim=1)
+        return (conditions_bc.log() - self.condition_mean) / self.condition_sd
+
+    def map_channels(self, inputs: Arrays) -> Tensor:
+        """The image's channels and one a condition, the same value in every pixel, shape (b, c, h, w)."""
+        conditions_bchw = self.conditions(inputs)[:, :, None, None].expand(-1, -1, self.size, self.size)
+        return torch.cat([self.image_channels(inputs), conditions_bchw], dim=1)
+
+    def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:  # noqa: ARG002
+        """For each image the inputs outside of the ranges that the model was measured in, one line each.
+
+        Args:
+            inputs: as of `forward`.
+            outputs: what `forward` made of them.
+            region: `inputs` as `input_ranges.py` reads it.
+        """
+        return range_doubts(region, summaries(inputs, self.noise(inputs)))
+
+    def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The same inputs far above the region: the image too loud for its noise, each condition beyond its range."""
+        return pushed_beyond(inputs, region, self.noise)

@@ -1,0 +1,91 @@
+"""`blob-class`: whether there is a disc or a ring on a noisy image; a problem of the kind `classes`, for tests."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic.dataclasses import dataclass
+
+from components.core import CHECKED, ProblemSettings, SimulationSettings
+from components.fields import Evaluation, Problem, Shard, normal, shard_rows, split_of, uniform
+from models.fields import Field
+
+__label__ = "blob_class"
+
+_NOISE = 1.0
+"""Of a pixel."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class BlobSettings(SimulationSettings):
+    """The `simulate` section."""
+
+    size: int
+    """Pixels on a side."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class BlobClassSettings(ProblemSettings):
+    """The whole section."""
+
+    simulate: BlobSettings
+
+
+class BlobClass(Problem):
+    """Whether it is a disc or a ring."""
+
+    name = "blob-class"
+    settings: ClassVar[type[ProblemSettings]] = BlobClassSettings
+
+    def stored(self, settings: Any) -> tuple[Field, ...]:
+        """The image without noise, and what is on it."""
+        return (Field(name="clean", shape=(settings.size, settings.size)), *self.targets(settings))
+
+    def inputs(self, settings: Any) -> tuple[Field, ...]:
+        """The noisy image."""
+        return (Field(name="image", shape=(settings.size, settings.size)),)
+
+    def targets(self, settings: Any) -> tuple[Field, ...]:
+        """What is on it."""
+        return (Field(name="class", dtype="int64", labels=("disc", "ring")),)
+
+    def draw_shard(self, settings: Any, shard: int) -> Shard:
+        """Discs and rings anywhere."""
+        rows, rng = shard_rows(settings, shard), np.random.default_rng([settings.seed, shard])
+        ring = rng.integers(0, 2, len(rows))
+        x, y, brightness = rng.uniform((6, 6, 3), (10, 10, 6), (len(rows), 3)).T[:, :, None, None]
+        down, right = np.mgrid[: settings.size, : settings.size]
+        radius = np.hypot(right - x, down - y)
+        clean = brightness * np.where(ring[:, None, None] == 1, (radius > 2.5) & (radius < 5), radius < 4)
+        table = pd.DataFrame({"class": ring}).assign(split=[split_of(settings, row) for row in rows])
+        return Shard(columns=table, arrays={"clean": clean.astype(np.float32)})
+
+    def reference(self, settings: Any) -> dict[str, Any]:
+        """The first of them."""
+        return {"clean": self.draw_shard(settings, 0).arrays["clean"][:4]}
+
+    def present(self, stored: Any, seed_b: Any, settings: Any, *, training: bool) -> Any:
+        """Noise on it; in training it is mirrored at random."""
+        clean = stored["clean"]
+        if training:
+            mirrored = uniform(seed_b, (1, 1), stream=1, device=clean.device) < 0.5
+            clean = torch.where(mirrored, clean.flip(2), clean)
+        noise = normal(seed_b, clean.shape[1:], stream=0, device=clean.device)
+        return {"image": clean + _NOISE * noise}, {"class": stored["class"]}
+
+    def estimator_config(self, settings: Any) -> dict[str, Any]:
+        """A plain network."""
+        return {
+            "kind": "classes", "network": settings.train.network, "width": settings.train.width,
+            "size": settings.simulate.size, "unit": "", "noise": None, "scale": _NOISE, "conditions": [],
+            "classes": ["disc", "ring"],
+        }  # fmt: skip
+
+    def evaluate(
+        self, answer: Any, dataset: Any, settings: Any, *, device: Any, cache: Any, progress: Any
+    ) -> Evaluation:
+        """Accuracy, log score and Brier score."""
+        from components.evidence.classes import gather_classes
+
+        return gather_classes(self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE)
