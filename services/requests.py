@@ -64,7 +64,7 @@ def _check_keys(item: Any, keys: Sequence[str], where: str) -> None:
             raise BadRequestError(f"{where} has an unknown key {reprlib.repr(key)}: its keys are {named}")
 
 
-def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float64]":
+def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float32]":
     # The shape comes first: it is the likelier mistake, and says more than a wrong number does.
     _check_shape(value, where, field.shape)
     said = f"a finite number{_limits(field)}"
@@ -75,15 +75,17 @@ def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float64]":
         place = "".join(f"[{index}]" for index in wrong["loc"])
         raise BadRequestError(f"{where}{place} is {reprlib.repr(wrong['input'])}: must be {said}") from error
     low, high = field.limits
-    # Float32 rounds what lies closer to 0 than its least number to 0.
-    wrong_places = (np.abs(array) > _FLOAT32_MAX) | (low is not None and array < max(low, low + _FLOAT32_MIN))
-    wrong_places |= high is not None and array >= high
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)  # as the model is given it
+    single[np.abs(single) < _FLOAT32_MIN] = 0  # which counts as 0 for some processors
+    wrong_places = ~np.isfinite(single)
+    wrong_places |= (low is not None and single <= low) | (high is not None and single >= high)
     if wrong_places.any():
         first = tuple(int(index) for index in np.argwhere(wrong_places)[0])
         found = float(array[first])
         limits = f" within ±{_FLOAT32_MAX:.1e}" if abs(found) > _FLOAT32_MAX else _limits(field)
         raise BadRequestError(f"{where}{''.join(f'[{index}]' for index in first)} is {found:g}: must be{limits}")
-    return array
+    return single
 
 
 def _check_shape(value: Any, where: str, shape: tuple[int, ...]) -> None:

@@ -1,7 +1,8 @@
 """The evidence for one model: measured, drawn, kept under the digest of all that it rests on.
 
 * `evaluation.py`: evaluate a model or read its evaluation; `card.py`: the page about it
-* `numbers/`: the room of models that answer with numbers and their errors
+* `numbers/`, `images/`, `masks/`, `classes/`: a room for each kind of answer
+* `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`: what rooms share
 """
 
 import lazy_loader

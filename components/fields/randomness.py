@@ -67,7 +67,8 @@ def _drawn(
     rng, state = np.random.Generator(bits), bits.state
     for seed, row in zip(seed_b, drawn.reshape(len(seed_b), -1), strict=True):
         # As a new generator of this key; making one takes as long as drawing a thousand numbers.
-        state["state"]["key"][:] = (seed, stream)
+        key = state["state"]["key"]
+        key[0], key[1] = seed, stream  # one by one: together, NumPy would make floats of them
         bits.state = state
         draw(rng, row)
     return torch.from_numpy(drawn).to(device, non_blocking=True)

@@ -43,11 +43,13 @@ def range_doubts(region: Mapping[str, Any], summaries: Mapping[str, Tensor]) -> 
         region: `inputs`: for each input the range (low, high) of its summary.
         summaries: of the inputs, shape (b,) each.
     """
-    names = list(region["inputs"])
-    rows = zip(*(summaries[name].tolist() for name in names), strict=True)
-    said = [[_outside(name, value, region["inputs"][name]) for name, value in zip(names, row, strict=True)]
-            for row in rows]  # fmt: skip
-    return [[line for line in lines if line] for lines in said]
+    count = len(next(iter(summaries.values())))
+    said: list[list[str]] = [[] for _ in range(count)]
+    for name, limits in region["inputs"].items():
+        for lines, value in zip(said, summaries[name].tolist(), strict=True):
+            line = _outside(name, value, limits)
+            lines += [line] if line else []
+    return said
 
 
 def pushed_beyond(inputs: Arrays, region: Mapping[str, Any], noise: Callable[[Arrays], Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from components.fields import Seeds, normal, uniform
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, SersicSettings, sample_prior
 from models.fields import Arrays, Field
-from models.galaxies import render_rows
+from models.galaxies import LEAST_FWHM, render_rows
 
 __label__ = "galaxy_training"
 
@@ -46,9 +46,10 @@ def image_field(name: str, settings: SersicSettings) -> Field:
     return Field(name=name, shape=(settings.size, settings.size), unit="counts")
 
 
-def condition_fields() -> tuple[Field, ...]:
-    """What an image was taken under."""
-    return tuple(Field(name=name, unit=UNITS[name], limits=(0, None)) for name in CONDITIONS)
+def condition_fields(settings: SersicSettings) -> tuple[Field, ...]:
+    """What an image was taken under; a PSF that nothing can be drawn with is no condition."""
+    least = {"psf_fwhm": LEAST_FWHM * settings.pixel_scale * (1 - 1e-6)}
+    return tuple(Field(name=name, unit=UNITS[name], limits=(least.get(name, 0), None)) for name in CONDITIONS)
 
 
 def truth_fields() -> tuple[Field, ...]:
@@ -80,7 +81,10 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
         "size": settings.size,
         "unit": "counts",
         "noise": "sigma",
-        "conditions": [{"name": name, "unit": UNITS[name], **_mean_and_sd(np.log(prior[name]))} for name in CONDITIONS],
+        "conditions": [
+            {"name": of.name, "unit": of.unit, "limits": list(of.limits), **_mean_and_sd(np.log(prior[of.name]))}
+            for of in condition_fields(settings)
+        ],
         "outputs": [
             {"name": name, "unit": UNITS[name], "scale": _SCALES[name], **_scale_numbers(name, prior, settings)}
             for name in PARAMETERS

@@ -121,11 +121,11 @@ class GalaxyShape(RegressionProblem):
     def stored(self, settings: SersicSettings) -> tuple[Field, ...]:
         """The image without noise, truths and conditions."""
         truths = presentation.truth_fields()
-        return (presentation.image_field("stamp", settings), *truths, *presentation.condition_fields())
+        return (presentation.image_field("stamp", settings), *truths, *presentation.condition_fields(settings))
 
     def inputs(self, settings: SersicSettings) -> tuple[Field, ...]:
         """The image and its conditions."""
-        return (presentation.image_field("image", settings), *presentation.condition_fields())
+        return (presentation.image_field("image", settings), *presentation.condition_fields(settings))
 
     def targets(self, settings: SersicSettings) -> tuple[Field, ...]:
         """The truths, and the image without noise for networks that make one."""

@@ -77,7 +77,7 @@ class NumbersEstimator(Estimator):
             size: pixels on a side;
             unit: of the image;
             noise: name of the condition that is the noise of a pixel, in the image's units;
-            conditions: list of {name, unit, mean, sd}, mean and sd of the condition's logarithm;
+            conditions: list of {name, unit, limits, mean, sd}, mean and sd of the condition's logarithm;
             outputs: list of {name, unit, scale, …} as `models.estimators.numbers.scales.Scales` takes them;
             drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
             scoring_steps: how many steps of Fisher scoring follow the network (`scoring.py`).
@@ -115,8 +115,13 @@ class NumbersEstimator(Estimator):
     def inputs(self) -> tuple[Field, ...]:
         """The image, and the conditions that it was taken under."""
         image = Field(name="image", shape=(self.size, self.size), unit=self.config.get("unit", ""))
-        conditions = self.config["conditions"]
-        return (image, *(Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None)) for c in conditions))
+        return (
+            image,
+            *(
+                Field(name=one["name"], unit=one.get("unit", ""), limits=tuple(one.get("limits", (0, None))))
+                for one in self.config["conditions"]
+            ),
+        )
 
     @property
     def outputs(self) -> tuple[Field, ...]:

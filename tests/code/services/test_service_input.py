@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,34 @@ def test_a_field_of_any_shape_is_read_and_checked(field: Field, value: Any, line
     with pytest.raises(BadRequestError) as error:
         read_items([{field.name: value}], [field])
     assert str(error.value).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "said"),
+    [
+        ("outputs", {"unit": "Jy"}, "flux of the model of this package has unit '1e5 counts': stated is 'Jy'"),
+        ("outputs", {"name": "flow"}, "the model of this package has the fields flux"),
+        (
+            "inputs",
+            {"shape": [32, 32]},
+            r"image of .* has shape \(64, 64\): stated is \(32, 32\)",
+        ),
+        ("inputs", {"dtype": "int64"}, "image of the model of this package has dtype 'float32'"),
+        ("outputs", {"labels": ["a", "b"]}, "flux of the model of this package has labels"),
+    ],
+)
+def test_a_package_that_states_other_fields_than_its_model_has_does_not_start(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, change: dict[str, Any], said: str
+) -> None:
+    shutil.copytree(service.SOURCE / "model", tmp_path / "model")
+    document = json.loads((tmp_path / "model" / "package.json").read_text())
+    document[part][0] |= change
+    document["digest"] = value_digest({name: value for name, value in document.items() if name != "digest"})
+    (tmp_path / "model" / "package.json").write_text(json.dumps(document))
+    monkeypatch.setattr(service, "SOURCE", tmp_path)
+    predictor: Any = service.Predictor
+    with pytest.raises(ValueError, match=said):
+        predictor.inner()
 
 
 @pytest.mark.parametrize("name", ["model/weights.safetensors", "model/model.json", "model/package.json"])
