@@ -40,7 +40,7 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation,
         git=description["git"],
         training=description["inputs"]["training"]["settings"],
         history=description["history"],
-        finish=description.get("finish", {}),
+        finish=_rows(description.get("finish", {})),
         data_key=dataset["key"],
         fingerprint=description["fingerprint"],
         simulation=dataset["inputs"]["settings"],
@@ -49,3 +49,16 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation,
         pictures=pictures,
     )
     (folder / CARD).write_text(page, encoding="utf-8")
+
+
+def _rows(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Nested values as lines of a table: what followed the training loop."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        label = f"{above}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            rows += _rows(value, f"{label}: ")
+        else:
+            numbers = value if isinstance(value, list | tuple) else [value]
+            rows.append((label, ", ".join(f"{one:.4g}" if isinstance(one, float) else str(one) for one in numbers)))
+    return rows

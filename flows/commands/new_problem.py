@@ -17,10 +17,10 @@ _REGISTERED = "_CLASSES = {"
 
 
 def new_problem(
-    name: Annotated[str, typer.Argument(help="Its name, in small letters, digits and hyphens, such as blob-flux.")],
+    name: Annotated[str, typer.Argument(help="Its name, in small letters, digits and hyphens, such as my-problem.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write a small problem that runs, with its tests and settings: the flux of one blob, ready to be changed."""
+    """Write a small problem that runs, with its tests and settings, ready to be changed."""
     written = write_problem(Workspace.find().root, name)
     if as_json:
         console.print_json({"problem": name, "files": written})
@@ -44,15 +44,14 @@ def write_problem(root: Path, name: str) -> list[str]:
         AssayError: when the name cannot be one, or is taken, or the folder is no clone of Assay's code.
     """
     if not _NAME.fullmatch(name):
-        raise AssayError(f"problem name {name!r}: must be small letters, digits and hyphens, such as blob-flux")
+        raise AssayError(f"problem name {name!r}: must be small letters, digits and hyphens, such as my-problem")
     module = name.replace("-", "_")
     class_name = "".join(word.capitalize() for word in name.split("-"))
     registry, params = root / "components" / "problems" / "__init__.py", root / "params.yaml"
     if not registry.is_file():
         raise AssayError(f"{root} has no components/problems: type this in a clone of Assay")
     known = registry.read_text(encoding="utf-8")
-    section = f"\n  {name}:\n"
-    if f'"{name}"' in known or section in params.read_text(encoding="utf-8"):
+    if f'"{name}"' in known:
         raise AssayError(f"{name} is a problem already: choose another name")
     names = {"name": name, "label": module, "class_name": class_name}
     files = {
@@ -62,7 +61,9 @@ def write_problem(root: Path, name: str) -> list[str]:
     for path, text in files.items():
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise AssayError(f"{path} is there already: move it away, or choose another name")
-    files[params] = params.read_text(encoding="utf-8").rstrip() + "\n" + _filled("params.yaml", names)
+    sections = params.read_text(encoding="utf-8")
+    if f"\n  {name}:\n" not in sections:  # it is there when this was killed before the last line
+        files[params] = sections.rstrip() + "\n" + _filled("params.yaml", names)
     line = f'    "{name}": "{module}:{class_name}",\n'
     listed, closed = known.index(_REGISTERED) + len(_REGISTERED), known.index("}", known.index(_REGISTERED))
     others = known[listed:closed].strip().rstrip(",")

@@ -1,6 +1,6 @@
 """Steps know no kind of science: what a problem measures is named by problems, simulators and rooms of answers alone.
 
-A word of galaxies, of their images or of their bounds in any other module fails here.
+A word of galaxies, of their images, of bounds or of metrics in any other module fails here.
 """
 
 import ast
@@ -10,12 +10,15 @@ from pathlib import Path
 from components.core import HOUSE
 
 WORDS = re.compile(
-    r"(?<![a-z])(flux|half_light_radius|g1|g2|fwhm|sigma|snr|crb|galax\w*|sersic|stamps?|scor\w+)(?![a-z])"
+    r"(?<![a-z])(flux|half_light_radius|g1|g2|fwhm|sigma|snr|crb|galax\w*|sersic|stamps?"
+    r"|scor\w+|rmse|coverage\d*|dice|brier|accuracy)(?![a-z])"
 )
 NAMING = (
     "components/problems/",
     "components/simulators/",
     "components/evidence/numbers/",
+    "components/evidence/images/",
+    "components/evidence/masks/",
     "components/evidence/classes/",
     "components/training/numbers/",
     "models/galaxies/",
@@ -59,7 +62,15 @@ def test_only_problems_and_rooms_of_answers_name_what_is_measured() -> None:
 
 
 def test_a_word_that_is_put_back_is_found(tmp_path: Path) -> None:
-    for text in ("x = {'psf_fwhm': 1}", "def f(snr): ...", "y = a.g1", "stamp_bhw = 1", "print('mean rmse_over_crb')"):
+    for text in (
+        "x = {'psf_fwhm': 1}",
+        "m = metrics['dice.test']",
+        "coverage68 = 1",
+        "def f(snr): ...",
+        "y = a.g1",
+        "stamp_bhw = 1",
+        "print('mean rmse_over_crb')",
+    ):
         (tmp_path / "step.py").write_text(text)
         assert words(tmp_path / "step.py"), text
     (tmp_path / "step.py").write_text('"""Says stamps."""\nscale = "underscored"  # the SNR\n')

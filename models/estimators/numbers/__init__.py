@@ -7,7 +7,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.estimators.numbers.estimator import LEVELS, Answer, NumbersEstimator
+from models.estimators.numbers.answer import LEVELS, Answer
+from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.scoring import ScoringEstimator
 from models.networks import network_module
 

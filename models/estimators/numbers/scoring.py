@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.estimators.numbers.estimator import Answer, NumbersEstimator
+from models.estimators.numbers.answer import Answer
+from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.gaussian import Gaussian, vector_length
 
 __label__ = "scoring_estimator"

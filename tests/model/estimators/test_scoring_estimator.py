@@ -105,7 +105,7 @@ def test_a_psf_that_cannot_be_drawn_is_named() -> None:
 def test_scoring_without_a_drawing_is_refused() -> None:
     blind = ScoringEstimator({**CONFIG, "scoring_steps": 2, "drawing": None})
     with pytest.raises(ValueError, match="set scoring_steps to 0"):
-        blind(torch.zeros(1, 64, 64), torch.tensor([[200.0, 0.5]]))
+        blind.answers(torch.zeros(1, 64, 64), torch.tensor([[200.0, 0.5]]))
 
 
 def test_answers_are_the_same_one_by_one_and_together() -> None:
