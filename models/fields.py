@@ -78,6 +78,29 @@ def check_arrays(arrays: Mapping[str, Any], fields: Sequence[Field], where: str)
             raise ValueError(f"{name} of {where} has {rows[name]} rows and {first} has {rows[first]}: must be as many")
 
 
+def check_values(arrays: Mapping[str, Any], fields: Sequence[Field], where: str) -> None:
+    """That values lie within the limits of their fields, and whole numbers with labels are among these.
+
+    Raises:
+        ValueError: naming the field, its row and the value.
+    """
+    for of in fields:
+        values, (low, high) = arrays[of.name], of.limits
+        wrong = values != values  # nothing but NaN, which lies nowhere
+        if low is not None:
+            wrong = wrong | ~(values > low)
+        if high is not None:
+            wrong = wrong | ~(values < high)
+        said = "a number" if (low, high) == (None, None) else f"between {low} and {high}, and neither"
+        if of.dtype == "int64" and of.labels:
+            wrong = wrong | (values < 0) | (values >= len(of.labels))
+            said = f"0 to {len(of.labels) - 1}, for {', '.join(of.labels)}"
+        if bool(wrong.any()):
+            row = int(wrong.reshape(len(wrong), -1).any(1).nonzero()[0][0])
+            value = values[row][wrong[row]].reshape(-1)[0]
+            raise ValueError(f"{of.name} of {where} is {value.item():g} in row {row}: must be {said}")
+
+
 def check_fields(actual: Sequence[Field], stated: Sequence[Field], where: str) -> None:
     """That fields are those which were stated, in everything that whoever reads them relies on.
 

@@ -11,7 +11,7 @@ class NetworkOutput(NamedTuple):
     """What a network says of a batch of images."""
 
     answer_bo: Tensor
-    """The vector that `models.estimators.estimator` reads as a Gaussian."""
+    """The vector that `models.estimators.numbers` reads as a Gaussian."""
     denoised_bhw: Tensor | None
     """The image without its noise, in units of the noise, from networks that make one."""
 

@@ -28,7 +28,7 @@ class BadRequestError(ValueError):
     """The request cannot be answered; the message names the item, its value and what is right."""
 
 
-def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[np.float32]]":
+def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[Any]]":
     """The arrays of a request by the name of their field, batch first.
 
     Args:
@@ -43,7 +43,7 @@ def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[np.f
     if not isinstance(items, list) or not 1 <= len(items) <= MOST_IMAGES:
         shown = f"a list of {len(items)}" if isinstance(items, list) else reprlib.repr(items) if items else "missing"
         raise BadRequestError(f"images is {shown}: must be a list of 1 to {MOST_IMAGES} objects with the keys {named}")
-    arrays = {field.name: np.empty((len(items), *field.shape), dtype=np.float32) for field in fields}
+    arrays = {field.name: np.empty((len(items), *field.shape), dtype=field.dtype) for field in fields}
     for index, item in enumerate(items):
         where = f"images[{index}]"
         _check_keys(item, keys, where)
@@ -64,7 +64,7 @@ def _check_keys(item: Any, keys: Sequence[str], where: str) -> None:
             raise BadRequestError(f"{where} has an unknown key {reprlib.repr(key)}: its keys are {named}")
 
 
-def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float32]":
+def _read(value: Any, where: str, field: "Field") -> "NDArray[Any]":
     # The shape comes first: it is the likelier mistake, and says more than a wrong number does.
     _check_shape(value, where, field.shape)
     said = f"a finite number{_limits(field)}"
@@ -74,6 +74,8 @@ def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float32]":
         wrong = error.errors(include_url=False)[0]
         place = "".join(f"[{index}]" for index in wrong["loc"])
         raise BadRequestError(f"{where}{place} is {reprlib.repr(wrong['input'])}: must be {said}") from error
+    if field.dtype == "int64":
+        return _read_whole(array, where, field)
     low, high = field.limits
     with np.errstate(over="ignore"):
         single = array.astype(np.float32)  # as the model is given it
@@ -86,6 +88,18 @@ def _read(value: Any, where: str, field: "Field") -> "NDArray[np.float32]":
         limits = f" within ±{_FLOAT32_MAX:.1e}" if abs(found) > _FLOAT32_MAX else _limits(field)
         raise BadRequestError(f"{where}{''.join(f'[{index}]' for index in first)} is {found:g}: must be{limits}")
     return single
+
+
+def _read_whole(array: "NDArray[np.float64]", where: str, field: "Field") -> "NDArray[np.int64]":
+    """Whole numbers, within the labels where there are some."""
+    high = len(field.labels) if field.labels else 2**53
+    wrong = (array != np.rint(array)) | (array < (0 if field.labels else -high)) | (array >= high)
+    if wrong.any():
+        first = tuple(int(index) for index in np.argwhere(wrong)[0])
+        said = f"a whole number from 0 to {high - 1}: {', '.join(field.labels)}" if field.labels else "a whole number"
+        place = "".join(f"[{index}]" for index in first)
+        raise BadRequestError(f"{where}{place} is {float(array[first]):g}: must be {said}")
+    return array.astype(np.int64)
 
 
 def _check_shape(value: Any, where: str, shape: tuple[int, ...]) -> None:

@@ -4,7 +4,7 @@
 
 A problem's class is asked by every step, so that its whole module would make everything stale at each change. A member
 counts by its own text, with the definitions and imports of its module that it names, and so on; members that it calls
-on `self` count too, wherever in the class's family they are defined.
+on `self` or `super()` count too, wherever in the class's family they are defined.
 """
 
 import ast
@@ -43,29 +43,43 @@ def member_code(members: Members, read: Callable[[str], ast.Module]) -> Iterator
     Raises:
         ValueError: when there is no such member.
     """
-    waiting, seen = list(members.names), set(members.names)
+    family = type(members.of).__mro__
+    waiting = [(name, 0) for name in members.names]
+    seen = set(waiting)
     while waiting:
-        name = waiting.pop()
-        owner = next((cls for cls in type(members.of).__mro__ if name in vars(cls)), None)
-        if owner is None:
+        name, first = waiting.pop()
+        place = next((place for place in range(first, len(family)) if name in vars(family[place])), None)
+        if place is None:
             raise ValueError(f"{type(members.of).__qualname__} has no member {name}")
-        if owner is object:
+        owner = family[place]
+        if owner.__module__ in ("abc", "builtins"):
             continue
         tree = read(owner.__module__)
         classes = (line for line in ast.walk(tree) if isinstance(line, ast.ClassDef))
         body = next(line.body for line in classes if line.name == owner.__name__)
         own = [line for line in body if name in _bound(line)]
         yield Piece(
-            module=owner.__module__, name=name, tree=ast.Module(body=[*_used(own, tree), *own], type_ignores=[])
+            module=owner.__module__,
+            name=name if first == 0 else f"{owner.__name__}.{name}",
+            tree=ast.Module(body=[*_used(own, tree), *own], type_ignores=[]),
         )
-        called = {other for line in own for other in _asked_of_itself(line) if hasattr(type(members.of), other)} - seen
+        called = {(other, 0) for line in own for other in _asked_of_itself(line) if hasattr(type(members.of), other)}
+        called |= {(other, place + 1) for line in own for other in _asked_above(line)}
+        waiting += sorted(called - seen)
         seen |= called
-        waiting += sorted(called)
 
 
 def _asked_of_itself(line: ast.stmt) -> Iterator[str]:
     for node in ast.walk(line):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+            yield node.attr
+
+
+def _asked_above(line: ast.stmt) -> Iterator[str]:
+    """What it asks of `super()`."""
+    for node in ast.walk(line):
+        above = node.value.func if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call) else None
+        if isinstance(node, ast.Attribute) and isinstance(above, ast.Name) and above.id == "super":
             yield node.attr
 
 

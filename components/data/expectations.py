@@ -44,7 +44,7 @@ def expectations(
     for name in arrays:
         said = "= 0, the share of NaN and infinite values"
         pairs += _of(Expectation(table=IMAGES, column=f"{name}_not_finite", said=said, low=0, high=0))
-    pairs.append((IMAGES, gxe.ExpectColumnValuesToBeUnique(column="arrays_hash", description="no image twice")))
+    pairs.append((IMAGES, gxe.ExpectColumnValuesToBeUnique(column="stored_hash", description="no image twice")))
     pairs.append((IMAGES, gxe.ExpectColumnValuesToNotBeNull(column="split", description="not missing")))
     said = f"one of {', '.join(SPLITS)}"
     pairs.append((IMAGES, gxe.ExpectColumnValuesToBeInSet(column="split", value_set=list(SPLITS), description=said)))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from components.core import SimulationSettings, die_with_parent
+from components.core import AssayError, SimulationSettings, die_with_parent
 from components.fields import CATALOGUE, Problem, column_values, require_fields, shard_count, shard_name, shard_rows
 
 __label__ = "shards"
@@ -42,7 +42,11 @@ def _draw_shard(problem: Problem, settings: SimulationSettings, shard: int, fold
     drawn = problem.draw_shard(settings, shard)
     stored = problem.stored(settings)
     columns = {of.name: column_values(drawn.columns[of.name]) for of in stored if of.name in drawn.columns}
-    require_fields({**drawn.arrays, **columns}, stored, f"shard {shard} of {problem.name}")
+    where, rows = f"shard {shard} of {problem.name}", shard_rows(settings, shard)
+    require_fields({**drawn.arrays, **columns}, stored, where, values=True)
+    if "split" not in drawn.columns or len(drawn.columns) != len(rows):
+        found = f"{len(drawn.columns)} rows with the columns {', '.join(map(str, drawn.columns))}"
+        raise AssayError(f"{where} has {found}: must be {len(rows)} rows, split among the columns")
     for name, array in drawn.arrays.items():
         partial = folder / f".{shard_name(name, shard)}"
         with partial.open("wb") as file:

@@ -7,7 +7,8 @@ Arrays are read a block at a time, so that memory does not grow with the dataset
 """
 
 import hashlib
-from itertools import zip_longest
+from collections.abc import Sequence
+from itertools import islice, zip_longest
 
 import numpy as np
 import pandas as pd
@@ -17,23 +18,30 @@ from components.fields import SPLITS, Dataset
 _HASH = "hash"
 
 
-def image_statistics(dataset: Dataset) -> pd.DataFrame:
+def image_statistics(dataset: Dataset, stored: Sequence[str]) -> pd.DataFrame:
     """The catalogue with what was measured on each row's arrays beside it.
 
     A damaged dataset gives a table too: where the catalogue and the shards differ in length, the shorter one is
     filled up with missing values, and infinite catalogue values count as missing, since an infinite bound bounds
     nothing.
 
+    Args:
+        dataset: the dataset.
+        stored: names of the arrays and columns that a model's inputs and targets are made of.
+
     Returns:
         One row an image: every catalogue column, then for each array `<name>_min`, `<name>_max`, `<name>_mean` and
-        `<name>_not_finite` (share of the values that are NaN or infinite), and `arrays_hash` (a digest of all arrays of
-        the row, equal for equal rows).
+        `<name>_not_finite` (share of the values that are NaN or infinite), and `stored_hash` (a digest of all that is
+        stored of the row, equal for equal rows).
     """
     parts = [_measure(dataset, name) for name in dataset.shards]
     hashes = [part.pop(_HASH).tolist() for part in parts]
-    digests = [_digest("".join(row).encode()) for row in zip_longest(*hashes, fillvalue="")]
+    told = [map(repr, dataset.catalogue[name].tolist()) for name in stored if name in dataset.catalogue]
+    count = max(len(dataset.catalogue), *(len(column) for column in hashes), 0)
+    rows = islice(zip_longest(*hashes, *told, fillvalue=""), count)
+    digests = [_digest(" ".join(row).encode()) for row in rows]
     catalogue = dataset.catalogue.reset_index(drop=True).replace([np.inf, -np.inf], np.nan)
-    return pd.concat([catalogue, *parts, pd.Series(digests, name="arrays_hash", dtype=object)], axis=1)
+    return pd.concat([catalogue, *parts, pd.Series(digests, name="stored_hash", dtype=object)], axis=1)
 
 
 def dataset_statistics(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
@@ -45,8 +53,8 @@ def dataset_statistics(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row: `rows` (of the catalogue), `<array>_rows` (of the shards), `<split>_rows` and `<split>_fraction` for
-        each split, `test_overlap` (test images whose arrays are in another split too) and `duplicates` (rows of arrays
-        that repeat an earlier one).
+        each split, `test_overlap` (test images that are in another split too) and `duplicates` (rows that repeat an
+        earlier one).
     """
     rows = len(dataset.catalogue)
     row: dict[str, float] = {"rows": rows}
@@ -56,7 +64,7 @@ def dataset_statistics(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
         count = int((split == name).sum())
         row[f"{name}_rows"] = count
         row[f"{name}_fraction"] = count / rows if rows else 0.0
-    digests = images["arrays_hash"]
+    digests = images["stored_hash"]
     held_out = digests[split == "test"].dropna()
     row["test_overlap"] = int(held_out.isin(digests[split.isin(["train", "validation"])]).sum())
     row["duplicates"] = int(digests.dropna().duplicated().sum())

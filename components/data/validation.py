@@ -75,7 +75,7 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
     Raises:
         AssayError: when ``home`` cannot be written.
     """
-    images = image_statistics(dataset)
+    images = image_statistics(dataset, [field.name for field in problem.stored(settings)])
     checks = problem.checks(dataset, settings)
     found = {
         DATASET: dataset_statistics(dataset, images).assign(**checks.dataset),

@@ -1,3 +1,4 @@
+from .evaluation import CannotBeEvaluatedError as CannotBeEvaluatedError
 from .evaluation import Evidence as Evidence
 from .evaluation import evaluate as evaluate
 from .evaluation import evaluated_weights as evaluated_weights

@@ -47,6 +47,10 @@ _EVIDENCE = "evidence.json"
 """Written last: a folder that has it is complete."""
 
 
+class CannotBeEvaluatedError(AssayError):
+    """The model's kind or its network has left the house, so that it answers nothing any more but in its package."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """An evaluation on disk."""
@@ -76,12 +80,15 @@ def evaluation_inputs(
         description: the model's, as `models.estimators.saved` keeps it.
         dataset: the images.
         settings: the problem's.
+
+    Raises:
+        CannotBeEvaluatedError: when its kind or its network is no more.
     """
     sources = problem.sources(settings.simulate)
     try:
         answering = answering_modules(description["estimator"])
-    except ValueError as error:  # its network has left the house
-        raise AssayError(f"{problem.name}: the model cannot be evaluated any more: {error}") from error
+    except ValueError as error:
+        raise CannotBeEvaluatedError(f"{problem.name}: the model cannot be evaluated any more: {error}") from error
     return {
         **code_of(asking, *answering, *sources.evaluation, unused=sources.unused).as_inputs(),
         "problem": problem.name,

@@ -59,14 +59,16 @@ class Measuring:
         for batch in self._batches(self.rows):
             found = numbers(batch, self.answer(batch.inputs))
             parts.append({name: array.double().cpu().numpy() for name, array in found.items()})
-            self.progress(len(batch))
+            self.progress(batch.count)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def examples(self, count: int) -> "tuple[Batch, dict[str, Tensor]]":
         """The first test images and what the model makes of them, on the processor."""
         batch = next(iter(self._batches(self.rows[:count])))
         outputs = self.answer(batch.inputs)
-        inputs, targets = ({name: array.cpu() for name, array in arrays.items()} for arrays in batch)
+        inputs, targets = (
+            {name: array.cpu() for name, array in arrays.items()} for arrays in (batch.inputs, batch.targets)
+        )
         return Batch(inputs, targets), {name: array.cpu() for name, array in outputs.items()}
 
     @cached_property

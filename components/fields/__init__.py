@@ -5,6 +5,7 @@
 * `splits.py`: how rows are shared out over shards and splits
 * `evaluation.py`: metrics with intervals, losses, the table for a person
 * `checks.py`: what a problem's datasets must be like
+* `borders.py`: fields held where they pass; `estimators.py`: an estimator held against its problem's fields
 * `presenting.py`: images as a model is shown them; `randomness.py`: what is drawn for single rows
 """
 

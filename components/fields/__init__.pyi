@@ -1,10 +1,12 @@
+from .borders import column_values as column_values
+from .borders import require_fields as require_fields
 from .checks import DATASET as DATASET
 from .checks import IMAGES as IMAGES
 from .checks import Checks as Checks
 from .checks import Expectation as Expectation
 from .dataset import Dataset as Dataset
-from .dataset import column_values as column_values
 from .dataset import read_manifest as read_manifest
+from .estimators import build_estimator as build_estimator
 from .evaluation import Evaluation as Evaluation
 from .evaluation import Loss as Loss
 from .evaluation import Metric as Metric
@@ -20,7 +22,6 @@ from .presenting import best_device as best_device
 from .presenting import present as present
 from .presenting import presented as presented
 from .presenting import read_stored as read_stored
-from .presenting import require_fields as require_fields
 from .problem import Answer as Answer
 from .problem import Problem as Problem
 from .problem import Shard as Shard

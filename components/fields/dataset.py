@@ -3,8 +3,7 @@
     dataset = Dataset.open(workspace.dataset("galaxy-shape"))     # checks every digest
     stored = dataset.read(("image", "sigma"), dataset.rows("train")[:256])
 
-The manifest names the inputs that made the dataset (`key`), so that a dataset that is already there is not made again,
-and the fields of its arrays and columns.
+The manifest names the inputs that made the dataset (`key`), so that a dataset that is already there is not made again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from components.core import AssayError, IntegrityError, file_sha256, read_sealed
+from components.fields.borders import column_values
 from components.fields.layout import CATALOGUE, MANIFEST, array_name
 
 if TYPE_CHECKING:
@@ -104,12 +104,6 @@ class Dataset:
             here = np.flatnonzero(shard_of == shard)
             picked[here] = shards[shard][rows[here] - starts[shard]]
         return picked
-
-
-def column_values(column: "pd.Series[Any]") -> np.ndarray[Any, Any]:
-    """A catalogue column as models are shown it: whole numbers as int64, others as float32."""
-    values = column.to_numpy()
-    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float32)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -7,11 +7,12 @@ Nothing grows with the number of images, and what is drawn depends on neither ba
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.core import AssayError
+from components.fields.borders import require_fields
 from components.fields.randomness import Seeds, row_seeds
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from components.core import ProblemSettings
     from components.fields.dataset import Dataset
     from components.fields.problem import Problem
-    from models.fields import Field
 
 __label__ = "presenting"
 
@@ -29,13 +29,15 @@ BATCH = 256
 """Images shown at once where nobody asks for another number."""
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """What is shown at once, by the names of the fields."""
 
     inputs: "Mapping[str, Tensor]"
     targets: "Mapping[str, Tensor]"
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """Number of images."""
         return len(next(iter(self.inputs.values())))
 
@@ -104,20 +106,6 @@ def present(
     require_fields(inputs, problem.inputs(settings.simulate), f"{problem.name}'s batch")
     require_fields(targets, problem.targets(settings.simulate), f"{problem.name}'s targets")
     return Batch(inputs, targets)
-
-
-def require_fields(arrays: "Mapping[str, Any]", fields: "Sequence[Field]", where: str) -> None:
-    """`models.fields.check_arrays`, refused in one line.
-
-    Raises:
-        AssayError: naming the field and whose it is.
-    """
-    from models.fields import check_arrays
-
-    try:
-        check_arrays(arrays, fields, where)
-    except ValueError as error:
-        raise AssayError(str(error), "see the fields that the problem declares") from error
 
 
 def best_device() -> "torch.device":

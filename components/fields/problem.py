@@ -1,7 +1,7 @@
 """What a problem is: the one interface between the science and everything else.
 
 Flows, registry, packaging and services work with any `Problem` and know none of its physics. A new problem is one
-folder in `components/problems/` with a subclass, registered in `__init__.py` there, and one subclass of
+module or folder in `components/problems/` with a subclass, registered in `__init__.py` there, and one subclass of
 `tests/model/problems/problem_conformance.py`.
 """
 
@@ -59,7 +59,7 @@ Answer = Callable[["Arrays"], "dict[str, Tensor]"]
 """From a batch of inputs to what the model makes of them (`Estimator.measured`), all on one device."""
 
 
-_SIMULATING = ("draw_shard", "stored")
+_SIMULATING = ("draw_shard",)
 """What a simulation asks a problem."""
 _SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""

@@ -29,7 +29,8 @@ def row_seeds(seed: Sequence[int], rows: np.ndarray[Any, Any]) -> Seeds:
         rows: row numbers.
     """
     with np.errstate(over="ignore"):
-        common = np.random.SeedSequence(seed).generate_state(1, np.uint64)
+        # The length first: by itself [7] would be [7, 0].
+        common = np.random.SeedSequence([len(seed), *seed]).generate_state(1, np.uint64)
         mixed: Seeds = common + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -63,6 +64,8 @@ def _drawn(
     import torch
 
     drawn = np.empty((len(seed_b), *shape), dtype=np.float32)
+    if not drawn.size:
+        return torch.from_numpy(drawn).to(device)
     bits = np.random.Philox(key=0)
     rng, state = np.random.Generator(bits), bits.state
     for seed, row in zip(seed_b, drawn.reshape(len(seed_b), -1), strict=True):

@@ -18,6 +18,7 @@ from components.evidence import Evidence
 from components.fields import Metric
 from components.gates.comparison import Margins, Standing, compare
 
+_COMPARED = "loss_over_production"
 _STALE = "stale evidence: weights, data, settings or code changed since"
 
 
@@ -97,7 +98,6 @@ def judge_challenger(
         resamplings: bootstrap resamplings.
         seed: of the bootstrap.
     """
-    name = "loss_over_production"
     try:
         comparison = compare(
             champion.losses,
@@ -113,14 +113,14 @@ def judge_challenger(
             seed=seed,
         )
     except RefusedError as error:
-        return _refused(name, f"≤ {settings.margin:g}", str(error), challenger.digest)
+        return not_compared(str(error), challenger, settings)
     cell = comparison.deciding
     verdict, reason = {
         Standing.WORSE: (Verdict.FAIL, "worse than production"),
         Standing.INCONCLUSIVE: (Verdict.INCONCLUSIVE, "not shown to be as good as production"),
     }.get(comparison.standing, (Verdict.PASS, f"{comparison.standing}"))
     return GateResult(
-        metric=f"{name}.{cell.name}",
+        metric=f"{_COMPARED}.{cell.name}",
         value=cell.value,
         low=cell.low,
         high=cell.high,
@@ -130,6 +130,11 @@ def judge_challenger(
         evidence=challenger.digest,
         details={"champion": champion.digest, **comparison.as_json()},
     )
+
+
+def not_compared(reason: str, challenger: Evidence, settings: GateSettings) -> GateResult:
+    """The verdict on a model that cannot be compared with production's: it fails, and a person may overrule that."""
+    return _refused(_COMPARED, f"≤ {settings.margin:g}", reason, challenger.digest)
 
 
 def refusals(results: Sequence[GateResult]) -> list[str]:

@@ -9,9 +9,9 @@ What a verdict means stands in `components/gates/rules.py`; what follows from it
 from collections.abc import Mapping, Sequence
 
 from components.core import OF_PACKAGE, GateRule, ProblemSettings, RefusedError, Workspace, value_digest
-from components.evidence import Evidence, evaluate, evaluation_inputs
+from components.evidence import CannotBeEvaluatedError, Evidence, evaluate, evaluation_inputs
 from components.fields import Dataset, Metric, Problem
-from components.gates import GateResult, judge, judge_challenger
+from components.gates import GateResult, judge, judge_challenger, not_compared
 from components.ledger import PRODUCTION
 from components.lifecycle.model_files import model_files
 from components.packages import Package, changed_code
@@ -57,13 +57,19 @@ class Judge:
                 else f"{self._problem.name} has nothing in production that version {version} could be compared with: "
                 "say --first to go without a comparison"
             )
+        gates = self._settings.gates
         if champion in (None, version):
             return self._judge(version, self._rules(stage))
-        theirs = self.evidence(champion)
+        ours = self.evidence(version)
+        try:
+            theirs = self.evidence(champion)
+        except CannotBeEvaluatedError as error:
+            lost = not_compared(f"production, version {champion}, cannot be compared with: {error}", ours, gates)
+            return [*self._judge(version, self._rules(stage)), lost]
         compared = judge_challenger(
             theirs,
-            self.evidence(version),
-            self._settings.gates,
+            ours,
+            gates,
             resamplings=self._settings.evaluate.bootstrap,
             seed=self._settings.evaluate.seed,
         )

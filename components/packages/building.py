@@ -131,7 +131,10 @@ def changed_code(package: Package) -> list[str]:
     """
     recorded: Mapping[str, str] = package.manifest.get("code", {})
     description = json.loads((package.model / "model.json").read_text(encoding="utf-8"))
-    today = _answering_code(description["estimator"])
+    try:
+        today = _answering_code(description["estimator"])
+    except ValueError:  # its kind or its network is no more
+        return ["estimator"]
     return [label for label in {**recorded, **today} if recorded.get(label) != today.get(label)]
 
 

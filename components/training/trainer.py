@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from components.core import ProblemSettings
-from components.fields import Batch, Dataset, Problem, best_device
+from components.fields import Batch, Dataset, Problem, best_device, build_estimator
 from components.training.batches import Batches, observed_validation
-from models.estimators import Estimator, build
+from models.estimators import Estimator
 
 __label__ = "trainer"
 
@@ -76,7 +76,7 @@ class Trainer:
         train, self.device = settings.train, device or best_device()
         self.train = train
         torch.manual_seed(train.seed)
-        estimator = build(problem.estimator_config(settings))
+        estimator = build_estimator(problem, settings)
         # Convolutions are up to twice as fast in this layout.
         self.estimator: Estimator = estimator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.device.type == "cuda":

@@ -53,6 +53,8 @@ def write_problem(root: Path, name: str) -> list[str]:
     known = registry.read_text(encoding="utf-8")
     if f'"{name}"' in known:
         raise AssayError(f"{name} is a problem already: choose another name")
+    if re.search(rf"\b{class_name}\b", (_TEMPLATES / "problem.py.txt").read_text(encoding="utf-8")):
+        raise AssayError(f"problem name {name!r}: {class_name} means something else in its module: choose another name")
     names = {"name": name, "label": module, "class_name": class_name}
     files = {
         root / "components" / "problems" / f"{module}.py": _filled("problem.py", names),

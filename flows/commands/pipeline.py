@@ -186,10 +186,13 @@ def _setting(text: str) -> tuple[str, Any]:
     import yaml
 
     name, equals, value = text.partition("=")
+    wrong = typer.BadParameter(f"--set {text}: must be NAME=VALUE")
+    if not equals:
+        raise wrong
     try:
-        return name, yaml.safe_load(value) if equals else None
+        return name, yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise typer.BadParameter(f"--set {text}: must be NAME=VALUE") from error
+        raise wrong from error
 
 
 def _read_parameters(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -46,6 +46,11 @@ class Estimator(nn.Module, ABC):
     def outputs(self) -> tuple[Field, ...]:
         """What it answers, each with the tolerance that a package is proved with."""
 
+    @property
+    @abstractmethod
+    def targets(self) -> tuple[Field, ...]:
+        """What its loss compares answers with; a problem may have more."""
+
     @abstractmethod
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""

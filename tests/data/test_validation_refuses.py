@@ -19,6 +19,7 @@ from components.fields.dataset import Dataset
 from components.fields.layout import CATALOGUE, shard_name
 from components.fields.problem import Problem
 from components.simulators import simulated_checks
+from models.fields import Field
 
 COUNT, SHARD, SIDE = 200, 100, 24
 SETTINGS = SimulationSettings(count=COUNT, seed=1, shard_size=SHARD, validation_fraction=0.1, test_fraction=0.2)
@@ -44,6 +45,9 @@ class Blobs:
     name = "blobs"
     truths = TRUTHS
     conditions = ("sigma", "psf_fwhm")
+
+    def stored(self, settings: SimulationSettings) -> tuple[Field, ...]:
+        return (Field(name="stamp", shape=(SIDE, SIDE)), *(Field(name=name) for name in TRUTHS))
 
     def checks(self, dataset: Dataset, settings: SimulationSettings) -> Checks:
         covered = ("flux", "n", "half_light_radius", "psf_fwhm", "sigma")
@@ -153,7 +157,7 @@ DAMAGES: list[tuple[Damage, str, str]] = [
     (empty_catalogue_only, "blobs.dataset: rows", "observed 0 "),
     (missing_rows, "blobs.dataset: rows", "observed 197 "),
     (missing_stamps, "blobs.dataset: rows: expected as many rows of stamp", "observed 200 and 197"),
-    (duplicated, "blobs.images: arrays_hash", "in 2 of 200 rows, first in row 11"),
+    (duplicated, "blobs.images: stored_hash", "in 2 of 200 rows, first in row 11"),
     (shared_with_test, "blobs.dataset: test_overlap", "observed 1 "),
     (no_test_split, "blobs.dataset: test_rows", "observed 0"),
     (set_value("g1", TRAIN_ROW, 0.7), "blobs.images: g1", "0.7 in 1 of 200 rows, first in row 10"),
@@ -233,7 +237,7 @@ def test_a_folder_left_half_written_is_mended(workspace: Workspace, tmp_path: Pa
 def test_statistics_measure_the_stamps(tmp_path: Path) -> None:
     catalogue, stamps = draw()
     dataset = write(tmp_path / "blobs", catalogue, stamps)
-    images = image_statistics(dataset)
+    images = image_statistics(dataset, TRUTHS)
     assert len(images) == COUNT
     np.testing.assert_allclose(images["stamp_max"], stamps.max(axis=(1, 2)), rtol=1e-6)
     np.testing.assert_allclose(images["stamp_mean"], stamps.mean(axis=(1, 2), dtype=np.float64), rtol=1e-6)

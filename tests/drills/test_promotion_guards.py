@@ -1,22 +1,28 @@
 """What a stage change looks at once more at its end, and where it may be killed."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.core.errors import AssayError, IntegrityError, RefusedError
 from components.core.workspace import Workspace
+from components.evidence.evaluation import CannotBeEvaluatedError, evaluate
 from components.gates.overrides import Override
 from components.ledger.ledger import open_ledger
+from components.lifecycle import judging
 from components.lifecycle.promotion import Promotion, quietly
 from components.lifecycle.rollbacks import rollback
 from components.packages.files import package_folder, verify_package
+from components.registry.registry import Registry
+from models.estimators.saved import read_description
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, environment, refused
 from tests.drills.houses import NAME, agrees, mlflow_client, promote, promotion_of, to_production
@@ -177,3 +183,26 @@ def test_a_damaged_package_of_an_archived_version_is_no_dead_end(house: Workspac
     to_production(house, 1)
     assert open_ledger(house).entry_in(NAME, "production").package_digest == entry.package_digest  # type: ignore[union-attr]
     agrees(house)
+
+
+@pytest.mark.house("promoted")
+def test_production_that_cannot_be_evaluated_any_more_is_a_gate_that_a_person_may_overrule(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose network has left the house must not keep every other one from production."""
+    champion = Registry(house).tags(NAME)[1]["weights.sha256"]
+
+    def gone(_workspace: Any, _problem: Any, model: Path, *rest: Any) -> Any:
+        if read_description(model)["weights_sha256"] == champion:
+            raise CannotBeEvaluatedError("the model cannot be evaluated any more: network = 'old'")
+        return evaluate(_workspace, _problem, model, *rest)
+
+    monkeypatch.setattr(judging, "evaluate", gone)
+    assert promote(house, 2, "staging").returncode == 0
+    line = "gate loss_over_production fail: production, version 1, cannot be compared with: .* network = 'old'"
+    done = promote(house, 2, "production")
+    assert done.returncode == 1
+    assert re.search(line, done.stderr)
+    done = promote(house, 2, "production", "--override", "ada", "--until", f"{datetime.now(UTC).date() + timedelta(9)}")
+    assert done.returncode == 0, done.stderr
+    assert open_ledger(house).holder(NAME, "production") == 2

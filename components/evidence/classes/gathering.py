@@ -69,7 +69,7 @@ def gather_classes(
     }
     for number, name in enumerate(classes):
         if (found["class"] == number).any():
-            metrics[f"accuracy.{name}"] = about.metric(right[found["class"] == number], np.mean)
+            metrics[f"accuracy.class.{name}"] = about.metric(right[found["class"] == number], np.mean)
     curve, confusion = reliability_table(found["reliability"]), confusion_table(found, classes)
     report = sections.report(metrics, confusion)
     names = np.array(classes, dtype=object)

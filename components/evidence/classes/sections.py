@@ -13,13 +13,17 @@ def report(metrics: Mapping[str, Metric], confusion: pd.DataFrame) -> Report:
     """One row for all images and each class that has any.
 
     Args:
-        metrics: of the evaluation, `accuracy.<class>`.
+        metrics: of the evaluation, `accuracy.test` and `accuracy.class.<class>`.
         confusion: as `gathering.confusion_table` makes it.
     """
-    count = {"test": confusion["count"].sum(), **confusion.groupby("class")["count"].sum()}
-    names = [name.partition(".")[2] for name in metrics if name.startswith("accuracy.")]
-    rows = tuple((name, str(count[name]), _percent(metrics[f"accuracy.{name}"])) for name in names)
-    return Report(title="over the test split", columns=("class", "images", "right"), rows=rows)
+    count, of_class = confusion.groupby("class")["count"].sum(), "accuracy.class."
+    rows = [("all", str(count.sum()), _percent(metrics["accuracy.test"]))]
+    rows += [
+        (name.removeprefix(of_class), str(count[name.removeprefix(of_class)]), _percent(metric))
+        for name, metric in metrics.items()
+        if name.startswith(of_class)
+    ]
+    return Report(title="over the test split", columns=("class", "images", "right"), rows=tuple(rows))
 
 
 def sections(report: Report, metrics: Mapping[str, Metric], slices: Mapping[str, object]) -> tuple[Section, ...]:

@@ -89,7 +89,7 @@ def ask(
     done = 0
     for batch in batches:
         outputs = {name: array.double().cpu().numpy() for name, array in answer(batch.inputs).items()}
-        count = len(batch)
+        count = batch.count
         rows = slice(done, done + count)
         (low68, high68), (low95, high95) = (
             np.stack([outputs[f"{name}_interval{percent}"] for name in truths], axis=1).transpose(2, 0, 1)

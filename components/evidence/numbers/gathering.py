@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from components.evidence.input_region import input_region
 from components.evidence.intervals import interval
 from components.evidence.numbers import calibration, consistency, limit_plots, plots, timing
 from components.evidence.numbers.answers import Answers
@@ -30,7 +31,7 @@ __label__ = "gathering"
 _FALSE_ALARMS = 0.01
 """Share of images like the training's that the in-domain test refuses."""
 _CALIBRATED_SNR = (20.0, 100.0)
-"""Where coverage is judged; the slices have the rest."""
+"""Where coverage is judged when the catalogue has the SNR of enough images; the slices have the rest."""
 _LEAST_IMAGES = 10
 """In a slice; fewer say nothing."""
 _TIMED = 64
@@ -50,7 +51,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     prior, answers = over_prior(about, cache)
     ordinary = about.split("validation", seed=101)
     threshold = in_domain_threshold(about, ordinary)
-    limited, region = limits(about, ordinary, threshold)
+    limited, region = limits(about, threshold)
     parts = [prior, limited, alarms_and_speed(about, answers, ordinary, threshold)]
     cases = problem.benchmark_cases(about.simulation)
     if cases:
@@ -66,7 +67,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
         headline=problem.headline(),
         summary=f"mean error {whole.metrics['score.test'].value:.2f} bounds on the test split",
         losses=losses(about, answers),
-        slices=_snr_slices(about),
+        slices=_slice_of_each(about),
         report=report,
         sections=sections(whole, report, region, problem.truths),
         tables=whole.tables,
@@ -111,8 +112,9 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
         for key, metric in calibration.calibration_metrics(here, problem.truths, settings).items():
             metrics[key.replace(".", f".{name}.", 1)] = metric
     judged = answers
-    if "snr" in split.table:
-        judged = answers.of(split.table["snr"].between(*_CALIBRATED_SNR).to_numpy())
+    bright = split.table["snr"].between(*_CALIBRATED_SNR).to_numpy() if "snr" in split.table else np.zeros(0, bool)
+    if bright.sum() >= _LEAST_IMAGES:
+        judged = answers.of(bright)
     metrics |= calibration.calibration_metrics(judged, problem.truths, settings)
     mean_loss = np.abs(answers.errors().miss / answers.bound).mean(axis=1)
     metrics["score.test"] = interval(mean_loss, np.mean, settings.bootstrap, settings.seed)
@@ -174,14 +176,15 @@ def losses(about: Gathering, answers: Answers) -> tuple[Loss, ...]:
     return tuple(Loss(name=truth, values=values[:, i], floor=_FLOOR) for i, truth in enumerate(about.problem.truths))
 
 
-def _snr_slices(about: Gathering) -> np.ndarray[Any, Any]:
-    """The SNR slice that each test image is in."""
-    rows = about.dataset.rows("test")
+def _slice_of_each(about: Gathering) -> np.ndarray[Any, Any]:
+    """The slice that each test image is in, of those over the first column that is sliced."""
+    rows, slices = about.dataset.rows("test"), about.problem.slices()
     found = np.full(len(rows), "elsewhere", dtype=object)
-    for name, (column, low, high) in about.problem.slices().items():
-        if column == "snr":
-            snr = about.dataset.read((column,), rows)[column].numpy()
-            found[(low <= snr) & (snr < high)] = name.removeprefix("test_")
+    first = next((column for column, _, _ in slices.values()), None)
+    for name, (column, low, high) in slices.items():
+        if column == first:
+            values = about.dataset.read((column,), rows)[column].numpy()
+            found[(low <= values) & (values < high)] = name.removeprefix("test_")
     return found
 
 
@@ -190,18 +193,17 @@ def in_domain_threshold(about: Gathering, ordinary: ObservedSplit) -> float:
     return float(np.quantile(about.ask_split(ordinary).misfit, 1 - _FALSE_ALARMS))
 
 
-def limits(about: Gathering, ordinary: ObservedSplit, threshold: float) -> tuple[Part, dict[str, Any]]:
+def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
     """Failure maps, and the region in which the model can be trusted; without maps that is where images were."""
     problem, settings = about.problem, about.settings
     axes = problem.failure_axes(about.simulation, settings.failure_images, settings.seed)
     if not axes:
-        seen = {name: ordinary.table[name] for name in problem.conditions}
-        return Part(), {
-            "conditions": {name: [float(column.min()), float(column.max())] for name, column in seen.items()},
-            "snr": None,
-            "misfit": threshold if np.isfinite(threshold) else None,
-            "axes": {},
-        }
+        region: dict[str, Any] = {"conditions": {}, "misfit": threshold, "axes": {}}
+        if not np.isfinite(threshold):  # nothing can be drawn, so that images are known by how loud they are
+            region["misfit"] = None
+        noise = problem.estimator_config(about.whole)["noise"]
+        region |= input_region(problem, about.dataset, about.whole, noise=noise, device=about.device)
+        return Part(), region
     table, metrics = measure_failures(about, axes, threshold=threshold)
     region = trusted_region(
         table, threshold=threshold, conditions={name: name for name in problem.conditions}, snr="snr"

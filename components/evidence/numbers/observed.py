@@ -85,8 +85,9 @@ def observed(
         count: how often a single object is seen; each of several is seen once.
     """
     rows = len(next(iter(stored.values()))) if count is None else count
+    kinds = {field.name: field.dtype for field in problem.stored(settings.simulate)}
     for start in range(0, rows, _BATCH):
         numbers = np.arange(start, min(start + _BATCH, rows))
         taken = np.zeros_like(numbers) if count is not None else numbers
-        arrays = {name: torch.from_numpy(np.asarray(array[taken], dtype=np.float32)) for name, array in stored.items()}
+        arrays = {name: torch.from_numpy(np.asarray(array[taken], dtype=kinds[name])) for name, array in stored.items()}
         yield present(problem, arrays, row_seeds(seed, numbers), settings, training=False, device=device)

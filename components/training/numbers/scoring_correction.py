@@ -97,7 +97,7 @@ def _count_steps(
         for batch in validation:
             image_bhw, conditions_bc = batch.inputs["image"], estimator.conditions(batch.inputs)
             value_bp = estimator.answers(image_bhw, conditions_bc).value_bp
-            count += len(batch)
+            count += batch.count
             for step in range(allowed[1] + 1):
                 if step:
                     value_bp, _ = estimator.drawing.score(image_bhw, value_bp, conditions_bc, 1)

@@ -55,6 +55,11 @@ class ClassesEstimator(ImageInputEstimator):
         shape = (len(self.classes),)
         return (Field(name="probabilities", shape=shape, labels=self.classes, limits=(0, 1), absolute=TOLERANCE),)
 
+    @property
+    def targets(self) -> tuple[Field, ...]:
+        """The number of the class."""
+        return (Field(name="class", dtype="int64", labels=self.classes),)
+
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
         probability_bk = self._logits(inputs).softmax(dim=1).clamp(_LEAST, 1 - _LEAST)

@@ -51,6 +51,11 @@ class ImageEstimator(ImageInputEstimator):
         }
         return (Field(name="restored", **shared), Field(name="restored_error", limits=(0, None), **shared))
 
+    @property
+    def targets(self) -> tuple[Field, ...]:
+        """The image without noise."""
+        return (Field(name="clean_image", shape=(self.size, self.size), unit=self.config["unit"]),)
+
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
         noise_bhw = self.noise(inputs)[:, None, None]

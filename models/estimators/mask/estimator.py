@@ -42,6 +42,11 @@ class MaskEstimator(ImageInputEstimator):
         """The probability of each pixel."""
         return (Field(name="mask", shape=(self.size, self.size), limits=(0, 1), absolute=TOLERANCE),)
 
+    @property
+    def targets(self) -> tuple[Field, ...]:
+        """Which pixels belong to it: 1, and 0 for the others."""
+        return (Field(name="mask", shape=(self.size, self.size)),)
+
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
         return {"mask": self._log_odds(inputs).sigmoid().clamp(_LEAST, 1 - _LEAST)}

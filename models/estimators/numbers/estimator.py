@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from models.estimators.estimator import Estimator
+from models.estimators.input_ranges import pushed_beyond, range_doubts, summaries
 from models.estimators.numbers.answer import LEVELS, Answer
 from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
 from models.estimators.numbers.scales import Scales
@@ -60,6 +61,8 @@ class NumbersEstimator(Estimator):
         self.size = int(config["size"])
         self.condition_names = tuple(condition["name"] for condition in config["conditions"])
         self.output_names = tuple(output["name"] for output in config["outputs"])
+        if config["noise"] not in self.condition_names:
+            raise ValueError(f"noise = {config['noise']!r}: must be one of the conditions {self.condition_names}")
         self._noise = self.condition_names.index(config["noise"])
         self.network = find_network(config["network"])(
             channels=2,
@@ -115,6 +118,11 @@ class NumbersEstimator(Estimator):
             ]
         return tuple(fields)
 
+    @property
+    def targets(self) -> tuple[Field, ...]:
+        """The truths."""
+        return tuple(Field(name=output["name"], unit=output.get("unit", "")) for output in self.config["outputs"])
+
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
         return self._outputs(self.answers(inputs["image"], self.conditions(inputs)))
@@ -150,18 +158,25 @@ class NumbersEstimator(Estimator):
         Args:
             inputs: as of `forward`.
             outputs: what `forward` made of them.
-            region: `conditions`, `snr` and `misfit` as `trust.py` reads them.
+            region: `conditions`, `snr` and `misfit` as `trust.py` reads them; `inputs`, where nothing maps failures, as
+                `input_ranges.py` does.
         """
         count = len(inputs["image"])
         told = [inputs[name].tolist() for name in self.condition_names]
         misfits, snrs = (outputs[name].tolist() if name in outputs else [None] * count for name in ("misfit", "snr"))
-        return [
+        said = [
             doubts(region, dict(zip(self.condition_names, row, strict=True)), misfit=misfit, snr=snr)
             for *row, misfit, snr in zip(*told, misfits, snrs, strict=True)
         ]
+        if "inputs" not in region:
+            return said
+        ranged = range_doubts(region, summaries(inputs, self._noise_of(inputs)))
+        return [[*lines, *more] for lines, more in zip(said, ranged, strict=True)]
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same inputs outside of the region: the image too loud for its noise, each condition beyond its range."""
+        if "inputs" in region:
+            return pushed_beyond(inputs, region, self._noise_of)
         changed = {name: array.clone() for name, array in inputs.items()}
         changed["image"] *= _LOUDER
         for name, limits in region["conditions"].items():
@@ -171,15 +186,21 @@ class NumbersEstimator(Estimator):
         return changed
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
-        """Negative log-likelihood of the truth; where the network denoises, also how far it is from `clean_image`."""
+        """Negative log-likelihood of the truth; where the network denoises, also how far it is from `clean_image`.
+
+        A problem that has no such target trains without that part.
+        """
         conditions_bc = self.conditions(inputs)
         vector_bo, denoised_bhw = self.vector(inputs["image"], conditions_bc)
         standard_bp = self.standardise(self.truths(targets), conditions_bc)
         loss_b = self.read(vector_bo).negative_log_likelihood(standard_bp)
-        if denoised_bhw is not None:
+        if denoised_bhw is not None and "clean_image" in targets:
             wanted_bhw = targets["clean_image"] / self.noise(conditions_bc)[:, None, None]
             loss_b = loss_b + (denoised_bhw - wanted_bhw).square().mean(dim=(1, 2))
         return loss_b
+
+    def _noise_of(self, inputs: Arrays) -> Tensor:
+        return self.noise(self.conditions(inputs))
 
     def noise(self, conditions_bc: Tensor) -> Tensor:
         """Noise of a pixel of each image, shape (b,)."""

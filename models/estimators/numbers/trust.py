@@ -15,14 +15,14 @@ def doubts(
     """Reasons not to trust an answer, one line each; none when it lies within the region.
 
     Args:
-        region: `conditions` (name to range, None where the model is reliable nowhere), `snr` (range or None) and
-            `misfit` (largest, or None).
+        region: `conditions` (name to range, None where the model is reliable nowhere), `snr` (range or None; left out
+            where it was not measured) and `misfit` (largest, or None).
         conditions: as the request states them.
         misfit: χ² of the image against the answer drawn, in standard deviations; None where nothing can be drawn.
         snr: SNR of the answer drawn.
     """
     said = [_outside(name, conditions[name], limits) for name, limits in region["conditions"].items()]
-    if snr is not None:
+    if snr is not None and "snr" in region:
         said.append(_outside("the SNR", snr, region["snr"]))
     if misfit is not None and region["misfit"] is not None and misfit > region["misfit"]:
         said.append(

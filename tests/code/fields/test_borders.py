@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from components.core.errors import AssayError
 from components.data.shards import _draw_shard
 from components.evidence.asking import asking
+from components.fields.estimators import build_estimator
 from components.fields.problem import Shard
 from components.fields.randomness import normal, row_seeds, uniform
 from models.estimators import build
 from models.fields import Arrays, Field, check_fields
+from tests.toys import SECTIONS
 from tests.toys.blob_class import BlobClass, BlobSettings
 
 SETTINGS = BlobSettings(count=100, seed=1, shard_size=50, validation_fraction=0.2, test_fraction=0.2, size=16)
@@ -23,7 +26,7 @@ CONFIG: dict[str, Any] = {
     "conditions": [], "classes": ["disc", "ring"],
 }  # fmt: skip
 CPU = torch.device("cpu")
-SEED_0, SEED_3 = 14888882505985672754, 17693981981778165066
+SEED_0, SEED_3 = 1853313929753715000, 5669656524523375458
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,13 @@ SEED_0, SEED_3 = 14888882505985672754, 17693981981778165066
         (lambda of: replace(of, arrays={"clean": of.arrays["clean"][:, :8]}), r"clean of shard 0 .* \(8, 16\)"),
         (lambda of: replace(of, arrays={"clean": of.arrays["clean"].astype(float)}), "clean of shard 0 .* float64"),
         (lambda of: replace(of, columns=of.columns.astype({"class": float})), "class of shard 0 .* float32: must be"),
+        (
+            lambda of: replace(of, columns=of.columns.assign(**{"class": 2})),
+            "class of .* is 2 in row 0: must be 0 to 1",
+        ),
+        (lambda of: replace(of, columns=of.columns.assign(**{"class": "disc"})), "column class holds object"),
+        (lambda of: replace(of, arrays={"clean": of.arrays["clean"] * np.nan}), "clean of .* is nan in row 0"),
+        (lambda of: replace(of, columns=of.columns.drop(columns="split")), "must be 50 rows, split among the columns"),
         (lambda of: replace(of, columns=of.columns[:-1]), "class of shard 0 of blob-class has 49 rows"),
     ],
 )
@@ -72,6 +82,53 @@ def test_an_answer_that_is_not_what_the_estimator_states_is_not_measured(change:
         asking(estimator)(inputs)
 
 
+class Labels(BlobClass):
+    def targets(self, settings: Any) -> tuple[Field, ...]:
+        return (Field(name="class", dtype="int64", labels=("ring", "disc")),)
+
+
+class Units(BlobClass):
+    def inputs(self, settings: Any) -> tuple[Field, ...]:
+        return (replace(super().inputs(settings)[0], unit="Jy"),)
+
+
+class Sizes(BlobClass):
+    def inputs(self, settings: Any) -> tuple[Field, ...]:
+        return (replace(super().inputs(settings)[0], shape=(20, 20)),)
+
+    def estimator_config(self, settings: Any) -> dict[str, Any]:
+        return {**super().estimator_config(settings), "size": 20}
+
+
+class Kinds(BlobClass):
+    def estimator_config(self, settings: Any) -> dict[str, Any]:
+        return {**super().estimator_config(settings), "kind": "sounds"}
+
+
+class Missing(BlobClass):
+    def estimator_config(self, settings: Any) -> dict[str, Any]:
+        config = super().estimator_config(settings)
+        del config["classes"]
+        return config
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (Labels(), r"class of blob-class's estimator has labels \('disc', 'ring'\): the target has \('ring', 'disc'\)"),
+        (Units(), "image of blob-class's estimator has unit '': stated is 'Jy'"),
+        (Sizes(), "network cnn of width 8 cannot take its images"),
+        (Kinds(), "kind of estimator = 'sounds': must be one of classes, image, mask, numbers"),
+        (Missing(), "blob-class: no 'classes': see `estimator_config`"),
+    ],
+)
+def test_an_estimator_that_is_not_its_problems_is_refused_before_it_is_trained(problem: BlobClass, said: str) -> None:
+    settings = TypeAdapter(problem.settings).validate_python(SECTIONS["blob-class"])
+    assert build_estimator(BlobClass(), settings).training
+    with pytest.raises(AssayError, match=said):
+        build_estimator(problem, settings)
+
+
 def test_fields_that_differ_in_anything_are_told_apart() -> None:
     stated = Field(name="p", shape=(2,), labels=("a", "b"), limits=(0, 1), absolute=1e-3)
     check_fields([stated], [stated], "this")
@@ -86,6 +143,8 @@ def test_rows_have_random_numbers_of_their_own_and_streams_are_apart() -> None:
     assert len(set(seeds.tolist())) == 400
     assert (row_seeds([1, 2], rows[::-1])[::-1] == seeds).all()
     assert not set(seeds.tolist()) & set(row_seeds([1, 3], rows).tolist())
+    assert not set(row_seeds([7], rows).tolist()) & set(row_seeds([7, 0], rows).tolist())
+    assert normal(seeds[:0], (8, 8), stream=0, device=CPU).shape == (0, 8, 8)
     drawn = normal(seeds, (8, 8), stream=0, device=CPU)
     assert torch.equal(drawn[7:9], normal(seeds[7:9], (8, 8), stream=0, device=CPU))
     assert abs(float(drawn.mean())) < 0.03

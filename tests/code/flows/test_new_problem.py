@@ -56,6 +56,12 @@ def test_what_is_no_name_is_refused_and_nothing_is_written(clone: Path, name: st
     assert content(clone) == before
 
 
+@pytest.mark.parametrize("name", ["field", "shard", "any"])
+def test_a_name_that_means_something_in_the_module_is_refused(clone: Path, name: str) -> None:
+    with pytest.raises(AssayError, match=f"{name.capitalize()} means something else in its module"):
+        write_problem(clone, name)
+
+
 def test_what_is_there_is_not_written_over(clone: Path) -> None:
     with pytest.raises(AssayError, match="galaxy-shape is a problem already"):
         write_problem(clone, "galaxy-shape")

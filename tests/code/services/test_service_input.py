@@ -203,6 +203,21 @@ def test_a_field_of_any_shape_is_read_and_checked(field: Field, value: Any, line
     assert str(error.value).startswith(line)
 
 
+def test_whole_numbers_are_read_as_such_and_within_their_labels() -> None:
+    fields = [Field(name="band", dtype="int64", labels=("g", "r")), Field(name="epoch", dtype="int64")]
+    read = read_items([{"band": 1, "epoch": -7}], fields)
+    assert {name: (array.dtype.name, array.tolist()) for name, array in read.items()} == {
+        "band": ("int64", [1]), "epoch": ("int64", [-7]),
+    }  # fmt: skip
+    for item, said in (
+        ({"band": 2, "epoch": 0}, r"images\[0\]\.band is 2: must be a whole number from 0 to 1: g, r"),
+        ({"band": -1, "epoch": 0}, r"band is -1: must be a whole number from 0 to 1"),
+        ({"band": 0, "epoch": 1.5}, r"images\[0\]\.epoch is 1\.5: must be a whole number"),
+    ):
+        with pytest.raises(BadRequestError, match=said):
+            read_items([item], fields)
+
+
 @pytest.mark.parametrize(
     ("part", "change", "said"),
     [

@@ -17,7 +17,15 @@ from components.core.settings import GateRule, ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.card import CARD
-from components.evidence.evaluation import METRICS, TRUSTED_REGION, Evidence, evaluate, evaluation_inputs, read_evidence
+from components.evidence.evaluation import (
+    METRICS,
+    TRUSTED_REGION,
+    CannotBeEvaluatedError,
+    Evidence,
+    evaluate,
+    evaluation_inputs,
+    read_evidence,
+)
 from components.evidence.intervals import interval
 from components.evidence.numbers.errors_over_bound import Errors
 from components.fields.dataset import Dataset
@@ -107,6 +115,18 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(evaluated: Evalu
     ):
         results = judge(settings.gates.staging, first, expected_key=value_digest(inputs))
         assert {result.verdict for result in results} == {Verdict.FAIL}
+
+
+@pytest.mark.parametrize("change", [{"network": "gone"}, {"kind": "gone"}, {"kind": None}])
+def test_a_model_whose_kind_or_network_has_left_the_house_is_told_from_others(
+    evaluated: Evaluated, change: dict[str, str | None]
+) -> None:
+    described = read_description(evaluated.model)
+    described["estimator"] |= change
+    with pytest.raises(
+        CannotBeEvaluatedError, match=r"galaxy-shape: the model cannot be evaluated any more: .* must be"
+    ):
+        evaluation_inputs(evaluated.problem, described, evaluated.dataset, evaluated.settings)
 
 
 def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Evaluated) -> None:

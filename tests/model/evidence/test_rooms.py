@@ -142,7 +142,7 @@ def test_a_comparison_tells_the_classes(dataset: Dataset, tmp_path: Path) -> Non
     check(result, tmp_path)
     wrong = 1 - result.metrics["accuracy.test"].value
     assert wrong < 0.1
-    assert {f"accuracy.{name}" for name in NAMES} < set(result.metrics)
+    assert {f"accuracy.class.{name}" for name in NAMES} < set(result.metrics)
     score = -(1 - wrong) * np.log(0.9) - wrong * np.log(0.1)
     assert result.metrics["log_score.test"].value == pytest.approx(score, rel=1e-5)
     assert result.metrics["brier.test"].value == pytest.approx(0.02 + 1.6 * wrong, rel=1e-5)

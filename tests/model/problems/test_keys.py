@@ -55,7 +55,9 @@ def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem,
     assert not {"scoring_correction", "trainer", "sersic_shards"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
-    assert not {"scoring", "trainer", "galsim_sersics"} & set(found["simulation"])
+    assert not {"scoring", "trainer", "galsim_sersics", "galaxy_training", "presenting", "randomness"} & set(
+        found["simulation"]
+    )
 
 
 def test_another_network_and_another_problem_change_no_key(
@@ -107,3 +109,17 @@ def test_a_change_within_the_problem_changes_the_keys_of_whoever_asks_for_it(
     path.write_text(path.read_text().replace(text, other))
     found = changed(before, keys(house, problem, settings))
     assert {kind for kind, labels in found.items() if labels} == kinds
+
+
+def test_what_a_member_asks_of_its_parent_counts(house: Path, problem: Problem, settings: ProblemSettings) -> None:
+    """galaxy-shape's `sources` begins with `super().sources`, and so may any member begin."""
+    path = house / "components" / "problems" / "galaxy_shape" / "problem.py"
+    text = path.read_text()
+    path.write_text(text.replace('return ("score.test", *(', 'return super().headline() or ("score.test", *('))
+    assert path.read_text() != text
+    before = keys(house, problem, settings)
+    assert "regression.RegressionQuestions.headline" in before["evaluation"]
+    parent = house / "components" / "evidence" / "numbers" / "regression.py"
+    parent.write_text(parent.read_text().replace('f"rmse_over_crb.test.{name}"', 'f"bias_over_crb.test.{name}"'))
+    found = changed(before, keys(house, problem, settings))
+    assert "regression.RegressionQuestions.headline" in found["evaluation"]

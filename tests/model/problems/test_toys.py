@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
+from pydantic import TypeAdapter
 
 from components.core.params import load_settings
 from components.core.settings import ProblemSettings
@@ -12,6 +15,7 @@ from components.core.workspace import Workspace
 from components.data.simulation import publish, simulate
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
+from components.fields.randomness import row_seeds
 from tests.model.problems.problem_conformance import ProblemConformance
 from tests.toys import SECTIONS
 from tests.toys.blob_class import BlobClass
@@ -64,3 +68,24 @@ class TestBlobClass(ToyConformance):
     """Of the kind `classes`."""
 
     toy = BlobClass
+
+
+@pytest.mark.parametrize(("toy", "target"), [(BlobMask, "mask"), (BlobImage, "clean_image")])
+def test_masks_and_clean_images_are_mirrored_with_their_images(toy: type[Any], target: str) -> None:
+    problem = toy()
+    settings = TypeAdapter(problem.settings).validate_python(SECTIONS[problem.name])
+    shard, rows = problem.draw_shard(settings.simulate, 0), np.arange(50)
+    columns = {
+        name: torch.tensor(shard.columns[name].to_numpy(np.float32)) for name in shard.columns if name != "split"
+    }
+    stored = {**columns, **{name: torch.from_numpy(array) for name, array in shard.arrays.items()}}
+    mirrored = 0
+    for seed in range(4):
+        inputs, targets = problem.present(stored, row_seeds([seed], rows), settings, training=True)
+        pair = torch.stack([inputs["image"].flatten(1), targets[target].flatten(1)])
+        pair = pair - pair.mean(dim=2, keepdim=True)
+        likeness = (pair[0] * pair[1]).sum(1) / pair.square().sum(2).prod(0).sqrt()
+        assert likeness.mean() > 0.7
+        assert likeness.min() > 0.3
+        mirrored += int((targets[target] != stored[target]).flatten(1).any(1).sum())
+    assert 60 < mirrored < 140
