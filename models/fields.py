@@ -86,12 +86,12 @@ def check_values(arrays: Mapping[str, Any], fields: Sequence[Field], where: str)
     """
     for of in fields:
         values, (low, high) = arrays[of.name], of.limits
-        wrong = values != values  # nothing but NaN, which lies nowhere
+        wrong = values < values  # none so far; NaN lies within no limits, and elsewhere it is the validation's to find
         if low is not None:
             wrong = wrong | ~(values > low)
         if high is not None:
             wrong = wrong | ~(values < high)
-        said = "a number" if (low, high) == (None, None) else f"between {low} and {high}, and neither"
+        said = f"between {low} and {high}, and neither"
         if of.dtype == "int64" and of.labels:
             wrong = wrong | (values < 0) | (values >= len(of.labels))
             said = f"0 to {len(of.labels) - 1}, for {', '.join(of.labels)}"

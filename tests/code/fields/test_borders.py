@@ -16,7 +16,7 @@ from components.fields.estimators import build_estimator
 from components.fields.problem import Shard
 from components.fields.randomness import normal, row_seeds, uniform
 from models.estimators import build
-from models.fields import Arrays, Field, check_fields
+from models.fields import Arrays, Field, check_fields, check_values
 from tests.toys import SECTIONS
 from tests.toys.blob_class import BlobClass, BlobSettings
 
@@ -42,7 +42,6 @@ SEED_0, SEED_3 = 1853313929753715000, 5669656524523375458
             "class of .* is 2 in row 0: must be 0 to 1",
         ),
         (lambda of: replace(of, columns=of.columns.assign(**{"class": "disc"})), "column class holds object"),
-        (lambda of: replace(of, arrays={"clean": of.arrays["clean"] * np.nan}), "clean of .* is nan in row 0"),
         (lambda of: replace(of, columns=of.columns.drop(columns="split")), "must be 50 rows, split among the columns"),
         (lambda of: replace(of, columns=of.columns[:-1]), "class of shard 0 of blob-class has 49 rows"),
     ],
@@ -135,6 +134,15 @@ def test_fields_that_differ_in_anything_are_told_apart() -> None:
     for change in ({"shape": (3,)}, {"unit": "m"}, {"labels": ("b", "a")}, {"limits": (0, 2)}, {"relative": 1.0}):
         with pytest.raises(ValueError, match=f"p of this has {next(iter(change))}"):
             check_fields([replace(stated, **change)], [stated], "this")
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.0, float("nan")])
+def test_values_beyond_the_limits_are_named_with_their_row(value: float) -> None:
+    stated = (Field(name="p", limits=(0, 1)), Field(name="q"))
+    fine = {"p": torch.tensor([0.5, 0.9]), "q": torch.tensor([-5.0, float("nan")])}
+    check_values(fine, stated, "this")
+    with pytest.raises(ValueError, match=f"p of this is {value:g} in row 1: must be between 0 and 1, and neither"):
+        check_values({**fine, "p": torch.tensor([0.5, value])}, stated, "this")
 
 
 def test_rows_have_random_numbers_of_their_own_and_streams_are_apart() -> None:
