@@ -68,7 +68,7 @@ def plot_slices(metrics: Mapping[str, Metric], slices: Mapping[str, tuple[str, f
         units: unit of each column.
     """
     columns = list(dict.fromkeys(column for column, _, _ in slices.values()))
-    figure = Figure(figsize=(3.4 * len(columns), 3.8), layout="constrained")
+    figure = Figure(figsize=(max(5.0, 3.4 * len(columns)), 3.8), layout="constrained")
     for axes, column in zip(figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns, strict=True):
         here = [(name, low, high) for name, (of, low, high) in slices.items() if of == column]
         for number, truth in enumerate(truths):
@@ -105,7 +105,7 @@ def plot_predicted_against_true(table: pd.DataFrame, truths: Sequence[str], unit
         truths: the parameters.
         units: unit of each.
     """
-    figure = Figure(figsize=(3.2 * len(truths), 3.4), layout="constrained")
+    figure = Figure(figsize=(max(5.0, 3.2 * len(truths)), 3.4), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(truths), squeeze=False)[0], truths, strict=True):
         true, predicted = table[name], table[f"predicted_{name}"]
         axes.plot(true, predicted, ".", color="0.35", markersize=2, alpha=0.5, rasterized=True)
