@@ -14,6 +14,7 @@ from flows.commands.options import AsJson
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _REGISTERED = "_CLASSES = {"
+_PROBLEMS = re.compile(r"^problems:[ ]*(#.*)?$", flags=re.MULTILINE)
 
 
 def new_problem(
@@ -65,7 +66,11 @@ def write_problem(root: Path, name: str) -> list[str]:
             raise AssayError(f"{path} is there already: move it away, or choose another name")
     sections = params.read_text(encoding="utf-8")
     if f"\n  {name}:\n" not in sections:  # it is there when this was killed before the last line
-        files[params] = sections.rstrip() + "\n" + _filled("params.yaml", names)
+        # First of all problems: whatever follows them in the file stays where it is.
+        filled = _filled("params.yaml", names).strip("\n")
+        files[params], found = _PROBLEMS.subn(lambda line: f"{line[0]}\n{filled}\n", sections, count=1)
+        if not found:
+            raise AssayError(f"{params} has no line `problems:`: add it")
     line = f'    "{name}": "{module}:{class_name}",\n'
     listed, closed = known.index(_REGISTERED) + len(_REGISTERED), known.index("}", known.index(_REGISTERED))
     others = known[listed:closed].strip().rstrip(",")

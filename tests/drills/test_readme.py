@@ -18,7 +18,7 @@ from components.core.errors import AssayError
 from components.core.processes import check_port_is_free
 from components.core.workspace import Workspace
 from flows import cli
-from tests.conftest import HOUSE, SMALL, commit, make_house, write_params
+from tests.conftest import HOUSE, SMALL, commit, make_house_with_code, write_params
 from tests.drills.commands import assay, environment, refused
 
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -95,7 +95,8 @@ def test_every_command_runs_in_its_order(tmp_path: Path) -> None:
         check_port_is_free(3000)
     except AssayError as error:
         pytest.skip(f"README.md serves on the default port: {error}")
-    house = make_house(tmp_path / "house", WEAK)
+    house = make_house_with_code(tmp_path / "house")  # which `assay new-problem` adds to
+    write_params(house.root, WEAK)
     first = assay(house, "run", "galaxy-shape")
     assert first.returncode == 0, first.stderr
     commit(house.root)  # with data.dvc, as a clone has it
@@ -170,5 +171,6 @@ def heed_ctrl_c() -> None:
 
 
 def user(house: Workspace) -> dict[str, str]:
-    """A user's environment; DVC's own commands leave nothing outside of the house."""
-    return environment(house, DVC_SITE_CACHE_DIR=str(house.home / "dvc" / "site"), DVC_NO_ANALYTICS="1")
+    """A user's environment, in which `assay` is the house's own code; DVC leaves nothing outside of the house."""
+    site = str(house.home / "dvc" / "site")
+    return environment(house, DVC_SITE_CACHE_DIR=site, DVC_NO_ANALYTICS="1", PYTHONPATH=str(house.root))

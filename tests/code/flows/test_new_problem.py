@@ -44,8 +44,17 @@ def test_a_problem_is_four_files_and_leaves_the_others_as_they_were(clone: Path)
     params, old = (yaml.safe_load(of["params.yaml"])["problems"] for of in (after, before))
     assert params["galaxy-shape"] == old["galaxy-shape"]
     assert set(params["another"]) == set(old["galaxy-shape"]) - {"sizes"}
-    assert after["params.yaml"].startswith(before["params.yaml"].rstrip())
+    assert set(before["params.yaml"].splitlines()) <= set(after["params.yaml"].splitlines())
     assert "class MyProblem(RegressionProblem)" in after["components/problems/my_problem.py"]
+
+
+def test_problems_need_not_be_the_last_in_params(clone: Path) -> None:
+    (clone / "params.yaml").write_text(yaml.safe_dump(yaml.safe_load((clone / "params.yaml").read_text())))
+    assert (clone / "params.yaml").read_text().rstrip().endswith("profile: local")
+    write_problem(clone, "mine")
+    params = yaml.safe_load((clone / "params.yaml").read_text())
+    assert [*params["problems"]] == ["mine", "galaxy-shape"]
+    assert params["profile"] == "local"
 
 
 @pytest.mark.parametrize("name", ["", "My-problem", "two words", "../up", "-x", "x-", "1st", "x_y"])
