@@ -20,7 +20,8 @@ def main() -> None:
     """Promote evaluated versions with the real command, then list a thousand."""
     with tempfile.TemporaryDirectory() as folder:
         drawn = make_house(Path(folder) / "drawn")
-        dataset = publish(drawn, simulate(drawn, find_problem(NAME), small_settings(drawn.root).simulate))
+        problem, settings = find_problem(NAME), small_settings(drawn.root).simulate
+        dataset = publish(drawn, problem, settings, simulate(drawn, problem, settings))
         house = make_candidates(Path(folder) / "house", dataset.folder, 2)
         for version, stage, more in ((1, "staging", ()), (1, "production", ("--first",)), (2, "staging", ()),
                                      (2, "production", ())):  # fmt: skip

@@ -77,11 +77,11 @@ class Job:
         Raises:
             AssayError: when there is none, or it was made otherwise.
         """
-        from components.data import dataset_key
+        from components.data import dataset_key, is_made_by
         from components.fields import Dataset
 
         dataset = Dataset.open(self.workspace.dataset(self.problem_name))
-        if dataset.manifest["key"] != dataset_key(self.problem, self.settings.simulate):
+        if not is_made_by(self.workspace, dataset, dataset_key(self.problem, self.settings.simulate)):
             raise AssayError(
                 f"{dataset.folder} was made by another simulator or other settings than today's: "
                 f"type `assay simulate {self.problem_name}`"

@@ -75,16 +75,15 @@ def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
 @step(has_bar=True)
 def simulate(job: Job) -> tuple[Dataset, str]:
     """Draw the dataset, or find it."""
-    from components.data import dataset_key, restore, simulate
+    from components.data import restore, simulate
 
     if not job.workspace.dataset(job.problem_name).exists():
         try:
-            restore(job.workspace)  # a clone with a DVC remote need not draw again
+            restore(job.workspace, job.problem_name)  # a clone with a DVC remote need not draw again
         except AssayError as error:
             console.err.print(f"  the remote cannot be used, so the data is drawn anew: {error}")
-    key = dataset_key(job.problem, job.settings.simulate)
     dataset = simulate(job.workspace, job.problem, job.settings.simulate)
-    return dataset, f"{len(dataset.catalogue):,} images, key {key[:12]}"
+    return dataset, f"{len(dataset.catalogue):,} images, digest {dataset.digest[:12]}"
 
 
 @step()
@@ -107,8 +106,8 @@ def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
     """Publish the dataset under data/ and version it with DVC."""
     from components.data import publish, version_data
 
-    published = publish(job.workspace, dataset)
-    versioned = version_data(job.workspace)
+    published = publish(job.workspace, job.problem, job.settings.simulate, dataset)
+    versioned = version_data(job.workspace, job.problem_name)
     said = "data.dvc changed: commit it" if versioned.changed else "data.dvc unchanged"
     return (published, versioned.md5), f"md5 {versioned.md5[:12]}, {said}{', pushed' if versioned.pushed else ''}"
 

@@ -30,7 +30,14 @@ hypothesis.settings.register_profile("assay", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("assay")
 
 SMALL: dict[str, Any] = {
-    "simulate": {"count": 300, "shard_size": 100, "distinct_n": 24, "test_fraction": 0.2, "validation_fraction": 0.2},
+    "simulate": {
+        "count": 320,
+        "shard_size": 100,
+        "distinct_n": 24,
+        "test_fraction": 0.2,
+        "validation_fraction": 0.2,
+        "confirmation_fraction": 0.125,
+    },
     "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64},
     "train": {"epochs": 2, "batch_size": 32, "width": 8, "network": "cnn", "correction_images": 64},
     "evaluate": {"realisations": 100, "bootstrap": 100, "reference_images": 2, "failure_images": 8},
@@ -103,5 +110,5 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The dataset of a small house, drawn once; it must not be changed."""
     workspace = make_house(tmp_path_factory.mktemp("drawn"))
-    problem = find_problem("galaxy-shape")
-    return publish(workspace, simulate(workspace, problem, small_settings(workspace.root).simulate))
+    problem, drawn = find_problem("galaxy-shape"), small_settings(workspace.root).simulate
+    return publish(workspace, problem, drawn, simulate(workspace, problem, drawn))

@@ -24,7 +24,7 @@ class SimulationSettings:
     """What every problem's simulation needs; a problem adds its own physics."""
 
     count: Annotated[int, Field(ge=100)]
-    """Images in the dataset, all splits together."""
+    """Images in the dataset, all splits together; more are more of each split, beside the same."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of everything random in the dataset."""
     shard_size: Annotated[int, Field(ge=50, le=100_000)]
@@ -33,12 +33,15 @@ class SimulationSettings:
     """Share of the images that searches and epochs are compared on."""
     test_fraction: Fraction
     """Share of the images that only evaluations see."""
+    confirmation_fraction: Fraction
+    """Share of the images that only promotions to production see."""
 
     def __post_init__(self) -> None:
-        if self.validation_fraction + self.test_fraction >= 1:
+        held_out = self.validation_fraction + self.test_fraction + self.confirmation_fraction
+        if held_out >= 1:
             raise ValueError(
-                f"validation_fraction + test_fraction = {self.validation_fraction + self.test_fraction}"
-                " leaves no image to train on: their sum must be below 1"
+                f"validation_fraction + test_fraction + confirmation_fraction = {held_out:g} leaves no image to train "
+                "on: their sum must be below 1"
             )
 
 

@@ -104,6 +104,12 @@ class Workspace:
                 "free some, lower the count, or set ASSAY_HOME to a larger disk"
             )
 
+    def data_lock(self) -> FileLock:
+        """Held while data.dvc is written and while DVC works, which itself gives up after three seconds of waiting."""
+        folder = self.home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / "dvc.lock", is_singleton=True)
+
     def lock(self, problem: str) -> FileLock:
         """Held while a version enters a stage and while versions are deleted; the same process may hold it twice."""
         folder = self.home / "locks"
@@ -112,7 +118,7 @@ class Workspace:
 
     @property
     def data(self) -> Path:
-        """The folder of all datasets, one DVC unit."""
+        """The folder of all datasets, of which DVC keeps each by itself."""
         return self.root / "data"
 
     def dataset(self, problem: str) -> Path:

@@ -2,7 +2,8 @@
 
 * `simulation.py`: a problem's dataset from its settings, published under `data/`; `shards.py` draws it on all cores
 * `statistics.py`: tables that say what is in a dataset; `expectations.py`: what must hold of them
-* `validation.py`: Great Expectations, met here alone; `versioning.py`: DVC, met here alone
+* `validation.py`: Great Expectations, met here alone; `versioning.py`: DVC, met here alone;
+  `data_file.py`: data.dvc, a row for each problem
 * `images.py`: one image from a user's file
 """
 

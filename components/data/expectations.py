@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.core import SimulationSettings
-from components.fields import DATASET, IMAGES, SPLITS, Expectation
+from components.fields import DATASET, HELD_OUT, IMAGES, SPLITS, Expectation
 
 __label__ = None
 
@@ -36,8 +36,9 @@ def expectations(
         pairs.append((DATASET, gxe.ExpectColumnPairValuesToBeEqual(**columns, description=said)))
     for split in SPLITS:
         pairs += _of(Expectation(table=DATASET, column=f"{split}_rows", said="≥ 1", low=1))
-    said = "= 0 test images in other splits"
-    pairs += _of(Expectation(table=DATASET, column="test_overlap", said=said, low=0, high=0))
+    for split in HELD_OUT:
+        said = f"= 0 {split} images in other splits"
+        pairs += _of(Expectation(table=DATASET, column=f"{split}_overlap", said=said, low=0, high=0))
 
     said = f"{count} rows, the count in the settings"
     pairs.append((IMAGES, gxe.ExpectTableRowCountToEqual(value=count, description=said)))

@@ -1,9 +1,10 @@
 """Make a problem's dataset: all cores draw shards into a staging folder, which is published once it is validated.
 
     staged = simulate(workspace, problem, settings.simulate)      # returns at once when it is there already
-    publish(workspace, staged)
+    publish(workspace, problem, settings.simulate, staged)
 
-A killed simulation goes on with the shards it had finished. The same settings and code give the same bytes.
+A killed simulation goes on with the shards it had finished. The same settings and code give the same bytes everywhere;
+which code that was stands in data.dvc, beside the data.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from components.core import SimulationSettings, Workspace, code_of, file_sha256, sealed, settings_values, value_digest
+from components.data.data_file import read_row, write_row
 from components.data.shards import draw_shards
 from components.fields import CATALOGUE, MANIFEST, Dataset, Problem, read_manifest
 
@@ -35,7 +37,18 @@ def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str
 
 def dataset_key(problem: Problem, settings: SimulationSettings) -> str:
     """Digest of the inputs of a dataset: equal keys, equal bytes."""
-    return value_digest({"problem": problem.name, **simulator_inputs(problem, settings)})
+    return inputs_key(problem.name, simulator_inputs(problem, settings))
+
+
+def inputs_key(problem: str, inputs: Mapping[str, Any]) -> str:
+    """The same of inputs that are known already."""
+    return value_digest({"problem": problem, **inputs})
+
+
+def is_made_by(workspace: Workspace, dataset: Dataset, key: str) -> bool:
+    """Whether a published dataset is what inputs of a key came to, as far as data.dvc knows."""
+    row = read_row(workspace, dataset.manifest["problem"])
+    return row is not None and (row.key, row.dataset) == (key, dataset.digest)
 
 
 def simulator_fingerprint(problem: Problem, settings: SimulationSettings) -> str:
@@ -63,14 +76,17 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
         AssayError: when the disk is too small.
     """
     key = dataset_key(problem, settings)
-    published = workspace.dataset(problem.name)
     staging = staging_folder(workspace, problem, key)
     if force:
         shutil.rmtree(staging, ignore_errors=True)
-    elif (read_manifest(published) or {}).get("key") == key:
-        return Dataset.open(published)
-    elif (read_manifest(staging) or {}).get("key") == key:
-        return Dataset.open(staging)
+    else:
+        row = read_row(workspace, problem.name)
+        if row is not None and row.key == key and read_manifest(workspace.dataset(problem.name)) is not None:
+            published = Dataset.open(workspace.dataset(problem.name))
+            if published.digest == row.dataset:
+                return published
+        if read_manifest(staging) is not None:
+            return Dataset.open(staging)
     size = settings.count * sum(
         math.prod(field.shape) * np.dtype(field.dtype).itemsize for field in problem.stored(settings)
     )
@@ -80,28 +96,29 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
     write_manifest(
         staging,
         problem=problem.name,
-        key=key,
-        inputs=simulator_inputs(problem, settings),
+        settings=settings_values(settings),
         fingerprint=simulator_fingerprint(problem, settings),
     )
     return Dataset.open(staging)
 
 
-def write_manifest(folder: Path, *, problem: str, key: str, inputs: Mapping[str, Any], fingerprint: str) -> None:
+def write_manifest(folder: Path, *, problem: str, settings: Mapping[str, Any], fingerprint: str) -> None:
     """Seal a folder: digest its catalogue and shards, and write the manifest last."""
     names = [CATALOGUE, *sorted(path.name for path in folder.glob("[!.]*.npy"))]
-    files = {name: ((folder / name).stat().st_size, file_sha256(folder / name)) for name in names}
-    manifest = {"problem": problem, "key": key, "inputs": inputs, "fingerprint": fingerprint, "files": files}
+    files = {name: [(folder / name).stat().st_size, file_sha256(folder / name)] for name in names}
+    manifest = {"problem": problem, "settings": settings, "fingerprint": fingerprint, "files": files}
     partial = folder / f".{MANIFEST}"
     partial.write_text(json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / MANIFEST)
 
 
-def publish(workspace: Workspace, staged: Dataset) -> Dataset:
+def publish(workspace: Workspace, problem: Problem, settings: SimulationSettings, staged: Dataset) -> Dataset:
     """Put a validated dataset in its place under ``data/``; the staged copy goes last, so a kill loses nothing."""
-    published = workspace.dataset(staged.manifest["problem"])
+    published = workspace.dataset(problem.name)
     if staged.folder == published:
         return staged
+    # First, so that after a kill the data that is in its place is known by what made it.
+    write_row(workspace, problem.name, meta={"dataset": staged.digest, "key": dataset_key(problem, settings)})
     workspace.data.mkdir(exist_ok=True)
     incoming = published.with_name(f".{published.name}.{uuid.uuid4().hex[:8]}")
     for leftover in workspace.data.glob(f".{published.name}.*"):

@@ -6,14 +6,13 @@
 Arrays are read a block at a time, so that memory does not grow with the dataset.
 """
 
-import hashlib
 from collections.abc import Sequence
 from itertools import islice, zip_longest
 
 import numpy as np
 import pandas as pd
 
-from components.fields import SPLITS, Dataset
+from components.fields import HELD_OUT, LEARNED_FROM, SPLITS, Dataset, array_hashes, row_hash, stored_columns
 
 _HASH = "hash"
 
@@ -36,10 +35,10 @@ def image_statistics(dataset: Dataset, stored: Sequence[str]) -> pd.DataFrame:
     """
     parts = [_measure(dataset, name) for name in dataset.shards]
     hashes = [part.pop(_HASH).tolist() for part in parts]
-    told = [map(repr, dataset.catalogue[name].tolist()) for name in stored if name in dataset.catalogue]
+    told = [map(repr, dataset.catalogue[name].tolist()) for name in stored_columns(dataset, stored)]
     count = max(len(dataset.catalogue), *(len(column) for column in hashes), 0)
     rows = islice(zip_longest(*hashes, *told, fillvalue=""), count)
-    digests = [_digest(" ".join(row).encode()) for row in rows]
+    digests = [row_hash(row) for row in rows]
     catalogue = dataset.catalogue.reset_index(drop=True).replace([np.inf, -np.inf], np.nan)
     return pd.concat([catalogue, *parts, pd.Series(digests, name="stored_hash", dtype=object)], axis=1)
 
@@ -53,8 +52,8 @@ def dataset_statistics(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row: `rows` (of the catalogue), `<array>_rows` (of the shards), `<split>_rows` and `<split>_fraction` for
-        each split, `test_overlap` (test images that are in another split too) and `duplicates` (rows that repeat an
-        earlier one).
+        each split, `test_overlap` and `confirmation_overlap` (their images that are in a split before them too) and
+        `duplicates` (rows that repeat an earlier one).
     """
     rows = len(dataset.catalogue)
     row: dict[str, float] = {"rows": rows}
@@ -65,8 +64,9 @@ def dataset_statistics(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
         row[f"{name}_rows"] = count
         row[f"{name}_fraction"] = count / rows if rows else 0.0
     digests = images["stored_hash"]
-    held_out = digests[split == "test"].dropna()
-    row["test_overlap"] = int(held_out.isin(digests[split.isin(["train", "validation"])]).sum())
+    for name in HELD_OUT:
+        others = digests[split.isin([*LEARNED_FROM, *HELD_OUT[: HELD_OUT.index(name)]])]
+        row[f"{name}_overlap"] = int(digests[split == name].dropna().isin(others).sum())
     row["duplicates"] = int(digests.dropna().duplicated().sum())
     return pd.DataFrame([row])
 
@@ -80,11 +80,7 @@ def _measure(dataset: Dataset, name: str) -> pd.DataFrame:
             numbers = {"min": values.min(axis=1), "max": values.max(axis=1), "mean": values.mean(axis=1)}
         numbers["not_finite"] = 1 - np.isfinite(values).mean(axis=1)
         table = pd.DataFrame({f"{name}_{key}": column for key, column in numbers.items()})
-        blocks.append(table.assign(**{_HASH: [_digest(row.tobytes()) for row in block]}))
+        blocks.append(table.assign(**{_HASH: array_hashes(block)}))
     if not blocks:
         return pd.DataFrame({f"{name}_{key}": [] for key in ("min", "max", "mean", "not_finite")} | {_HASH: []})
     return pd.concat(blocks, ignore_index=True)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

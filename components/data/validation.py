@@ -90,7 +90,7 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
         for table, expectation in expectations(settings, list(dataset.shards), checks.expectations)
     ]
     with _context(workspace.home) as context:
-        return _run(context, problem.name, str(dataset.manifest["key"]), tables, expected)
+        return _run(context, problem.name, dataset.digest, tables, expected)
 
 
 def require_valid(validation: Validation) -> None:

@@ -1,9 +1,9 @@
-"""data/ as one version: this module alone meets DVC.
+"""Each problem's data as a version of its own: this module alone meets DVC.
 
-    versioned = version_data(workspace)      # data.dvc; commit it with the code that made the data
-    restore(workspace)                       # the data that data.dvc names, from DVC's cache or remote
+    versioned = version_data(workspace, "galaxy-shape")   # its row of data.dvc; commit it with the code that made it
+    restore(workspace, "galaxy-shape")                    # the data that the row names, from DVC's cache or remote
 
-`dvc add` writes nothing but hashes and sizes, so that the same bytes give the same data.dvc. Working files are copies
+`dvc add` writes nothing but hashes and sizes, so that the same bytes give the same row. Working files are copies
 (or reflinks) of the cache's, DVC's default: they can be written over without harm to the versions kept.
 """
 
@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
-import yaml
-from filelock import FileLock
 
-from components.core import AssayError, IntegrityError, Workspace, read_git
+from components.core import AssayError, Workspace, read_git
+from components.data.data_file import DATA_FILE, data_path, find_row, read_row, write_row, write_text
 
-DATA_FILE = "data.dvc"
 _DVC_FILES = {
     ".dvc/config": "[core]\n    analytics = false\n    autostage = true\n    check_update = false\n",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
@@ -42,7 +41,7 @@ class DataVersion:
     md5: str
     """DVC's digest of the folder, as data.dvc has it."""
     changed: bool
-    """Whether data.dvc is not what it was before."""
+    """Whether data.dvc is not what the commit has."""
     pushed: bool
     """Whether the default remote has the data now; False when there is no remote."""
 
@@ -62,112 +61,107 @@ def require_dvc(workspace: Workspace) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def data_md5(workspace: Workspace) -> str | None:
-    """The digest in data.dvc, or None when there is no data.dvc.
-
-    Raises:
-        IntegrityError: when data.dvc is there but names no digest (a merge conflict, say).
-    """
-    path = workspace.root / DATA_FILE
-    try:
-        return str(yaml.safe_load(path.read_text(encoding="utf-8"))["outs"][0]["md5"])
-    except FileNotFoundError:
-        return None
-    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
-        raise IntegrityError(f"{path} names no data: type `git checkout {DATA_FILE}`") from error
-
-
-def version_data(workspace: Workspace) -> DataVersion:
-    """Have data.dvc name what is in data/ now, and the default remote, when there is one, hold it.
+def version_data(workspace: Workspace, problem: str) -> DataVersion:
+    """Have data.dvc name a problem's data as it is now, and the default remote, when there is one, hold it.
 
     Raises:
         AssayError: when there is no data, or DVC fails.
     """
-    if not workspace.data.is_dir():
-        raise AssayError(f"no data at {workspace.data}: type `assay simulate PROBLEM`")
+    folder = workspace.dataset(problem)
+    if not folder.is_dir():
+        raise AssayError(f"no data at {folder}: type `assay simulate {problem}`")
     require_dvc(workspace)
     with _alone(workspace):
-        before = (workspace.root / DATA_FILE).read_bytes() if (workspace.root / DATA_FILE).exists() else None
-        _dvc(workspace, "add", "data")
-        changed = (workspace.root / DATA_FILE).read_bytes() != before
+        if read_row(workspace, problem) is None:  # without a row DVC would make a file of its own for the folder
+            write_row(workspace, problem)
+        _dvc(workspace, "add", data_path(problem))
         remote = _default_remote(workspace)
         if remote is not None:
             # Also when nothing changed: an earlier push may have been killed.
-            _dvc(workspace, "push", DATA_FILE)
-    md5 = data_md5(workspace)
-    if md5 is None:
-        raise AssayError(f"`dvc add data` left no {DATA_FILE} in {workspace.root}: type `dvc doctor`")
-    return DataVersion(md5=md5, changed=changed, pushed=remote is not None)
+            _dvc(workspace, "push", data_path(problem))
+        row = read_row(workspace, problem)
+    if row is None or row.md5 is None:
+        raise AssayError(
+            f"`dvc add {data_path(problem)}` left no digest in {DATA_FILE} of {workspace.root}: type `dvc doctor`"
+        )
+    changed = bool(read_git(workspace.root, "status", "--porcelain", "--", DATA_FILE))
+    return DataVersion(md5=row.md5, changed=changed, pushed=remote is not None)
 
 
-def restore(workspace: Workspace) -> bool:
-    """Bring back the data that data.dvc names.
+def restore(workspace: Workspace, problem: str) -> bool:
+    """Bring back the data of a problem that data.dvc names.
 
-    Files in data/ that no version keeps are never written over.
+    Files that no version keeps are never written over, and no other problem's data is touched.
 
     Returns:
-        Whether data/ is what data.dvc names; False when there is no data.dvc, when neither cache nor remote has the
-        data, and when data/ holds files that would be lost.
+        Whether the data is what data.dvc names; False when that names none, when neither cache nor remote has the
+        data, and when its folder holds files that would be lost.
 
     Raises:
         AssayError: when the remote cannot be reached, or DVC fails.
     """
-    if data_md5(workspace) is None:
+    row = read_row(workspace, problem)
+    if row is None or row.md5 is None:
         return False
     require_dvc(workspace)
     with _alone(workspace):
-        if _tries(workspace, "checkout"):
+        if _tries(workspace, "checkout", problem):
             return True
-        return _default_remote(workspace) is not None and _tries(workspace, "pull")
+        return _default_remote(workspace) is not None and _tries(workspace, "pull", problem)
 
 
-def checkout_data(workspace: Workspace, md5: str) -> None:
-    """Make data/ and data.dvc those of another version, from DVC's cache or remote.
+def checkout_data(workspace: Workspace, problem: str, md5: str, *, dataset: str | None, key: str) -> None:
+    """Make a problem's data and its row of data.dvc those of another version, from DVC's cache or remote.
+
+    Args:
+        workspace: whose data.
+        problem: whose data.
+        md5: DVC's digest of it.
+        dataset: `Dataset.digest` of it.
+        key: `dataset_key` of what made it.
 
     Raises:
-        AssayError: when neither has it, or data/ holds what no version keeps; then nothing is changed.
+        AssayError: when neither has it, or the folder holds what no version keeps; then nothing is changed.
     """
+    before = read_row(workspace, problem)
+    if before is not None and before.md5 == md5 and restore(workspace, problem):
+        return
     path = workspace.root / DATA_FILE
-    before = path.read_text(encoding="utf-8") if path.exists() else None
-    if data_md5(workspace) == md5 and restore(workspace):
-        return
-    done = False
-    try:
-        _replace(path, _data_file(workspace, md5))
-        done = restore(workspace)
-    finally:
-        if not done and before is None:
-            path.unlink(missing_ok=True)
-        elif not done:
-            _replace(path, str(before))
-    if done:
-        read_git(workspace.root, "add", "--", DATA_FILE)  # as DVC does with every data.dvc that it writes
-        return
+    with _alone(workspace):
+        text = path.read_text(encoding="utf-8") if path.exists() else None
+        done = False
+        try:
+            # Git's own row if a commit has it, so that git sees no difference.
+            committed = _committed_row(workspace, problem, md5)
+            known = {"size": committed.get("size"), "nfiles": committed.get("nfiles")}
+            write_row(workspace, problem, md5=md5, hash="md5", meta={"dataset": dataset, "key": key}, **known)
+            done = restore(workspace, problem)
+        finally:
+            if not done and text is None:
+                path.unlink(missing_ok=True)
+            elif not done:
+                write_text(path, str(text))
+        if done:
+            read_git(workspace.root, "add", "--", DATA_FILE)  # as DVC does with every data.dvc that it writes
+            return
     raise AssayError(
-        f"data {md5[:12]} is not to be had: DVC's cache and remote do not hold it, or data/ holds files that no "
-        "version keeps: `dvc add data` keeps them, `dvc remote list` shows where DVC looks"
+        f"data {md5[:12]} is not to be had: DVC's cache and remote do not hold it, or {data_path(problem)} holds files "
+        f"that no version keeps: `dvc add {data_path(problem)}` keeps them, `dvc remote list` shows where DVC looks"
     )
 
 
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-def _data_file(workspace: Workspace, md5: str) -> str:
-    """The data.dvc that names a version: git's own if a commit has it, so that git sees no difference."""
+def _committed_row(workspace: Workspace, problem: str, md5: str) -> dict[str, Any]:
+    """What a commit's data.dvc said of data with this digest; empty when no commit names it."""
     commit = read_git(workspace.root, "log", "--all", "-1", "--format=%H", f"-S{md5}", "--", DATA_FILE)
-    committed = read_git(workspace.root, "show", f"{commit}:{DATA_FILE}") if commit else None
-    if committed and md5 in committed:
-        return committed + "\n"
-    return str(yaml.safe_dump({"outs": [{"md5": md5, "hash": "md5", "path": "data"}]}))
+    text = read_git(workspace.root, "show", f"{commit}:{DATA_FILE}") if commit else None
+    row = find_row(text, problem) if text else None
+    return row if row is not None and row.get("md5") == md5 else {}
 
 
-def _tries(workspace: Workspace, command: str) -> bool:
+def _tries(workspace: Workspace, command: str, problem: str) -> bool:
     """Whether DVC could; the reasons that are no failure of ours are told by their words, DVC having no codes."""
     try:
-        _dvc(workspace, command, DATA_FILE)
+        _dvc(workspace, command, data_path(problem))
     except AssayError as error:
         if "Checkout failed" in str(error) or "unsaved files" in str(error):
             return False
@@ -177,10 +171,8 @@ def _tries(workspace: Workspace, command: str) -> bool:
 
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
-    """One DVC command of ours at a time: DVC itself gives up after three seconds of waiting."""
-    folder = workspace.home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "dvc.lock"):
+    """One DVC command of ours at a time."""
+    with workspace.data_lock():
         _drop_stale_lock(workspace.root / ".dvc" / "tmp" / "rwlock")
         yield
 

@@ -1,6 +1,7 @@
 """The evidence for one model: measured, drawn, kept under the digest of all that it rests on.
 
-* `evaluation.py`: evaluate a model or read its evaluation; `card.py`: the page about it
+* `evaluation.py`: evaluate a model or read its evaluation; `refusals.py`: models that no evaluation is made of
+* `confirmation.py`: what a promotion to production compares; `card.py`: the page about a model
 * `numbers/`, `images/`, `masks/`, `classes/`: a room for each kind of answer
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`: what rooms share
 """

@@ -1,6 +1,6 @@
 """The model card: one self-contained HTML page about a model, made from its evaluation (Mitchell et al. 2019).
 
-    write_card(folder, description, result, dataset.manifest)
+    write_card(folder, description, result, dataset)
 
 Everything is in the page: no script, no link to another machine, pictures as data. What it says of the evidence are
 the evaluation's own sections; training, data and lineage are the same for every problem.
@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from components.fields import Evaluation
+from components.fields import Dataset, Evaluation
 
 __label__ = None
 
@@ -21,14 +21,14 @@ CARD = "card.html"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation, dataset: Mapping[str, Any]) -> None:
+def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation, dataset: Dataset) -> None:
     """Write the page.
 
     Args:
         folder: the evaluation's, with its pictures in `plots/`.
         description: the model's, as `models.estimators.saved` keeps it.
         result: its evaluation.
-        dataset: manifest of the data that it was evaluated on.
+        dataset: the data that it was evaluated on.
     """
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     pictures = {
@@ -41,9 +41,9 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation,
         training=description["inputs"]["training"]["settings"],
         history=description["history"],
         finish=_rows(description.get("finish", {})),
-        data_key=dataset["key"],
+        dataset=dataset.digest,
         fingerprint=description["fingerprint"],
-        simulation=dataset["inputs"]["settings"],
+        simulation=dataset.manifest["settings"],
         summary=result.summary,
         sections=result.sections,
         pictures=pictures,

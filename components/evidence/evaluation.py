@@ -20,7 +20,6 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from components.core import (
-    AssayError,
     IntegrityError,
     ProblemSettings,
     Workspace,
@@ -33,7 +32,8 @@ from components.core import (
 )
 from components.evidence.asking import asking
 from components.evidence.card import write_card
-from components.fields import Dataset, Evaluation, Loss, Metric, Problem, Report, best_device, read_manifest
+from components.evidence.refusals import CannotBeEvaluatedError, require_unchanged, require_unseen
+from components.fields import Dataset, Evaluation, Loss, Metric, Problem, Report, best_device
 from models.estimators import answering_modules, load_model, read_description
 
 __label__ = None
@@ -45,10 +45,6 @@ _SLICE = "slice"
 """Its column that names each image's slice."""
 _EVIDENCE = "evidence.json"
 """Written last: a folder that has it is complete."""
-
-
-class CannotBeEvaluatedError(AssayError):
-    """The model's kind or its network has left the house, so that it answers nothing any more but in its package."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +89,7 @@ def evaluation_inputs(
         **code_of(asking, *answering, *sources.evaluation, unused=sources.unused).as_inputs(),
         "problem": problem.name,
         "weights": description["weights_sha256"],
-        "data": dataset.manifest["key"],
+        "data": dataset.digest,
         "settings": settings_values(settings.evaluate),
         "simulation": settings_values(settings.simulate),
     }
@@ -106,6 +102,8 @@ def evaluate(
 
     Raises:
         DamagedModelError: when the weights are not what was saved.
+        CannotBeEvaluatedError: when it learned from images of the test or the confirmation split, or does not keep
+            which images it learned from.
         IntegrityError: when evidence that is there was changed.
         AssayError: when the dataset was replaced meanwhile.
     """
@@ -133,6 +131,7 @@ def _gather(
 ) -> None:
     device = best_device()
     estimator, description = load_model(model_folder)
+    require_unseen(model_folder, description, problem, dataset, settings)
     with tqdm(desc="evaluate", unit="img", disable=None) as bar:
         result = problem.evaluate(
             asking(estimator.to(device)),
@@ -142,11 +141,9 @@ def _gather(
             cache=workspace.home / "references",
             progress=bar.update,
         )
-    published = read_manifest(dataset.folder)
-    if published is None or published["key"] != dataset.manifest["key"]:
-        raise AssayError(f"{dataset.folder} was replaced while the model was measured on it: repeat the command")
+    require_unchanged(dataset)
     _write(folder, result)
-    write_card(folder, description, result, dataset.manifest)
+    write_card(folder, description, result, dataset)
     _seal(folder, inputs, result)
 
 

@@ -1,4 +1,4 @@
-"""Ask a model about every test image and keep a few numbers of each: what the rooms of images, masks and classes share.
+"""Ask a model about a split and keep a few numbers of each image: what the rooms of images, masks and classes share.
 
     about = Measuring(problem=problem, answer=answer, dataset=dataset, settings=settings, …)
     numbers = about.measure(lambda batch, outputs: {"squared_error": …})       # {"squared_error": (images,)}
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __label__ = "measuring"
 
 Slices = Mapping[str, tuple[str, float, float]]
-"""Slices of the test split: name to (catalogue column, least value, first value beyond it)."""
+"""Slices of a split: name to (catalogue column, least value, first value beyond it)."""
 NO_SLICES: Slices = MappingProxyType({})
 
 ELSEWHERE = "elsewhere"
 """Where images are that lie in no slice."""
-_TEST = 100
-"""Second part of the seed of the test split's noise, so that no other split has the same."""
+SPLIT_SEEDS = {"test": 100, "validation": 101, "confirmation": 102}
+"""Second part of the seed of each split's noise, so that no two have the same."""
 _LEAST_IMAGES = 10
 """In a slice; fewer say nothing."""
 
@@ -48,9 +48,10 @@ class Measuring:
     device: "torch.device"
     progress: Callable[[int], object]
     slices: Slices
+    split: str = "test"
 
     def measure(self, numbers: "Callable[[Batch, Mapping[str, Tensor]], Mapping[str, Tensor]]") -> dict[str, Array]:
-        """Numbers of every test image, by name, shape (images, …) each.
+        """Numbers of every image, by name, shape (images, …) each.
 
         Args:
             numbers: from a batch and the model's answer to it to numbers of each image, shape (b, …).
@@ -63,7 +64,7 @@ class Measuring:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def examples(self, count: int) -> "tuple[Batch, dict[str, Tensor]]":
-        """The first test images and what the model makes of them, on the processor."""
+        """The first images and what the model makes of them, on the processor."""
         batch = next(iter(self._batches(self.rows[:count])))
         outputs = self.answer(batch.inputs)
         inputs, targets = (
@@ -73,12 +74,12 @@ class Measuring:
 
     @cached_property
     def rows(self) -> np.ndarray[Any, Any]:
-        """Row numbers of the test images."""
-        return self.dataset.rows("test")
+        """Row numbers of the split's images."""
+        return self.dataset.rows(self.split)
 
     @cached_property
     def slice_of(self) -> np.ndarray[Any, Any]:
-        """The slice that each test image is in, by name: the first that it lies in."""
+        """The slice that each image is in, by name: the first that it lies in."""
         found = np.full(len(self.rows), ELSEWHERE, dtype=object)
         for name, (column, low, high) in self.slices.items():
             values = self.dataset.catalogue[column].to_numpy()[self.rows]
@@ -116,7 +117,7 @@ class Measuring:
     def _batches(self, rows: np.ndarray[Any, Any]) -> Iterator[Batch]:
         return presented(
             self.problem, self.dataset, self.settings, rows,
-            seed=[self.settings.evaluate.seed, _TEST], device=self.device,
+            seed=[self.settings.evaluate.seed, SPLIT_SEEDS[self.split]], device=self.device,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
     dataset = Dataset.open(workspace.dataset("galaxy-shape"))     # checks every digest
     stored = dataset.read(("image", "sigma"), dataset.rows("train")[:256])
 
-The manifest names the inputs that made the dataset (`key`), so that a dataset that is already there is not made again.
+Everything in its folder is the same to the byte wherever it was drawn; what drew it stands beside it, in data.dvc.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from components.core import AssayError, IntegrityError, file_sha256, read_sealed
+from components.core import AssayError, IntegrityError, file_sha256, read_sealed, value_digest
 from components.fields.borders import column_values
-from components.fields.layout import CATALOGUE, MANIFEST, array_name
+from components.fields.layout import CATALOGUE, MANIFEST, SPLITS, read_shard_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ class Dataset:
 
     folder: Path
     manifest: Mapping[str, Any]
-    """`problem`, `key`, `inputs`, `fingerprint` and `files` (name to SHA-256)."""
+    """`problem`, `settings`, `fingerprint` and `files` (name to size and SHA-256)."""
 
     @classmethod
     def open(cls, folder: Path) -> "Dataset":
@@ -52,6 +52,11 @@ class Dataset:
         return cls(folder=folder, manifest=manifest)
 
     @cached_property
+    def digest(self) -> str:
+        """Of all that it is: what results that were made of it are known by."""
+        return value_digest(self.manifest)
+
+    @cached_property
     def catalogue(self) -> pd.DataFrame:
         """One row an image; row i belongs to entry i of the shards laid end to end."""
         return pd.read_parquet(self.folder / CATALOGUE)
@@ -60,9 +65,10 @@ class Dataset:
     def shards(self) -> dict[str, list[np.ndarray[Any, Any]]]:
         """The memory-mapped shards of each array, shape (rows, …) each."""
         found: dict[str, list[np.ndarray[Any, Any]]] = {}
-        for name in sorted(name for name in self.manifest["files"] if name.endswith(".npy")):
+        names = [name for name in self.manifest["files"] if name.endswith(".npy")]
+        for name in sorted(names, key=_place):
             array = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
-            found.setdefault(array_name(name), []).append(array)
+            found.setdefault(read_shard_name(name)[0], []).append(array)
         return found
 
     def rows(self, split: str) -> np.ndarray[Any, Any]:
@@ -123,6 +129,12 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def restore_hint(problem: str) -> str:
     """What to type when a dataset on disk is damaged."""
     return f"`assay simulate {problem} --force` makes it anew, `dvc checkout --force` restores a cached one"
+
+
+def _place(file: str) -> tuple[str, int, int]:
+    """Where a shard's file stands among the others: as the catalogue's rows do."""
+    array, split, number = read_shard_name(file)
+    return array, SPLITS.index(split), number
 
 
 def _check_file(path: Path, size: int, digest: str, *, problem: str) -> None:

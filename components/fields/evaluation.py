@@ -23,12 +23,12 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What a model lost on each test image by one measure: what two models are compared on, image by image."""
+    """What a model lost on each image of a split by one measure: what two models are compared on, image by image."""
 
     name: str
     """Of the measure, such as a parameter's."""
     values: "np.ndarray[Any, Any]"
-    """One for each test image, in catalogue order; the less the better."""
+    """One for each image, in catalogue order; the less the better."""
     scale: Literal["relative", "absolute"] = "relative"
     """`relative`: positive, and compared over the champion's mean (an error, a CRPS, 1 − Dice); `absolute`: a log
     score, compared as it is, in nats."""
@@ -40,6 +40,16 @@ class Loss:
             raise ValueError(f"loss {self.name}: scale = {self.scale!r}: must be relative or absolute")
         if self.scale == "relative" and bool((self.values < 0).any()):
             raise ValueError(f"loss {self.name}: {self.values.min():g} is below 0: only an absolute loss may be")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """What a challenger and the champion are compared on: images that nothing else is judged on."""
+
+    losses: tuple[Loss, ...]
+    """As of an evaluation, of the confirmation split."""
+    slices: "np.ndarray[Any, Any]"
+    """The slice that each of its images is in, by name: a challenger must not be worse within any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +84,9 @@ class Evaluation:
     summary: str
     """What it comes to, in half a line."""
     losses: tuple[Loss, ...]
-    """What a challenger is compared with the champion on."""
+    """On the test split; a promotion to production compares those of the confirmation split (`Confirmation`)."""
     slices: "np.ndarray[Any, Any]"
-    """The slice that each test image is in, by name: a challenger must not be worse within any."""
+    """The slice that each test image is in, by name."""
     report: Report
     """The table shown at the end of a run."""
     sections: tuple[Section, ...]

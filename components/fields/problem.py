@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from components.core import EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
-from components.fields.evaluation import Evaluation
+from components.fields.evaluation import Confirmation, Evaluation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ Answer = Callable[["Arrays"], "dict[str, Tensor]"]
 """From a batch of inputs to what the model makes of them (`Estimator.measured`), all on one device."""
 
 
-_SIMULATING = ("draw_shard",)
+_SIMULATING = ("draw",)
 """What a simulation asks a problem."""
 _SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""
@@ -115,12 +115,16 @@ class Problem(ABC):
         """What the loss compares its answers with."""
 
     @abstractmethod
-    def draw_shard(self, settings: Any, shard: int) -> Shard:
-        """Draw the rows `shard_rows(settings, shard)`, the same bytes for the same settings and number.
+    def draw(self, settings: Any, split: str, rows: range) -> Shard:
+        """Draw some rows of a split, the same bytes on every machine.
+
+        A row is decided by its number, its split and the settings other than counts and shares alone, through its own
+        seed (`splits.drawing_seeds`); what is stored of it is rounded (`rounding.py`).
 
         Args:
             settings: its `simulate` section.
-            shard: number of the shard, from 0.
+            split: one of `SPLITS`.
+            rows: row numbers within the split.
         """
 
     @abstractmethod
@@ -170,6 +174,26 @@ class Problem(ABC):
             device: where the model lies and images are to be made.
             cache: folder for what does not depend on the model.
             progress: told how many images were answered.
+        """
+
+    @abstractmethod
+    def confirm(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: Any,
+        *,
+        device: "torch.device",
+        progress: Callable[[int], object],
+    ) -> Confirmation:
+        """What a model loses on the confirmation split, which nothing but a promotion to production reads.
+
+        Args:
+            answer: the model.
+            dataset: the images.
+            settings: all of the problem's.
+            device: as of `evaluate`.
+            progress: as of `evaluate`.
         """
 
     def checks(self, dataset: "Dataset", settings: Any) -> Checks:  # noqa: ARG002

@@ -2,6 +2,7 @@
 
     seed_b = row_seeds([settings.seed, epoch], rows)
     noise_bhw = normal(seed_b, (64, 64), stream=NOISE, device=image_bhw.device)
+    numbers_bk = random_numbers(drawing_seeds(settings, split, rows), 7, stream=0)       # for what a dataset stores
 
 Drawn on the processor with Philox, a counter-based generator (Salmon et al. 2011), keyed by seed and stream.
 """
@@ -37,41 +38,55 @@ def row_seeds(seed: Sequence[int], rows: np.ndarray[Any, Any]) -> Seeds:
         return mixed ^ (mixed >> np.uint64(31))
 
 
+def random_numbers(seed_b: Seeds, count: int, *, stream: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Numbers between 0 and 1 of 53 bits, float64, shape (b, count), the same on every machine.
+
+    Args:
+        seed_b: of each row.
+        count: of one row's numbers.
+        stream: what they are for; one row's streams are independent.
+    """
+    drawn = np.empty((len(seed_b), count))
+    _draw(seed_b, drawn, stream, lambda rng, out: rng.random(out=out))
+    return drawn
+
+
 def normal(seed_b: Seeds, shape: tuple[int, ...], *, stream: int, device: "torch.device") -> "Tensor":
     """Standard normal numbers, float32, shape (b, *shape).
 
     Args:
         seed_b: of each row.
         shape: of one row's numbers.
-        stream: what they are for; one row's streams are independent.
+        stream: as of `random_numbers`.
         device: where the result lies.
     """
-    return _drawn(seed_b, shape, stream, device, lambda rng, out: rng.standard_normal(out=out, dtype=np.float32))
+    return _on_device(seed_b, shape, stream, device, lambda rng, out: rng.standard_normal(out=out, dtype=np.float32))
 
 
 def uniform(seed_b: Seeds, shape: tuple[int, ...], *, stream: int, device: "torch.device") -> "Tensor":
     """Numbers between 0 and 1, float32, shape (b, *shape); arguments as of `normal`."""
-    return _drawn(seed_b, shape, stream, device, lambda rng, out: rng.random(out=out, dtype=np.float32))
+    return _on_device(seed_b, shape, stream, device, lambda rng, out: rng.random(out=out, dtype=np.float32))
 
 
-def _drawn(
-    seed_b: Seeds,
-    shape: tuple[int, ...],
-    stream: int,
-    device: "torch.device",
-    draw: Callable[[np.random.Generator, np.ndarray[Any, Any]], object],
-) -> "Tensor":
+_Draw = Callable[[np.random.Generator, np.ndarray[Any, Any]], object]
+
+
+def _on_device(seed_b: Seeds, shape: tuple[int, ...], stream: int, device: "torch.device", draw: _Draw) -> "Tensor":
     import torch
 
     drawn = np.empty((len(seed_b), *shape), dtype=np.float32)
-    if not drawn.size:
-        return torch.from_numpy(drawn).to(device)
+    if drawn.size:
+        _draw(seed_b, drawn.reshape(len(seed_b), -1), stream, draw)
+    return torch.from_numpy(drawn).to(device, non_blocking=True)
+
+
+def _draw(seed_b: Seeds, drawn_bk: np.ndarray[Any, Any], stream: int, draw: _Draw) -> None:
+    """Fill each row by its own generator."""
     bits = np.random.Philox(key=0)
     rng, state = np.random.Generator(bits), bits.state
-    for seed, row in zip(seed_b, drawn.reshape(len(seed_b), -1), strict=True):
+    for seed, row in zip(seed_b, drawn_bk, strict=True):
         # As a new generator of this key; making one takes as long as drawing a thousand numbers.
         key = state["state"]["key"]
         key[0], key[1] = seed, stream  # one by one: together, NumPy would make floats of them
         bits.state = state
         draw(rng, row)
-    return torch.from_numpy(drawn).to(device, non_blocking=True)

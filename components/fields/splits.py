@@ -1,23 +1,57 @@
-"""How a dataset's rows are shared out: over shards, and over the splits."""
+"""How a dataset's rows are shared out: over the splits, and over the shards of each.
+
+    for shard in shards(settings.simulate):
+        drawn = problem.draw(settings.simulate, shard.split, shard.rows)
+
+Every split is a random stream of its own, and every row of it has its own seed. So a larger dataset has the images of a
+smaller one and more, in the same splits, whatever the shares and however many lie in a file.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
 
 from components.core import SimulationSettings
+from components.fields.layout import HELD_OUT, SPLITS
+from components.fields.randomness import Seeds, row_seeds
 
 __label__ = "splits"
 
 
-def shard_count(settings: SimulationSettings) -> int:
-    """Number of shards in the dataset."""
-    return -(-settings.count // settings.shard_size)
+@dataclass(frozen=True, kw_only=True)
+class ShardPlace:
+    """Where the rows of one file belong."""
+
+    split: str
+    number: int
+    """Among those of the split, from 0."""
+    rows: range
+    """Numbers of its rows within the split."""
 
 
-def shard_rows(settings: SimulationSettings, shard: int) -> range:
-    """Numbers of the catalogue rows in a shard."""
-    return range(shard * settings.shard_size, min((shard + 1) * settings.shard_size, settings.count))
+def split_counts(settings: SimulationSettings) -> dict[str, int]:
+    """Images of each split."""
+    shares = {split: getattr(settings, f"{split}_fraction") for split in ("validation", *HELD_OUT)}
+    held_out = {split: max(1, round(settings.count * share)) for split, share in shares.items()}
+    return {split: held_out.get(split, settings.count - sum(held_out.values())) for split in SPLITS}
 
 
-def split_of(settings: SimulationSettings, row: int) -> str:
-    """The split of a row: images are independent draws, so the first ones test, the next ones validate."""
-    test = round(settings.count * settings.test_fraction)
-    if row < test:
-        return "test"
-    return "validation" if row < test + round(settings.count * settings.validation_fraction) else "train"
+def shards(settings: SimulationSettings) -> list[ShardPlace]:
+    """The files of a dataset, in the order of its catalogue."""
+    size = settings.shard_size
+    return [
+        ShardPlace(split=split, number=number, rows=range(start, min(start + size, count)))
+        for split, count in split_counts(settings).items()
+        for number, start in enumerate(range(0, count, size))
+    ]
+
+
+def drawing_seeds(settings: SimulationSettings, split: str, rows: range) -> Seeds:
+    """What the images of some rows of a split are drawn by, shape (rows,): nothing else may decide them.
+
+    Args:
+        settings: with the dataset's seed.
+        split: one of `SPLITS`.
+        rows: row numbers within the split.
+    """
+    return row_seeds([settings.seed, SPLITS.index(split)], np.asarray(rows))

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from components.core import GateRule, GateSettings, RefusedError
-from components.evidence import Evidence
+from components.evidence import Confirmed, Evidence
 from components.fields import Metric
 from components.gates.comparison import Margins, Standing, compare
 
@@ -87,13 +87,13 @@ def judge(
 
 
 def judge_challenger(
-    champion: Evidence, challenger: Evidence, settings: GateSettings, *, resamplings: int, seed: int
+    champion: Confirmed, challenger: Confirmed, settings: GateSettings, *, resamplings: int, seed: int
 ) -> GateResult:
     """Whether a model may replace the one in production: not worse on the same images; see `comparison.py`.
 
     Args:
-        champion: the evidence for the version in production.
-        challenger: the evidence for the new version.
+        champion: what the version in production loses on the confirmation split.
+        challenger: the same of the new version.
         settings: the margins.
         resamplings: bootstrap resamplings.
         seed: of the bootstrap.
@@ -113,7 +113,7 @@ def judge_challenger(
             seed=seed,
         )
     except RefusedError as error:
-        return not_compared(str(error), challenger, settings)
+        return not_compared(str(error), challenger.digest, settings)
     cell = comparison.deciding
     verdict, reason = {
         Standing.WORSE: (Verdict.FAIL, "worse than production"),
@@ -132,9 +132,9 @@ def judge_challenger(
     )
 
 
-def not_compared(reason: str, challenger: Evidence, settings: GateSettings) -> GateResult:
+def not_compared(reason: str, evidence: str, settings: GateSettings) -> GateResult:
     """The verdict on a model that cannot be compared with production's: it fails, and a person may overrule that."""
-    return _refused(_COMPARED, f"≤ {settings.margin:g}", reason, challenger.digest)
+    return _refused(_COMPARED, f"≤ {settings.margin:g}", reason, evidence)
 
 
 def refusals(results: Sequence[GateResult]) -> list[str]:

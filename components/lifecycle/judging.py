@@ -9,7 +9,14 @@ What a verdict means stands in `components/gates/rules.py`; what follows from it
 from collections.abc import Mapping, Sequence
 
 from components.core import OF_PACKAGE, GateRule, ProblemSettings, RefusedError, Workspace, value_digest
-from components.evidence import CannotBeEvaluatedError, Evidence, evaluate, evaluation_inputs
+from components.evidence import (
+    CannotBeEvaluatedError,
+    Confirmed,
+    Evidence,
+    confirm,
+    evaluate,
+    evaluation_inputs,
+)
 from components.fields import Dataset, Metric, Problem
 from components.gates import GateResult, judge, judge_challenger, not_compared
 from components.ledger import PRODUCTION
@@ -63,12 +70,13 @@ class Judge:
         ours = self.evidence(version)
         try:
             theirs = self.evidence(champion)
+            held, challenging = (self._confirmed(one) for one in (champion, version))
         except CannotBeEvaluatedError as error:
-            lost = not_compared(f"production, version {champion}, cannot be compared with: {error}", ours, gates)
+            lost = not_compared(f"production, version {champion}, cannot be compared with: {error}", ours.digest, gates)
             return [*self._judge(version, self._rules(stage)), lost]
         compared = judge_challenger(
-            theirs,
-            ours,
+            held,
+            challenging,
             gates,
             resamplings=self._settings.evaluate.bootstrap,
             seed=self._settings.evaluate.seed,
@@ -90,6 +98,10 @@ class Judge:
         size = sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file()) / 1e6
         measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
         return self._judge(version, self._rules(stage, of_package=True), package=measured)
+
+    def _confirmed(self, version: int) -> Confirmed:
+        folder = model_files(self._workspace, self._problem.name, version)
+        return confirm(self._problem, folder, self._dataset, self._settings)
 
     def _rules(self, stage: str, *, of_package: bool = False) -> list[GateRule]:
         gates = self._settings.gates

@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Any
 
 from components.core import AssayError, Workspace
-from components.data import checkout_data
+from components.data import checkout_data, inputs_key
 from components.ledger import open_ledger, registered_tags
 from components.lifecycle.model_files import model_files
 from components.registry import Registry, headline_metrics
@@ -58,7 +58,7 @@ def trace(workspace: Workspace, problem: str, version: int) -> dict[str, Any]:
         "simulation": description["inputs"]["simulator"]["settings"],
         "seed": training["seed"],
         "weights_sha256": tags["weights.sha256"],
-        "data": {"md5": tags["data.md5"], "key": tags["data.key"]},
+        "data": {"md5": tags["data.md5"], "digest": tags.get("data.digest")},
         "simulator_fingerprint": tags["simulator.fingerprint"],
         "git": {"commit": tags["git.commit"], "dirty": tags["git.dirty"] == "true"},
         "evaluation": {"digest": tags["evidence.digest"], "headline": headline_metrics(tags)},
@@ -87,14 +87,15 @@ def checkout(workspace: Workspace, problem: str, version: int, *, into: Path) ->
             f"{problem} version {version} is not in MLflow any more, with its data's digest and its parameters: "
             f"`assay trace {problem} {version}` shows what the ledger knows"
         )
-    checkout_data(workspace, document["data"]["md5"])
+    data, key = document["data"], inputs_key(problem, document["inputs"]["simulator"])
+    checkout_data(workspace, problem, data["md5"], dataset=data["digest"], key=key)
     into.mkdir(parents=True, exist_ok=True)
     parameters = into / PARAMETERS
     sections = {"simulate": document["simulation"], "train": document["training"]}
     parameters.write_text(json.dumps(sections, indent=1) + "\n", encoding="utf-8")
     git = document["git"]
     return Rebuild(
-        data_md5=document["data"]["md5"],
+        data_md5=data["md5"],
         commit=git["commit"],
         dirty=git["dirty"],
         commands=(

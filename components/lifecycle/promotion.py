@@ -113,7 +113,7 @@ class Promotion(VersionPackages):
             results = gated + of_package
             evidence = {
                 "gates": [result.as_json() for result in results],
-                "data": self.dataset.manifest["key"],
+                "data": self.dataset.digest,
                 "proof": tell("prove", prove),
             }
             return tell("stage", move)

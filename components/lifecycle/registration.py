@@ -55,7 +55,7 @@ def register(
         evidence.folder,
         tags={
             "data.md5": data_md5,
-            "data.key": dataset.manifest["key"],
+            "data.digest": dataset.digest,
             "git.commit": description["git"]["commit"],
             "git.dirty": str(description["git"]["dirty"]).lower(),
             "simulator.fingerprint": description["fingerprint"],
@@ -68,7 +68,7 @@ def register(
             **{f"simulate.{name}": value for name, value in simulation.items()},
         },
         metrics=evidence.metrics,
-        dataset=DatasetSource(name=problem.name, digest=dataset.manifest["key"], path=dataset.folder),
+        dataset=DatasetSource(name=problem.name, digest=dataset.digest, path=dataset.folder),
         input_example={name: array.numpy() for name, array in example.items()},
         headline=evidence.headline,
     )

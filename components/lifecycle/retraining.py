@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from components.core import AssayError, ProblemSettings, Workspace
-from components.data import dataset_key, simulator_inputs
-from components.fields import Problem
+from components.data import dataset_key, is_made_by, simulator_inputs
+from components.fields import Dataset, Problem, read_manifest
 from components.ledger import PRODUCTION, open_ledger
 from components.lifecycle.model_files import model_files
 from components.training import search_inputs, training_inputs
@@ -44,8 +44,12 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
     reasons = [
         reason for part, inputs in today.items() for reason in _differences(part, made_from.get(part, {}), inputs)
     ]
-    if not reasons and made_from["data"] != dataset_key(problem, settings.simulate):
-        reasons.append("data: another dataset than production was trained on")
+    manifest = read_manifest(workspace.dataset(problem.name))
+    if not reasons and manifest is not None:
+        dataset = Dataset(folder=workspace.dataset(problem.name), manifest=manifest)
+        made_today = is_made_by(workspace, dataset, dataset_key(problem, settings.simulate))
+        if made_today and made_from["data"] != dataset.digest:
+            reasons.append("data: another dataset than production was trained on")
     return reasons
 
 

@@ -38,7 +38,7 @@ class TrainingLog:
         train, registry = settings.train, Registry(workspace)
         registry.create()
         self._client, experiment = registry.experiment(problem)
-        key = value_digest({"data": dataset.manifest["key"], **training_inputs(problem, settings)})
+        key = value_digest({"data": dataset.digest, **training_inputs(problem, settings)})
         known = self._client.search_runs([experiment], f"tags.`{_TAG}` = '{key}'", max_results=1)
         if known:
             self._run = str(known[0].info.run_id)

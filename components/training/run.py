@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from components.core import ProblemSettings, Source, Workspace, value_digest
-from components.fields import Dataset, Problem
+from components.data import simulator_inputs
+from components.fields import LEARNED_FROM, Dataset, Problem, image_digests, write_seen
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.distributed import train_in_processes
 from components.training.inputs import search_inputs, training_inputs
@@ -49,7 +51,7 @@ def train(
         DamagedModelError: when it is there but its weights are not what was saved.
     """
     inputs, search = training_inputs(problem, settings), search_inputs(problem, settings)
-    key = value_digest({"problem": problem.name, "data": dataset.manifest["key"], **inputs})
+    key = value_digest({"problem": problem.name, "data": dataset.digest, **inputs})
     folder = workspace.models(problem.name) / key[:16]
     if (folder / DESCRIPTION).exists():
         read_description(folder)
@@ -68,6 +70,9 @@ def train(
             bar.update()
             bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
     estimator, finished = problem.finish(trainer.averaged.eval().cpu(), dataset, settings)
+    names = [field.name for field in problem.stored(settings.simulate)]
+    learned_from = np.concatenate([dataset.rows(split) for split in LEARNED_FROM])
+    seen = write_seen(folder, image_digests(dataset, names, learned_from))
     save_model(
         folder,
         estimator.cpu(),
@@ -75,11 +80,12 @@ def train(
             "problem": problem.name,
             "key": key,
             "inputs": {
-                "data": dataset.manifest["key"],
-                "simulator": dataset.manifest["inputs"],
+                "data": dataset.digest,
+                "simulator": simulator_inputs(problem, settings.simulate),
                 "search": search,
                 "training": inputs,
             },
+            "seen_images_sha256": seen,
             "fingerprint": dataset.manifest["fingerprint"],
             "history": history,
             "finish": finished,

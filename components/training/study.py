@@ -96,7 +96,7 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
 def study_name(problem: Problem, dataset: Dataset, settings: ProblemSettings) -> str:
     """Name of the study of these inputs."""
     inputs = {
-        "data": dataset.manifest["key"],
+        "data": dataset.digest,
         "search": search_inputs(problem, settings),
         "training": training_inputs(problem, settings),
     }

@@ -52,7 +52,7 @@ def checkout(
     if as_json:
         console.print_json(dataclasses.asdict(rebuild))
         return
-    console.out.print(f"data/ is that of {problem} version {version}: {rebuild.data_md5}")
+    console.out.print(f"data/{problem} is that of version {version}: {rebuild.data_md5}")
     if rebuild.dirty:
         console.out.print("the tree had uncommitted changes when it was trained: a rebuild may differ")
     console.out.print("to train it again, on a machine of the same kind to the same weights:")
@@ -68,7 +68,7 @@ def _rows(document: dict[str, Any]) -> list[tuple[str, str]]:
             ("MLflow run", document["run"]),
             ("network", ", ".join(f"{key} {value}" for key, value in document["network"].items())),
             ("weights", document["weights_sha256"]),
-            ("data", f"md5 {data['md5']}, key {data['key']}"),
+            ("data", f"md5 {data['md5']}, digest {data['digest'] or 'unknown'}"),
             ("simulator", document["simulator_fingerprint"]),
             ("commit", git["commit"] + (", with uncommitted changes" if git["dirty"] else "")),
             ("evaluation", evaluation["digest"]),

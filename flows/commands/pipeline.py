@@ -69,7 +69,7 @@ def simulate(
         docs = steps.validate.plainly(job, dataset)
         dataset, md5 = steps.version.plainly(job, dataset)
     if as_json:
-        console.print_json({"folder": dataset.folder, "key": dataset.manifest["key"], "md5": md5, "docs": docs})
+        console.print_json({"folder": dataset.folder, "digest": dataset.digest, "md5": md5, "docs": docs})
 
 
 def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> None:
@@ -132,7 +132,7 @@ def train(
             result: dict[str, Any] = {"model": out}
         else:
             evaluation = steps.evaluate.plainly(job, dataset, model)
-            md5 = version_data(job.workspace).md5
+            md5 = version_data(job.workspace, problem).md5
             version = steps.register.plainly(job, dataset, model, evaluation, md5)
             result = {"version": version, "model": model}
     if as_json:

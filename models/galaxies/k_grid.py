@@ -32,6 +32,10 @@ _MARGIN = 12
 2.6 pixels; 8 would leave errors of 8e-5 of the peak."""
 _LEVELS = 5
 """How often the margin is doubled, at most, for longer galaxies: errors are below 2e-4 up to |g| = 0.95."""
+_RATIOS = tuple(round(5.1 * 2 ** (level / 1.2), 6) for level in range(_LEVELS))
+_LENGTHS = tuple(6.0 * 2**level for level in range(_LEVELS))
+"""Axis ratios, and lengths in pixels, beyond each of which the margin is doubled once more. Measured: errors grow with
+the axis ratio, and slowly with the length."""
 _LEAST_PSF = 2.5e-4
 """The axis ends at one cycle a pixel, or where the PSF lets less than this pass if that is farther."""
 
@@ -62,24 +66,31 @@ class Grid:
 def group_by_axis(parameters: Mapping[str, Tensor], camera: Camera) -> list[tuple[Axis, Tensor | None]]:
     """Which galaxies are drawn on which axis, so that none depends on what else is in its batch.
 
+    Decided by +, −, ×, / and √ alone, which are the same on every machine: log2 and pow are not, in the last bit.
+
     Returns:
         Pairs of an axis and the rows that need it; None stands for all rows, the usual case.
     """
     radius, g1, g2, fwhm = (parameters[name].detach() for name in ("half_light_radius", "g1", "g2", "fwhm"))
-    shear_b = torch.hypot(g1, g2).clamp_max(0.999)
+    shear_b = (g1 * g1 + g2 * g2).sqrt().clamp_max(0.999)
     ratio_b = (1 + shear_b) / (1 - shear_b)
     length_b = radius * ratio_b.sqrt() / camera.pixel_scale
-    # Measured: errors grow with the axis ratio, and slowly with the length.
-    excess_b = torch.maximum((ratio_b / 5.1) ** 1.2, length_b / 6)
-    level_b = excess_b.log2().ceil().clamp(0, _LEVELS)
-    cycles_b = moffat_reach(camera.beta, _LEAST_PSF) / (2 * math.pi * camera.psf_scale) / fwhm
-    halves_b = (2 * cycles_b).ceil().clamp_min(2)
+    level_b = torch.maximum(
+        torch.bucketize(ratio_b, ratio_b.new_tensor(_RATIOS)), torch.bucketize(length_b, length_b.new_tensor(_LENGTHS))
+    )
+    halves_b = (_reach_over_fwhm(camera) / fwhm).ceil().clamp_min(2)
     kinds, kind_b = torch.unique(halves_b * (_LEVELS + 1) + level_b, return_inverse=True)
     pairs = [divmod(int(kind), _LEVELS + 1) for kind in kinds.tolist()]
     axes = [Axis(reach=halves / 2, margin=_MARGIN * 2**level) for halves, level in pairs]
     if len(axes) == 1:
         return [(axes[0], None)]
     return [(axis, (kind_b == kind).nonzero().squeeze(1)) for kind, axis in enumerate(axes)]
+
+
+@cache
+def _reach_over_fwhm(camera: Camera) -> float:
+    """Half-cycles a pixel at which the nodes of a PSF of one arcsecond end; rounded, since much is decided by it."""
+    return round(moffat_reach(camera.beta, _LEAST_PSF) / (math.pi * camera.psf_scale), 6)
 
 
 @cache

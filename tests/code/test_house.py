@@ -156,7 +156,7 @@ def test_the_house_has_no_fault(graph: ImportGraph) -> None:
     ("importer", "imported", "said"),
     [
         ("components.core.workspace", "components.ledger", "must not import components.ledger"),
-        ("components.simulators.sersic.shards", "components.problems", "must not import components.problems"),
+        ("components.simulators.sersic.draws", "components.problems", "must not import components.problems"),
         ("components.evidence.numbers.reference", "components.problems", "must not import components.problems"),
         ("components.gates.rules", "components.registry", "must not import components.registry"),
         ("services.requests", "components.core", "must not import components.core"),

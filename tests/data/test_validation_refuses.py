@@ -16,13 +16,15 @@ from components.data.statistics import dataset_statistics, image_statistics
 from components.data.validation import require_valid, validate
 from components.fields.checks import Checks
 from components.fields.dataset import Dataset
-from components.fields.layout import CATALOGUE, shard_name
+from components.fields.layout import CATALOGUE, SPLITS, shard_name
 from components.fields.problem import Problem
 from components.simulators import simulated_checks
 from models.fields import Field
 
 COUNT, SHARD, SIDE = 200, 100, 24
-SETTINGS = SimulationSettings(count=COUNT, seed=1, shard_size=SHARD, validation_fraction=0.1, test_fraction=0.2)
+SETTINGS = SimulationSettings(
+    count=COUNT, seed=1, shard_size=SHARD, validation_fraction=0.1, test_fraction=0.1, confirmation_fraction=0.1
+)
 PRIOR = {
     "flux": (0.3, 4.0),
     "n": (0.5, 6.0),
@@ -71,7 +73,7 @@ def draw() -> tuple[pd.DataFrame, Stamps]:
     catalogue = pd.DataFrame({name: rng.uniform(low, high, COUNT) for name, (low, high) in PRIOR.items()})
     stamps = blobs(catalogue).astype(np.float32)
     catalogue["snr"] = np.sqrt((stamps.astype(float) ** 2).sum((1, 2))) / catalogue["sigma"]
-    catalogue["split"] = np.resize(["test", "train", "validation", *["train"] * 7], COUNT)
+    catalogue["split"] = np.resize(["test", "train", "validation", "confirmation", *["train"] * 6], COUNT)
     for name in TRUTHS:
         catalogue[f"crb_{name}"] = rng.uniform(0.1, 0.2, COUNT)
     return catalogue, stamps
@@ -80,9 +82,9 @@ def draw() -> tuple[pd.DataFrame, Stamps]:
 def write(folder: Path, catalogue: pd.DataFrame, stamps: Stamps) -> Dataset:
     folder.mkdir()
     for shard, start in enumerate(range(0, max(len(stamps), 1), SHARD)):
-        np.save(folder / shard_name("stamp", shard), stamps[start : start + SHARD])
+        np.save(folder / shard_name("stamp", "train", shard), stamps[start : start + SHARD])
     catalogue.to_parquet(folder / CATALOGUE)
-    write_manifest(folder, problem="blobs", key="0123456789abcdef", inputs={}, fingerprint="blobs")
+    write_manifest(folder, problem="blobs", settings={}, fingerprint="blobs")
     return Dataset.open(folder)
 
 
@@ -177,7 +179,7 @@ def test_a_sound_dataset_passes_again_and_again(workspace: Workspace, tmp_path: 
         assert validation.passed
         require_valid(validation)
     assert first.checked == second.checked > 40
-    assert "0123456789ab" in second.docs.read_text(encoding="utf-8")  # the page says which dataset it is about
+    assert dataset.digest[:12] in second.docs.read_text(encoding="utf-8")  # the page says which dataset it is about
     assert first.docs != second.docs
 
 
@@ -244,7 +246,7 @@ def test_statistics_measure_the_stamps(tmp_path: Path) -> None:
     assert (images["stamp_not_finite"] == 0).all()
     whole = dataset_statistics(dataset, images).iloc[0]
     assert (whole["rows"], whole["stamp_rows"], whole["duplicates"], whole["test_overlap"]) == (COUNT, COUNT, 0, 0)
-    assert whole[["train_fraction", "validation_fraction", "test_fraction"]].tolist() == [0.8, 0.1, 0.1]
+    assert whole[[f"{split}_fraction" for split in SPLITS]].tolist() == [0.7, 0.1, 0.1, 0.1]
     checks = simulated_checks(
         dataset, SETTINGS, ranges={**PRIOR, "absent": (0.0, 1.0)}, covered=("n", "absent"), redraw=blobs
     )

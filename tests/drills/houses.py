@@ -13,6 +13,8 @@ import pytest
 
 from components.core.source import Source
 from components.core.workspace import Workspace
+from components.data.data_file import write_row
+from components.data.simulation import dataset_key
 from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
 from components.lifecycle.promotion import Promotion
@@ -38,8 +40,8 @@ _PATHS = (  # where MLflow keeps absolute paths
 def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
     """A house with so many candidates, trained and evaluated."""
     workspace = make_house(folder, LENIENT)
-    shutil.copytree(data, workspace.dataset(NAME))
     problem, settings = find_problem(NAME), small_settings(workspace.root)
+    adopt(workspace, data)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in workspace.environment().items():
             patch.setenv(name, value)
@@ -59,6 +61,13 @@ def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
                 actor="ada",
             )
     return workspace
+
+
+def adopt(workspace: Workspace, data: Path) -> None:
+    """Give a house the dataset that another one of the same settings drew."""
+    shutil.copytree(data, workspace.dataset(NAME))
+    key = dataset_key(find_problem(NAME), small_settings(workspace.root).simulate)
+    write_row(workspace, NAME, meta={"dataset": Dataset.open(workspace.dataset(NAME)).digest, "key": key})
 
 
 def copy_house(house: Workspace, folder: Path) -> Workspace:

@@ -12,6 +12,7 @@ from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
 from tests.conftest import SMALL, commit, make_house, write_params
 from tests.drills.commands import assay, assay_here, refused
+from tests.drills.houses import adopt
 
 
 @pytest.fixture
@@ -112,19 +113,19 @@ def test_nothing_to_serve_or_to_promote(house: Workspace) -> None:
 
 def test_data_file_cut_short(house: Workspace, small_dataset: Dataset) -> None:
     data = house.root / "data" / "galaxy-shape"
-    shutil.copytree(small_dataset.folder, data)
+    adopt(house, small_dataset.folder)
     (house.root / ".gitignore").write_text(".assay/\ndata/\n", encoding="utf-8")
     commit(house.root)
-    shard = data / "stamp-00001.npy"
+    shard = data / "stamp-train-00001.npy"
     shard.write_bytes(shard.read_bytes()[:-1000])
     for done in (assay(house, "run", "galaxy-shape"), assay_here(house, "train", "galaxy-shape")):
-        refused(done, "stamp-00001.npy has", "should have", "assay simulate")
+        refused(done, "stamp-train-00001.npy has", "should have", "assay simulate")
     assert not (house.home / "models").exists()
 
 
 def test_damaged_manifest_is_named(house: Workspace, small_dataset: Dataset) -> None:
     data = house.root / "data" / "galaxy-shape"
-    shutil.copytree(small_dataset.folder, data)
+    adopt(house, small_dataset.folder)
     whole = (data / "manifest.json").read_text(encoding="utf-8")
     for damaged in ("{", whole.replace('"sigma"', '"sigme"', 1), whole.replace('"seal"', '"zeal"')):
         assert damaged != whole

@@ -17,15 +17,15 @@ def house(tmp_path: Path) -> Workspace:
 
 
 def change(house: Workspace, before: str, after: str) -> None:
-    path = house.root / "components" / "simulators" / "sersic" / "shards.py"
+    path = house.root / "components" / "simulators" / "sersic" / "draws.py"
     text = path.read_text(encoding="utf-8")
     assert before in text
     path.write_text(text.replace(before, after), encoding="utf-8")
 
 
 def test_simulator_that_draws_nan_stops_before_anything_is_versioned(house: Workspace) -> None:
-    drawn = "    stamps: Image = np.concatenate(images)[: len(rows)]\n"
-    change(house, drawn, drawn + "    stamps[3, 10, 10] = np.nan\n")
+    drawn = "    return pd.concat(tables).sort_index(), stamps_bhw\n"
+    change(house, drawn, "    stamps_bhw[3, 10, 10] = np.nan\n" + drawn)
     refused(assay(house, "run", "galaxy-shape"), "galaxy-shape.images", "not_finite", "rows")
     assert not (house.root / "data.dvc").exists()
     assert not (house.root / "data").exists()
@@ -46,12 +46,12 @@ def test_changed_simulator_is_noticed_and_never_puts_a_worse_model_into_producti
     unchanged = json.loads(assay(house, "retrain", "galaxy-shape", "--json").stdout)
     assert unchanged["due"] is False
 
-    change(house, "def draw_shard(", "# a comment is no change\ndef draw_shard(")
+    change(house, "def draw_galaxies(", "# a comment is no change\ndef draw_galaxies(")
     assert json.loads(assay(house, *check).stdout)["due"] is False
-    change(house, "_BATCH = 256", "_BATCH = 250")
+    change(house, "_BLOCK = 512", "_BLOCK = 500")
     assert json.loads(assay(house, *check).stdout) == {
         "due": True,
-        "reasons": ["simulator code: sersic_shards changed"],
+        "reasons": ["simulator code: sersic_draws changed"],
     }
     done = assay(house, "retrain", "galaxy-shape", "--json")
     assert done.returncode == 0, done.stderr

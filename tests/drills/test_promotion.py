@@ -81,7 +81,7 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
     assert mlflow_client(house).get_model_version(NAME, "1").tags["override"] == said
     agrees(house)
     image = house.root / "galaxy.npy"
-    np.save(image, np.load(house.dataset(NAME) / "stamp-00000.npy")[0])
+    np.save(image, np.load(house.dataset(NAME) / "stamp-train-00000.npy")[0])
     given = ("--set", "sigma=200", "--set", "psf_fwhm=0.7", "--stage", "staging", "--json")
     answer = json.loads(assay_here(house, "predict", NAME, str(image), *given).stdout)
     assert answer["model"]["override"] == said

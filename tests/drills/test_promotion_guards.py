@@ -14,7 +14,8 @@ import pytest
 
 from components.core.errors import AssayError, IntegrityError, RefusedError
 from components.core.workspace import Workspace
-from components.evidence.evaluation import CannotBeEvaluatedError, evaluate
+from components.evidence.evaluation import evaluate
+from components.evidence.refusals import CannotBeEvaluatedError
 from components.gates.overrides import Override
 from components.ledger.ledger import open_ledger
 from components.lifecycle import judging

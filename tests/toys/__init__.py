@@ -18,7 +18,8 @@ def section(network: str, gate: dict[str, Any]) -> dict[str, Any]:
     """A section of params.yaml: 16 × 16 pixels, as few images as there may be."""
     return {
         "simulate": {
-            "count": 150, "seed": 3, "shard_size": 50, "test_fraction": 0.2, "validation_fraction": 0.2, "size": 16,
+            "count": 210, "seed": 3, "shard_size": 50, "size": 16,
+            "test_fraction": 0.2, "validation_fraction": 0.2, "confirmation_fraction": 0.2,
         },
         "search": {
             "seed": 1, "trials": 2, "workers": 1, "epochs": 1, "images_per_epoch": 64,

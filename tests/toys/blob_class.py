@@ -8,7 +8,17 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings, SimulationSettings
-from components.fields import Evaluation, Problem, Shard, normal, shard_rows, split_of, uniform
+from components.fields import (
+    Confirmation,
+    Evaluation,
+    Problem,
+    Shard,
+    drawing_seeds,
+    normal,
+    random_numbers,
+    rounded,
+    uniform,
+)
 from models.fields import Field
 
 __label__ = "blob_class"
@@ -50,20 +60,19 @@ class BlobClass(Problem):
         """What is on it."""
         return (Field(name="class", dtype="int64", labels=("disc", "ring")),)
 
-    def draw_shard(self, settings: Any, shard: int) -> Shard:
+    def draw(self, settings: Any, split: str, rows: range) -> Shard:
         """Discs and rings anywhere."""
-        rows, rng = shard_rows(settings, shard), np.random.default_rng([settings.seed, shard])
-        ring = rng.integers(0, 2, len(rows))
-        x, y, brightness = rng.uniform((6, 6, 3), (10, 10, 6), (len(rows), 3)).T[:, :, None, None]
+        numbers = rounded(random_numbers(drawing_seeds(settings, split, rows), 4, stream=0), decimals=4)
+        x, y, brightness = (np.array((6, 6, 3)) + numbers[:, :3] * (4, 4, 3)).T[:, :, None, None]
+        ring = (numbers[:, 3] < 0.5).astype(np.int64)
         down, right = np.mgrid[: settings.size, : settings.size]
-        radius = np.hypot(right - x, down - y)
+        radius = np.sqrt(np.square(right - x) + np.square(down - y))  # of which every machine makes the same
         clean = brightness * np.where(ring[:, None, None] == 1, (radius > 2.5) & (radius < 5), radius < 4)
-        table = pd.DataFrame({"class": ring}).assign(split=[split_of(settings, row) for row in rows])
-        return Shard(columns=table, arrays={"clean": clean.astype(np.float32)})
+        return Shard(columns=pd.DataFrame({"class": ring}), arrays={"clean": clean.astype(np.float32)})
 
     def reference(self, settings: Any) -> dict[str, Any]:
         """The first of them."""
-        return {"clean": self.draw_shard(settings, 0).arrays["clean"][:4]}
+        return {"clean": self.draw(settings, "train", range(4)).arrays["clean"]}
 
     def present(self, stored: Any, seed_b: Any, settings: Any, *, training: bool) -> Any:
         """Noise on it; in training it is mirrored at random."""
@@ -89,3 +98,9 @@ class BlobClass(Problem):
         from components.evidence.classes import gather_classes
 
         return gather_classes(self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE)
+
+    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
+        """The same losses on the confirmation split."""
+        from components.evidence.classes import confirm_classes
+
+        return confirm_classes(self, answer, dataset, settings, device=device, progress=progress)

@@ -8,7 +8,17 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings, SimulationSettings
-from components.fields import Evaluation, Problem, Shard, normal, shard_rows, split_of, uniform
+from components.fields import (
+    Confirmation,
+    Evaluation,
+    Problem,
+    Shard,
+    drawing_seeds,
+    normal,
+    random_numbers,
+    rounded,
+    uniform,
+)
 from models.fields import Field
 
 __label__ = "blob_image"
@@ -50,18 +60,18 @@ class BlobImage(Problem):
         """The image without noise."""
         return (Field(name="clean_image", shape=(settings.size, settings.size)),)
 
-    def draw_shard(self, settings: Any, shard: int) -> Shard:
+    def draw(self, settings: Any, split: str, rows: range) -> Shard:
         """Round Gaussians anywhere, of any width."""
-        rows, rng = shard_rows(settings, shard), np.random.default_rng([settings.seed, shard])
-        x, y, width, sigma = rng.uniform((3, 3, 1, 0.5), (13, 13, 3, 2), (len(rows), 4)).T[:, :, None, None]
+        numbers = rounded(random_numbers(drawing_seeds(settings, split, rows), 4, stream=0), decimals=4)
+        x, y, width, sigma = (np.array((3, 3, 1, 0.5)) + numbers * (10, 10, 2, 1.5)).T[:, :, None, None]
         down, right = np.mgrid[: settings.size, : settings.size]
         clean = 8 * np.exp(-(np.square(right - x) + np.square(down - y)) / (2 * width**2))
-        table = pd.DataFrame({"sigma": sigma.ravel()}).assign(split=[split_of(settings, row) for row in rows])
-        return Shard(columns=table, arrays={"clean_image": clean.astype(np.float32)})
+        arrays = {"clean_image": rounded(clean, decimals=4).astype(np.float32)}
+        return Shard(columns=pd.DataFrame({"sigma": sigma.ravel()}), arrays=arrays)
 
     def reference(self, settings: Any) -> dict[str, Any]:
         """The first blobs."""
-        return {"clean_image": self.draw_shard(settings, 0).arrays["clean_image"][:4]}
+        return {"clean_image": self.draw(settings, "train", range(4)).arrays["clean_image"]}
 
     def present(self, stored: Any, seed_b: Any, settings: Any, *, training: bool) -> Any:
         """Noise on the blob; in training it is mirrored at random."""
@@ -87,6 +97,12 @@ class BlobImage(Problem):
         from components.evidence.images import gather_images
 
         return gather_images(self, answer, dataset, settings, device=device, progress=progress, noise="sigma")
+
+    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
+        """The same losses on the confirmation split."""
+        from components.evidence.images import confirm_images
+
+        return confirm_images(self, answer, dataset, settings, device=device, progress=progress, noise="sigma")
 
 
 _SIGMA = Field(name="sigma", limits=(0, None))

@@ -8,13 +8,24 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings, SimulationSettings
-from components.fields import Evaluation, Problem, Shard, normal, shard_rows, split_of, uniform
+from components.fields import (
+    Confirmation,
+    Evaluation,
+    Problem,
+    Shard,
+    drawing_seeds,
+    normal,
+    random_numbers,
+    rounded,
+    uniform,
+)
 from models.fields import Field
 
 __label__ = "blob_mask"
 
 _NOISE = 1.0
 """Of a pixel."""
+_SLICES = {"small": ("radius", 2, 3.5), "large": ("radius", 3.5, 5)}
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -50,19 +61,18 @@ class BlobMask(Problem):
         """The mask."""
         return (Field(name="mask", shape=(settings.size, settings.size)),)
 
-    def draw_shard(self, settings: Any, shard: int) -> Shard:
+    def draw(self, settings: Any, split: str, rows: range) -> Shard:
         """Discs anywhere, of any size."""
-        rows, rng = shard_rows(settings, shard), np.random.default_rng([settings.seed, shard])
-        x, y, radius, brightness = rng.uniform((3, 3, 2, 2), (13, 13, 5, 6), (len(rows), 4)).T[:, :, None, None]
+        numbers = rounded(random_numbers(drawing_seeds(settings, split, rows), 4, stream=0), decimals=4)
+        x, y, radius, brightness = (np.array((3, 3, 2, 2)) + numbers * (10, 10, 3, 4)).T[:, :, None, None]
         down, right = np.mgrid[: settings.size, : settings.size]
-        mask = np.hypot(right - x, down - y) < radius
+        mask = np.square(right - x) + np.square(down - y) < radius**2  # of which every machine makes the same
         columns = {"brightness": brightness.ravel(), "radius": radius.ravel()}
-        table = pd.DataFrame(columns).assign(split=[split_of(settings, row) for row in rows])
-        return Shard(columns=table, arrays={"mask": mask.astype(np.float32)})
+        return Shard(columns=pd.DataFrame(columns), arrays={"mask": mask.astype(np.float32)})
 
     def reference(self, settings: Any) -> dict[str, Any]:
         """The first discs."""
-        return {"mask": self.draw_shard(settings, 0).arrays["mask"][:4]}
+        return {"mask": self.draw(settings, "train", range(4)).arrays["mask"]}
 
     def present(self, stored: Any, seed_b: Any, settings: Any, *, training: bool) -> Any:
         """Noise on the disc; in training it is mirrored at random."""
@@ -86,7 +96,12 @@ class BlobMask(Problem):
         """Dice and Brier score, by size of the disc."""
         from components.evidence.masks import gather_masks
 
-        slices = {"small": ("radius", 2, 3.5), "large": ("radius", 3.5, 5)}
         return gather_masks(
-            self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE, slices=slices
+            self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE, slices=_SLICES
         )
+
+    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
+        """The same losses on the confirmation split."""
+        from components.evidence.masks import confirm_masks
+
+        return confirm_masks(self, answer, dataset, settings, device=device, progress=progress, slices=_SLICES)

@@ -19,7 +19,7 @@ from components.evidence.intervals import Array
 from components.evidence.measuring import NO_SLICES, Measuring, Slices
 from components.evidence.reliability import calibration_error, reliability, reliability_table
 from components.evidence.reliability_plot import plot_reliability
-from components.fields import Answer, Batch, Dataset, Evaluation, Loss, Problem
+from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
 
 if TYPE_CHECKING:
     import torch
@@ -84,10 +84,7 @@ def gather_classes(
         metrics=metrics,
         headline=("accuracy.test", "log_score.test", "brier.test", "calibration_error.test"),
         summary=f"{100 * metrics['accuracy.test'].value:.1f} % right on the test split",
-        losses=(
-            Loss(name="brier", values=found["brier"], floor=_FLOOR),
-            Loss(name="log_score", values=found["log_score"], scale="absolute"),
-        ),
+        losses=_losses(found),
         slices=about.slice_of,
         report=report,
         sections=sections.sections(report, metrics, slices),
@@ -97,6 +94,31 @@ def gather_classes(
             "confusion": plots.plot_confusion(confusion),
             "reliability": plot_reliability(curve, of="images", title="Do the probabilities mean what they say?"),
         },
+    )
+
+
+def confirm_classes(
+    problem: Problem,
+    answer: Answer,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    *,
+    device: "torch.device",
+    progress: Callable[[int], object],
+    slices: Slices = NO_SLICES,
+) -> Confirmation:
+    """What a model loses on the confirmation split; arguments as of `gather_classes`."""
+    about = Measuring(
+        problem=problem, answer=answer, dataset=dataset, settings=settings,
+        device=device, progress=progress, slices=slices, split="confirmation",
+    )  # fmt: skip
+    return Confirmation(losses=_losses(about.measure(_numbers)), slices=about.slice_of)
+
+
+def _losses(found: Mapping[str, Array]) -> tuple[Loss, ...]:
+    return (
+        Loss(name="brier", values=found["brier"], floor=_FLOOR),
+        Loss(name="log_score", values=found["log_score"], scale="absolute"),
     )
 
 

@@ -15,9 +15,9 @@ import pandas as pd
 from components.core import ProblemSettings
 from components.evidence.images import plots, sections
 from components.evidence.input_region import input_region, noise_of
-from components.evidence.intervals import rms
+from components.evidence.intervals import Array, rms
 from components.evidence.measuring import NO_SLICES, Measuring, Slices
-from components.fields import Answer, Batch, Dataset, Evaluation, Loss, Problem
+from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +88,7 @@ def gather_images(
         metrics=metrics,
         headline=tuple(headline),
         summary=summary,
-        losses=(Loss(name="squared_error", values=found["squared_error"], floor=_FLOOR),),
+        losses=_losses(found),
         slices=about.slice_of,
         report=report,
         sections=sections.sections(report),
@@ -99,6 +99,32 @@ def gather_images(
             "stated-error": plots.plot_stated_error(table),
         },
     )
+
+
+def confirm_images(
+    problem: Problem,
+    answer: Answer,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    *,
+    device: "torch.device",
+    progress: Callable[[int], object],
+    noise: str | float,
+    slices: Slices = NO_SLICES,
+) -> Confirmation:
+    """What a model loses on the confirmation split; arguments as of `gather_images`."""
+    about = Measuring(
+        problem=problem, answer=answer, dataset=dataset, settings=settings,
+        device=device, progress=progress, slices=slices, split="confirmation",
+    )  # fmt: skip
+    return Confirmation(
+        losses=_losses(about.measure(lambda batch, outputs: _numbers(batch, outputs, noise_of(batch.inputs, noise)))),
+        slices=about.slice_of,
+    )
+
+
+def _losses(found: Mapping[str, Array]) -> tuple[Loss, ...]:
+    return (Loss(name="squared_error", values=found["squared_error"], floor=_FLOOR),)
 
 
 def _numbers(batch: Batch, outputs: "Mapping[str, Tensor]", noise_b: "Tensor") -> "dict[str, Tensor]":

@@ -15,11 +15,12 @@ import torch
 
 from components.core import ProblemSettings
 from components.evidence.input_region import input_region
+from components.evidence.intervals import Array
 from components.evidence.masks import plots, sections
 from components.evidence.measuring import NO_SLICES, Measuring, Slices
 from components.evidence.reliability import calibration_error, reliability, reliability_table
 from components.evidence.reliability_plot import plot_reliability
-from components.fields import Answer, Batch, Dataset, Evaluation, Loss, Problem
+from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,10 +74,7 @@ def gather_masks(
         metrics=metrics,
         headline=("dice.test", "brier.test", "calibration_error.test"),
         summary=f"Dice {metrics['dice.test'].value:.3f} on the test split",
-        losses=(
-            Loss(name="one_minus_dice", values=1 - found["dice"], floor=_DICE_FLOOR),
-            Loss(name="brier", values=found["brier"], floor=_BRIER_FLOOR),
-        ),
+        losses=_losses(found),
         slices=about.slice_of,
         report=report,
         sections=sections.sections(report, metrics),
@@ -86,6 +84,31 @@ def gather_masks(
             "examples": plots.plot_examples(*about.examples(_EXAMPLES)),
             "reliability": plot_reliability(curve, of="pixels", title="Do the probabilities mean what they say?"),
         },
+    )
+
+
+def confirm_masks(
+    problem: Problem,
+    answer: Answer,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    *,
+    device: "torch.device",
+    progress: Callable[[int], object],
+    slices: Slices = NO_SLICES,
+) -> Confirmation:
+    """What a model loses on the confirmation split; arguments as of `gather_masks`."""
+    about = Measuring(
+        problem=problem, answer=answer, dataset=dataset, settings=settings,
+        device=device, progress=progress, slices=slices, split="confirmation",
+    )  # fmt: skip
+    return Confirmation(losses=_losses(about.measure(_numbers)), slices=about.slice_of)
+
+
+def _losses(found: Mapping[str, Array]) -> tuple[Loss, ...]:
+    return (
+        Loss(name="one_minus_dice", values=1 - found["dice"], floor=_DICE_FLOOR),
+        Loss(name="brier", values=found["brier"], floor=_BRIER_FLOOR),
     )
 
 

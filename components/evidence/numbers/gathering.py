@@ -24,7 +24,7 @@ from components.evidence.numbers.parts import Gathering, Part, together
 from components.evidence.numbers.reference import posterior_reference, reference_metrics
 from components.evidence.numbers.sections import sections
 from components.evidence.numbers.trusted_region import trusted_region
-from components.fields import Evaluation, Loss, Metric, Report
+from components.fields import Confirmation, Evaluation, Loss, Metric, Report
 
 __label__ = "gathering"
 
@@ -49,7 +49,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     """
     problem, settings = about.problem, about.settings
     prior, answers = over_prior(about, cache)
-    ordinary = about.split("validation", seed=101)
+    ordinary = about.split("validation")
     threshold = in_domain_threshold(about, ordinary)
     limited, region = limits(about, threshold)
     parts = [prior, limited, alarms_and_speed(about, answers, ordinary, threshold)]
@@ -67,13 +67,19 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
         headline=problem.headline(),
         summary=f"mean error {whole.metrics['score.test'].value:.2f} bounds on the test split",
         losses=losses(about, answers),
-        slices=_slice_of_each(about),
+        slices=_slice_of_each(about, "test"),
         report=report,
         sections=sections(whole, report, region, problem.truths),
         tables=whole.tables,
         trusted_region=region,
         plots=whole.plots,
     )
+
+
+def confirm(about: Gathering) -> Confirmation:
+    """What the model loses on the confirmation split."""
+    answers = about.ask_split(about.split("confirmation"))
+    return Confirmation(losses=losses(about, answers), slices=_slice_of_each(about, "confirmation"))
 
 
 def at_benchmark(about: Gathering, cases: Sequence[BenchmarkCase]) -> tuple[Part, Report]:
@@ -101,7 +107,7 @@ def at_benchmark(about: Gathering, cases: Sequence[BenchmarkCase]) -> tuple[Part
 def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
     """The test split: errors over the bound, in slices, over the exact posterior's, and calibration."""
     problem, settings = about.problem, about.settings
-    split = about.split("test", seed=100)
+    split = about.split("test")
     answers = about.ask_split(split)
     metrics: dict[str, Metric] = {}
     for name, rows in _slices(about, split.table).items():
@@ -171,14 +177,14 @@ def over_prior_report(about: Gathering, prior: Part) -> Report:
 
 
 def losses(about: Gathering, answers: Answers) -> tuple[Loss, ...]:
-    """|answer − truth| / bound of every test image, for each parameter."""
+    """|answer − truth| / bound of every image, for each parameter."""
     values = np.abs(answers.errors().miss / answers.bound)
     return tuple(Loss(name=truth, values=values[:, i], floor=_FLOOR) for i, truth in enumerate(about.problem.truths))
 
 
-def _slice_of_each(about: Gathering) -> np.ndarray[Any, Any]:
-    """The slice that each test image is in, of those over the first column that is sliced."""
-    rows, slices = about.dataset.rows("test"), about.problem.slices()
+def _slice_of_each(about: Gathering, split: str) -> np.ndarray[Any, Any]:
+    """The slice that each image is in, of those over the first column that is sliced."""
+    rows, slices = about.dataset.rows(split), about.problem.slices()
     found = np.full(len(rows), "elsewhere", dtype=object)
     first = next((column for column, _, _ in slices.values()), None)
     for name, (column, low, high) in slices.items():

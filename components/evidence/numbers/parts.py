@@ -10,6 +10,7 @@ import torch
 
 from components.core import ProblemSettings, SimulationSettings
 from components.evidence.intervals import Array
+from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.answers import Answers, ask
 from components.evidence.numbers.observed import ObservedSplit, observed
 from components.evidence.numbers.settings import NumbersSettings
@@ -51,9 +52,10 @@ class Gathering:
         stated = (*self.problem.inputs(self.simulation), *self.problem.targets(self.simulation))
         return {field.name: field.unit for field in stated}
 
-    def split(self, name: str, seed: int) -> ObservedSplit:
+    def split(self, name: str) -> ObservedSplit:
         """A split of the dataset under noise."""
-        return ObservedSplit(self.problem, self.dataset, name, self.whole, [self.settings.seed, seed], self.device)
+        seed = [self.settings.seed, SPLIT_SEEDS[name]]
+        return ObservedSplit(self.problem, self.dataset, name, self.whole, seed, self.device)
 
     def ask(self, batches: Iterable[Batch], *, truth: Array, bound: Array) -> Answers:
         """The model's answers."""

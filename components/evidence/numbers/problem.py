@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.evidence.numbers.regression import RegressionQuestions
-from components.fields import Answer, Evaluation
+from components.fields import Answer, Confirmation, Evaluation
 
 if TYPE_CHECKING:
     import torch
@@ -39,3 +39,20 @@ class RegressionProblem(RegressionQuestions):
             problem=self, answer=answer, dataset=dataset, whole=settings, device=device, progress=progress
         )
         return gather(about, cache=cache)
+
+    def confirm(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: Any,
+        *,
+        device: "torch.device",
+        progress: Callable[[int], object],
+    ) -> Confirmation:
+        """See `gathering.py`."""
+        from components.evidence.numbers.gathering import confirm
+        from components.evidence.numbers.parts import Gathering
+
+        return confirm(
+            Gathering(problem=self, answer=answer, dataset=dataset, whole=settings, device=device, progress=progress)
+        )

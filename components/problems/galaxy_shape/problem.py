@@ -26,9 +26,9 @@ from components.simulators.sersic import (
     Image,
     SersicSettings,
     bound_sersics,
+    draw_galaxies,
     draw_real_galaxies,
     draw_sersics,
-    draw_shard,
     draw_with_galsim,
     fit_directly,
     galaxy_posterior,
@@ -85,9 +85,9 @@ class GalaxyShape(RegressionProblem):
             unused=("galsim_sersics",) if settings.renderer == "torch" else (),
         )
 
-    def draw_shard(self, settings: SersicSettings, shard: int) -> Shard:
+    def draw(self, settings: SersicSettings, split: str, rows: range) -> Shard:
         """Galaxies that pass the SNR cut."""
-        return draw_shard(settings, shard)
+        return draw_galaxies(settings, split, rows)
 
     def reference(self, settings: SersicSettings) -> dict[str, Image]:
         """Corners of the prior."""

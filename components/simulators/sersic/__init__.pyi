@@ -3,6 +3,8 @@ from .bounds import galaxy_fisher as galaxy_fisher
 from .drawing import bound_of_galaxy as bound_of_galaxy
 from .drawing import bound_sersics as bound_sersics
 from .drawing import draw_sersics as draw_sersics
+from .draws import draw_galaxies as draw_galaxies
+from .draws import reference_stamps as reference_stamps
 from .galsim_drawing import REFERENCE as REFERENCE
 from .galsim_drawing import draw_with_galsim as draw_with_galsim
 from .posterior import galaxy_posterior as galaxy_posterior
@@ -15,5 +17,3 @@ from .prior import measure_snr as measure_snr
 from .prior import sample_prior as sample_prior
 from .real_galaxies import draw_real_galaxies as draw_real_galaxies
 from .real_galaxies import fit_directly as fit_directly
-from .shards import draw_shard as draw_shard
-from .shards import reference_stamps as reference_stamps

@@ -16,8 +16,8 @@ from models.galaxies import CENTROID, SHAPE, Camera, check_parameters, render_wi
 
 __label__ = "bounds"
 
-_BLOCK = 256
-"""Galaxies whose derivatives are in memory at once: 60 MB at 64 × 64 pixels."""
+_BLOCK = 64
+"""Galaxies whose derivatives are in memory at once: 15 MB at 64 × 64 pixels; more are slower."""
 
 
 def galaxy_fisher(

@@ -3,7 +3,8 @@
     stamps = draw_sersics(catalogue, settings)
     bounds = bound_sersics(catalogue, settings)
 
-Both use one thread, so that the bytes do not depend on how many cores there are; processes share out the shards.
+Both are computed in float64 and rounded, so that they are the same on every machine; one thread each, since processes
+share out the shards.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,27 +17,27 @@ import torch
 from torch import Tensor
 
 from components.core import AssayError
+from components.fields import significant
 from components.simulators.sersic.bounds import correlation_bound, cramer_rao_bound, galaxy_fisher
-from components.simulators.sersic.prior import FLUX_UNIT, PARAMETERS, Array, Image, SersicSettings
+from components.simulators.sersic.prior import FLUX_UNIT, PARAMETERS, Array, SersicSettings, whole_stamps
 from models.galaxies import Camera, render_rows
 
 __label__ = "sersic_drawing"
 
 
-def draw_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Image:
-    """Noise-free stamps of every row, float32, shape (rows, size, size)."""
+def draw_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Array:
+    """Noise-free stamps of every row, float64 in steps of 0.01 count, shape (rows, size, size)."""
     if settings.renderer == "galsim":
         from components.simulators.sersic.galsim_drawing import DATASET, draw_with_galsim
 
-        return draw_with_galsim(catalogue, settings, DATASET).astype(np.float32)
+        return whole_stamps(draw_with_galsim(catalogue, settings, DATASET))
     with one_thread():
         parameters_bp, fwhm_b = _tensors(catalogue)
-        stamps: Image = render_rows(parameters_bp, fwhm_b, settings.camera).numpy()
-        return stamps
+        return whole_stamps(render_rows(parameters_bp, fwhm_b, settings.camera).numpy())
 
 
 def bound_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Array:
-    """Cramér–Rao bounds of `PARAMETERS` in their units, shape (rows, 5), from exact derivatives.
+    """Cramér–Rao bounds of `PARAMETERS` in their units to six digits, shape (rows, 5), from exact derivatives.
 
     Args:
         catalogue: truth, `psf_fwhm` and `sigma`.
@@ -44,11 +45,11 @@ def bound_sersics(catalogue: pd.DataFrame, settings: SersicSettings) -> Array:
     """
     with one_thread():
         parameters_bp, fwhm_b = _tensors(catalogue)
-        sigma_b = torch.from_numpy(catalogue["sigma"].to_numpy(dtype=np.float32, copy=True))
+        sigma_b = torch.from_numpy(catalogue["sigma"].to_numpy(dtype=np.float64, copy=True))
         fisher_bpp = galaxy_fisher(parameters_bp, fwhm_b, sigma_b, settings.camera, shot_noise=settings.shot_noise)
         bounds: Array = cramer_rao_bound(fisher_bpp).numpy()
     bounds[:, 0] /= FLUX_UNIT
-    return bounds
+    return significant(bounds, digits=6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,6 @@ def one_thread() -> Iterator[None]:
 
 
 def _tensors(catalogue: pd.DataFrame) -> tuple[Tensor, Tensor]:
-    columns = torch.from_numpy(catalogue[[*PARAMETERS, "psf_fwhm"]].to_numpy(dtype=np.float32, copy=True))
+    columns = torch.from_numpy(catalogue[[*PARAMETERS, "psf_fwhm"]].to_numpy(dtype=np.float64, copy=True))
     columns[:, 0] *= FLUX_UNIT
     return columns[:, :-1], columns[:, -1]

@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, Range, SimulationSettings, check_range
+from components.fields import rounded, steps
 from models.galaxies import INDEX_RANGE, LEAST_FWHM, SHAPE, Camera, Domain
 
 __label__ = "sersic_prior"
@@ -21,6 +22,11 @@ FLUX_UNIT = 1e5
 """Counts in one unit of the `flux` column."""
 
 PARAMETERS = SHAPE
+
+_DECIMALS = {"flux": 6, "n": 5, "half_light_radius": 6, "g1": 6, "g2": 6, "psf_fwhm": 5, "sigma": 3}
+"""Of what a galaxy is drawn from, in its unit: far finer than any image tells, far coarser than rounding."""
+_STAMP_DECIMALS = 2
+"""Of a stamp's pixels, in counts; the noise is 20,000 times as large."""
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Image = np.ndarray[Any, np.dtype[np.float32]]
@@ -59,7 +65,7 @@ class SersicSettings(SimulationSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("flux", self.flux, least=1e-6)
+        check_range("flux", self.flux, least=1e-6, most=250)  # the squares of brighter pixels would not fit 64 bits
         check_range("n", self.n, least=INDEX_RANGE[0], most=INDEX_RANGE[1])
         check_range("half_light_radius", self.half_light_radius, least=1e-3)
         check_range("ellipticity", self.ellipticity, least=0, most=0.95)
@@ -83,31 +89,50 @@ class SersicSettings(SimulationSettings):
         )
 
 
-def sample_indices(settings: SersicSettings, rng: np.random.Generator, count: int) -> Array:
-    """Sérsic indices: for GalSim one of `distinct_n` values, one in each of as many equal slices of the prior."""
-    low, high = settings.n
-    if settings.renderer == "torch":
-        return rng.uniform(low, high, count)
-    fixed = np.random.default_rng([settings.seed, 0])
-    slices = (np.arange(settings.distinct_n) + fixed.random(settings.distinct_n)) / settings.distinct_n
-    return rng.choice(low + (high - low) * slices, count)
-
-
 def sample_prior(settings: SersicSettings, rng: np.random.Generator, count: int) -> pd.DataFrame:
     """Draw galaxies, PSFs and noise levels, before any cut on the SNR."""
-    angle = rng.uniform(0, np.pi, count)
-    ellipticity = rng.uniform(*settings.ellipticity, count)
-    return pd.DataFrame(
-        {
-            "flux": rng.uniform(*settings.flux, count),
-            "n": sample_indices(settings, rng, count),
-            "half_light_radius": rng.uniform(*settings.half_light_radius, count),
-            "g1": ellipticity * np.cos(2 * angle),
-            "g2": ellipticity * np.sin(2 * angle),
-            "psf_fwhm": rng.uniform(*settings.psf_fwhm, count),
-            "sigma": rng.uniform(*settings.sigma, count),
-        }
-    )
+    return prior_galaxies(settings, rng.random((count, DRAWN)))
+
+
+DRAWN = 7
+"""Random numbers that a galaxy is drawn by."""
+
+
+def prior_galaxies(settings: SersicSettings, uniform_bk: Array) -> pd.DataFrame:
+    """The galaxies, PSFs and noise levels that random numbers stand for, rounded, before any cut on the SNR.
+
+    Args:
+        settings: the prior.
+        uniform_bk: numbers between 0 and 1, shape (b, `DRAWN`).
+    """
+    flux, n, radius, length, turn, fwhm, sigma = uniform_bk.T
+    ellipticity, angle = _between(settings.ellipticity, length), 2 * np.pi * turn
+    drawn = {
+        "flux": _between(settings.flux, flux),
+        "n": _indices(settings, n),
+        "half_light_radius": _between(settings.half_light_radius, radius),
+        "g1": ellipticity * np.cos(angle),
+        "g2": ellipticity * np.sin(angle),
+        "psf_fwhm": _between(settings.psf_fwhm, fwhm),
+        "sigma": _between(settings.sigma, sigma),
+    }
+    table = pd.DataFrame({name: rounded(values, _DECIMALS[name]) for name, values in drawn.items()})
+    for name in ("flux", "n", "half_light_radius", "psf_fwhm", "sigma"):
+        table[name] = table[name].clip(*getattr(settings, name))  # ends may have more decimals
+    return table
+
+
+def _between(ends: Range, uniform: Array) -> Array:
+    low, high = ends
+    return low + (high - low) * uniform
+
+
+def _indices(settings: SersicSettings, uniform: Array) -> Array:
+    """Sérsic indices: for GalSim one of `distinct_n` values, one in each of as many equal slices of the prior."""
+    if settings.renderer == "torch":
+        return _between(settings.n, uniform)
+    slices = np.arange(settings.distinct_n) + np.random.default_rng([settings.seed, 0]).random(settings.distinct_n)
+    return _between(settings.n, slices[np.floor(uniform * settings.distinct_n).astype(int)] / settings.distinct_n)
 
 
 def log_prior(galaxies: Array, settings: SersicSettings) -> Array:
@@ -135,7 +160,14 @@ def log_prior(galaxies: Array, settings: SersicSettings) -> Array:
     return density
 
 
-def measure_snr(stamps: Image, sigma: Array) -> Array:
-    """SNR √(Σ p²)/σ of noise-free stamps."""
-    snr: Array = np.sqrt(np.square(stamps, dtype=np.float64).sum(axis=(1, 2))) / sigma
+def whole_stamps(stamps: Array) -> Array:
+    """Noise-free stamps, float64, in steps of 0.01 count: the same on every machine."""
+    return rounded(stamps, _STAMP_DECIMALS)
+
+
+def measure_snr(stamps: Array, sigma: Array) -> Array:
+    """SNR √(Σ p²)/σ of noise-free stamps, of which steps of 0.01 count are counted: whole numbers have no rounding."""
+    whole_bhw = steps(stamps.astype(np.float64), _STAMP_DECIMALS)
+    squares = np.einsum("bhw,bhw->b", whole_bhw, whole_bhw)
+    snr: Array = np.sqrt(squares) / 10**_STAMP_DECIMALS / sigma
     return snr

@@ -15,12 +15,16 @@ from components.evidence.asking import asking
 from components.fields.estimators import build_estimator
 from components.fields.problem import Shard
 from components.fields.randomness import normal, row_seeds, uniform
+from components.fields.splits import shards
 from models.estimators import build
 from models.fields import Arrays, Field, check_fields, check_values
 from tests.toys import SECTIONS
 from tests.toys.blob_class import BlobClass, BlobSettings
 
-SETTINGS = BlobSettings(count=100, seed=1, shard_size=50, validation_fraction=0.2, test_fraction=0.2, size=16)
+SETTINGS = BlobSettings(
+    count=100, seed=1, shard_size=50, validation_fraction=0.2, test_fraction=0.2, confirmation_fraction=0.1, size=16
+)
+PLACE = shards(SETTINGS)[0]
 CONFIG: dict[str, Any] = {
     "kind": "classes", "network": "cnn", "width": 4, "size": 16, "unit": "", "noise": None, "scale": 1.0,
     "conditions": [], "classes": ["disc", "ring"],
@@ -32,30 +36,36 @@ SEED_0, SEED_3 = 1853313929753715000, 5669656524523375458
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda of: replace(of, arrays={}), "shard 0 of blob-class has no clean"),
+        (lambda of: replace(of, arrays={}), "train shard 0 of blob-class has no clean"),
         (lambda of: replace(of, arrays=of.arrays | {"more": of.arrays["clean"]}), "has an unknown field more"),
-        (lambda of: replace(of, arrays={"clean": of.arrays["clean"][:, :8]}), r"clean of shard 0 .* \(8, 16\)"),
-        (lambda of: replace(of, arrays={"clean": of.arrays["clean"].astype(float)}), "clean of shard 0 .* float64"),
-        (lambda of: replace(of, columns=of.columns.astype({"class": float})), "class of shard 0 .* float32: must be"),
+        (lambda of: replace(of, arrays={"clean": of.arrays["clean"][:, :8]}), r"clean of train shard 0 .* \(8, 16\)"),
+        (
+            lambda of: replace(of, arrays={"clean": of.arrays["clean"].astype(float)}),
+            "clean of train shard 0 .* float64",
+        ),
+        (
+            lambda of: replace(of, columns=of.columns.astype({"class": float})),
+            "class of train shard 0 .* float32: must be",
+        ),
         (
             lambda of: replace(of, columns=of.columns.assign(**{"class": 2})),
             "class of .* is 2 in row 0: must be 0 to 1",
         ),
         (lambda of: replace(of, columns=of.columns.assign(**{"class": "disc"})), "column class holds object"),
-        (lambda of: replace(of, columns=of.columns.drop(columns="split")), "must be 50 rows, split among the columns"),
-        (lambda of: replace(of, columns=of.columns[:-1]), "class of shard 0 of blob-class has 49 rows"),
+        (lambda of: replace(of, columns=of.columns[:-1], arrays={"clean": of.arrays["clean"][:-1]}), "49 rows: must"),
+        (lambda of: replace(of, columns=of.columns[:-1]), "class of train shard 0 of blob-class has 49 rows"),
     ],
 )
 def test_a_shard_that_is_not_what_its_problem_stores_is_not_written(tmp_path: Path, change: Any, said: str) -> None:
     class Wrong(BlobClass):
-        def draw_shard(self, settings: Any, shard: int) -> Shard:
-            changed: Shard = change(super().draw_shard(settings, shard))
+        def draw(self, settings: Any, split: str, rows: range) -> Shard:
+            changed: Shard = change(super().draw(settings, split, rows))
             return changed
 
-    _draw_shard(BlobClass(), SETTINGS, 0, tmp_path)
+    _draw_shard(BlobClass(), SETTINGS, PLACE, tmp_path)
     (tmp_path / "again").mkdir()
     with pytest.raises(AssayError, match=said):
-        _draw_shard(Wrong(), SETTINGS, 0, tmp_path / "again")
+        _draw_shard(Wrong(), SETTINGS, PLACE, tmp_path / "again")
     assert not list((tmp_path / "again").iterdir())
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from components.core.errors import RefusedError
 from components.core.settings import GateRule, GateSettings
+from components.evidence.confirmation import Confirmed
 from components.evidence.evaluation import Evidence
 from components.fields.evaluation import Loss, Metric, Report
 from components.gates.rules import GateResult, Verdict, judge, judge_challenger, require_pass
@@ -19,7 +20,7 @@ NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
 
 
-def evidence(metric: Metric | None = None, losses: Loss | None = None) -> Evidence:
+def evidence(metric: Metric | None = None) -> Evidence:
     return Evidence(
         folder=Path("nowhere"),
         key="key",
@@ -27,8 +28,8 @@ def evidence(metric: Metric | None = None, losses: Loss | None = None) -> Eviden
         metrics={} if metric is None else {"ratio": metric},
         headline=(),
         summary="",
-        losses=() if losses is None else (losses,),
-        slices=np.full(0 if losses is None else len(losses.values), "snr20_40"),
+        losses=(),
+        slices=np.full(0, "snr20_40"),
         report=Report(title="", columns=(), rows=()),
         trusted_region={},
     )
@@ -111,7 +112,11 @@ def challenged(champion: Loss, challenger: Loss) -> GateResult:
     settings = GateSettings(
         staging=(RULE,), production=(), margin=0.01, slice_margin=0.05, nats_margin=0.01, nats_slice_margin=0.05
     )
-    return judge_challenger(evidence(losses=champion), evidence(losses=challenger), settings, resamplings=300, seed=1)
+    ours, theirs = (
+        Confirmed(losses=(loss,), slices=np.full(len(loss.values), "snr20_40"), digest=loss.name)
+        for loss in (challenger, champion)
+    )
+    return judge_challenger(theirs, ours, settings, resamplings=300, seed=1)
 
 
 @pytest.mark.parametrize(

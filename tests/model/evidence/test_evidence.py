@@ -20,7 +20,6 @@ from components.evidence.card import CARD
 from components.evidence.evaluation import (
     METRICS,
     TRUSTED_REGION,
-    CannotBeEvaluatedError,
     Evidence,
     evaluate,
     evaluation_inputs,
@@ -28,8 +27,10 @@ from components.evidence.evaluation import (
 )
 from components.evidence.intervals import interval
 from components.evidence.numbers.errors_over_bound import Errors
+from components.evidence.refusals import CannotBeEvaluatedError
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
+from components.fields.seen_images import SEEN
 from components.gates.rules import Verdict, judge, require_pass
 from components.problems import find_problem
 from components.training.run import train
@@ -88,6 +89,7 @@ def test_gate_refuses_a_model_with_shuffled_weights(evaluated: Evaluated) -> Non
     estimator.load_state_dict(shuffled)
     folder = evaluated.workspace.home / "shuffled"
     save_model(folder, estimator, description)
+    shutil.copy(evaluated.model / SEEN, folder)
     bad = evaluated.again(folder)
     assert bad.key != evaluated.evidence.key
     results = judge([rule], bad, expected_key=bad.key)
@@ -136,7 +138,7 @@ def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Ev
     assert "://" not in page
     assert "<script" not in page
     weights = read_description(evaluated.model)["weights_sha256"]
-    for said in (weights, evaluated.dataset.manifest["key"], "U-Net (over the prior)"):
+    for said in (weights, evaluated.dataset.digest, "U-Net (over the prior)"):
         assert said in page
 
 

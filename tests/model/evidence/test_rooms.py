@@ -60,9 +60,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     split = np.repeat(["test", "validation", "train"], [TEST, VALIDATION, COUNT - TEST - VALIDATION])
     table = pd.DataFrame({"split": split, "class": side, "sigma": sigma, "bound_rmse": sigma / 2})
     table.to_parquet(folder / "catalogue.parquet")
-    np.save(folder / "mask-00000.npy", mask)
-    np.save(folder / "clean_image-00000.npy", clean)
-    return Dataset(folder=folder, manifest={"files": {f"{name}-00000.npy": "" for name in ("mask", "clean_image")}})
+    np.save(folder / "mask-test-00000.npy", mask)
+    np.save(folder / "clean_image-test-00000.npy", clean)
+    return Dataset(
+        folder=folder, manifest={"files": {f"{name}-test-00000.npy": "" for name in ("mask", "clean_image")}}
+    )
 
 
 def check(result: Evaluation, folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +20,14 @@ from components.fields.layout import SPLITS
 from components.fields.presenting import Batch, present, presented, read_stored
 from components.fields.problem import Problem, Shard
 from components.fields.randomness import row_seeds
-from components.fields.splits import shard_rows
 from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
 from models.fields import check_arrays, field
+from tests.model.problems.machines import MACHINES, margin, on_machines
 
+LARGEST = 131_072
+"""Images of the largest dataset in params.yaml."""
 CPU = torch.device("cpu")
 
 
@@ -36,31 +39,36 @@ class ProblemConformance:
 
     @pytest.fixture
     def shard(self, problem: Problem, settings: ProblemSettings) -> Shard:
-        return problem.draw_shard(settings.simulate, 1)
+        return problem.draw(settings.simulate, "train", range(40))
 
-    def test_same_shard_has_the_same_bytes(self, problem: Problem, settings: ProblemSettings, shard: Shard) -> None:
-        again = problem.draw_shard(settings.simulate, 1)
-        assert content(shard) == content(again)
-        assert shard.columns.equals(again.columns)
-
-    def test_another_shard_and_another_seed_have_other_images(
+    def test_a_row_is_decided_by_its_number_its_split_and_the_seed_alone(
         self, problem: Problem, settings: ProblemSettings, shard: Shard
     ) -> None:
-        others = [
-            problem.draw_shard(settings.simulate, 2),
-            problem.draw_shard(replace(settings.simulate, seed=settings.simulate.seed + 1), 1),
-        ]
-        for other in others:
-            assert not set(content(shard)) & set(content(other))
+        simulation = settings.simulate
+        images = content(shard)
+        shares: dict[str, Any] = {"validation_fraction": 0.05, "test_fraction": 0.3, "confirmation_fraction": 0.02}
+        larger = replace(simulation, count=4 * simulation.count, shard_size=2 * simulation.shard_size, **shares)
+        assert content(problem.draw(simulation, "train", range(40))) == images
+        assert content(problem.draw(larger, "train", range(7, 19))) == images[7:19]
+        for other in (
+            problem.draw(simulation, "train", range(40, 80)),
+            problem.draw(replace(simulation, seed=simulation.seed + 1), "train", range(40)),
+            *(problem.draw(simulation, split, range(40)) for split in SPLITS if split != "train"),
+        ):
+            assert not set(content(other)) & set(images)
+
+    def test_other_machines_store_the_same_bytes(self, problem: Problem, settings: ProblemSettings) -> None:
+        rows = 32
+        drawn = on_machines(problem, settings.simulate, MACHINES, rows=rows)
+        assert len({of.digest for of in drawn}) == 1
+        assert margin(drawn, rows=rows, count=LARGEST) < 0.01, "a dataset would differ in a value now and then"
 
     def test_shard_is_whole_and_finite_and_has_what_is_stored(
         self, problem: Problem, settings: ProblemSettings, shard: Shard, small_dataset: Dataset
     ) -> None:
-        rows = shard_rows(settings.simulate, 1)
-        assert len(shard.columns) == len(rows)
-        assert "split" in shard.columns
+        assert len(shard.columns) == 40
         for name, array in shard.arrays.items():
-            assert len(array) == len(rows), name
+            assert len(array) == 40, name
             assert np.isfinite(array).all(), name
         stored = read_stored(problem, small_dataset, settings, small_dataset.rows("train")[:4])
         check_arrays(stored, problem.stored(settings.simulate), "the dataset")
@@ -196,6 +204,21 @@ class ProblemConformance:
         region = json.loads(json.dumps(result.trusted_region))
         golden = make_golden(estimator, sample(problem, small_dataset, settings, 4), region)
         assert golden.doubts[-1], "the last golden input is to be doubted"
+
+    def test_confirmation_has_the_losses_of_the_evaluation_on_images_of_its_own(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        estimator = self.estimator(problem, settings)
+        judged, seen = self.evaluation(problem, settings, small_dataset, estimator), list[int]()
+        found = problem.confirm(asking(estimator), small_dataset, settings, device=CPU, progress=seen.append)
+        count = len(small_dataset.rows("confirmation"))
+        assert sum(seen) == len(found.slices) == count
+        assert [(loss.name, loss.scale, loss.floor) for loss in found.losses] == [
+            (loss.name, loss.scale, loss.floor) for loss in judged.losses
+        ]
+        for loss in found.losses:
+            assert loss.values.shape == (count,)
+            assert np.isfinite(loss.values).all()
 
     def test_a_trained_model_loses_less_than_an_untrained_one(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset

@@ -46,13 +46,13 @@ def changed(before: dict[str, Mapping[str, str]], after: dict[str, Mapping[str, 
 def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem, settings: ProblemSettings) -> None:
     found = keys(HOUSE, problem, settings)
     drawing = {"sersic", "k_grid", "sersic_parameters", "sersic_tables"}
-    assert drawing | {"sersic_prior", "sersic_drawing", "sersic_shards", "bounds", "splits"} <= set(found["simulation"])
+    assert drawing | {"sersic_prior", "sersic_drawing", "sersic_draws", "bounds", "splits"} <= set(found["simulation"])
     assert drawing | {"scoring", "bias", "pixel_noise", "trainer", "batches", "cnn", "scales"} <= set(found["training"])
     assert drawing | {"posterior", "sersic_posterior", "sersic_prior", "bounds", "scoring"} <= set(found["reference"])
     assert {"reference", "galaxy_shape.posterior"} <= set(found["reference"])
     assert {"galaxy_shape.present", "galaxy_shape.finish", "estimator", "scoring_correction"} <= set(found["training"])
     assert set(found["reference"]) | {"gathering", "cnn", "asking", "galaxy_failures"} <= set(found["evaluation"])
-    assert not {"scoring_correction", "trainer", "sersic_shards"} & set(found["evaluation"])
+    assert not {"scoring_correction", "trainer", "sersic_draws"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
     assert not {"scoring", "trainer", "galsim_sersics", "galaxy_training", "presenting", "randomness"} & set(
@@ -91,7 +91,11 @@ def test_a_renamed_module_changes_no_key_and_a_changed_constant_every_key_that_r
 @pytest.mark.parametrize(
     ("text", "other", "kinds"),
     [
-        ("return draw_shard(settings, shard)", "return draw_shard(settings, shard + 1)", {"simulation"}),
+        (
+            "return draw_galaxies(settings, split, rows)",
+            "return draw_galaxies(settings, split, rows[1:])",
+            {"simulation"},
+        ),
         ('scored, {"scoring": scoring}', 'scored, {"steps": scoring}', {"training"}),
         ("samples=512", "samples=64", {"reference", "evaluation"}),
         ('"flux": 1.0, "n": 3.0', '"flux": 1.0, "n": 3.1', {"evaluation"}),

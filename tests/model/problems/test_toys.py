@@ -48,7 +48,9 @@ class ToyConformance(ProblemConformance):
         if problem.name not in DRAWN:
             root = tmp_path_factory.mktemp("drawn")
             workspace = Workspace(root=root, home=root / ".assay")
-            DRAWN[problem.name] = publish(workspace, simulate(workspace, problem, settings.simulate))
+            DRAWN[problem.name] = publish(
+                workspace, problem, settings.simulate, simulate(workspace, problem, settings.simulate)
+            )
         return DRAWN[problem.name]
 
 
@@ -74,7 +76,7 @@ class TestBlobClass(ToyConformance):
 def test_masks_and_clean_images_are_mirrored_with_their_images(toy: type[Any], target: str) -> None:
     problem = toy()
     settings = TypeAdapter(problem.settings).validate_python(SECTIONS[problem.name])
-    shard, rows = problem.draw_shard(settings.simulate, 0), np.arange(50)
+    shard, rows = problem.draw(settings.simulate, "train", range(50)), np.arange(50)
     columns = {
         name: torch.tensor(shard.columns[name].to_numpy(np.float32)) for name in shard.columns if name != "split"
     }

@@ -77,7 +77,7 @@ def test_posteriors_of_galaxies_cover_the_truth(settings: ProblemSettings) -> No
 
     prior: Any = settings.simulate
     problem = GalaxyShape()
-    shard = problem.draw_shard(prior, 0)
+    shard = problem.draw(prior, "train", range(24))
     rows = shard.columns.iloc[:24]
     stored = {name: torch.tensor(rows[name].to_numpy(dtype=np.float32)) for name in (*PARAMETERS, *problem.conditions)}
     stored["stamp"] = torch.from_numpy(shard.arrays["stamp"][:24])

@@ -1,0 +1,98 @@
+"""data.dvc as a file: a row for each problem, with DVC's digest of its data and, as `meta`, what made it.
+
+    row = read_row(workspace, "galaxy-shape")
+    row.md5, row.dataset, row.key
+
+DVC writes digests and sizes (`versioning.py`) and keeps what stands beside them. So a commit names its data and the
+inputs that made it, and data that comes from a remote is known for what it is without being drawn again.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.core import IntegrityError, Workspace
+
+DATA_FILE = "data.dvc"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRow:
+    """What data.dvc says of one problem; None for what it does not say."""
+
+    md5: str | None
+    """DVC's digest of the folder."""
+    dataset: str | None
+    """`Dataset.digest` of what was made."""
+    key: str | None
+    """`dataset_key` of what made it."""
+
+
+def data_path(problem: str) -> str:
+    """How data.dvc and DVC's commands call a problem's data."""
+    return f"data/{problem}"
+
+
+def read_row(workspace: Workspace, problem: str) -> DataRow | None:
+    """The row of a problem, or None when it has none.
+
+    Raises:
+        IntegrityError: when data.dvc is there but cannot be read (a merge conflict, say).
+    """
+    row = _find(_read(workspace), problem)
+    if row is None:
+        return None
+    made = row.get("meta") or {}
+    return DataRow(md5=row.get("md5"), dataset=made.get("dataset"), key=made.get("key"))
+
+
+def write_row(workspace: Workspace, problem: str, **values: Any) -> None:
+    """Change what the row of a problem says, making it when there is none; all other rows stay.
+
+    Args:
+        workspace: whose data.dvc.
+        problem: whose row.
+        values: by their names in the row; None takes one out.
+    """
+    with workspace.data_lock():
+        document = _read(workspace)
+        row = _find(document, problem)
+        if row is None:
+            row = {"path": data_path(problem)}
+            document["outs"].append(row)
+        row |= values
+        for name in [name for name, value in row.items() if value is None]:
+            del row[name]
+        write_text(workspace.root / DATA_FILE, yaml.safe_dump(document, sort_keys=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def find_row(text: str, problem: str) -> dict[str, Any] | None:
+    """The row of a problem in the text of some data.dvc."""
+    return _find(yaml.safe_load(text), problem)
+
+
+def _read(workspace: Workspace) -> dict[str, Any]:
+    path = workspace.root / DATA_FILE
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _find(document, "")
+    except FileNotFoundError:
+        return {"outs": []}
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{path} names no data: type `git checkout {DATA_FILE}`") from error
+    # From before problems had rows: the whole folder was one, of which no problem's part can be checked out.
+    document["outs"] = [row for row in document["outs"] if row["path"] != "data"]
+    return dict(document)
+
+
+def _find(document: Any, problem: str) -> dict[str, Any] | None:
+    return next((row for row in document["outs"] if row["path"] == data_path(problem)), None)
