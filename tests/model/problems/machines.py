@@ -42,11 +42,18 @@ MACHINES: tuple[Mapping[str, str], ...] = (
 """As it is; ten years older; as old as the libraries allow."""
 
 EVERY_MACHINE: tuple[Mapping[str, str], ...] = tuple(
-    {name: value for name, value in zip(("OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA",
-                                         "NPY_DISABLE_CPU_FEATURES"), values, strict=True) if value}
-    for values in product(("1", "2"), ("", "default", "avx2"), ("", "COMPATIBLE", "AVX2"), ("", "SSE41"),
-                          ("", _NO_FEATURES))
-)  # fmt: skip
+    {"OMP_NUM_THREADS": threads, **torch, **mkl, **numpy}
+    for threads, torch, mkl, numpy in product(
+        ("1", "2"),
+        (
+            {},
+            {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+            {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+        ),
+        ({}, {"MKL_CBWR": "AVX2"}, {"MKL_CBWR": "COMPATIBLE"}),
+        ({}, {"NPY_DISABLE_CPU_FEATURES": _NO_FEATURES}),
+    )
+)
 """Every combination of the switches."""
 
 

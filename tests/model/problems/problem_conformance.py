@@ -24,7 +24,7 @@ from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
 from models.fields import check_arrays, field
-from tests.model.problems.machines import MACHINES, margin, on_machines
+from tests.model.problems.machines import EVERY_MACHINE, MACHINES, margin, on_machines
 
 LARGEST = 131_072
 """Images of the largest dataset in params.yaml."""
@@ -62,6 +62,13 @@ class ProblemConformance:
         drawn = on_machines(problem, settings.simulate, MACHINES, rows=rows)
         assert len({of.digest for of in drawn}) == 1
         assert margin(drawn, rows=rows, count=LARGEST) < 0.01, "a dataset would differ in a value now and then"
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(900)
+    def test_every_machine_that_switches_can_imitate_stores_the_same_bytes(
+        self, problem: Problem, settings: ProblemSettings
+    ) -> None:
+        assert len({of.digest for of in on_machines(problem, settings.simulate, EVERY_MACHINE, rows=16)}) == 1
 
     def test_shard_is_whole_and_finite_and_has_what_is_stored(
         self, problem: Problem, settings: ProblemSettings, shard: Shard, small_dataset: Dataset
