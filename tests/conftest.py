@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
         "distinct_n": 24,
         "test_fraction": 0.2,
         "validation_fraction": 0.2,
-        "confirmation_fraction": 0.125,
+        "confirmation_fraction": 0.1,
     },
     "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64},
     "train": {"epochs": 2, "batch_size": 32, "width": 8, "network": "cnn", "correction_images": 64},
@@ -60,7 +60,7 @@ def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) 
     folder.mkdir(parents=True, exist_ok=True)
     write_params(folder, sections)
     shutil.copy(HOUSE / "dvc.yaml", folder / "dvc.yaml")
-    (folder / ".gitignore").write_text(".assay/\nbuild/\n__pycache__/\n", encoding="utf-8")
+    (folder / ".gitignore").write_text(".assay/\nbuild/\n__pycache__/\n/data\n", encoding="utf-8")
     commit(folder)
     return Workspace(root=folder, home=folder / ".assay")
 

@@ -36,6 +36,7 @@ from .randomness import uniform as uniform
 from .rounding import rounded as rounded
 from .rounding import significant as significant
 from .rounding import steps as steps
+from .seen_images import SEEN as SEEN
 from .seen_images import Digests as Digests
 from .seen_images import array_hashes as array_hashes
 from .seen_images import image_digests as image_digests

@@ -32,6 +32,7 @@ from components.core import (
     file_sha256,
     imported_files,
 )
+from components.fields import SEEN
 from components.packages.files import GOLDEN, Package, check_files, discard_package, package_folder, verify_package
 from components.packages.golden import make_golden, write_golden
 from components.packages.serving import bentoml_command
@@ -155,8 +156,9 @@ def _lay_context(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
     (context / MODEL).mkdir()
-    for name in ("model.json", "weights.safetensors"):
-        shutil.copyfile(model_folder / name, context / MODEL / name)
+    for name in ("model.json", "weights.safetensors", SEEN):
+        if name != SEEN or (model_folder / name).exists():  # what it learned from, so that this copy can be judged too
+            shutil.copyfile(model_folder / name, context / MODEL / name)
     region = json.dumps(trusted_region, indent=1) + "\n"
     (context / MODEL / "trusted_region.json").write_text(region, encoding="utf-8")
     return context

@@ -18,7 +18,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from models.galaxies.parameters import Camera
+from models.galaxies.parameters import CENTROID, Camera
 from models.galaxies.tables import moffat_reach
 
 __label__ = "k_grid"
@@ -36,6 +36,8 @@ _RATIOS = tuple(round(5.1 * 2 ** (level / 1.2), 6) for level in range(_LEVELS))
 _LENGTHS = tuple(6.0 * 2**level for level in range(_LEVELS))
 """Axis ratios, and lengths in pixels, beyond each of which the margin is doubled once more. Measured: errors grow with
 the axis ratio, and slowly with the length."""
+_OFFSET_STEP = 8
+"""Pixels by which the margin grows with a galaxy's distance from the centre of the stamp."""
 _LEAST_PSF = 2.5e-4
 """The axis ends at one cycle a pixel, or where the PSF lets less than this pass if that is farther."""
 
@@ -47,7 +49,7 @@ class Axis:
     reach: float
     """Where the nodes end, cycles a pixel."""
     margin: int
-    """Pixels from the edge of the stamp to the first repetition of a core."""
+    """Pixels from the edge of the stamp to the first repetition of the core of a galaxy in its centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +81,14 @@ def group_by_axis(parameters: Mapping[str, Tensor], camera: Camera) -> list[tupl
         torch.bucketize(ratio_b, ratio_b.new_tensor(_RATIOS)), torch.bucketize(length_b, length_b.new_tensor(_LENGTHS))
     )
     halves_b = (_reach_over_fwhm(camera) / fwhm).ceil().clamp_min(2)
-    kinds, kind_b = torch.unique(halves_b * (_LEVELS + 1) + level_b, return_inverse=True)
-    pairs = [divmod(int(kind), _LEVELS + 1) for kind in kinds.tolist()]
-    axes = [Axis(reach=halves / 2, margin=_MARGIN * 2**level) for halves, level in pairs]
+    # A galaxy off the centre is farther from one edge of the stamp, and its repetition as much nearer to it.
+    offsets = [parameters[name].detach().abs() for name in CENTROID if name in parameters]
+    apart_b = (torch.stack(offsets).amax(dim=0) / _OFFSET_STEP).ceil() if offsets else torch.zeros_like(halves_b)
+    kinds, kind_b = torch.unique(torch.stack([halves_b, level_b.to(halves_b), apart_b]), dim=1, return_inverse=True)
+    axes = [
+        Axis(reach=halves / 2, margin=_MARGIN * 2 ** int(level) + _OFFSET_STEP * int(apart))
+        for halves, level, apart in kinds.T.tolist()
+    ]
     if len(axes) == 1:
         return [(axes[0], None)]
     return [(axis, (kind_b == kind).nonzero().squeeze(1)) for kind, axis in enumerate(axes)]

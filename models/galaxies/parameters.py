@@ -91,13 +91,16 @@ def check_parameters(parameters: Mapping[str, Tensor], camera: Camera) -> None:
         "n": f"within {INDEX_RANGE[0]} to {INDEX_RANGE[1]}",
         "half_light_radius": "above 0 arcsec",
         "fwhm": f"at least {LEAST_FWHM * camera.pixel_scale:g} arcsec, half a pixel",
+        **dict.fromkeys(CENTROID, f"within ±{camera.size} pixels, the size of the stamp"),
     }
     if lengths["flux"] == (0,):
         raise ValueError("flux is empty: give at least one galaxy")
     values_pb = torch.stack([value.detach() for value in parameters.values()])
     g1, g2 = parameters["g1"].detach(), parameters["g2"].detach()
     low_p = values_pb.new_tensor([least.get(name, -math.inf) for name in parameters])
-    right_pb = values_pb.isfinite() & (values_pb >= low_p[:, None])
+    high_p = values_pb.new_tensor([camera.size if name in CENTROID else math.inf for name in parameters])
+    low_p = torch.where(high_p.isfinite(), -high_p, low_p)
+    right_pb = values_pb.isfinite() & (values_pb >= low_p[:, None]) & (values_pb <= high_p[:, None])
     right_pb[1] &= values_pb[1] <= INDEX_RANGE[1]
     round_b = g1**2 + g2**2 < 1
     if bool((right_pb.all(dim=0) & round_b).all()):  # the one place where a GPU is waited for

@@ -6,7 +6,8 @@
 The image is the inverse Fourier transform of galaxy × PSF × pixel, summed directly at the pixels' centres: a product of
 small matrices. Wave vectors lie close together at small k, where the wings are, and wide apart at large k, where only
 the core is left (k_grid.py). Power beyond the Nyquist frequency is folded back by the sum itself, which runs over all k
-that PSF and pixel let pass. Errors stay below 5e-5 of the peak; benchmarks/renderer.py measures them.
+that PSF and pixel let pass. Errors stay below 5e-5 of the peak, for galaxies far off the centre below
+1e-4; benchmarks/renderer.py measures them.
 
 Everything is a plain torch operation, differentiable in every parameter in forward and reverse mode, in float32 or
 float64, on any device.
@@ -63,7 +64,8 @@ def render(
         size: pixels on a side.
         pixel_scale: arcseconds a pixel.
         beta: slope of the PSF, above 1.
-        dx: from the centre of the stamp to that of the galaxy, along a row; pixels. Both zero is drawn faster.
+        dx: from the centre of the stamp to that of the galaxy, along a row; pixels, at most the size of the stamp. Both
+            zero is drawn fastest.
         dy: the same along a column.
 
     Returns:

@@ -39,6 +39,8 @@ _NOISE, _CONDITIONS, _SYMMETRY = range(3)
 _PRIOR_SAMPLE = 4096
 _BEYOND = 100.0
 """How far beyond the prior's ends a scored flux may lie."""
+_FAR = 10.0
+"""How far beyond the prior's ends a condition may lie: failure maps reach to a fourth of it, and there models fail."""
 
 
 def image_field(name: str, settings: SersicSettings) -> Field:
@@ -47,9 +49,13 @@ def image_field(name: str, settings: SersicSettings) -> Field:
 
 
 def condition_fields(settings: SersicSettings) -> tuple[Field, ...]:
-    """What an image was taken under; a PSF that nothing can be drawn with is no condition."""
-    least = {"psf_fwhm": LEAST_FWHM * settings.pixel_scale * (1 - 1e-6)}
-    return tuple(Field(name=name, unit=UNITS[name], limits=(least.get(name, 0), None)) for name in CONDITIONS)
+    """What an image was taken under; what cannot be drawn, or is far from all that was trained, is refused."""
+    least = {"psf_fwhm": LEAST_FWHM * settings.pixel_scale * (1 - 1e-6), "sigma": 0.0}
+    ends = {name: getattr(settings, name) for name in CONDITIONS}
+    return tuple(
+        Field(name=name, unit=UNITS[name], limits=(max(least[name], low / _FAR), high * _FAR))
+        for name, (low, high) in ends.items()
+    )
 
 
 def truth_fields() -> tuple[Field, ...]:

@@ -174,15 +174,19 @@ class NumbersEstimator(Estimator):
         return [[*lines, *more] for lines, more in zip(said, ranged, strict=True)]
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The same inputs outside of the region: the image too loud for its noise, each condition beyond its range."""
+        """The same inputs outside of the region: the image too loud for its noise, each condition beyond its range.
+
+        The noise goes up, and the image with it: beside little noise an answer would hang on the last bits of float32.
+        """
         if "inputs" in region:
             return pushed_beyond(inputs, region, self._noise_of)
         changed = {name: array.clone() for name, array in inputs.items()}
-        changed["image"] *= _LOUDER
         for name, limits in region["conditions"].items():
             if limits is not None:
                 low, high = limits
-                changed[name][:] = low / 2 if low > 0 else high + max(high - low, 1.0)
+                up = low <= 0 or name == self.config["noise"]
+                changed[name][:] = high + max(high - low, 1.0) if up else low / 2
+        changed["image"] *= (_LOUDER * self._noise_of(changed) / self._noise_of(inputs))[:, None, None]
         return changed
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:

@@ -62,6 +62,7 @@ def with_galsim(galaxy: dict[str, float], **camera: Any) -> np.ndarray[Any, Any]
         ({"n": 6.2, "half_light_radius": 0.1}, {}),
         ({"n": 0.3, "fwhm": 1.0}, {}),
         ({"dx": 1.7, "dy": -0.6}, {}),
+        ({"dx": -17.0, "dy": 17.0, "fwhm": 0.2}, {"size": 33}),
         ({}, {"beta": 4.765}),
         ({}, {"size": 33}),
         ({"g1": 0.8, "g2": 0.3}, {}),
@@ -75,6 +76,25 @@ def test_images_are_those_of_galsim(changed: dict[str, float], camera: dict[str,
     np.testing.assert_allclose(ours, theirs, atol=5e-5 * theirs.max())
 
 
+@pytest.mark.parametrize("offset", [8.0, 10.0, 20.0, 40.0, 64.0])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"g1": 0.0, "g2": 0.0},
+        {"g1": 0.6, "g2": -0.29, "half_light_radius": 0.6},
+        {"n": 6.0, "half_light_radius": 0.6, "g1": -0.4, "g2": 0.5, "fwhm": 1.0},
+        {"n": 0.5, "half_light_radius": 0.1},
+    ],
+)
+def test_galaxies_anywhere_around_the_centre_are_those_of_galsim(offset: float, shape: dict[str, float]) -> None:
+    """Differences in units of the peak of the galaxy in the centre: one beyond the edge has none in its stamp."""
+    centred = {**BENCHMARK, **shape}
+    peak = float(draw(centred).max())
+    for angle in (0.0, 4.0):
+        galaxy = {**centred, "dx": offset * math.cos(angle), "dy": offset * math.sin(angle)}
+        np.testing.assert_allclose(draw(galaxy).numpy(), with_galsim(galaxy), atol=1e-4 * peak)
+
+
 @given(galaxies, st.floats(-3, 3))
 def test_flux_is_linear(galaxy: dict[str, float], factor: float) -> None:
     torch.testing.assert_close(draw(galaxy, flux=factor * galaxy["flux"]), factor * draw(galaxy))
@@ -86,7 +106,7 @@ def test_quarter_turn_changes_the_sign_of_the_shear(galaxy: dict[str, float]) ->
     assert_same(torch.rot90(draw(galaxy)), turned)
 
 
-@given(galaxies, st.floats(-2, 2), st.floats(-2, 2))
+@given(galaxies, st.floats(-40, 40), st.floats(-40, 40))
 def test_mirrors_change_the_sign_of_g2_and_of_the_offset(galaxy: dict[str, float], dx: float, dy: float) -> None:
     image = draw(galaxy, dx=dx, dy=dy)
     assert_same(image.flip(1), draw(galaxy, g2=-galaxy["g2"], dx=-dx, dy=dy))
@@ -194,6 +214,8 @@ def test_transforms_are_the_known_ones(n: float, exact: Any) -> None:
     ("changed", "said"),
     [
         ({"flux": math.nan}, "flux[0] = nan: must be a finite number"),
+        ({"dx": 64.1, "dy": 0.0}, "dx[0] = 64.1: must be within ±64 pixels, the size of the stamp"),
+        ({"dx": 0.0, "dy": -65.0}, "dy[0] = -65: must be within ±64 pixels, the size of the stamp"),
         ({"n": 0.29}, "n[0] = 0.29: must be within 0.3 to 6.2"),
         ({"n": 6.3}, "n[0] = 6.3: must be within 0.3 to 6.2"),
         ({"n": math.nan}, "n[0] = nan: must be within 0.3 to 6.2"),
@@ -202,7 +224,7 @@ def test_transforms_are_the_known_ones(n: float, exact: Any) -> None:
         ({"fwhm": 0.0}, "fwhm[0] = 0: must be at least 0.115 arcsec, half a pixel"),
         ({"g1": 0.8, "g2": 0.6}, "|g| = 1 must be below 1"),
         ({"g1": math.inf}, "g1[0] = inf: must be a finite number"),
-        ({"dx": math.nan, "dy": 0.0}, "dx[0] = nan: must be a finite number"),
+        ({"dx": math.nan, "dy": 0.0}, "dx[0] = nan: must be within ±64 pixels"),
     ],
 )
 def test_bad_values_are_refused_by_name(changed: dict[str, float], said: str) -> None:

@@ -55,9 +55,7 @@ def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem,
     assert not {"scoring_correction", "trainer", "sersic_draws"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
-    assert not {"scoring", "trainer", "galsim_sersics", "galaxy_training", "presenting", "randomness"} & set(
-        found["simulation"]
-    )
+    assert not {"scoring", "trainer", "galsim_sersics", "galaxy_training", "presenting"} & set(found["simulation"])
 
 
 def test_another_network_and_another_problem_change_no_key(
