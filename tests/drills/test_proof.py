@@ -210,7 +210,7 @@ def said_last(golden: Golden, words: str, others: str) -> Golden:
         (lambda g: replace(g, doubts=[[] for _ in g.doubts]), "golden input 3 is doubted for"),
         (lambda g: replace(g, doubts=[["it is too blue"], *g.doubts[1:]]), "golden input 0 is trusted for"),
         (lambda g: said_last(g, "100 to 400", "100 to 500"), "golden input 3 is doubted for"),
-        (lambda g: said_last(g, "sigma 700", "sigma 702"), "golden input 3 is doubted for"),
+        (lambda g: said_last(g, "sigma 700", "sigma 730"), "golden input 3 is doubted for"),
     ],
 )
 def test_a_package_that_answers_otherwise_in_any_part_is_refused(
