@@ -21,7 +21,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         drawn = make_house(Path(folder) / "drawn")
         problem, settings = find_problem(NAME), small_settings(drawn.root).simulate
-        dataset = publish(drawn, problem, settings, simulate(drawn, problem, settings))
+        dataset = publish(drawn, simulate(drawn, problem, settings))
         house = make_candidates(Path(folder) / "house", dataset.folder, 2)
         for version, stage, more in ((1, "staging", ()), (1, "production", ("--first",)), (2, "staging", ()),
                                      (2, "production", ())):  # fmt: skip

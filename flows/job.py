@@ -83,7 +83,7 @@ class Job:
         dataset = Dataset.open(self.workspace.dataset(self.problem_name))
         if not is_made_by(self.workspace, dataset, dataset_key(self.problem, self.settings.simulate)):
             raise AssayError(
-                f"{dataset.folder} was made by another simulator or other settings than today's: "
+                f"{dataset.folder} was made by another simulator or other settings than today's, by data.dvc: "
                 f"type `assay simulate {self.problem_name}`"
             )
         return dataset

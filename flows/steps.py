@@ -106,7 +106,7 @@ def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
     """Publish the dataset under data/ and version it with DVC."""
     from components.data import publish, version_data
 
-    published = publish(job.workspace, job.problem, job.settings.simulate, dataset)
+    published = publish(job.workspace, dataset)
     versioned = version_data(job.workspace, job.problem_name)
     said = "data.dvc changed: commit it" if versioned.changed else "data.dvc unchanged"
     return (published, versioned.md5), f"md5 {versioned.md5[:12]}, {said}{', pushed' if versioned.pushed else ''}"

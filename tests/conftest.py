@@ -111,4 +111,4 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The dataset of a small house, drawn once; it must not be changed."""
     workspace = make_house(tmp_path_factory.mktemp("drawn"))
     problem, drawn = find_problem("galaxy-shape"), small_settings(workspace.root).simulate
-    return publish(workspace, problem, drawn, simulate(workspace, problem, drawn))
+    return publish(workspace, simulate(workspace, problem, drawn))

@@ -1,6 +1,6 @@
 """What a class decides through some of its members: those, and what of its module they use.
 
-    pieces = member_code(Members(of=problem, names=("draw_shard",)), read)
+    pieces = member_code(Members(of=problem, names=("draw",)), read)
 
 A problem's class is asked by every step, so that its whole module would make everything stale at each change. A member
 counts by its own text, with the definitions and imports of its module that it names, and so on; members that it calls

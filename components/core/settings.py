@@ -24,7 +24,7 @@ class SimulationSettings:
     """What every problem's simulation needs; a problem adds its own physics."""
 
     count: Annotated[int, Field(ge=100)]
-    """Images in the dataset, all splits together; more are more of each split, beside the same."""
+    """Images in the dataset, all splits together; with more or fewer, no image changes its split."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of everything random in the dataset."""
     shard_size: Annotated[int, Field(ge=50, le=100_000)]

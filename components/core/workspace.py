@@ -105,16 +105,22 @@ class Workspace:
             )
 
     def data_lock(self) -> FileLock:
-        """Held while data.dvc is written and while DVC works, which itself gives up after three seconds of waiting."""
-        folder = self.home / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / "dvc.lock", is_singleton=True)
+        """Held while data.dvc is read or written, by us or by DVC."""
+        return self._lock("data.dvc.lock")
+
+    def dvc_lock(self) -> FileLock:
+        """Held while DVC works, which itself gives up after three seconds of waiting."""
+        return self._lock("dvc.lock")
 
     def lock(self, problem: str) -> FileLock:
-        """Held while a version enters a stage and while versions are deleted; the same process may hold it twice."""
+        """Held while a version enters a stage and while versions are deleted."""
+        return self._lock(f"{problem}.stages.lock")
+
+    def _lock(self, name: str) -> FileLock:
+        """One that the same process may hold twice."""
         folder = self.home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{problem}.stages.lock", is_singleton=True)
+        return FileLock(folder / name, is_singleton=True)
 
     @property
     def data(self) -> Path:

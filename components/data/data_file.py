@@ -3,15 +3,18 @@
     row = read_row(workspace, "galaxy-shape")
     row.md5, row.dataset, row.key
 
-DVC writes digests and sizes (`versioning.py`) and keeps what stands beside them. So a commit names its data and the
-inputs that made it, and data that comes from a remote is known for what it is without being drawn again.
+DVC writes digests and sizes (`versioning.py`) and keeps what stands beside them; the file is read and written by the
+library that DVC does it with, since libraries differ in which digests look like numbers to them. So a commit names its
+data and the inputs that made it, and data that comes from a remote is known for what it is without being drawn again.
 """
 
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from components.core import IntegrityError, Workspace
 
@@ -41,7 +44,8 @@ def read_row(workspace: Workspace, problem: str) -> DataRow | None:
     Raises:
         IntegrityError: when data.dvc is there but cannot be read (a merge conflict, say).
     """
-    row = _find(_read(workspace), problem)
+    with workspace.data_lock():  # DVC writes the file in place
+        row = _find(_read(workspace), problem)
     if row is None:
         return None
     made = row.get("meta") or {}
@@ -65,7 +69,9 @@ def write_row(workspace: Workspace, problem: str, **values: Any) -> None:
         row |= values
         for name in [name for name, value in row.items() if value is None]:
             del row[name]
-        write_text(workspace.root / DATA_FILE, yaml.safe_dump(document, sort_keys=False))
+        text = StringIO()
+        YAML().dump(document, text)
+        write_text(workspace.root / DATA_FILE, text.getvalue())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,21 +83,21 @@ def write_text(path: Path, text: str) -> None:
 
 def find_row(text: str, problem: str) -> dict[str, Any] | None:
     """The row of a problem in the text of some data.dvc."""
-    return _find(yaml.safe_load(text), problem)
+    return _find(YAML().load(text), problem)
 
 
 def _read(workspace: Workspace) -> dict[str, Any]:
     path = workspace.root / DATA_FILE
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = YAML().load(path.read_text(encoding="utf-8"))
         _find(document, "")
     except FileNotFoundError:
         return {"outs": []}
-    except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+    except (YAMLError, LookupError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{path} names no data: type `git checkout {DATA_FILE}`") from error
     # From before problems had rows: the whole folder was one, of which no problem's part can be checked out.
     document["outs"] = [row for row in document["outs"] if row["path"] != "data"]
-    return dict(document)
+    return document  # type: ignore[no-any-return]
 
 
 def _find(document: Any, problem: str) -> dict[str, Any] | None:

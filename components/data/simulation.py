@@ -1,7 +1,7 @@
 """Make a problem's dataset: all cores draw shards into a staging folder, which is published once it is validated.
 
     staged = simulate(workspace, problem, settings.simulate)      # returns at once when it is there already
-    publish(workspace, problem, settings.simulate, staged)
+    publish(workspace, staged)
 
 A killed simulation goes on with the shards it had finished. The same settings and code give the same bytes everywhere;
 which code that was stands in data.dvc, beside the data.
@@ -19,19 +19,17 @@ import numpy as np
 
 from components.core import SimulationSettings, Workspace, code_of, file_sha256, sealed, settings_values, value_digest
 from components.data.data_file import read_row, write_row
+from components.data.fingerprint import simulator_fingerprint
 from components.data.shards import draw_shards
 from components.fields import CATALOGUE, MANIFEST, Dataset, Problem, read_manifest
 
 __label__ = None
 
-_FINGERPRINT_STEP = 0.01
-"""Reference arrays are compared in steps of this many σ: far below what a network can see, far above rounding."""
-
 
 def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str, Any]:
     """Everything that decides what the dataset is: code by module, settings by name, library versions."""
     sources = problem.sources(settings)
-    code = code_of(draw_shards, *sources.simulation, unused=sources.unused)
+    code = code_of(draw_shards, simulator_fingerprint, *sources.simulation, unused=sources.unused)
     return {**code.as_inputs(), "settings": settings_values(settings)}
 
 
@@ -42,24 +40,13 @@ def dataset_key(problem: Problem, settings: SimulationSettings) -> str:
 
 def inputs_key(problem: str, inputs: Mapping[str, Any]) -> str:
     """The same of inputs that are known already."""
-    return value_digest({"problem": problem, **inputs})
+    return value_digest({"problem": problem, **inputs})[:16]
 
 
 def is_made_by(workspace: Workspace, dataset: Dataset, key: str) -> bool:
     """Whether a published dataset is what inputs of a key came to, as far as data.dvc knows."""
     row = read_row(workspace, dataset.manifest["problem"])
     return row is not None and (row.key, row.dataset) == (key, dataset.digest)
-
-
-def simulator_fingerprint(problem: Problem, settings: SimulationSettings) -> str:
-    """Digest of what the simulator does: its reference arrays in units of the noise, rounded to 0.01 σ."""
-    rounded = {
-        name: np.rint(np.asarray(array) / _FINGERPRINT_STEP).astype("<i4")
-        for name, array in problem.reference(settings).items()
-    }
-    return value_digest(
-        {name: {"shape": array.shape, "values": array.tobytes().hex()} for name, array in rounded.items()}
-    )
 
 
 def simulate(workspace: Workspace, problem: Problem, settings: SimulationSettings, *, force: bool = False) -> Dataset:
@@ -112,13 +99,15 @@ def write_manifest(folder: Path, *, problem: str, settings: Mapping[str, Any], f
     partial.replace(folder / MANIFEST)
 
 
-def publish(workspace: Workspace, problem: Problem, settings: SimulationSettings, staged: Dataset) -> Dataset:
+def publish(workspace: Workspace, staged: Dataset) -> Dataset:
     """Put a validated dataset in its place under ``data/``; the staged copy goes last, so a kill loses nothing."""
-    published = workspace.dataset(problem.name)
+    problem = staged.manifest["problem"]
+    published = workspace.dataset(problem)
     if staged.folder == published:
         return staged
-    # First, so that after a kill the data that is in its place is known by what made it.
-    write_row(workspace, problem.name, meta={"dataset": staged.digest, "key": dataset_key(problem, settings)})
+    # First, so that after a kill the data that is in its place is known by what made it: by the key that its drawing
+    # began with, whatever became of the code since.
+    write_row(workspace, problem, meta={"dataset": staged.digest, "key": staged.folder.name})
     workspace.data.mkdir(exist_ok=True)
     incoming = published.with_name(f".{published.name}.{uuid.uuid4().hex[:8]}")
     for leftover in workspace.data.glob(f".{published.name}.*"):
@@ -140,4 +129,4 @@ def publish(workspace: Workspace, problem: Problem, settings: SimulationSettings
 
 def staging_folder(workspace: Workspace, problem: Problem, key: str) -> Path:
     """Where the dataset of a key grows until it is published."""
-    return workspace.home / "drawing" / problem.name / key[:16]
+    return workspace.home / "drawing" / problem.name / key

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from components.core import AssayError, Workspace, read_git
-from components.data.data_file import DATA_FILE, data_path, find_row, read_row, write_row, write_text
+from components.data.data_file import DATA_FILE, DataRow, data_path, find_row, read_row, write_row, write_text
 
 _DVC_FILES = {
     ".dvc/config": "[core]\n    analytics = false\n    autostage = true\n    check_update = false\n",
@@ -72,9 +72,15 @@ def version_data(workspace: Workspace, problem: str) -> DataVersion:
         raise AssayError(f"no data at {folder}: type `assay simulate {problem}`")
     require_dvc(workspace)
     with _alone(workspace):
-        if read_row(workspace, problem) is None:  # without a row DVC would make a file of its own for the folder
-            write_row(workspace, problem)
-        _dvc(workspace, "add", data_path(problem))
+        with workspace.data_lock():
+            if read_row(workspace, problem) is None:  # without a row DVC would make a file of its own for the folder
+                write_row(workspace, problem)
+            before = (workspace.root / DATA_FILE).read_text(encoding="utf-8")
+            try:
+                _dvc(workspace, "add", data_path(problem))
+            except AssayError:  # DVC writes in place, and what it left may be half of it
+                write_text(workspace.root / DATA_FILE, before)
+                raise
         remote = _default_remote(workspace)
         if remote is not None:
             # Also when nothing changed: an earlier push may have been killed.
@@ -124,7 +130,7 @@ def checkout_data(workspace: Workspace, problem: str, md5: str, *, dataset: str 
         AssayError: when neither has it, or the folder holds what no version keeps; then nothing is changed.
     """
     before = read_row(workspace, problem)
-    if before is not None and before.md5 == md5 and restore(workspace, problem):
+    if before == DataRow(md5=md5, dataset=dataset, key=key) and restore(workspace, problem):
         return
     path = workspace.root / DATA_FILE
     with _alone(workspace):
@@ -172,7 +178,7 @@ def _tries(workspace: Workspace, command: str, problem: str) -> bool:
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
     """One DVC command of ours at a time."""
-    with workspace.data_lock():
+    with workspace.dvc_lock():
         _drop_stale_lock(workspace.root / ".dvc" / "tmp" / "rwlock")
         yield
 

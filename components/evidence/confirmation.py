@@ -39,7 +39,7 @@ def confirm(problem: Problem, model_folder: Path, dataset: Dataset, settings: Pr
     """
     device = best_device()
     estimator, description = load_model(model_folder)
-    require_unseen(model_folder, description, problem, dataset, settings)
+    require_unseen(model_folder, description, problem, dataset)
     with tqdm(desc="confirm", unit="img", disable=None) as bar:
         found = problem.confirm(asking(estimator.to(device)), dataset, settings, device=device, progress=bar.update)
     require_unchanged(dataset)

@@ -131,7 +131,7 @@ def _gather(
 ) -> None:
     device = best_device()
     estimator, description = load_model(model_folder)
-    require_unseen(model_folder, description, problem, dataset, settings)
+    require_unseen(model_folder, description, problem, dataset)
     with tqdm(desc="evaluate", unit="img", disable=None) as bar:
         result = problem.evaluate(
             asking(estimator.to(device)),

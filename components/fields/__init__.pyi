@@ -40,10 +40,11 @@ from .seen_images import SEEN as SEEN
 from .seen_images import Digests as Digests
 from .seen_images import array_hashes as array_hashes
 from .seen_images import image_digests as image_digests
+from .seen_images import keep_seen as keep_seen
 from .seen_images import read_seen as read_seen
 from .seen_images import row_hash as row_hash
 from .seen_images import stored_columns as stored_columns
-from .seen_images import write_seen as write_seen
+from .seen_images import stored_kinds as stored_kinds
 from .splits import ShardPlace as ShardPlace
 from .splits import drawing_seeds as drawing_seeds
 from .splits import shards as shards

@@ -3,7 +3,8 @@
     dataset = Dataset.open(workspace.dataset("galaxy-shape"))     # checks every digest
     stored = dataset.read(("image", "sigma"), dataset.rows("train")[:256])
 
-Everything in its folder is the same to the byte wherever it was drawn; what drew it stands beside it, in data.dvc.
+Everything in its folder is the same to the byte wherever the locked libraries drew it; data.dvc, beside it, says what
+drew it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ class Dataset:
         if manifest is None:
             raise AssayError(f"no dataset at {folder}: type `assay simulate {folder.name}`")
         for name, (size, digest) in manifest["files"].items():
-            _check_file(folder / name, size, digest, problem=folder.name)
+            _check_file(folder / name, size, digest)
         return cls(folder=folder, manifest=manifest)
 
     @cached_property
@@ -99,7 +100,7 @@ class Dataset:
         if name not in self.shards:
             if name not in self.catalogue:
                 known = ", ".join([*self.shards, *map(str, self.catalogue)])
-                raise AssayError(f"{self.folder} has no {name}: it has {known}", restore_hint(self.folder.name))
+                raise AssayError(f"{self.folder} has no {name}: it has {known}", restore_hint(self.folder))
             column: np.ndarray[Any, Any] = column_values(self.catalogue[name])[rows]
             return column
         shards = self.shards[name]
@@ -123,12 +124,15 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise IntegrityError(f"{folder / MANIFEST} is not what was written", restore_hint(folder.name)) from error
+        raise IntegrityError(f"{folder / MANIFEST} is not what was written", restore_hint(folder)) from error
 
 
-def restore_hint(problem: str) -> str:
+def restore_hint(folder: Path) -> str:
     """What to type when a dataset on disk is damaged."""
-    return f"`assay simulate {problem} --force` makes it anew, `dvc checkout --force` restores a cached one"
+    if folder.parent.name != "data":  # it is still being drawn
+        return f"`assay simulate {folder.parent.name} --force` makes it anew"
+    made = f"`assay simulate {folder.name} --force` makes it anew"
+    return f"{made}, `dvc checkout --force data/{folder.name}` restores a cached one"
 
 
 def _place(file: str) -> tuple[str, int, int]:
@@ -137,12 +141,12 @@ def _place(file: str) -> tuple[str, int, int]:
     return array, SPLITS.index(split), number
 
 
-def _check_file(path: Path, size: int, digest: str, *, problem: str) -> None:
+def _check_file(path: Path, size: int, digest: str) -> None:
     try:
         actual = path.stat().st_size
     except FileNotFoundError as error:
-        raise IntegrityError(f"{path} is missing: {restore_hint(problem)}") from error
+        raise IntegrityError(f"{path} is missing: {restore_hint(path.parent)}") from error
     if actual != size:
-        raise IntegrityError(f"{path} has {actual} bytes and should have {size}: {restore_hint(problem)}")
+        raise IntegrityError(f"{path} has {actual} bytes and should have {size}: {restore_hint(path.parent)}")
     if file_sha256(path) != digest:
-        raise IntegrityError(f"{path} is not what was written (SHA-256 differs): {restore_hint(problem)}")
+        raise IntegrityError(f"{path} is not what was written (SHA-256 differs): {restore_hint(path.parent)}")

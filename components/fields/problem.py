@@ -59,13 +59,13 @@ Answer = Callable[["Arrays"], "dict[str, Tensor]"]
 """From a batch of inputs to what the model makes of them (`Estimator.measured`), all on one device."""
 
 
-_SIMULATING = ("draw",)
+_SIMULATING = ("draw", "reference")
 """What a simulation asks a problem."""
 _SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""
 _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
-_CHECKING = ("name", "settings", "sources", "reference", "checks")
+_CHECKING = ("name", "settings", "sources", "checks")
 """What decides no result: names, and what data is checked by."""
 
 

@@ -6,7 +6,7 @@ A model keeps those of the images that it learned from: data that is drawn anew 
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,29 +43,47 @@ def image_digests(dataset: Dataset, names: Sequence[str], rows: np.ndarray[Any, 
     return np.sort(np.array([int(digest[:16], 16) for digest in found], dtype=np.uint64))
 
 
-def write_seen(folder: Path, digests: Digests) -> str:
-    """Keep the digests of the images that a model learned from in its folder; SHA-256 of the file."""
-    np.save(folder / SEEN, digests, allow_pickle=False)
-    return file_sha256(folder / SEEN)
-
-
-def read_seen(folder: Path, sha256: str | None) -> Digests:
-    """What `write_seen` kept.
+def keep_seen(
+    folder: Path, dataset: Dataset, names: Sequence[str], rows: np.ndarray[Any, Any]
+) -> dict[str, str | dict[str, str]]:
+    """Keep the digests of the images that a model learned from in its folder.
 
     Args:
         folder: the model's.
-        sha256: of the file, as the model's description has it.
+        dataset: the images.
+        names: as of `image_digests`.
+        rows: row numbers.
+
+    Returns:
+        `sha256` of the file and `fields`, what the digests are made of: for the model's description.
+    """
+    np.save(folder / SEEN, image_digests(dataset, names, rows), allow_pickle=False)
+    return {"sha256": file_sha256(folder / SEEN), "fields": stored_kinds(dataset, names)}
+
+
+def read_seen(folder: Path, described: Mapping[str, Any] | None) -> Digests:
+    """What `keep_seen` kept.
+
+    Args:
+        folder: the model's.
+        described: what it returned.
 
     Raises:
         AssayError: when the model keeps none, or they are not what was written.
     """
-    path = folder / SEEN
-    if sha256 is None or not path.is_file():
-        raise AssayError(f"{folder} does not keep which images it learned from", "`assay train` makes one that does")
-    if file_sha256(path) != sha256:
-        raise AssayError(f"{path} is not what was written (SHA-256 differs)", "`assay train` makes the model anew")
+    path, hint = folder / SEEN, "`assay train` makes it anew"
+    if described is None or not path.is_file():
+        raise AssayError(f"{folder} does not keep which images it learned from", hint)
+    if file_sha256(path) != described["sha256"]:
+        raise AssayError(f"{path} is not what was written (SHA-256 differs)", hint)
     digests: Digests = np.load(path, allow_pickle=False)
     return digests
+
+
+def stored_kinds(dataset: Dataset, names: Sequence[str]) -> dict[str, str]:
+    """The dtypes of those of some names that a dataset has; in other dtypes equal rows look different."""
+    arrays = {name: str(dataset.shards[name][0].dtype) for name in names if name in dataset.shards}
+    return arrays | {name: str(dataset.catalogue[name].dtype) for name in stored_columns(dataset, names)}
 
 
 def stored_columns(dataset: Dataset, names: Sequence[str]) -> list[str]:

@@ -3,8 +3,8 @@
     for shard in shards(settings.simulate):
         drawn = problem.draw(settings.simulate, shard.split, shard.rows)
 
-Every split is a random stream of its own, and every row of it has its own seed. So a larger dataset has the images of a
-smaller one and more, in the same splits, whatever the shares and however many lie in a file.
+Every split is a random stream of its own, and every row of it has its own seed. So no image changes its split, whatever
+their number, the shares, and however many lie in a file: a split only gets longer or shorter at its end.
 """
 
 from dataclasses import dataclass

@@ -67,10 +67,9 @@ class Judge:
         gates = self._settings.gates
         if champion in (None, version):
             return self._judge(version, self._rules(stage))
-        ours = self.evidence(version)
+        ours, challenging = self.evidence(version), self._confirmed(version)
         try:
-            theirs = self.evidence(champion)
-            held, challenging = (self._confirmed(one) for one in (champion, version))
+            theirs, held = self.evidence(champion), self._confirmed(champion)
         except CannotBeEvaluatedError as error:
             lost = not_compared(f"production, version {champion}, cannot be compared with: {error}", ours.digest, gates)
             return [*self._judge(version, self._rules(stage)), lost]

@@ -79,7 +79,7 @@ def checkout(workspace: Workspace, problem: str, version: int, *, into: Path) ->
         into: folder for the parameters.
 
     Raises:
-        AssayError: when neither DVC's cache nor its remote has the data, or `data/` holds what no version keeps.
+        AssayError: when neither DVC's cache nor its remote has the data, or its folder holds what no version keeps.
     """
     document = trace(workspace, problem, version)
     if not document["registered"]:
@@ -87,13 +87,17 @@ def checkout(workspace: Workspace, problem: str, version: int, *, into: Path) ->
             f"{problem} version {version} is not in MLflow any more, with its data's digest and its parameters: "
             f"`assay trace {problem} {version}` shows what the ledger knows"
         )
-    data, key = document["data"], inputs_key(problem, document["inputs"]["simulator"])
+    data, key, git = document["data"], inputs_key(problem, document["inputs"]["simulator"]), document["git"]
+    if data["digest"] is None:
+        raise AssayError(
+            f"{problem} version {version} is from when all problems' data was one: type `git checkout {git['commit']}` "
+            "and `dvc checkout` to have it"
+        )
     checkout_data(workspace, problem, data["md5"], dataset=data["digest"], key=key)
     into.mkdir(parents=True, exist_ok=True)
     parameters = into / PARAMETERS
     sections = {"simulate": document["simulation"], "train": document["training"]}
     parameters.write_text(json.dumps(sections, indent=1) + "\n", encoding="utf-8")
-    git = document["git"]
     return Rebuild(
         data_md5=data["md5"],
         commit=git["commit"],

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from components.core import IntegrityError, file_sha256
+from components.core import AssayError, IntegrityError, file_sha256
+from components.fields import read_seen
 
 
 def local_folder(uri: str, *, kept: Path) -> Path:
@@ -57,4 +58,9 @@ def verified_description(folder: Path, tags: Mapping[str, str], problem: str) ->
         raise IntegrityError(f"{folder / WEIGHTS} is not what was registered (SHA-256 differs)", hint)
     if tags.get("description.sha256") not in (None, file_sha256(folder / DESCRIPTION)):
         raise IntegrityError(f"{folder / DESCRIPTION} is not what was registered (SHA-256 differs)", hint)
+    if "seen_images" in description:
+        try:
+            read_seen(folder, description["seen_images"])
+        except AssayError as error:
+            raise IntegrityError(error.what, hint) from error
     return description

@@ -9,13 +9,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from components.core import ProblemSettings, Source, Workspace, value_digest
+from components.core import AssayError, ProblemSettings, Source, Workspace, value_digest
 from components.data import simulator_inputs
-from components.fields import LEARNED_FROM, Dataset, Problem, image_digests, write_seen
+from components.fields import LEARNED_FROM, Dataset, Problem, keep_seen, read_seen
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.distributed import train_in_processes
 from components.training.inputs import search_inputs, training_inputs
@@ -50,11 +51,16 @@ def train(
     Raises:
         DamagedModelError: when it is there but its weights are not what was saved.
     """
+    # All of them now: code may be changed while the training runs.
+    simulator = simulator_inputs(problem, settings.simulate)
     inputs, search = training_inputs(problem, settings), search_inputs(problem, settings)
     key = value_digest({"problem": problem.name, "data": dataset.digest, **inputs})
     folder = workspace.models(problem.name) / key[:16]
     if (folder / DESCRIPTION).exists():
-        read_description(folder)
+        try:
+            read_seen(folder, read_description(folder).get("seen_images"))
+        except AssayError:  # lost or damaged: the key says that it is this dataset's
+            _keep_seen(folder, problem, dataset, settings)
         return folder
     checkpoint = folder / "checkpoint"
     if settings.train.processes > 1:
@@ -70,9 +76,6 @@ def train(
             bar.update()
             bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
     estimator, finished = problem.finish(trainer.averaged.eval().cpu(), dataset, settings)
-    names = [field.name for field in problem.stored(settings.simulate)]
-    learned_from = np.concatenate([dataset.rows(split) for split in LEARNED_FROM])
-    seen = write_seen(folder, image_digests(dataset, names, learned_from))
     save_model(
         folder,
         estimator.cpu(),
@@ -81,11 +84,11 @@ def train(
             "key": key,
             "inputs": {
                 "data": dataset.digest,
-                "simulator": simulator_inputs(problem, settings.simulate),
+                "simulator": simulator,
                 "search": search,
                 "training": inputs,
             },
-            "seen_images_sha256": seen,
+            "seen_images": _keep_seen(folder, problem, dataset, settings),
             "fingerprint": dataset.manifest["fingerprint"],
             "history": history,
             "finish": finished,
@@ -94,3 +97,8 @@ def train(
     )
     shutil.rmtree(checkpoint)
     return folder
+
+
+def _keep_seen(folder: Path, problem: Problem, dataset: Dataset, settings: ProblemSettings) -> dict[str, Any]:
+    names = [field.name for field in problem.stored(settings.simulate)]
+    return keep_seen(folder, dataset, names, np.concatenate([dataset.rows(split) for split in LEARNED_FROM]))

@@ -124,6 +124,12 @@ def test_one_problems_data_is_versioned_restored_and_checked_out_without_the_oth
     with pytest.raises(AssayError, match="not to be had"):
         checkout_data(clone, NAME, "0" * 32 + ".dir", dataset=None, key="of nothing")
     assert md5_of(clone, NAME) == first.md5
+    checkout_data(clone, NAME, first.md5, dataset="d", key="0123456789e12345")  # the same bytes, made by other code
+    row = read_row(clone, NAME)
+    assert row is not None
+    assert (row.md5, row.key) == (first.md5, "0123456789e12345")  # and no number, for DVC neither
+    assert version_data(clone, NAME).md5 == first.md5
+    assert read_row(clone, NAME) == row
     checkout_data(clone, NAME, second.md5, dataset="d", key="k")
     assert _read(clone) == b"second, of the clone"
     assert md5_of(clone, NAME) == second.md5

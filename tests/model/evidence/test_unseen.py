@@ -28,6 +28,7 @@ from components.fields.seen_images import SEEN, image_digests
 from components.fields.splits import shards, split_counts
 from components.problems import find_problem
 from components.training.run import train
+from models.fields import Field
 from tests.conftest import HOUSE
 from tests.toys import SECTIONS, blob_image
 
@@ -46,7 +47,7 @@ def section(**changed: Any) -> ProblemSettings:
 
 
 def drawn(workspace: Workspace, settings: ProblemSettings) -> Dataset:
-    return publish(workspace, PROBLEM, settings.simulate, simulate(workspace, PROBLEM, settings.simulate))
+    return publish(workspace, simulate(workspace, PROBLEM, settings.simulate))
 
 
 @pytest.fixture
@@ -118,8 +119,29 @@ def test_a_model_that_does_not_keep_what_it_learned_from_is_not_judged(here: Wor
     (model / SEEN).unlink()
     with pytest.raises(CannotBeEvaluatedError, match="does not keep which images"):
         evaluate(here, PROBLEM, model, dataset, settings)
-    (model / SEEN).write_bytes(whole)
+    assert trained(here, settings, dataset) == model  # which finds what is lost, and makes it anew
+    assert (model / SEEN).read_bytes() == whole
     evaluate(here, PROBLEM, model, dataset, settings)
+
+
+def test_a_model_is_not_judged_on_images_that_it_could_not_know_again(
+    here: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When other things are stored of an image than what its digest was made of."""
+    settings = section()
+    model = trained(here, settings, drawn(here, settings))
+    renamed = lambda self, settings: (*self.targets(settings), Field(name="noise"))  # noqa: E731
+    draw = blob_image.BlobImage.draw
+    monkeypatch.setattr(blob_image.BlobImage, "stored", renamed)
+    monkeypatch.setattr(
+        blob_image.BlobImage,
+        "draw",
+        lambda *asked: replace(drew := draw(*asked), columns=drew.columns.rename(columns={"sigma": "noise"})),
+    )
+    dataset = publish(here, simulate(here, PROBLEM, settings.simulate, force=True))
+    said = r"known by clean_image \(float32\), sigma \(float64\), and .* has clean_image \(float32\), so that nobody"
+    with pytest.raises(CannotBeEvaluatedError, match=said):
+        evaluate(here, PROBLEM, model, dataset, settings)
 
 
 @examples(max_examples=100)

@@ -25,6 +25,8 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from components.core.settings import settings_values
+from components.data.fingerprint import simulator_fingerprint
+from components.data.shards import _write_table
 from components.fields import rounding
 from components.fields.layout import SPLITS
 from components.fields.problem import Problem
@@ -120,8 +122,9 @@ def _draw(asked: Mapping[str, Any]) -> None:
             drawn = problem.draw(simulation, split, range(asked["rows"]))
             for array in drawn.arrays.values():
                 digest.update(np.ascontiguousarray(array).tobytes())
-            for name in sorted(drawn.columns):
-                digest.update(name.encode() + drawn.columns[name].to_numpy().tobytes())
+            _write_table(drawn.columns, Path(asked["out"]))
+            digest.update(Path(asked["out"]).read_bytes())
+        digest.update(simulator_fingerprint(problem, simulation).encode())
     np.savez(asked["out"], digest=digest.hexdigest(), unrounded=np.concatenate(seen))
 
 

@@ -48,9 +48,7 @@ class ToyConformance(ProblemConformance):
         if problem.name not in DRAWN:
             root = tmp_path_factory.mktemp("drawn")
             workspace = Workspace(root=root, home=root / ".assay")
-            DRAWN[problem.name] = publish(
-                workspace, problem, settings.simulate, simulate(workspace, problem, settings.simulate)
-            )
+            DRAWN[problem.name] = publish(workspace, simulate(workspace, problem, settings.simulate))
         return DRAWN[problem.name]
 
 
