@@ -8,6 +8,7 @@ library that DVC does it with, since libraries differ in which digests look like
 data and the inputs that made it, and data that comes from a remote is known for what it is without being drawn again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -44,12 +45,18 @@ def read_row(workspace: Workspace, problem: str) -> DataRow | None:
     Raises:
         IntegrityError: when data.dvc is there but cannot be read (a merge conflict, say).
     """
-    with workspace.data_lock():  # DVC writes the file in place
-        row = _find(_read(workspace), problem)
+    row = raw_row(workspace, problem)
     if row is None:
         return None
     made = row.get("meta") or {}
     return DataRow(md5=row.get("md5"), dataset=made.get("dataset"), key=made.get("key"))
+
+
+def raw_row(workspace: Workspace, problem: str) -> dict[str, Any] | None:
+    """All that the row of a problem says, or None when it has none; raises as `read_row`."""
+    with workspace.data_lock():  # DVC writes the file in place
+        row = _find(_read(workspace), problem)
+    return None if row is None else dict(row)
 
 
 def write_row(workspace: Workspace, problem: str, **values: Any) -> None:
@@ -58,20 +65,26 @@ def write_row(workspace: Workspace, problem: str, **values: Any) -> None:
     Args:
         workspace: whose data.dvc.
         problem: whose row.
-        values: by their names in the row; None takes one out.
+        values: by their names in the row.
     """
     with workspace.data_lock():
+        put_row(workspace, problem, (raw_row(workspace, problem) or {"path": data_path(problem)}) | values)
+
+
+def put_row(workspace: Workspace, problem: str, row: Mapping[str, Any] | None) -> None:
+    """Have a problem's row say this and nothing else, or take it out; all other rows stay as they are by now."""
+    path = workspace.root / DATA_FILE
+    with workspace.data_lock():
         document = _read(workspace)
-        row = _find(document, problem)
-        if row is None:
-            row = {"path": data_path(problem)}
-            document["outs"].append(row)
-        row |= values
-        for name in [name for name, value in row.items() if value is None]:
-            del row[name]
+        outs = document["outs"]
+        place = next((number for number, other in enumerate(outs) if other["path"] == data_path(problem)), len(outs))
+        outs[place : place + 1] = [] if row is None else [dict(row)]
+        if not outs:
+            path.unlink(missing_ok=True)
+            return
         text = StringIO()
         YAML().dump(document, text)
-        write_text(workspace.root / DATA_FILE, text.getvalue())
+        write_text(path, text.getvalue())
 
 
 def write_text(path: Path, text: str) -> None:

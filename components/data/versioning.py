@@ -21,7 +21,17 @@ from typing import Any
 import psutil
 
 from components.core import AssayError, Workspace, read_git
-from components.data.data_file import DATA_FILE, DataRow, data_path, find_row, read_row, write_row, write_text
+from components.data.data_file import (
+    DATA_FILE,
+    DataRow,
+    data_path,
+    find_row,
+    put_row,
+    raw_row,
+    read_row,
+    write_row,
+    write_text,
+)
 
 _DVC_FILES = {
     ".dvc/config": "[core]\n    analytics = false\n    autostage = true\n    check_update = false\n",
@@ -132,21 +142,20 @@ def checkout_data(workspace: Workspace, problem: str, md5: str, *, dataset: str 
     before = read_row(workspace, problem)
     if before == DataRow(md5=md5, dataset=dataset, key=key) and restore(workspace, problem):
         return
-    path = workspace.root / DATA_FILE
     with _alone(workspace):
-        text = path.read_text(encoding="utf-8") if path.exists() else None
-        done = False
+        row, done = raw_row(workspace, problem), False
         try:
             # Git's own row if a commit has it, so that git sees no difference.
-            committed = _committed_row(workspace, problem, md5)
-            known = {"size": committed.get("size"), "nfiles": committed.get("nfiles")}
-            write_row(workspace, problem, md5=md5, hash="md5", meta={"dataset": dataset, "key": key}, **known)
+            committed = _committed_row(workspace, problem, md5) or {
+                "path": data_path(problem),
+                "md5": md5,
+                "hash": "md5",
+            }
+            put_row(workspace, problem, {**committed, "meta": {"dataset": dataset, "key": key}})
             done = restore(workspace, problem)
         finally:
-            if not done and text is None:
-                path.unlink(missing_ok=True)
-            elif not done:
-                write_text(path, str(text))
+            if not done:  # this row alone: others may have been written meanwhile
+                put_row(workspace, problem, row)
         if done:
             read_git(workspace.root, "add", "--", DATA_FILE)  # as DVC does with every data.dvc that it writes
             return
@@ -156,12 +165,12 @@ def checkout_data(workspace: Workspace, problem: str, md5: str, *, dataset: str 
     )
 
 
-def _committed_row(workspace: Workspace, problem: str, md5: str) -> dict[str, Any]:
-    """What a commit's data.dvc said of data with this digest; empty when no commit names it."""
+def _committed_row(workspace: Workspace, problem: str, md5: str) -> dict[str, Any] | None:
+    """What a commit's data.dvc said of data with this digest; None when no commit names it."""
     commit = read_git(workspace.root, "log", "--all", "-1", "--format=%H", f"-S{md5}", "--", DATA_FILE)
     text = read_git(workspace.root, "show", f"{commit}:{DATA_FILE}") if commit else None
     row = find_row(text, problem) if text else None
-    return row if row is not None and row.get("md5") == md5 else {}
+    return row if row is not None and row.get("md5") == md5 else None
 
 
 def _tries(workspace: Workspace, command: str, problem: str) -> bool:

@@ -12,7 +12,8 @@ import pytest
 
 from components.core.errors import AssayError, IntegrityError
 from components.core.workspace import Workspace
-from components.data.data_file import read_row, write_row
+from components.data import versioning
+from components.data.data_file import raw_row, read_row, write_row
 from components.data.versioning import checkout_data, require_dvc, restore, version_data
 from tests.conftest import HOUSE
 
@@ -133,6 +134,25 @@ def test_one_problems_data_is_versioned_restored_and_checked_out_without_the_oth
     checkout_data(clone, NAME, second.md5, dataset="d", key="k")
     assert _read(clone) == b"second, of the clone"
     assert md5_of(clone, NAME) == second.md5
+
+
+def test_a_checkout_that_fails_takes_back_its_own_row_alone(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version_data(workspace, NAME)
+    before = raw_row(workspace, NAME)
+
+    def meanwhile(*_: object) -> bool:
+        write_row(workspace, OTHER, meta={"dataset": "d", "key": "k"})
+        return False
+
+    monkeypatch.setattr(versioning, "restore", meanwhile)
+    with pytest.raises(AssayError, match="not to be had"):
+        checkout_data(workspace, NAME, "0" * 32 + ".dir", dataset="d", key="k")
+    assert raw_row(workspace, NAME) == before
+    row = read_row(workspace, OTHER)
+    assert row is not None
+    assert row.key == "k"
 
 
 CYCLES = """
