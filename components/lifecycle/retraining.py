@@ -20,7 +20,7 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
     """Why a retraining is due, one line a reason; empty when production was made from today's inputs.
 
     Compared are simulator, search and training (code, settings, library versions) and data, each by its hash, with
-    those that the production model's own description names.
+    those that the production model's own description names; the simulator only until the data has been drawn by it.
     """
     champion = open_ledger(workspace).holder(problem.name, PRODUCTION)
     if champion is None:
@@ -36,21 +36,26 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> li
         return [f"training: production cannot be made again: {error}"]
     for inputs in (training, made_from["training"]):
         inputs["settings"] = {name: value for name, value in inputs["settings"].items() if name not in decided}
-    today = {
-        "simulator": simulator_inputs(problem, settings.simulate),
-        "search": search,
-        "training": training,
-    }
+    today = {"search": search, "training": training}
+    drawn = _drawn_today(workspace, problem, settings)
+    if drawn is None or drawn != made_from["data"]:  # other code that drew the same images is no reason
+        today = {"simulator": simulator_inputs(problem, settings.simulate), **today}
     reasons = [
         reason for part, inputs in today.items() for reason in _differences(part, made_from.get(part, {}), inputs)
     ]
-    manifest = read_manifest(workspace.dataset(problem.name))
-    if not reasons and manifest is not None:
-        dataset = Dataset(folder=workspace.dataset(problem.name), manifest=manifest)
-        made_today = is_made_by(workspace, dataset, dataset_key(problem, settings.simulate))
-        if made_today and made_from["data"] != dataset.digest:
-            reasons.append("data: another dataset than production was trained on")
+    if not reasons and drawn not in (None, made_from["data"]):
+        reasons.append("data: another dataset than production was trained on")
     return reasons
+
+
+def _drawn_today(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> str | None:
+    """The digest of the published dataset when today's simulator and settings drew it."""
+    folder = workspace.dataset(problem.name)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    dataset = Dataset(folder=folder, manifest=manifest)
+    return dataset.digest if is_made_by(workspace, dataset, dataset_key(problem, settings.simulate)) else None
 
 
 def _differences(part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
