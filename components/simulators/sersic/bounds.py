@@ -53,16 +53,17 @@ def galaxy_fisher(
         row = int((~right_b).nonzero()[0])
         raise ValueError(f"sigma[{row}] = {float(sigma_b[row]):g}: must be above 0 counts")
     names = (*SHAPE, *CENTROID) if free_centroid else SHAPE
-    blocks = []
-    for values_bp, fwhm, sigma in zip(
-        torch.split(parameters_bp, _BLOCK), torch.split(fwhm_b, _BLOCK), torch.split(sigma_b, _BLOCK), strict=True
+    # In its place from the start: small results between large blocks would keep the allocator from using these again.
+    fisher_bpp = parameters_bp.new_empty(len(parameters_bp), len(names), len(names), dtype=torch.float64)
+    for values_bp, fwhm, sigma, block_bpp in zip(
+        *(torch.split(tensor, _BLOCK) for tensor in (parameters_bp, fwhm_b, sigma_b, fisher_bpp)), strict=True
     ):
         image_bhw, derivative_bphw = render_with_derivatives(values_bp, fwhm, camera, names)
         variance_bhw = (sigma[:, None, None] ** 2).expand_as(image_bhw)
         if shot_noise:  # the sum over k leaves tiny negative pixels, which have no counts to fluctuate
             variance_bhw = variance_bhw + image_bhw.clamp_min(0)
-        blocks.append(fisher_matrix(derivative_bphw, variance_bhw))
-    return torch.cat(blocks)
+        block_bpp.copy_(fisher_matrix(derivative_bphw, variance_bhw))
+    return fisher_bpp
 
 
 def fisher_matrix(derivative_bphw: Tensor, variance_bhw: Tensor) -> Tensor:

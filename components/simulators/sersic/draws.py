@@ -10,9 +10,9 @@ from components.simulators.sersic.prior import DRAWN, PARAMETERS, Image, SersicS
 
 __label__ = "sersic_draws"
 
-_BLOCK = 512
-"""Rows drawn at a time: 20 MB of stamps in float64."""
-_LEAST_KEPT, _TRIED = 1e-3, 20 * _BLOCK
+_BLOCK = 256
+"""Rows drawn at a time: 8 MB of stamps in float64."""
+_LEAST_KEPT, _TRIED = 1e-3, 40 * _BLOCK
 """Share of the candidates that must pass the cut, once so many were drawn: below, a dataset would take hours."""
 
 
@@ -22,20 +22,20 @@ def draw_galaxies(settings: SersicSettings, split: str, rows: range) -> Shard:
     Raises:
         AssayError: when next to no galaxy of the prior passes the SNR cut.
     """
-    parts = [
-        _draw_block(settings, drawing_seeds(settings, split, rows[start : start + _BLOCK]))
-        for start in range(0, len(rows), _BLOCK)
+    stamps_bhw = np.empty((len(rows), settings.size, settings.size), dtype=np.float32)
+    tables = [
+        _draw_block(settings, drawing_seeds(settings, split, rows[block]), stamps_bhw[block])
+        for block in (slice(start, start + _BLOCK) for start in range(0, len(rows), _BLOCK))
     ]
-    catalogue = pd.concat([table for table, _ in parts], ignore_index=True)
+    catalogue = pd.concat(tables, ignore_index=True)
     bounds = bound_sersics(catalogue, settings)
     for column, name in enumerate(PARAMETERS):
         catalogue[f"crb_{name}"] = bounds[:, column]
-    return Shard(columns=catalogue, arrays={"stamp": np.concatenate([stamps for _, stamps in parts])})
+    return Shard(columns=catalogue, arrays={"stamp": stamps_bhw})
 
 
-def _draw_block(settings: SersicSettings, seed_b: Seeds) -> tuple[pd.DataFrame, Image]:
-    """Galaxies and their stamps, a row for each seed."""
-    stamps_bhw = np.empty((len(seed_b), settings.size, settings.size), dtype=np.float32)
+def _draw_block(settings: SersicSettings, seed_b: Seeds, stamps_bhw: Image) -> pd.DataFrame:
+    """Galaxies, a row for each seed; their stamps are written into an array."""
     tables: list[pd.DataFrame] = []
     waiting, tried = np.arange(len(seed_b)), 0
     while len(waiting):
@@ -53,7 +53,7 @@ def _draw_block(settings: SersicSettings, seed_b: Seeds) -> tuple[pd.DataFrame, 
                 f"simulate.snr [{settings.snr[0]:g}, {settings.snr[1]:g}]: {found} of {tried:,} galaxies of the prior "
                 "have such an SNR: widen it in params.yaml, or change flux and sigma"
             )
-    return pd.concat(tables).sort_index(), stamps_bhw
+    return pd.concat(tables).sort_index()
 
 
 def reference_stamps(settings: SersicSettings) -> Image:
