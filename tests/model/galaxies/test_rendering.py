@@ -76,7 +76,7 @@ def test_images_are_those_of_galsim(changed: dict[str, float], camera: dict[str,
     np.testing.assert_allclose(ours, theirs, atol=5e-5 * theirs.max())
 
 
-@pytest.mark.parametrize("offset", [8.0, 10.0, 20.0, 40.0, 64.0])
+@pytest.mark.parametrize("offset", [10.0, 40.0, 64.0])
 @pytest.mark.parametrize(
     "shape",
     [
