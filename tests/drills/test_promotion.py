@@ -12,6 +12,7 @@ import pytest
 
 from components.core.errors import RefusedError
 from components.core.workspace import Workspace
+from components.fields.dataset import Dataset
 from components.ledger.ledger import open_ledger
 from components.lifecycle.promotion import Promotion
 from components.packages import building
@@ -44,6 +45,8 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     entry = open_ledger(house).history(NAME)[-2]
     compared = next(gate for gate in entry.evidence["gates"] if gate["metric"].startswith("loss_over_production."))
     assert {cell["loss"] for cell in compared["details"]["cells"]} == set(PARAMETERS)
+    confirmation = len(Dataset.open(house.dataset(NAME)).rows("confirmation"))
+    assert {cell["images"] for cell in compared["details"]["cells"] if cell["slice"] == "all"} == {confirmation}
     assert entry.previous_version == 1
     refused(
         promote(house, 3, "staging", "--expect", "2"), "staging of galaxy-shape is empty and version 2 was expected"

@@ -223,9 +223,10 @@ class ProblemConformance:
         assert [(loss.name, loss.scale, loss.floor) for loss in found.losses] == [
             (loss.name, loss.scale, loss.floor) for loss in judged.losses
         ]
-        for loss in found.losses:
+        for loss, on_test in zip(found.losses, judged.losses, strict=True):
             assert loss.values.shape == (count,)
             assert np.isfinite(loss.values).all()
+            assert not np.array_equal(loss.values, on_test.values), f"{loss.name} is of the test split"
 
     def test_a_trained_model_loses_less_than_an_untrained_one(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
