@@ -78,9 +78,9 @@ def main() -> None:
 
 def _one_line(error: Exception) -> str:
     """What an error means for a user; anything that Assay did not foresee says how to see more."""
-    from models.estimators import DamagedModelError
+    from models.estimators import DamagedModelError, NoCompilerError
 
-    if isinstance(error, AssayError | DamagedModelError):
+    if isinstance(error, AssayError | DamagedModelError | NoCompilerError):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full ({error.filename or 'ASSAY_HOME'}): free some, or set ASSAY_HOME to a larger disk"

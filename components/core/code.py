@@ -7,6 +7,7 @@ module that can be reached says by a line of its own whether it decides anything
 
     __label__ = "trainer"     # it does; keys call it so, wherever it lies
     __label__ = None          # it does not (messages, files, pictures): neither it nor what it imports counts
+    __sources__ = ("fit.h", "step.c")      # files beside it that it compiles: each counts, letter by letter
 
 Everything is read from the source text, never imported. Names count by where they are defined, not by how they were
 imported: import statements, their order, aliases and the faces (`__init__`) in between change nothing, nor do comments,
@@ -23,6 +24,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
+from components.core.digests import file_sha256
 from components.core.meaning import LABEL, is_label, meaning_digest, read_code
 from components.core.members import Members, member_code
 
@@ -34,6 +36,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 EntryPoint = str | type | Callable[..., Any] | Members
 """Where a result begins: a function or class, which stands for its module, the dotted name of a module, or members."""
 
+_SOURCES = "__sources__"
 _OURS = ("components", "models", "services", "flows", "tests")
 _WITHOUT_NUMBERS = {"filelock", "pydantic", "tqdm"}
 """Libraries that deciding modules use and that cannot move a number; every other one belongs to the key."""
@@ -83,21 +86,25 @@ def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOU
         libraries |= own_libraries
         waiting += [house.source(name) for name in sorted(modules - seen)]
         seen |= modules
+    digests = {label: meaning_digest(source.tree, house.origin) for label, source in found.items()}
+    beside = {f"{label}/{file.name}": file for label, source in found.items() for file in source.beside}
+    digests |= {label: file_sha256(file) for label, file in beside.items()}
     return Code(
-        digests={label: meaning_digest(source.tree, house.origin) for label, source in sorted(found.items())},
+        digests=dict(sorted(digests.items())),
         libraries=tuple(sorted(libraries - _WITHOUT_NUMBERS)),
-        files=tuple(sorted(source.path for source in found.values())),
+        files=tuple(sorted([*beside.values(), *(source.path for source in found.values())])),
     )
 
 
 def imported_files(*entries: str, root: Path = HOUSE) -> list[Path]:
-    """Every file of ours that is read when some modules are imported and used, the faces in between included."""
+    """Every file of ours that is read when some modules are imported and used, faces and compiled sources included."""
     finder = ModuleFinder([str(root)])
     for entry in entries:
         finder.import_hook(entry)
     # mypy takes the modules found for imported ones.
-    files = (getattr(module, "__file__", None) for module in finder.modules.values())
-    return sorted(Path(file) for file in files if file)
+    named = (getattr(module, "__file__", None) for module in finder.modules.values())
+    files = [Path(file) for file in named if file]
+    return sorted([*files, *(beside for file in files for beside in _beside(read_code(file), file))])
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,8 @@ class _Source:
     path: Path
     tree: ast.Module = field(compare=False)
     label: str | None
+    beside: tuple[Path, ...] = ()
+    """What it compiles."""
 
 
 def _label(tree: ast.Module, path: Path) -> str | None:
@@ -116,6 +125,13 @@ def _label(tree: ast.Module, path: Path) -> str | None:
             label = ast.literal_eval(line.value)
             return None if label is None else str(label)
     raise ValueError(f"{path} has no {LABEL}: name it, or None if it decides nothing")
+
+
+def _beside(tree: ast.Module, path: Path) -> tuple[Path, ...]:
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and [getattr(name, "id", "") for name in line.targets] == [_SOURCES]:
+            return tuple(path.with_name(str(name)) for name in ast.literal_eval(line.value))
+    return ()
 
 
 class _House:
@@ -149,7 +165,7 @@ class _House:
         if path is None:
             raise ValueError(f"{self._root} has no module {name}")
         tree = read_code(path)
-        return _Source(name, path, tree, _label(tree, path))
+        return _Source(name, path, tree, _label(tree, path), _beside(tree, path))
 
     def _defined(self, module: str, name: str) -> tuple[str, str | None]:
         """Where a name of a module comes from: (module, name), or (module, None) for a module.

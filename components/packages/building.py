@@ -149,12 +149,16 @@ def _lay_context(
     context: Path, model_folder: Path, config: Mapping[str, Any], trusted_region: Mapping[str, Any]
 ) -> Path:
     """Lay out a package's source: the service, the code that this one model needs, and the model."""
-    from models.estimators import answering_modules
+    from models.estimators import NoCompilerError, answering_modules, place_compiled
 
     for file in imported_files("services.service", *answering_modules(config), root=HOUSE):
         target = context / file.relative_to(HOUSE)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+    try:
+        place_compiled(context)  # it needs no compiler where it answers
+    except NoCompilerError as error:
+        raise AssayError(f"the package was not built: {error}") from error
     (context / MODEL).mkdir()
     for name in ("model.json", "weights.safetensors", SEEN):
         if name != SEEN or (model_folder / name).exists():  # what it learned from, so that this copy can be judged too

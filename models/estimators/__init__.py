@@ -1,11 +1,12 @@
 """Networks with the names and units of their fields, and saved in a folder; a room for each kind of answer.
 
 * `estimator.py`: what every estimator is, and how one is built from its configuration
-* `saved.py`: weights and description on disk, checked at every load
+* `saved.py`: weights and description on disk, checked at every load; `compiled.py`: what answers take beside Python
 * `numbers/`: parameters with errors; `image/`: an image with its error; `mask/`: which pixels belong to something;
   `classes/`: probabilities of classes. What the last three share: `scaled_images.py`, `input_ranges.py`
 """
 
+from models.estimators.compiled import NoCompilerError, place_compiled
 from models.estimators.estimator import Estimator, build, kinds
 from models.estimators.input_ranges import summaries
 from models.estimators.saved import (
@@ -23,10 +24,12 @@ __all__ = [
     "WEIGHTS",
     "DamagedModelError",
     "Estimator",
+    "NoCompilerError",
     "answering_modules",
     "build",
     "kinds",
     "load_model",
+    "place_compiled",
     "read_description",
     "save_model",
     "summaries",

@@ -38,8 +38,10 @@ _LENGTHS = tuple(6.0 * 2**level for level in range(_LEVELS))
 the axis ratio, and slowly with the length."""
 _OFFSET_STEP = 8
 """Pixels by which the margin grows with a galaxy's distance from the centre of the stamp."""
-_LEAST_PSF = 2.5e-4
-"""The axis ends at one cycle a pixel, or where the PSF lets less than this pass if that is farther."""
+_LEAST_PSF = 1.2e-4
+"""The axis ends where the PSF lets less than this pass: about one cycle a pixel for an FWHM of two pixels."""
+_REACH_STEP = 1 / 8
+"""Cycles a pixel by which the axis grows with a sharper PSF."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,6 @@ class Grid:
     k_k: Tensor
     squares_3m: Tensor
     """k², kx² − ky² and 2 kx ky over the signs of ky and all pairs of nodes, flattened."""
-    ln_k_m: Tensor
     weight_kk: Tensor
     cos_xk: Tensor
     sin_xk: Tensor
@@ -80,14 +81,14 @@ def group_by_axis(parameters: Mapping[str, Tensor], camera: Camera) -> list[tupl
     level_b = torch.maximum(
         torch.bucketize(ratio_b, ratio_b.new_tensor(_RATIOS)), torch.bucketize(length_b, length_b.new_tensor(_LENGTHS))
     )
-    halves_b = (_reach_over_fwhm(camera) / fwhm).ceil().clamp_min(2)
+    reach_b = (_reach_over_fwhm(camera) / fwhm).ceil().clamp_min(2)
     # A galaxy off the centre is farther from one edge of the stamp, and its repetition as much nearer to it.
     offsets = [parameters[name].detach().abs() for name in CENTROID if name in parameters]
-    apart_b = (torch.stack(offsets).amax(dim=0) / _OFFSET_STEP).ceil() if offsets else torch.zeros_like(halves_b)
-    kinds, kind_b = torch.unique(torch.stack([halves_b, level_b.to(halves_b), apart_b]), dim=1, return_inverse=True)
+    apart_b = (torch.stack(offsets).amax(dim=0) / _OFFSET_STEP).ceil() if offsets else torch.zeros_like(reach_b)
+    kinds, kind_b = torch.unique(torch.stack([reach_b, level_b.to(reach_b), apart_b]), dim=1, return_inverse=True)
     axes = [
-        Axis(reach=halves / 2, margin=_MARGIN * 2 ** int(level) + _OFFSET_STEP * int(apart))
-        for halves, level, apart in kinds.T.tolist()
+        Axis(reach=reach * _REACH_STEP, margin=_MARGIN * 2 ** int(level) + _OFFSET_STEP * int(apart))
+        for reach, level, apart in kinds.T.tolist()
     ]
     if len(axes) == 1:
         return [(axes[0], None)]
@@ -96,8 +97,9 @@ def group_by_axis(parameters: Mapping[str, Tensor], camera: Camera) -> list[tupl
 
 @cache
 def _reach_over_fwhm(camera: Camera) -> float:
-    """Half-cycles a pixel at which the nodes of a PSF of one arcsecond end; rounded, since much is decided by it."""
-    return round(moffat_reach(camera.beta, _LEAST_PSF) / (math.pi * camera.psf_scale), 6)
+    """Steps of the reach of a PSF of one arcsecond; rounded, since much is decided by it."""
+    cycles = moffat_reach(camera.beta, _LEAST_PSF) / (2 * math.pi * camera.psf_scale)
+    return round(cycles / _REACH_STEP, 6)
 
 
 @cache
@@ -118,7 +120,6 @@ def make_grid(size: int, axis: Axis, dtype: torch.dtype, device: torch.device) -
         constants = {
             "k_k": k,
             "squares_3m": squares.flatten(1),
-            "ln_k_m": 0.5 * squares[0, 0].log().flatten(),
             "weight_kk": torch.outer(pixel, pixel) / (2 * math.pi**2),
             "cos_xk": torch.cos(torch.outer(x, k)),
             "sin_xk": torch.sin(torch.outer(x, k)),

@@ -137,8 +137,8 @@ def _draw(parameters: Mapping[str, Tensor], camera: Camera, axis: Axis) -> Tenso
     flux, n = parameters["flux"], parameters["n"]
     grid = make_grid(camera.size, axis, flux.dtype, flux.device)
     stretch_b3, _ = _stretch(parameters)
-    ln_k_bm = 0.5 * (stretch_b3 @ (grid.squares_3m / camera.pixel_scale**2)).log()
-    galaxy_bm = interpolate(sersic_coefficients(sersic_table(flux.dtype, flux.device), n), ln_k_bm)
+    q_bm = stretch_b3 @ (grid.squares_3m / camera.pixel_scale**2)
+    galaxy_bm = interpolate(sersic_coefficients(sersic_table(flux.dtype, flux.device), n), q_bm)
     weight_bkk = flux[:, None, None] * _psf_and_pixel(parameters["fwhm"], camera, grid)
     galaxy_bskk = galaxy_bm.view(-1, 2, *weight_bkk.shape[1:])
     if "dx" not in parameters:
@@ -157,16 +157,14 @@ def _differentiate(
     grid = make_grid(camera.size, axis, flux.dtype, flux.device)
     squares_3m = grid.squares_3m / camera.pixel_scale**2
     stretch_b3, stretch_by_shear_gb3 = _stretch(parameters)
-    square_bm = stretch_b3 @ squares_3m
-    ln_k_bm = 0.5 * square_bm.log()
+    q_bm = stretch_b3 @ squares_3m
     table_ck = sersic_table(flux.dtype, flux.device)
-    galaxy_bm, slope_bm = interpolate_with_slope(sersic_coefficients(table_ck, n), ln_k_bm)
-    half_slope_bm = 0.5 * slope_bm / square_bm
+    galaxy_bm, slope_bm = interpolate_with_slope(sersic_coefficients(table_ck, n), q_bm)
     spectra_pbm = [
         galaxy_bm,
-        interpolate(sersic_coefficients_by_n(table_ck, n), ln_k_bm),
-        slope_bm / parameters["half_light_radius"][:, None],
-        *(half_slope_bm * (by_shear_b3 @ squares_3m) for by_shear_b3 in stretch_by_shear_gb3),
+        interpolate(sersic_coefficients_by_n(table_ck, n), q_bm),
+        slope_bm * q_bm * (2 / parameters["half_light_radius"])[:, None],
+        *(slope_bm * (by_shear_b3 @ squares_3m) for by_shear_b3 in stretch_by_shear_gb3),
     ]
     weight_bkk = _psf_and_pixel(parameters["fwhm"], camera, grid)
     galaxy_bskk, *others = (spectrum_bm.view(-1, 2, *weight_bkk.shape[1:]) for spectrum_bm in spectra_pbm)
@@ -182,7 +180,7 @@ def _differentiate(
 
 
 def _stretch(parameters: Mapping[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """What makes |k'|², k' in the frame where the galaxy is round, of k², kx² − ky² and 2 kx ky, in arcsec².
+    """What makes q = |k'|² r², k' in the frame where the galaxy is round, of k², kx² − ky² and 2 kx ky, in arcsec².
 
     (1 + g²) k² + 2 g1 (kx² − ky²) + 4 g2 kx ky, over 1 − g², times r² (from the shear matrix of Bernstein & Jarvis
     2002, eq. 2-7). Its derivatives by g1 and g2 come second.
@@ -200,8 +198,9 @@ def _stretch(parameters: Mapping[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
 
 def _psf_and_pixel(fwhm_b: Tensor, camera: Camera, grid: Grid) -> Tensor:
     """Transform of PSF and pixel times the weight of each wave vector, shape (b, k, k)."""
-    ln_scale_b1 = (fwhm_b * camera.psf_scale).log()[:, None]
-    psf_bm = interpolate(moffat_table(camera.beta, fwhm_b.dtype, fwhm_b.device), grid.ln_k_m + ln_scale_b1)
+    square_m = grid.squares_3m[0, : grid.weight_kk.numel()]
+    q_bm = ((fwhm_b * camera.psf_scale) ** 2)[:, None] * square_m
+    psf_bm = interpolate(moffat_table(camera.beta, fwhm_b.dtype, fwhm_b.device), q_bm)
     return psf_bm.view(-1, *grid.weight_kk.shape) * grid.weight_kk
 
 

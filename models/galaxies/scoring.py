@@ -1,43 +1,65 @@
-"""Fisher scoring: from any estimate of a galaxy to the maximum of the likelihood, in a few damped steps.
+"""Fisher scoring: from any estimate of a galaxy to the maximum of the likelihood, and what that maximum is worth.
 
-    scored = score(image_bhw, start_bp, sigma_b, fwhm_b, Camera(), steps=3)
-    scored.estimate_bp, scored.covariance_bpp, scored.chi2_b
+    scored = score(image_bhw, start_bp, sigma_b, fwhm_b, Camera())
+    scored.maximum_bp, scored.covariance_bpp, scored.unbiased_bp, scored.converged_b
+    chi2_b, norm_b = compare(image_bhw, parameters_bp, sigma_b, fwhm_b, Camera())
 
-One step from an estimate that is within the noise is as efficient as the maximum itself (Le Cam 1956); the others pay
-for a poor start. A step solves (F + λ diag F) δ = score, with the Fisher matrix F and its exact derivatives from
-`render_with_derivatives`. It is taken only when it does not lower the likelihood, or else tried again with a larger λ,
-so a hopeless image keeps its start. Estimates stay within `Domain`.
+Each image is worked out by itself, in compiled code (fitting/): steps are taken until the next would be within 1e-4
+errors, within `Domain`, and the answer is the same to the last bit in any company and on any number of threads. Work
+is done on the processor, wherever the tensors are.
 
 Legend of the shape suffixes: b batch, h height, w width, p parameters (`SHAPE`).
 """
 
+from ctypes import byref
 from dataclasses import dataclass
+from functools import partial
 
-import torch
+import numpy as np
 from torch import Tensor
 
+from models.galaxies.fitting import (
+    Array,
+    Batch,
+    Found,
+    Grid,
+    Pointer,
+    Work,
+    library,
+    limits_of,
+    profile_tables,
+    work_by_axis,
+)
 from models.galaxies.parameters import SHAPE, Camera, Domain, check_parameters
-from models.galaxies.pixel_noise import LEAST_INFORMATION, PixelNoise, fisher_scale, inverse_fisher
-from models.galaxies.rendering import render_rows, render_with_derivatives
 
 __label__ = "scoring"
 
-_DAMPING = (0.0, 0.3, 3.0, 30.0)
-"""λ of the tries of one step: the last goes a thirtieth of the way."""
-
-
 EVERYWHERE = Domain()
+
+MOST_STEPS = 50
+"""Of one search, after which an image is given up; of a thousand from the prior none takes twenty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """What scoring comes to."""
+    """What scoring comes to, on the device of the images; float64 but for the last two."""
 
-    estimate_bp: Tensor
+    maximum_bp: Tensor
+    """Where the likelihood is largest within the domain."""
     covariance_bpp: Tensor
-    """Inverse Fisher matrix at the estimate, float64."""
+    """Inverse Fisher matrix there."""
+    unbiased_bp: Tensor
+    """The maximum less its first-order bias (Box 1971, eq. 2.9), within the domain."""
     chi2_b: Tensor
-    """Σ (image − model)² / variance, float64."""
+    """Σ (image − model)² / variance of the unbiased galaxy."""
+    norm_b: Tensor
+    """√(Σ p²) of its image, counts."""
+    deviance_b: Tensor
+    """−2 ln L at the maximum, up to a constant of the image."""
+    steps_b: Tensor
+    """int64; how many were tried."""
+    converged_b: Tensor
+    """bool; otherwise the maximum is only the best place that was found."""
 
 
 def score(
@@ -47,11 +69,11 @@ def score(
     fwhm_b: Tensor,
     camera: Camera,
     *,
-    steps: int = 3,
+    steps: int = MOST_STEPS,
     shot_noise: bool = False,
     domain: Domain = EVERYWHERE,
 ) -> Scored:
-    """Improve estimates by Fisher scoring.
+    """Find the maximum of the likelihood of each image, which holds one centred galaxy.
 
     Args:
         image_bhw: observed images, counts.
@@ -59,64 +81,81 @@ def score(
         sigma_b: standard deviation of a pixel's Gaussian noise, counts.
         fwhm_b: FWHM of the PSF, arcseconds.
         camera: size, pixel scale and PSF slope.
-        steps: how many; none gives the start with its covariance and χ².
+        steps: the most that are tried; none gives the start with its covariance and bias.
         shot_noise: whether the galaxy's own Poisson noise adds to σ².
-        domain: where estimates may lie.
+        domain: where estimates may lie. A wide one needs a wide grid, and its time.
 
     Raises:
         ValueError: naming the argument, its value and its range.
+        NoCompilerError: where the compiled half is missing and cannot be built.
     """
     _check(image_bhw, start_bp, sigma_b, fwhm_b, camera)
-    noise = PixelNoise(sigma_b=sigma_b, shot_noise=shot_noise)
-    estimate_bp = domain.clamp(start_bp)
-    check_parameters({**dict(zip(SHAPE, estimate_bp.unbind(1), strict=True)), "fwhm": fwhm_b}, camera)
-    model_bhw, derivative_bphw = render_with_derivatives(estimate_bp, fwhm_b, camera)
-    deviance_b = noise.deviance(image_bhw, model_bhw)
-    for _ in range(steps):
-        fisher_bpp = noise.fisher(model_bhw, derivative_bphw)
-        gradient_bp = noise.gradient(image_bhw, model_bhw, derivative_bphw)
-        rows = torch.arange(len(estimate_bp), device=estimate_bp.device)
-        moved_bp, lowered_b = estimate_bp.clone(), deviance_b.clone()
-        for damping in _DAMPING:
-            trial_bp = _move(estimate_bp[rows], fisher_bpp[rows], gradient_bp[rows], damping, domain)
-            trial_bhw = render_rows(trial_bp, fwhm_b[rows], camera)
-            trial_b = noise.of(rows).deviance(image_bhw[rows], trial_bhw)
-            better_b = trial_b <= deviance_b[rows]
-            moved_bp[rows[better_b]], lowered_b[rows[better_b]] = trial_bp[better_b], trial_b[better_b]
-            rows = rows[~better_b]
-            if len(rows) == 0:
-                break
-        estimate_bp, deviance_b = moved_bp, lowered_b
-        model_bhw, derivative_bphw = render_with_derivatives(estimate_bp, fwhm_b, camera)
-    return Scored(
-        estimate_bp=estimate_bp,
-        covariance_bpp=inverse_fisher(noise.fisher(model_bhw, derivative_bphw)),
-        chi2_b=noise.chi2(image_bhw, model_bhw),
-    )
+    begin_bp = domain.clamp(start_bp.detach().double().cpu()).numpy()
+    parameters, limits = begin_bp.shape[1], limits_of(domain)
+
+    def fit(batch: Batch, grid: Grid, rows: Array) -> tuple[Work, dict[str, Array]]:
+        count = len(rows)
+        found: dict[str, Array] = {
+            "maximum_bp": np.empty((count, parameters)),
+            "covariance_bpp": np.empty((count, parameters, parameters)),
+            "unbiased_bp": np.empty((count, parameters)),
+            "chi2_b": np.empty(count),
+            "norm_b": np.empty(count),
+            "deviance_b": np.empty(count),
+            "steps_b": np.empty(count, dtype=np.int32),
+            "converged_b": np.empty(count, dtype=np.int32),
+        }
+        into = Found()
+        into.point(**found)
+        given = (byref(grid), byref(profile_tables(camera.beta)), byref(batch), Pointer(begin_bp[rows]), byref(limits))
+        return partial(library().fit_images, *given, steps, byref(into)), found
+
+    found = work_by_axis(fit, image_bhw, sigma_b, fwhm_b, camera, shot_noise, domain)
+    return Scored(**{**found, "steps_b": found["steps_b"].long(), "converged_b": found["converged_b"].bool()})
 
 
-def _move(estimate_bp: Tensor, fisher_bpp: Tensor, gradient_bp: Tensor, damping: float, domain: Domain) -> Tensor:
-    """One damped step; parameters that would leave the domain stop at its edge, and the others answer to that."""
-    scale_bp = fisher_scale(fisher_bpp)
-    matrix_bpp = fisher_bpp / (scale_bp[:, :, None] * scale_bp[:, None])
-    matrix_bpp = matrix_bpp + (damping + LEAST_INFORMATION) * torch.eye(len(SHAPE), device=scale_bp.device)
-    wanted_bp = gradient_bp / scale_bp
-    start_bp = estimate_bp.double()
-    free_bp = start_bp + torch.linalg.solve(matrix_bpp, wanted_bp) / scale_bp
-    inside_bp = domain.clamp(free_bp)
-    stopped_bp = inside_bp != free_bp
-    fixed_bp = torch.where(stopped_bp, (inside_bp - start_bp) * scale_bp, 0)
-    diagonal_bp = matrix_bpp.diagonal(dim1=1, dim2=2)
-    rest_bp = wanted_bp - (matrix_bpp @ fixed_bp[:, :, None]).squeeze(2)
-    crossed_bpp = stopped_bp[:, :, None] | stopped_bp[:, None]
-    step_bp = torch.linalg.solve(
-        torch.where(crossed_bpp, torch.diag_embed(diagonal_bp), matrix_bpp),
-        torch.where(stopped_bp, fixed_bp * diagonal_bp, rest_bp),
-    )
-    return domain.clamp(start_bp + step_bp / scale_bp).to(estimate_bp.dtype)
+def compare(
+    image_bhw: Tensor,
+    parameters_bp: Tensor,
+    sigma_b: Tensor,
+    fwhm_b: Tensor,
+    camera: Camera,
+    *,
+    shot_noise: bool = False,
+    domain: Domain = EVERYWHERE,
+) -> tuple[Tensor, Tensor]:
+    """Hold images against galaxies, which are moved into the domain first.
+
+    Args:
+        image_bhw: observed images, counts.
+        parameters_bp: a galaxy for each.
+        sigma_b: standard deviation of a pixel's Gaussian noise, counts.
+        fwhm_b: FWHM of the PSF, arcseconds.
+        camera: size, pixel scale and PSF slope.
+        shot_noise: whether the galaxy's own Poisson noise adds to σ².
+        domain: where galaxies may lie.
+
+    Returns:
+        χ² and √(Σ p²) of the galaxy's image p, counts, float64, shape (b,) each.
+
+    Raises:
+        ValueError, NoCompilerError: as `score`.
+    """
+    _check(image_bhw, parameters_bp, sigma_b, fwhm_b, camera)
+    shape_bp = domain.clamp(parameters_bp.detach().double().cpu()).numpy()
+
+    def hold(batch: Batch, grid: Grid, rows: Array) -> tuple[Work, dict[str, Array]]:
+        found = {"chi2_b": np.empty(len(rows)), "norm_b": np.empty(len(rows))}
+        pointers = [Pointer(array) for array in (shape_bp[rows], found["chi2_b"], found["norm_b"])]
+        given = (byref(grid), byref(profile_tables(camera.beta)), byref(batch), *pointers)
+        return partial(library().compare_images, *given), found
+
+    found = work_by_axis(hold, image_bhw, sigma_b, fwhm_b, camera, shot_noise, domain)
+    return found["chi2_b"], found["norm_b"]
 
 
 def _check(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:
+    """That everything is of one length, finite and can be drawn."""
     count = len(image_bhw)
     shapes = {
         "image": (image_bhw, (count, camera.size, camera.size)),
@@ -133,3 +172,5 @@ def _check(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor,
     if not bool((sigma_b > 0).all()):
         row = int((sigma_b <= 0).nonzero()[0])
         raise ValueError(f"sigma[{row}] = {float(sigma_b[row]):g}: must be above 0 counts")
+    drawable = EVERYWHERE.clamp(start_bp.detach())
+    check_parameters({**dict(zip(SHAPE, drawable.unbind(1), strict=True)), "fwhm": fwhm_b}, camera)

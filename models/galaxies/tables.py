@@ -1,13 +1,15 @@
-"""Fourier transforms of the Sérsic and the Moffat profile, as tables that interpolate smoothly in ln k.
+"""Fourier transforms of the Sérsic and the Moffat profile, as tables that interpolate smoothly in q = (k · radius)².
 
     coefficients_b4k = sersic_coefficients(table, n_b)          # one row of cubics for each galaxy's own index
-    transform_bm = interpolate(coefficients_b4k, ln_k_bm)
+    transform_bm = interpolate(coefficients_b4k, q_bm)
 
-A profile's transform F(ln k) is a cubic on each of some 300 intervals, fitted to exact values and slopes (Hermite), so
-it and its first derivative are continuous. In the Sérsic index the table is a Chebyshev series, exact to 1e-8. Both
-are built in 0.3 s and kept for the life of the process.
+Shear and radius make q a quadratic form of the wave vector, so that no root or logarithm is ever taken. A profile's
+transform F(q) is a cubic on each of some 480 intervals, fitted to exact values and slopes (Hermite), so it and its
+first derivative are continuous. Every power of two is cut into eight: the interval of a number is read off its bits. In
+the Sérsic index the table is a Chebyshev series, exact to 1e-8. Both are built in 0.3 s and kept for the life of the
+process.
 
-Legend of the shape suffixes: b batch, m points, k intervals in ln k, c Chebyshev terms.
+Legend of the shape suffixes: b batch, m points, k intervals in q, c Chebyshev terms.
 """
 
 import math
@@ -24,14 +26,14 @@ __label__ = "sersic_tables"
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-_STEP = 1 / 16
-"""Width of an interval in ln k: halving it moves no image by more than 1e-7 of its peak."""
-_LN_K = np.arange(math.log(1e-5), math.log(1e4), _STEP)
-"""Knots in ln(k · radius); below the first a transform is 1 to 1e-7, above the last no PSF lets anything pass."""
-_TERMS = 28
+CUTS = 3
+"""Bits of the mantissa that tell the interval: one more moves no image by more than 1e-7 of its peak."""
+_Q = (1e-10, 1e8)
+"""Ends of the table: below the first a transform is 1 to 1e-7, above the last no PSF lets anything pass."""
+TERMS = 28
 """Chebyshev terms in ln n: the error falls tenfold with every three, and is 5e-9 here."""
 # Wider than INDEX_RANGE, since the derivative of arccos is infinite at the ends.
-_LN_N = (math.log(0.29), math.log(6.3))
+LN_N = (math.log(0.29), math.log(6.3))
 
 
 def sersic_transform(n: float, ln_k: Array) -> tuple[Array, Array]:
@@ -85,76 +87,103 @@ def moffat_transform(beta: float, ln_k: Array) -> tuple[Array, Array]:
 
 @cache
 def sersic_table(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Chebyshev coefficients in ln n of the cubics in ln k, shape (c, 4 · k)."""
-    nodes = np.cos(np.pi * (np.arange(_TERMS) + 0.5) / _TERMS)
-    low, high = _LN_N
+    """Chebyshev coefficients in ln n of the cubics in q, shape (c, 4 · k)."""
+    nodes = np.cos(np.pi * (np.arange(TERMS) + 0.5) / TERMS)
+    low, high = LN_N
     indices = np.exp((low + high) / 2 + (high - low) / 2 * nodes)
-    cubics = np.stack([_cubics(*sersic_transform(n, _LN_K)).ravel() for n in indices])
-    return _constant(np.polynomial.chebyshev.chebfit(nodes, cubics, _TERMS - 1), dtype, device)
+    ln_k = 0.5 * np.log(_edges())
+    cubics = np.stack([_cubics(*sersic_transform(n, ln_k)).ravel() for n in indices])
+    return _constant(np.polynomial.chebyshev.chebfit(nodes, cubics, TERMS - 1), dtype, device)
 
 
 @cache
 def moffat_table(beta: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Coefficients of the cubics in ln k, shape (1, 4, k)."""
-    return _constant(_cubics(*moffat_transform(beta, _LN_K))[None], dtype, device)
+    """Coefficients of the cubics in q, shape (1, 4, k)."""
+    return _constant(_cubics(*moffat_transform(beta, 0.5 * np.log(_edges())))[None], dtype, device)
 
 
 @cache
 def moffat_reach(beta: float, least: float) -> float:
     """The k · scale radius beyond which the transform of a Moffat profile is below `least`."""
-    values, _ = moffat_transform(beta, _LN_K)
-    return float(np.exp(_LN_K[values > least][-1] + _STEP))
+    ln_k = np.arange(math.log(1e-2), math.log(1e4), 1 / 64)
+    values, _ = moffat_transform(beta, ln_k)
+    return float(np.exp(ln_k[values > least][-1] + 1 / 64))
 
 
 def sersic_coefficients(table_ck: Tensor, n_b: Tensor) -> Tensor:
-    """Cubics in ln k for each galaxy's Sérsic index, shape (b, 4, k)."""
-    terms_bc = torch.cos(_angle(n_b) * torch.arange(_TERMS, dtype=n_b.dtype, device=n_b.device))
+    """Cubics in q for each galaxy's Sérsic index, shape (b, 4, k)."""
+    terms_bc = torch.cos(_angle(n_b) * torch.arange(TERMS, dtype=n_b.dtype, device=n_b.device))
     return (terms_bc @ table_ck).view(len(n_b), 4, -1)
 
 
 def sersic_coefficients_by_n(table_ck: Tensor, n_b: Tensor) -> Tensor:
     """Derivative of the cubics by the Sérsic index, shape (b, 4, k)."""
     angle_b1 = _angle(n_b)
-    order_c = torch.arange(_TERMS, dtype=n_b.dtype, device=n_b.device)
+    order_c = torch.arange(TERMS, dtype=n_b.dtype, device=n_b.device)
     # d cos(j a)/dn with cos a linear in ln n.
-    slope_b1 = 2 / ((_LN_N[1] - _LN_N[0]) * n_b[:, None] * torch.sin(angle_b1))
+    slope_b1 = 2 / ((LN_N[1] - LN_N[0]) * n_b[:, None] * torch.sin(angle_b1))
     return ((slope_b1 * order_c * torch.sin(angle_b1 * order_c)) @ table_ck).view(len(n_b), 4, -1)
 
 
-def interpolate(coefficients_b4k: Tensor, ln_k_bm: Tensor) -> Tensor:
-    """Transforms at points of ln k, shape (b, m); one set of coefficients may serve all of the batch."""
-    t_bm, (c0, c1, c2, c3) = _locate(coefficients_b4k, ln_k_bm)
-    return torch.addcmul(c0, t_bm, torch.addcmul(c1, t_bm, torch.addcmul(c2, t_bm, c3)))
+def interpolate(coefficients_b4k: Tensor, q_bm: Tensor) -> Tensor:
+    """Transforms at points of q, shape (b, m); one set of coefficients may serve all of the batch."""
+    beyond_bm, (c0, c1, c2, c3) = _locate(coefficients_b4k, q_bm)
+    return torch.addcmul(c0, beyond_bm, torch.addcmul(c1, beyond_bm, torch.addcmul(c2, beyond_bm, c3)))
 
 
-def interpolate_with_slope(coefficients_b4k: Tensor, ln_k_bm: Tensor) -> tuple[Tensor, Tensor]:
-    """Transforms at points of ln k and their derivatives by ln k, shape (b, m) each."""
-    t_bm, (c0, c1, c2, c3) = _locate(coefficients_b4k, ln_k_bm)
-    upper_bm = torch.addcmul(c2, t_bm, c3)
-    value_bm = torch.addcmul(c0, t_bm, torch.addcmul(c1, t_bm, upper_bm))
-    slope_bm = torch.addcmul(c1, t_bm, torch.addcmul(upper_bm + c2, t_bm, c3, value=2))
-    return value_bm, slope_bm * (1 / _STEP)
+def interpolate_with_slope(coefficients_b4k: Tensor, q_bm: Tensor) -> tuple[Tensor, Tensor]:
+    """Transforms at points of q and their derivatives by q, shape (b, m) each."""
+    beyond_bm, (c0, c1, c2, c3) = _locate(coefficients_b4k, q_bm)
+    upper_bm = torch.addcmul(c2, beyond_bm, c3)
+    value_bm = torch.addcmul(c0, beyond_bm, torch.addcmul(c1, beyond_bm, upper_bm))
+    return value_bm, torch.addcmul(c1, beyond_bm, torch.addcmul(upper_bm + c2, beyond_bm, c3, value=2))
+
+
+def first_interval(dtype: torch.dtype) -> tuple[torch.dtype, int, int]:
+    """How the interval of a number is read off its bits.
+
+    Returns:
+        The whole numbers that its bits are read as, how many of them lie below those that tell the interval, and what
+        the others are in the table's first interval.
+    """
+    integer, mantissa = (torch.int64, 52) if dtype == torch.float64 else (torch.int32, 23)
+    lowest = torch.tensor(_Q[0], dtype=dtype).view(integer)
+    return integer, mantissa - CUTS, int(lowest) >> (mantissa - CUTS)
 
 
 def _angle(n_b: Tensor) -> Tensor:
-    low, high = _LN_N
+    low, high = LN_N
     return torch.arccos((2 * n_b.log() - (low + high)) / (high - low))[:, None]
 
 
-def _locate(coefficients_b4k: Tensor, ln_k_bm: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Place within the interval of each point, 0 to 1, and the coefficients of its cubic."""
-    last = coefficients_b4k.shape[2]
-    position_bm = ((ln_k_bm - float(_LN_K[0])) * (1 / _STEP)).clamp(0, last - 1e-3)  # constant beyond the table
-    interval_bm = position_bm.detach().long()
-    rows = (row_bk.expand(len(ln_k_bm), -1) for row_bk in coefficients_b4k.unbind(1))
-    return position_bm - interval_bm, tuple(row_bk.gather(1, interval_bm) for row_bk in rows)
+def _edges() -> Array:
+    """Ends of the intervals: powers of two cut into 2^`CUTS` equal parts."""
+    _, shift, first = first_interval(torch.float64)
+    last = int(torch.tensor(_Q[1], dtype=torch.float64).view(torch.int64)) >> shift
+    edges: Array = (torch.arange(first, last + 1) << shift).view(torch.float64).numpy()
+    return edges
+
+
+def _locate(coefficients_b4k: Tensor, q_bm: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """How far each point lies beyond the start of its interval, and the coefficients of the cubic there."""
+    integer, shift, first = first_interval(q_bm.dtype)
+    q_bm = q_bm.clamp(*_Q)  # constant beyond the table
+    bits_bm = q_bm.detach().view(integer) >> shift
+    start_bm = (bits_bm << shift).view(q_bm.dtype)
+    interval_bm = (bits_bm - first).long().clamp_max(coefficients_b4k.shape[2] - 1)
+    rows = (row_bk.expand(len(q_bm), -1) for row_bk in coefficients_b4k.unbind(1))
+    return q_bm - start_bm, tuple(row_bk.gather(1, interval_bm) for row_bk in rows)
 
 
 def _cubics(values: Array, slopes: Array) -> Array:
-    """Coefficients of the cubic Hermite polynomials between knots, shape (4, knots − 1)."""
-    slopes = slopes * _STEP
-    left, right, rise = slopes[:-1], slopes[1:], np.diff(values)
-    return np.stack([values[:-1], left, 3 * rise - 2 * left - right, left + right - 2 * rise])
+    """Cubic Hermite polynomials between the edges, from values and dF/d ln k there: coefficients, shape (4, k)."""
+    edges = _edges()
+    width, rise = np.diff(edges), np.diff(values)
+    slopes = 0.5 * slopes / edges
+    left, right = slopes[:-1] * width, slopes[1:] * width
+    return np.stack(
+        [values[:-1], slopes[:-1], (3 * rise - 2 * left - right) / width**2, (left + right - 2 * rise) / width**3]
+    )
 
 
 def _constant(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:

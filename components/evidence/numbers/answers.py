@@ -46,6 +46,8 @@ class Answers:
     """χ² against the drawn answer in standard deviations, shape (images,); NaN where nothing can be drawn."""
     snr: Array
     """SNR of the drawn answer, shape (images,)."""
+    converged: Array
+    """1 where the search for the value converged, else 0, shape (images,); NaN where none is made."""
 
     def errors(self) -> Errors:
         """Of the values."""
@@ -110,6 +112,7 @@ def ask(
             "rank": below_bpq.sum(axis=2).astype(np.float64),
             "misfit": outputs.get("misfit", none),
             "snr": outputs.get("snr", none),
+            "converged": outputs.get("converged", none),
         }.items():
             columns[name].append(values)
         done += count

@@ -124,6 +124,8 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
     metrics |= calibration.calibration_metrics(judged, problem.truths, settings)
     mean_loss = np.abs(answers.errors().miss / answers.bound).mean(axis=1)
     metrics["score.test"] = interval(mean_loss, np.mean, settings.bootstrap, settings.seed)
+    if np.isfinite(answers.converged).all():
+        metrics["converged.test"] = interval(answers.converged, np.mean, settings.bootstrap, settings.seed)
 
     predictions, ranks = split.table.copy(), calibration.rank_table(judged, problem.truths)
     for i, truth in enumerate(problem.truths):

@@ -76,16 +76,15 @@ def galaxy_posterior(
             sigma_1,
             fwhm_1,
             camera,
-            steps=5,
             shot_noise=settings.shot_noise,
             domain=settings.domain,
         )
-        fisher_1pp = galaxy_fisher(scored.estimate_bp, fwhm_1, sigma_1, camera, shot_noise=settings.shot_noise)
+        fisher_1pp = galaxy_fisher(scored.maximum_bp.float(), fwhm_1, sigma_1, camera, shot_noise=settings.shot_noise)
         # The prior's own width bounds what an image says nothing about.
         width = np.array([np.ptp(settings.flux), np.ptp(settings.n), np.ptp(settings.half_light_radius), 1, 1])
         prior_pp = np.diag(1 / np.maximum(width, 1e-6) ** 2)
         information = fisher_1pp[0].numpy() * np.outer(units, units) + prior_pp
-        estimate = scored.estimate_bp[0].double().numpy() / units
+        estimate = scored.maximum_bp[0].numpy() / units
         shrink = 1 / np.sqrt(max(np.hypot(estimate[3], estimate[4]), 0.05))
         stretch = np.array([1, 1, 1, shrink, shrink])
         return sample_posterior(

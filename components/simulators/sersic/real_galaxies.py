@@ -12,16 +12,14 @@ import numpy as np
 import torch
 
 from components.core import AssayError
-from components.simulators.sersic.drawing import one_thread
 from components.simulators.sersic.prior import FLUX_UNIT, Array, Image, SersicSettings
-from models.galaxies import PixelNoise, render_rows, score
+from models.galaxies import score
 
 __label__ = "real_galaxies"
 
 _CATALOGUE = "real_galaxy_catalog.fits"
 _STARTS = ((1.0, 0.2), (2.0, 0.3), (4.0, 0.4))
 """Sérsic index and half-light radius of the fits' starts; the best end counts."""
-_STEPS = 15
 
 
 def draw_real_galaxies(folder: Path, settings: SersicSettings, *, psf_fwhm: float, norm: float) -> Image:
@@ -56,7 +54,7 @@ def draw_real_galaxies(folder: Path, settings: SersicSettings, *, psf_fwhm: floa
 
 
 def fit_directly(images: Image | Array, conditions: Array, settings: SersicSettings) -> Array:
-    """Maximum-likelihood parameters of images without any network: Fisher scoring from fixed starts, the best of them.
+    """Maximum-likelihood parameters of images without any network: searched from fixed starts, the best of them.
 
     Args:
         images: as observed, shape (images, size, size).
@@ -69,21 +67,18 @@ def fit_directly(images: Image | Array, conditions: Array, settings: SersicSetti
     image_bhw = torch.from_numpy(np.asarray(images, dtype=np.float32))
     sigma_b, fwhm_b = torch.from_numpy(np.asarray(conditions, dtype=np.float32)).T
     flux_b = image_bhw.sum(dim=(1, 2)).clamp_min(1.0)
-    noise = PixelNoise(sigma_b=sigma_b, shot_noise=settings.shot_noise)
-    camera = settings.camera
-    best_bp, best_b = torch.zeros(len(images), 5), torch.full((len(images),), torch.inf, dtype=torch.float64)
-    with one_thread():
-        for n, radius in _STARTS:
-            rest_bp = torch.tensor([n, radius, 0.0, 0.0]).expand(len(images), -1)
-            start_bp = torch.cat([flux_b[:, None], rest_bp], dim=1)
-            fitted = score(
-                image_bhw, start_bp, sigma_b, fwhm_b, camera,
-                steps=_STEPS, shot_noise=settings.shot_noise, domain=settings.domain,
-            )  # fmt: skip
-            deviance_b = noise.deviance(image_bhw, render_rows(fitted.estimate_bp, fwhm_b, camera))
-            better_b = deviance_b < best_b
-            best_bp = torch.where(better_b[:, None], fitted.estimate_bp, best_bp)
-            best_b = torch.where(better_b, deviance_b, best_b)
-    values: Array = best_bp.double().numpy()
+    best_bp = torch.zeros(len(images), 5, dtype=torch.float64)
+    best_b = torch.full((len(images),), torch.inf, dtype=torch.float64)
+    for n, radius in _STARTS:
+        rest_bp = torch.tensor([n, radius, 0.0, 0.0]).expand(len(images), -1)
+        start_bp = torch.cat([flux_b[:, None], rest_bp], dim=1)
+        fitted = score(
+            image_bhw, start_bp, sigma_b, fwhm_b, settings.camera,
+            shot_noise=settings.shot_noise, domain=settings.domain,
+        )  # fmt: skip
+        better_b = fitted.deviance_b < best_b
+        best_bp = torch.where(better_b[:, None], fitted.maximum_bp, best_bp)
+        best_b = torch.where(better_b, fitted.deviance_b, best_b)
+    values: Array = best_bp.numpy()
     values[:, 0] /= FLUX_UNIT
     return values

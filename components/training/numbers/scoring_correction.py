@@ -1,12 +1,9 @@
-"""Scoring put behind a trained network: how many steps it takes, and a correction that knows what they leave open.
+"""Scoring put behind a trained network, and a correction that knows what it leaves open.
 
     estimator = add_scoring(problem, network_estimator, dataset, settings)
 
-The number of steps is the least after which the likelihood of the validation images, given where the network starts,
-has come within a twentieth of a unit of deviance of what most steps reach; one standard error of one parameter costs a
-whole unit. The correction (`models/estimators`) is then trained on training images under fresh noise, and
-kept at the epoch at which it does best on the validation images. Shape suffixes: b batch, p parameters, f features,
-o outputs.
+The correction (`models/estimators`) is trained on training images under fresh noise, and kept at the epoch at which it
+does best on the validation images. Shape suffixes: b batch, p parameters, f features, o outputs.
 """
 
 from collections.abc import Iterable
@@ -27,8 +24,6 @@ from models.estimators.numbers import NumbersEstimator, ScoringEstimator
 
 __label__ = "scoring_correction"
 
-_CLOSE = 0.05
-"""Mean excess of the deviance over the best that is not worth another step."""
 _EPOCHS = 40
 _BATCH = 256
 _LEARNING_RATE = 2e-3
@@ -38,9 +33,8 @@ _LEARNING_RATE = 2e-3
 class Scoring:
     """What was found."""
 
-    steps: int
-    excess_deviance: tuple[float, ...]
-    """Of the validation images after 0, 1, … steps over that after the most steps."""
+    converged: float
+    """Share of the validation images whose search converged."""
     network_loss: float
     """Mean negative log-likelihood of the validation truths under what the network says."""
     corrected_loss: float
@@ -53,22 +47,22 @@ class _Known(NamedTuple):
     features_bf: Tensor
     vector_bo: Tensor
     standard_bp: Tensor
+    converged_b: Tensor
 
 
 def add_scoring(
     problem: Problem, estimator: NumbersEstimator, dataset: Dataset, settings: ProblemSettings
 ) -> tuple[NumbersEstimator, dict[str, Any]]:
-    """A trained network with scoring steps behind it, and how that was decided, as JSON-able values.
+    """A trained network with scoring behind it, and what came of it, as JSON-able values.
 
-    The estimator is returned as it is when no step is worth it or allowed.
+    The estimator is returned as it is where nothing can be drawn, or `scoring_steps` is 0.
     """
     device = next(estimator.parameters()).device
     train = cast(ScoringTrainSettings, settings.train)
     validation = partial(observed_validation, problem, dataset, settings, device)
-    steps, excess = _count_steps(estimator, validation(), train.scoring_steps)
-    if steps == 0:
-        return estimator, {"steps": 0, "excess_deviance": excess}
-    scoring = ScoringEstimator({**estimator.config, "scoring_steps": steps}).to(device).eval()
+    if estimator.drawing is None or train.scoring_steps == 0:
+        return estimator, {}
+    scoring = ScoringEstimator({**estimator.config, "scoring_steps": train.scoring_steps}).to(device).eval()
     scoring.load_state_dict(estimator.state_dict(), strict=False)
     batches = Batches(
         problem,
@@ -83,28 +77,9 @@ def add_scoring(
     learned, judged = _known(scoring, fresh), _known(scoring, validation())
     before = _loss(scoring, judged)
     after = _train(scoring, learned, judged, train.seed)
-    found = Scoring(steps=steps, excess_deviance=excess, network_loss=before, corrected_loss=after)
+    converged = float(judged.converged_b.float().mean())
+    found = Scoring(converged=converged, network_loss=before, corrected_loss=after)
     return scoring, asdict(found)
-
-
-def _count_steps(
-    estimator: NumbersEstimator, validation: Iterable[Batch], allowed: tuple[int, int]
-) -> tuple[int, tuple[float, ...]]:
-    if estimator.drawing is None or allowed[1] == 0:
-        return 0, ()
-    deviances, count = [0.0] * (allowed[1] + 1), 0
-    with torch.inference_mode():
-        for batch in validation:
-            image_bhw, conditions_bc = batch.inputs["image"], estimator.conditions(batch.inputs)
-            value_bp = estimator.answers(image_bhw, conditions_bc).value_bp
-            count += batch.count
-            for step in range(allowed[1] + 1):
-                if step:
-                    value_bp, _ = estimator.drawing.score(image_bhw, value_bp, conditions_bc, 1)
-                deviance_b = estimator.drawing.deviance(image_bhw, value_bp, conditions_bc)
-                deviances[step] += float(deviance_b.sum())
-    excess = tuple((deviance - deviances[-1]) / count for deviance in deviances)
-    return next(step for step in range(allowed[0], allowed[1] + 1) if excess[step] <= _CLOSE), excess
 
 
 def _known(scoring: ScoringEstimator, batches: Iterable[Batch]) -> _Known:
@@ -114,12 +89,13 @@ def _known(scoring: ScoringEstimator, batches: Iterable[Batch]) -> _Known:
             image_bhw, conditions_bc = batch.inputs["image"], scoring.conditions(batch.inputs)
             vector_bo = scoring.vector(image_bhw, conditions_bc).answer_bo
             start_bp = scoring.answer(scoring.read(vector_bo), conditions_bc).value_bp
-            value_bp, covariance_bpp = scoring.scored(image_bhw, conditions_bc, start_bp)
+            scored = scoring.scored(image_bhw, conditions_bc, start_bp)
             parts.append(
                 _Known(
-                    scoring.features(value_bp, covariance_bpp, vector_bo, conditions_bc),
+                    scoring.features(scored.unbiased_bp, scored.covariance_bpp, vector_bo, conditions_bc),
                     vector_bo,
                     scoring.standardise(scoring.truths(batch.targets), conditions_bc),
+                    scored.converged_b,
                 )
             )
     # Tensors made under inference_mode cannot be trained on; concatenating outside of it makes ordinary ones.

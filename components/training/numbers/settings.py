@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from components.core import CHECKED, TrainSettings, check_range
+from components.core import CHECKED, TrainSettings
 
 __label__ = None
 
@@ -14,10 +14,7 @@ __label__ = None
 class ScoringTrainSettings(TrainSettings):
     """The `train` section of such a problem."""
 
-    scoring_steps: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]]
-    """Least and largest number of Fisher-scoring steps behind the network; the images say how many it takes."""
+    scoring_steps: Annotated[int, Field(ge=0)]
+    """The most steps of the search for the likelihood's maximum behind the network, which ends itself; 0 for none."""
     correction_images: Annotated[int, Field(gt=0)]
     """Training images that the correction behind the scoring steps is trained on."""
-
-    def __post_init__(self) -> None:
-        check_range("scoring_steps", self.scoring_steps)

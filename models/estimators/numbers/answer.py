@@ -29,6 +29,8 @@ class Answer(NamedTuple):
     """χ² of the image against the answer drawn, as a number of standard deviations; None where nothing can be drawn."""
     snr_b: Tensor | None
     """SNR of the answer drawn."""
+    converged_b: Tensor | None = None
+    """Whether the search for the value converged; None where none was made."""
 
     @property
     def error_bp(self) -> Tensor:

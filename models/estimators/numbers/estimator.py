@@ -48,7 +48,7 @@ class NumbersEstimator(Estimator):
             conditions: list of {name, unit, limits, mean, sd}, mean and sd of the condition's logarithm;
             outputs: list of {name, unit, scale, …} as `models.estimators.numbers.scales.Scales` takes them;
             drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
-            scoring_steps: how many steps of Fisher scoring follow the network (`scoring.py`).
+            scoring_steps: the most steps of the search that follows the network (`scoring.py`); 0 for none.
     """
 
     condition_mean: Tensor
@@ -150,6 +150,8 @@ class NumbersEstimator(Estimator):
         outputs["correlation"] = answer.covariance_bpp / (answer.error_bp[:, :, None] * answer.error_bp[:, None])
         if answer.misfit_b is not None and answer.snr_b is not None:
             outputs |= {"misfit": answer.misfit_b, "snr": answer.snr_b}
+        if answer.converged_b is not None:
+            outputs["converged"] = answer.converged_b.long()
         return outputs
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:

@@ -1,11 +1,12 @@
 """A network first, physics last: an estimator whose answer is improved by Fisher scoring.
 
-The network's mean starts a few scoring steps on the image itself (Le Cam's one-step estimator, 1956), and the
-first-order bias of the maximum they reach is taken off (Box 1971): that is the value, which claims to be unbiased. Its
-errors and intervals come from a small dense network, trained to say where the truth lies given the value, the inverse
-Fisher matrix there and what the first network said.
+The network's mean is where a search for the maximum of the image's own likelihood starts (Le Cam's one-step estimator
+of 1956, taken to the end), and the first-order bias of that maximum is taken off (Box 1971): that is the value, which
+claims to be unbiased. Its errors and intervals come from a small dense network, trained to say where the truth lies
+given the value, the inverse Fisher matrix there and what the first network said. Each answer says whether its search
+converged.
 
-    estimator = ScoringEstimator({**config, "scoring_steps": 2})
+    estimator = ScoringEstimator({**config, "scoring_steps": 50})
 
 Shape suffixes: b batch, h height, w width, c conditions, p parameters, f features, o outputs.
 """
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from models.estimators.numbers.answer import Answer
 from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.gaussian import Gaussian, vector_length
+from models.fields import Arrays, Field
+from models.galaxies import GalaxyDrawing, Scored
 
 __label__ = "scoring_estimator"
 
@@ -31,7 +34,7 @@ class ScoringEstimator(NumbersEstimator):
     """An estimator with scoring steps.
 
     Args:
-        config: as of `NumbersEstimator`, with scoring_steps: how many, at least 1.
+        config: as of `NumbersEstimator`, with scoring_steps: the most that are tried, at least 1.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -51,29 +54,44 @@ class ScoringEstimator(NumbersEstimator):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """Those of every answer, and whether its search converged."""
+        return (*super().outputs, Field(name="converged", dtype="int64", labels=("no", "yes")))
+
     def answers(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """Values with covariances and quantiles; the values are the scored estimates."""
-        gaussian, value_bp, unscored_bp = self._infer(image_bhw, conditions_bc)
-        answer = self.answer(gaussian, conditions_bc, value_bp)
-        return self.compared(answer._replace(unscored_bp=unscored_bp), image_bhw, conditions_bc)
+        gaussian, scored, unscored_bp = self._infer(image_bhw, conditions_bc)
+        misfit_b, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
+        answer = self.answer(gaussian, conditions_bc, scored.unbiased_bp)
+        return answer._replace(unscored_bp=unscored_bp, misfit_b=misfit_b, snr_b=snr_b, converged_b=scored.converged_b)
 
     def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
         """What is known of each image after the correction, on the standard scales."""
         return self._infer(image_bhw, conditions_bc)[0]
 
-    def _infer(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Gaussian, Tensor, Tensor]:
+    def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
+        """For each image the reasons not to trust its answer, among them a search that did not converge."""
+        said = super().doubts(inputs, outputs, region)
+        lost = f"the search for the best fit did not converge in {self.steps} steps"
+        return [lines if found else [*lines, lost] for lines, found in zip(said, outputs["converged"], strict=True)]
+
+    def _infer(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Gaussian, Scored, Tensor]:
         vector_bo = self.vector(image_bhw, conditions_bc).answer_bo
         unscored_bp = self.answer(self.read(vector_bo), conditions_bc).value_bp
-        value_bp, covariance_bpp = self.scored(image_bhw, conditions_bc, unscored_bp)
-        features_bf = self.features(value_bp, covariance_bpp, vector_bo, conditions_bc)
-        return self.read(self.corrected(features_bf, vector_bo)), value_bp, unscored_bp
+        scored = self.scored(image_bhw, conditions_bc, unscored_bp)
+        features_bf = self.features(scored.unbiased_bp, scored.covariance_bpp, vector_bo, conditions_bc)
+        return self.read(self.corrected(features_bf, vector_bo)), scored, unscored_bp
 
-    def scored(self, image_bhw: Tensor, conditions_bc: Tensor, start_bp: Tensor) -> tuple[Tensor, Tensor]:
-        """Scored values without their first-order bias, and inverse Fisher matrices, shapes (b, p) and (b, p, p)."""
+    def scored(self, image_bhw: Tensor, conditions_bc: Tensor, start_bp: Tensor) -> Scored:
+        """The maximum of each image's likelihood, what it is worth, and its value without first-order bias."""
+        return self._drawn.score(image_bhw, start_bp, conditions_bc, self.steps)
+
+    @property
+    def _drawn(self) -> GalaxyDrawing:
         if self.drawing is None:
             raise ValueError("an estimator that cannot draw its answer cannot score it: set scoring_steps to 0")
-        estimate_bp, covariance_bpp = self.drawing.score(image_bhw, start_bp, conditions_bc, self.steps)
-        return self.drawing.unbiased(estimate_bp, covariance_bpp, conditions_bc), covariance_bpp.float()
+        return self.drawing
 
     def features(self, value_bp: Tensor, covariance_bpp: Tensor, vector_bo: Tensor, conditions_bc: Tensor) -> Tensor:
         """What the correction goes by, shape (b, f): all on the standard scales."""

@@ -1,0 +1,201 @@
+/* The maximum of the likelihood, image by image: Newton's steps until one is lost in the errors. What is called from
+   Python: fit_images and compare_images, for every `step`-th image from the `first` one on.
+
+   A step is taken when it does not lower the likelihood, or else tried again with more damping, so that a hopeless image
+   keeps its start. The search has converged when the next step is within CLOSE errors and the likelihood bends
+   downwards: that step is taken, and as it is Newton's, what is left after it is of the order of its square. */
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "fit.h"
+
+static const double CLOSE = 1e-4;    /* errors: √(gᵀ C⁻¹ g) for the gradient g and the curvature C of ln L */
+static const double ROUNDING = 1e-2; /* of the deviance, from float images: a short step may seem worse by as much */
+static const double SHORT = 0.1;     /* errors; longer steps must lower the deviance */
+static const double SAME = 0.5;      /* errors within which a search is on its way to a maximum that is known */
+static const double VAGUE = 1. / 6, VAGUE_AT_EDGE = 1. / 14; /* errors of n, in its range, beyond which it is ambiguous */
+static const double BEGIN = 0.05;    /* of the range of n, from its ends: where ambiguous images are begun again */
+static const double FIRST_DAMPING = 0.3, MORE = 6, LESS = 8, NONE = 1e-2;
+
+/* What is found for each image. */
+typedef struct {
+    double *maximum_bp, *covariance_bpp; /* the covariance belongs to a place within CLOSE errors */
+    double *unbiased_bp;                 /* the maximum less its first-order bias */
+    double *chi2_b, *norm_b;             /* Σ (image − model)² / variance and √(Σ model²) there */
+    double *deviance_b;                  /* at the maximum */
+    int *steps_b, *converged_b;
+} Found;
+
+static Image image_of(const Batch *batch, int b, int pixels) {
+    return (Image){.mean_n = batch->mean_bn + (long)b * pixels, .square_n = batch->square_bn + (long)b * pixels,
+                   .share_n = batch->share_n, .variance = batch->variance_b[b],
+                   .psf_radius = batch->psf_radius_b[b], .shot_noise = batch->shot_noise};
+}
+
+/* Where a search ended. */
+typedef struct {
+    Vector shape, near; /* the maximum, and where the likelihood was expanded last: within CLOSE errors of it */
+    Expansion at;
+    int converged, taken, held; /* held: the room still holds the images at `near` */
+} End;
+
+/* Whether a place belongs to a maximum that is known: within SAME errors of it. */
+static int is_known(const Vector shape, const End *known) {
+    double square = 0;
+    for (int p = 0; p < PARAMETERS; p++)
+        for (int r = 0; r < PARAMETERS; r++)
+            square += (shape[p] - known->shape[p]) * known->at.fisher[p][r] * (shape[r] - known->shape[r]);
+    return square < SAME * SAME;
+}
+
+/* Search from `begin`; 0 where it came upon a maximum that is known (or none), and was ended. */
+static int climb(const Vector begin, const Image *image, const Limits *limits, int most, const End *known, Room *room,
+                 End *end) {
+    Expansion there;
+    Vector step, trial;
+    double damping = 0;
+    int convex;
+    for (int p = 0; p < PARAMETERS; p++) end->near[p] = begin[p];
+    bring_inside(end->near, limits);
+    expand(end->near, image, room, &end->at);
+    end->held = 1;
+    for (end->taken = 0;; end->taken++) {
+        const double decrement = find_step(end->near, &end->at, damping, limits, step, &convex);
+        end->converged = convex && decrement <= CLOSE;
+        for (int p = 0; p < PARAMETERS; p++) trial[p] = end->near[p] + step[p];
+        bring_inside(trial, limits);
+        if (end->converged || end->taken == most) {
+            for (int p = 0; p < PARAMETERS; p++) end->shape[p] = end->converged ? trial[p] : end->near[p];
+            return 1;
+        }
+        if (known && is_known(trial, known)) return 0;
+        expand(trial, image, room, &there);
+        end->held = there.deviance <= end->at.deviance + (decrement < SHORT ? ROUNDING : 0);
+        if (end->held) {
+            for (int p = 0; p < PARAMETERS; p++) end->near[p] = trial[p];
+            end->at = there;
+            damping = damping > NONE ? damping / LESS : 0;
+        } else {
+            damping = fmax(FIRST_DAMPING, damping * MORE);
+        }
+    }
+}
+
+/* Whether an image says so little of n that its likelihood may have a second maximum. */
+static int is_ambiguous(const End *end, const Limits *limits) {
+    const double range = limits->high[INDEX] - limits->low[INDEX], n = end->shape[INDEX];
+    const int at_edge = n <= limits->low[INDEX] || n >= limits->high[INDEX];
+    Matrix covariance;
+    invert(end->at.fisher, covariance);
+    return sqrt(covariance[INDEX][INDEX]) > range * (at_edge ? VAGUE_AT_EDGE : VAGUE);
+}
+
+/* The best maximum: from `begin`, and for ambiguous images from a round galaxy of little and of much concentration, too.
+   Of a thousand of the prior's images one then still depends on where it began; without, five. */
+static void search(const Vector begin, const Image *image, const Limits *limits, int most, Room *room, End *best) {
+    End other;
+    climb(begin, image, limits, most, NULL, room, best);
+    if (most > 0 && is_ambiguous(best, limits)) {
+        const double range = limits->high[INDEX] - limits->low[INDEX];
+        for (int much = 0; much < 2; much++) {
+            const double n = much ? limits->high[INDEX] - BEGIN * range : limits->low[INDEX] + BEGIN * range;
+            const double radius = sqrt(limits->low[RADIUS] * limits->high[RADIUS]);
+            const Vector round = {best->shape[FLUX], n, radius, 0, 0};
+            best->held = 0;
+            const int taken = best->taken, found = climb(round, image, limits, most, best, room, &other);
+            if (found && other.converged >= best->converged && other.at.deviance < best->at.deviance) *best = other;
+            best->taken = taken + other.taken;
+        }
+    }
+    if (!best->held) expand(best->near, image, room, &best->at);
+}
+
+/* χ² of an image against a galaxy, and √(Σ p²) of that galaxy's image. */
+static void hold_against(const Vector shape, const Image *image, Room *room, double *chi2, double *norm) {
+    double square = 0;
+    lay_spectrum(shape, 0, room);
+    fold_signs(room->value_skj, room);
+    to_quadrants(room->even_kj, room->odd_kj, room, room->unit_an);
+    weigh(shape[FLUX], image, room);
+    *chi2 = 0;
+    for (int n = 0; n < 2 * room->grid->half * room->grid->half; n++) {
+        const double miss = image->mean_n[n] - shape[FLUX] * room->unit_an[n];
+        *chi2 += room->precision_n[n] * (miss * miss + image->square_n[n]);
+        square += 2 * image->share_n[n] * room->unit_an[n] * room->unit_an[n];
+    }
+    *norm = shape[FLUX] * sqrt(square);
+}
+
+/* Fit images from where `begin_bp` says, with at most so many steps each. */
+EXPORTED
+void fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *begin_bp,
+                const Limits *limits, int most, const Found *found, int first, int step) {
+    const int pixels = 2 * grid->half * grid->half;
+    Room *room = make_room(grid, tables);
+    for (int b = first; b < batch->count; b += step) {
+        const Image image = image_of(batch, b, pixels);
+        double *unbiased = found->unbiased_bp + b * PARAMETERS;
+        double (*covariance)[PARAMETERS] = (void *)(found->covariance_bpp + b * PARAMETERS * PARAMETERS);
+        End end;
+        Vector bias;
+        lay_psf(image.psf_radius, room);
+        search(begin_bp + b * PARAMETERS, &image, limits, most, room, &end);
+        found->converged_b[b] = end.converged;
+        found->steps_b[b] = end.taken;
+        found->deviance_b[b] = end.at.deviance;
+        invert(end.at.fisher, covariance);
+        first_order_bias(end.near, covariance, room, bias);
+        for (int p = 0; p < PARAMETERS; p++) {
+            found->maximum_bp[b * PARAMETERS + p] = end.shape[p];
+            unbiased[p] = end.shape[p] - bias[p];
+        }
+        bring_inside(unbiased, limits);
+        hold_against(unbiased, &image, room, found->chi2_b + b, found->norm_b + b);
+    }
+    leave_room(room);
+}
+
+/* The same for images and galaxies that are given. */
+EXPORTED
+void compare_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *shape_bp, double *chi2_b,
+                    double *norm_b, int first, int step) {
+    const int pixels = 2 * grid->half * grid->half;
+    Room *room = make_room(grid, tables);
+    for (int b = first; b < batch->count; b += step) {
+        const Image image = image_of(batch, b, pixels);
+        lay_psf(image.psf_radius, room);
+        hold_against(shape_bp + b * PARAMETERS, &image, room, chi2_b + b, norm_b + b);
+    }
+    leave_room(room);
+}
+
+/* Room for images of one grid: one block of memory, cut into pieces that begin where a processor likes them to. */
+Room *make_room(const Grid *grid, const Tables *tables) {
+    const long plane = (long)grid->nodes * grid->padded, quadrant = (long)grid->half * grid->half;
+    const long sizes[] = {plane, plane, plane, (long)grid->half * grid->padded, quadrant, quadrant,
+                          12L * tables->intervals, plane, 2 * plane, 2 * plane, 2 * plane, 2 * plane, 2 * plane,
+                          2 * plane, 2L * PARAMETERS * quadrant, 2 * quadrant, 2 * quadrant, 2 * quadrant};
+    enum { PIECES = sizeof sizes / sizeof *sizes, ALIGNED = 16 };
+    long total = 0;
+    for (int i = 0; i < PIECES; i++) total += (sizes[i] + ALIGNED - 1) / ALIGNED * ALIGNED;
+    Room *room = malloc(sizeof *room);
+    float *next = aligned_alloc(ALIGNED * sizeof(float), (size_t)total * sizeof(float));
+    if (!room || !next) abort(); /* 700 kB: nothing else would work either */
+    float **pieces[PIECES] = {&room->weight_kj, &room->even_kj, &room->odd_kj, &room->half_xj, &room->cosines_xy,
+                              &room->sines_xy, &room->cubics_3t, &room->q_kj, &room->value_skj, &room->by_q_skj,
+                              &room->by_n_skj, &room->by_q_q_skj, &room->by_n_q_skj, &room->by_n_n_skj, &room->unit_an,
+                              &room->precision_n, &room->pull_n, &room->bend_n};
+    for (int i = 0; i < PIECES; i++) {
+        *pieces[i] = next;
+        next += (sizes[i] + ALIGNED - 1) / ALIGNED * ALIGNED;
+    }
+    room->grid = grid;
+    room->tables = tables;
+    return room;
+}
+
+void leave_room(Room *room) {
+    free(room->weight_kj);
+    free(room);
+}
