@@ -1,5 +1,5 @@
 # What a newcomer needs: `make run` for the whole main job, `make test` to see that it holds.
-# Both set themselves up; all that must be there is Python 3.11 or newer, git and make.
+# Both set themselves up; all that must be there is Python 3.11 or newer, git, make and a C compiler.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c 'from models.galaxies.fitting import library; library()'
 	touch $(STAMP)
 
 run: setup  ## the main job: from simulated galaxies to a served prediction

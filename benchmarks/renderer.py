@@ -42,12 +42,12 @@ def main() -> None:
 
     plain = galsim.GSParams()
     few = galaxies.head(100)
-    continuous = _seconds(lambda: draw_with_galsim(few, settings, plain)) / len(few)
-    best = _seconds(lambda: draw_with_galsim(few, settings, plain), 3) / len(few)
+    continuous = seconds(lambda: draw_with_galsim(few, settings, plain)) / len(few)
+    best = seconds(lambda: draw_with_galsim(few, settings, plain), 3) / len(few)
     for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
         count = _BATCH * (16 if device == "cpu" else 1024)
         ours = (
-            _seconds(partial(_draw, _tensors(galaxies.sample(count, replace=True, random_state=1), device)), 5) / count
+            seconds(partial(_draw, _tensors(galaxies.sample(count, replace=True, random_state=1), device)), 5) / count
         )
         print(
             f"{device}: {1e6 * ours:.0f} µs a galaxy; GalSim with a new index each {1e3 * continuous:.1f} ms, ratio "
@@ -55,11 +55,11 @@ def main() -> None:
         )
 
     spectrum = torch.randn(_BATCH, 128, 65, dtype=torch.complex64)
-    fft = _seconds(lambda: torch.fft.irfft2(spectrum), 20) / _BATCH
+    fft = seconds(lambda: torch.fft.irfft2(spectrum), 20) / _BATCH
     table, places = torch.randn(_BATCH, 331), torch.randint(0, 331, (_BATCH, 3 * 51**2))
-    looked_up = _seconds(lambda: [table.gather(1, places) for _ in range(4)], 20) / _BATCH
+    looked_up = seconds(lambda: [table.gather(1, places) for _ in range(4)], 20) / _BATCH
     batch = _tensors(galaxies.sample(_BATCH * 16, replace=True, random_state=1), "cpu")
-    ours = _seconds(partial(_draw, batch), 5) / (_BATCH * 16)
+    ours = seconds(partial(_draw, batch), 5) / (_BATCH * 16)
     print(
         f"one FFT of twice the stamp {1e6 * fft:.0f} µs, the table look-ups {1e6 * looked_up:.0f} µs: a galaxy takes "
         f"{ours / (fft + looked_up):.2f} times their sum"
@@ -80,7 +80,7 @@ def _tensors(galaxies: pd.DataFrame, device: str) -> dict[str, torch.Tensor]:
     }
 
 
-def _seconds(work: Callable[[], object], repeats: int = 1) -> float:
+def seconds(work: Callable[[], object], repeats: int = 1) -> float:
     """The least time of some repeats: machines are shared."""
     least = float("inf")
     for _ in range(repeats):

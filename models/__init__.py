@@ -2,7 +2,7 @@
 
 * `networks/`: image channels and conditions to a vector; one module each
 * `estimators/`: a network with its units and scales, saved and loaded
-* `galaxies/`: the renderer, Fisher scoring and its bias
+* `galaxies/`: the renderer, and the search for the maximum of an image's likelihood, which is compiled
 * `layers.py`: what networks are built from
 
 Legend of the shape suffixes: b batch, h height, w width, c conditions, f features, p parameters.

@@ -203,7 +203,7 @@ class GalaxyShape(RegressionProblem):
     def finish(
         self, estimator: "Estimator", dataset: "Dataset", settings: GalaxyShapeSettings
     ) -> tuple["Estimator", dict[str, Any]]:
-        """Scoring steps and their correction, then intervals that hold what they promise."""
+        """The search and the correction behind it, then intervals that hold what they promise."""
         assert isinstance(estimator, NumbersEstimator)
         scored, scoring = add_scoring(self, estimator, dataset, settings)
         recalibrate(self, scored, dataset, settings)

@@ -1,6 +1,6 @@
 """What trainings share whose models answer with numbers and their errors.
 
-* `scoring_correction.py`: Fisher scoring put behind a trained network; `recalibration.py`: intervals that hold
+* `scoring_correction.py`: the search put behind a trained network; `recalibration.py`: intervals that hold
 * `settings.py`: what params.yaml says of that
 """
 

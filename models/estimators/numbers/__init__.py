@@ -1,7 +1,7 @@
 """The kind `numbers`: parameters in physical units, each with its error.
 
 * `estimator.py`: a network, read as a Gaussian (`gaussian.py`) on scales where errors are close to one (`scales.py`)
-* `scoring.py`: the same, improved by Fisher scoring; `trust.py`: where an answer is not to be trusted
+* `scoring.py`: the same, taken to the maximum of the likelihood; `trust.py`: where an answer is not to be trusted
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ __all__ = ["LEVELS", "Answer", "NumbersEstimator", "ScoringEstimator", "build", 
 
 
 def build(config: Mapping[str, Any]) -> NumbersEstimator:
-    """An estimator of numbers, with Fisher scoring behind it where the configuration has steps of it."""
+    """An estimator of numbers, with a search behind it where the configuration has steps of it."""
     return ScoringEstimator(config) if config["scoring_steps"] else NumbersEstimator(config)
 
 

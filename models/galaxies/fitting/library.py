@@ -13,7 +13,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 import uuid
 from contextlib import suppress
@@ -30,6 +29,8 @@ _FLAGS = (
     "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math",
 )  # fmt: skip
 _TIMEOUT_S = 300
+_PACKAGED = _FOLDER.parents[2] / "model" / "package.json"
+"""The manifest that stands beside this code in a package."""
 
 
 class NoCompilerError(RuntimeError):
@@ -48,7 +49,7 @@ def library() -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
     with tempfile.TemporaryDirectory() as folder:
         built = place_library(Path(folder))
-        if not sys.dont_write_bytecode:  # a package is only read
+        if not _PACKAGED.exists():  # no file may be added to a package
             with suppress(OSError):  # so may be an installed folder: then it is built for this process alone
                 partial = path.with_name(f".{uuid.uuid4().hex}.so")
                 shutil.copy(built, partial)

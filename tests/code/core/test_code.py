@@ -172,6 +172,22 @@ def test_files_to_carry_are_those_that_an_import_reads(tmp_path: Path) -> None:
     assert names == {"house/__init__.py", "house/near.py", "house/far.py"}
 
 
+def test_what_a_module_compiles_counts_and_is_carried(tmp_path: Path) -> None:
+    root = write(tmp_path, entry="import house.room\n", house__room='__sources__ = ("step.c", "fit.h")\n')
+    for name in ("step.c", "fit.h", "other.c"):
+        (root / "house" / name).write_text("int x;\n")
+    before = code_of("entry", root=root)
+    assert set(before.digests) == {"entry", "room", "room/step.c", "room/fit.h"}
+    (root / "house" / "other.c").write_text("int y;\n")
+    assert code_of("entry", root=root).digests == before.digests
+    (root / "house" / "fit.h").write_text("int y;\n")
+    after = code_of("entry", root=root)
+    assert {label for label, digest in after.digests.items() if digest != before.digests[label]} == {"room/fit.h"}
+    carried = {str(file.relative_to(root)) for file in imported_files("house.room", root=root)}
+    assert carried == {"house/__init__.py", "house/room.py", "house/step.c", "house/fit.h"}
+    assert {root / name for name in ("house/step.c", "house/fit.h")} <= set(after.files)
+
+
 @pytest.mark.parametrize("minor", [12, 13])
 def test_another_python_makes_the_same_digests(minor: int, tmp_path: Path) -> None:
     found = [shutil.which(f"python3.{minor}"), *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))]
