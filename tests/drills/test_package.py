@@ -17,6 +17,7 @@ from components.core.workspace import Workspace
 from components.packages.building import changed_code
 from components.packages.files import Package, verify_package
 from components.packages.proving import prove_package
+from models.galaxies.fitting import library
 from services.manifest import MANIFEST, manifest_digest
 from tests.conftest import HOUSE
 from tests.drills.packages import LINEAGE, build, new_workspace, stored
@@ -35,7 +36,10 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "weights_sha256": weights,
         "package": package.tag,
     }
-    assert {name for name in document["files"] if not name.endswith(".py")} == {
+    fitting = {name for name in document["files"] if name.startswith("models/galaxies/fitting/")}
+    assert {"models/galaxies/fitting/search.c", "models/galaxies/fitting/fit.h"} <= fitting
+    assert len([name for name in fitting if name.endswith(".so")]) == 1, "what answers needs no compiler"
+    assert {name for name in document["files"] if not name.endswith(".py")} - fitting == {
         "model/model.json",
         "model/weights.safetensors",
         "model/golden.safetensors",
@@ -146,6 +150,7 @@ def test_a_file_more_or_less_is_found_and_named(damaged: tuple[Workspace, Packag
 
 def test_a_full_disk_leaves_no_half_package(tmp_path: Path) -> None:
     workspace = new_workspace(tmp_path)
+    library()  # it is there already, as on any machine that trained a model
     code = f"""
         import resource, signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

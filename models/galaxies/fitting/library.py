@@ -90,4 +90,5 @@ def _build(path: Path) -> None:
             f"no C compiler {compiler!r} to build {path.name} with: install gcc or clang, or name yours in CC"
         ) from error
     except subprocess.CalledProcessError as error:
-        raise NoCompilerError(f"{compiler} could not build {path.name}: {error.stderr.strip()[:500]}") from error
+        said = " ".join(error.stderr.split())[:300]
+        raise NoCompilerError(f"{compiler} could not build {path.name}: {said}") from error

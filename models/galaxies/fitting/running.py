@@ -22,8 +22,8 @@ from models.galaxies.parameters import Camera, Domain
 __label__ = "fitting_running"
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Work = Callable[[int, int], object]
-"""Compiled work on some images: from which row on, and every how manieth."""
+Work = Callable[[int, int], int]
+"""Compiled work on some images, from which row on, and every how manieth; 1 says that memory is short."""
 
 
 class Pointer(c_void_p):
@@ -90,9 +90,10 @@ def _spread(work: Sequence[Work], count: int) -> None:
     """Do all work on as many threads as torch has: each piece for every `step`-th row from the first, second, … on."""
     threads = min(torch.get_num_threads(), count)
     if threads == 1:
-        for piece in work:
-            piece(0, 1)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(piece, first, threads) for piece in work for first in range(threads)]:
-            done.result()
+        failed = [piece(0, 1) for piece in work]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            pieces = [pool.submit(piece, first, threads) for piece in work for first in range(threads)]
+            failed = [piece.result() for piece in pieces]
+    if any(failed):
+        raise MemoryError(f"no room for the search of {count} images on {threads} threads")

@@ -104,7 +104,7 @@ static void search(const Vector begin, const Image *image, const Limits *limits,
             const Vector round = {best->shape[FLUX], n, radius, 0, 0};
             best->held = 0;
             const int taken = best->taken, found = climb(round, image, limits, most, best, room, &other);
-            if (found && other.converged >= best->converged && other.at.deviance < best->at.deviance) *best = other;
+            if (found && other.at.deviance < best->at.deviance) *best = other;
             best->taken = taken + other.taken;
         }
     }
@@ -127,12 +127,13 @@ static void hold_against(const Vector shape, const Image *image, Room *room, dou
     *norm = shape[FLUX] * sqrt(square);
 }
 
-/* Fit images from where `begin_bp` says, with at most so many steps each. */
+/* Fit images from where `begin_bp` says, with at most so many steps of each search. Returns 1 where memory is short. */
 EXPORTED
-void fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *begin_bp,
+int fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *begin_bp,
                 const Limits *limits, int most, const Found *found, int first, int step) {
     const int pixels = 2 * grid->half * grid->half;
     Room *room = make_room(grid, tables);
+    if (!room) return 1;
     for (int b = first; b < batch->count; b += step) {
         const Image image = image_of(batch, b, pixels);
         double *unbiased = found->unbiased_bp + b * PARAMETERS;
@@ -154,20 +155,23 @@ void fit_images(const Grid *grid, const Tables *tables, const Batch *batch, cons
         hold_against(unbiased, &image, room, found->chi2_b + b, found->norm_b + b);
     }
     leave_room(room);
+    return 0;
 }
 
-/* The same for images and galaxies that are given. */
+/* Hold images against galaxies that are given. Returns 1 where memory is short. */
 EXPORTED
-void compare_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *shape_bp, double *chi2_b,
+int compare_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *shape_bp, double *chi2_b,
                     double *norm_b, int first, int step) {
     const int pixels = 2 * grid->half * grid->half;
     Room *room = make_room(grid, tables);
+    if (!room) return 1;
     for (int b = first; b < batch->count; b += step) {
         const Image image = image_of(batch, b, pixels);
         lay_psf(image.psf_radius, room);
         hold_against(shape_bp + b * PARAMETERS, &image, room, chi2_b + b, norm_b + b);
     }
     leave_room(room);
+    return 0;
 }
 
 /* Room for images of one grid: one block of memory, cut into pieces that begin where a processor likes them to. */
@@ -181,7 +185,11 @@ Room *make_room(const Grid *grid, const Tables *tables) {
     for (int i = 0; i < PIECES; i++) total += (sizes[i] + ALIGNED - 1) / ALIGNED * ALIGNED;
     Room *room = malloc(sizeof *room);
     float *next = aligned_alloc(ALIGNED * sizeof(float), (size_t)total * sizeof(float));
-    if (!room || !next) abort(); /* 700 kB: nothing else would work either */
+    if (!room || !next) {
+        free(room);
+        free(next);
+        return NULL;
+    }
     float **pieces[PIECES] = {&room->weight_kj, &room->even_kj, &room->odd_kj, &room->half_xj, &room->cosines_xy,
                               &room->sines_xy, &room->cubics_3t, &room->q_kj, &room->value_skj, &room->by_q_skj,
                               &room->by_n_skj, &room->by_q_q_skj, &room->by_n_q_skj, &room->by_n_n_skj, &room->unit_an,
