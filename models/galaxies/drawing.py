@@ -18,6 +18,9 @@ from models.galaxies.scoring import MOST_STEPS, Scored, compare, score
 
 __label__ = "galaxy_drawing"
 
+_PARTS = 64
+"""Of each range of the domain: a start moves by less than the error of any but the brightest images."""
+
 
 class GalaxyDrawing:
     """One camera's galaxies.
@@ -57,7 +60,7 @@ class GalaxyDrawing:
         unit_p = self._unit(start_bp)
         scored = score(
             image_bhw,
-            start_bp * unit_p,
+            self._rounded(start_bp * unit_p),
             conditions_bc[:, self._sigma],
             conditions_bc[:, self._fwhm],
             self.camera,
@@ -95,6 +98,13 @@ class GalaxyDrawing:
         pixels = self.camera.size**2
         misfit_b = (chi2_b - pixels) / (2 * pixels) ** 0.5
         return misfit_b.float(), (norm_b / conditions_bc[:, self._sigma]).float()
+
+    def _rounded(self, start_bp: Tensor) -> Tensor:
+        """Starts on a coarse grid: the last bits of a network's answer, which depend on its batch, decide nothing."""
+        domain = self.domain
+        ends = (domain.flux, domain.n, domain.half_light_radius, *[(-domain.shear, domain.shear)] * 2)
+        step_p = start_bp.new_tensor([(high - low) / _PARTS for low, high in ends])
+        return (start_bp / step_p).round() * step_p
 
     def _unit(self, like_bp: Tensor) -> Tensor:
         unit_p: Tensor = like_bp.new_tensor([self.flux_unit] + [1.0] * (len(SHAPE) - 1))

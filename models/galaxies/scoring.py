@@ -4,7 +4,7 @@
     scored.maximum_bp, scored.covariance_bpp, scored.unbiased_bp, scored.converged_b
     chi2_b, norm_b = compare(image_bhw, parameters_bp, sigma_b, fwhm_b, Camera())
 
-Each image is worked out by itself, in compiled code (fitting/): steps are taken until the next would be within 1e-4
+Each image is worked out by itself, in compiled code (fitting/): steps are taken until the next would be within 1e-5
 errors, within `Domain`, and the answer is the same to the last bit in any company and on any number of threads. Work
 is done on the processor, wherever the tensors are.
 

@@ -72,6 +72,7 @@ typedef struct {
     float *bend_n;
 } Room;
 
+/* room.c */
 Room *make_room(const Grid *grid, const Tables *tables);
 void leave_room(Room *room);
 

@@ -6,11 +6,11 @@
    downwards: that step is taken, and as it is Newton's, what is left after it is of the order of its square. */
 
 #include <math.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "fit.h"
 
-static const double CLOSE = 1e-4;    /* errors: √(gᵀ C⁻¹ g) for the gradient g and the curvature C of ln L */
+static const double CLOSE = 1e-5;    /* errors: √(gᵀ C⁻¹ g) for the gradient g and the curvature C of ln L */
 static const double ROUNDING = 1e-2; /* of the deviance, from float images: a short step may seem worse by as much */
 static const double SHORT = 0.1;     /* errors; longer steps must lower the deviance */
 static const double SAME = 0.5;      /* errors within which a search is on its way to a maximum that is known */
@@ -130,7 +130,7 @@ static void hold_against(const Vector shape, const Image *image, Room *room, dou
 /* Fit images from where `begin_bp` says, with at most so many steps of each search. Returns 1 where memory is short. */
 EXPORTED
 int fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *begin_bp,
-                const Limits *limits, int most, const Found *found, int first, int step) {
+               const Limits *limits, int most, const Found *found, int first, int step) {
     const int pixels = 2 * grid->half * grid->half;
     Room *room = make_room(grid, tables);
     if (!room) return 1;
@@ -161,7 +161,7 @@ int fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const
 /* Hold images against galaxies that are given. Returns 1 where memory is short. */
 EXPORTED
 int compare_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *shape_bp, double *chi2_b,
-                    double *norm_b, int first, int step) {
+                   double *norm_b, int first, int step) {
     const int pixels = 2 * grid->half * grid->half;
     Room *room = make_room(grid, tables);
     if (!room) return 1;
@@ -172,38 +172,4 @@ int compare_images(const Grid *grid, const Tables *tables, const Batch *batch, c
     }
     leave_room(room);
     return 0;
-}
-
-/* Room for images of one grid: one block of memory, cut into pieces that begin where a processor likes them to. */
-Room *make_room(const Grid *grid, const Tables *tables) {
-    const long plane = (long)grid->nodes * grid->padded, quadrant = (long)grid->half * grid->half;
-    const long sizes[] = {plane, plane, plane, (long)grid->half * grid->padded, quadrant, quadrant,
-                          12L * tables->intervals, plane, 2 * plane, 2 * plane, 2 * plane, 2 * plane, 2 * plane,
-                          2 * plane, 2L * PARAMETERS * quadrant, 2 * quadrant, 2 * quadrant, 2 * quadrant};
-    enum { PIECES = sizeof sizes / sizeof *sizes, ALIGNED = 16 };
-    long total = 0;
-    for (int i = 0; i < PIECES; i++) total += (sizes[i] + ALIGNED - 1) / ALIGNED * ALIGNED;
-    Room *room = malloc(sizeof *room);
-    float *next = aligned_alloc(ALIGNED * sizeof(float), (size_t)total * sizeof(float));
-    if (!room || !next) {
-        free(room);
-        free(next);
-        return NULL;
-    }
-    float **pieces[PIECES] = {&room->weight_kj, &room->even_kj, &room->odd_kj, &room->half_xj, &room->cosines_xy,
-                              &room->sines_xy, &room->cubics_3t, &room->q_kj, &room->value_skj, &room->by_q_skj,
-                              &room->by_n_skj, &room->by_q_q_skj, &room->by_n_q_skj, &room->by_n_n_skj, &room->unit_an,
-                              &room->precision_n, &room->pull_n, &room->bend_n};
-    for (int i = 0; i < PIECES; i++) {
-        *pieces[i] = next;
-        next += (sizes[i] + ALIGNED - 1) / ALIGNED * ALIGNED;
-    }
-    room->grid = grid;
-    room->tables = tables;
-    return room;
-}
-
-void leave_room(Room *room) {
-    free(room->weight_kj);
-    free(room);
 }

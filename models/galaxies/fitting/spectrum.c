@@ -88,6 +88,7 @@ void lay_spectrum(const Vector shape, int derivatives, Room *room) {
     const float *restrict c0 = room->cubics_3t, *restrict c1 = c0 + intervals, *restrict c2 = c1 + intervals;
     const float *restrict c3 = c2 + intervals, *restrict n0 = c3 + intervals, *restrict n1 = n0 + intervals;
     const float *restrict n2 = n1 + intervals, *restrict n3 = n2 + intervals, *restrict nn0 = n3 + intervals;
+    const float *restrict nn1 = nn0 + intervals;
     for (int s = 0; s < 2; s++) {
         const float along = (float)stretch[0], across = (float)stretch[1];
         const float diagonal = (float)(s == 0 ? stretch[2] : -stretch[2]);
@@ -114,7 +115,7 @@ void lay_spectrum(const Vector shape, int derivatives, Room *room) {
                 const int t = interval[i];
                 by_n[i] = n0[t] + beyond[i] * (n1[t] + beyond[i] * (n2[t] + beyond[i] * n3[t]));
                 by_n_q[i] = n1[t] + beyond[i] * (2 * n2[t] + beyond[i] * 3 * n3[t]);
-                by_n_n[i] = nn0[t]; /* second derivatives lead the search and are in no answer: close enough */
+                by_n_n[i] = nn0[t] + beyond[i] * nn1[t]; /* second derivatives lead the search, and are in no answer */
             }
         }
     }
