@@ -1,6 +1,6 @@
 """The maximum of an image's likelihood, compiled: what scoring.py works with.
 
-* `fit.h`, `room.c`: what all share; `transform.c`, `spectrum.c`: images and their derivatives, as rendering.py draws them
+* `fit.h`, `room.c`: what all share; `transform.c`, `spectrum.c`: images and derivatives, as rendering.py draws them
 * `likelihood.c`, `step.c`, `search.c`: the likelihood around a galaxy, one step, and steps until they have converged
 * `bias.c`: the covariance of the maximum, and its first-order bias
 * `library.py`: all of these as one library, built when first needed
