@@ -55,8 +55,9 @@ class Evidence:
     key: str
     """Digest of what was evaluated, on what, how."""
     digest: str
-    """Digest of what came out."""
+    """Digest of what came out, but for what the clock said."""
     metrics: Mapping[str, Metric]
+    """With those by the clock."""
     headline: tuple[str, ...]
     summary: str
     losses: tuple[Loss, ...]
@@ -162,14 +163,13 @@ def read_evidence(folder: Path) -> Evidence:
         if not (folder / name).is_file() or file_sha256(folder / name) != digest:
             raise IntegrityError(f"{folder / name} is missing or not what was written", hint)
     document = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    metrics = {**document["metrics"], **evidence.get("timings", {})}
     report, table = document["report"], pd.read_parquet(folder / _LOSSES)
     return Evidence(
         folder=folder,
         key=evidence["key"],
         digest=evidence["digest"],
-        metrics={
-            name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in document["metrics"].items()
-        },
+        metrics={name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in metrics.items()},
         headline=tuple(document.get("headline", ())),
         summary=document.get("summary", ""),
         losses=tuple(Loss(values=table[loss["name"]].to_numpy(), **loss) for loss in document.get("losses", ())),
@@ -204,7 +204,10 @@ def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     """What gates read, and last the digest of it."""
     columns = {loss.name: loss.values for loss in result.losses}
     pd.DataFrame({**columns, _SLICE: result.slices}).to_parquet(folder / _LOSSES, index=False)
-    metrics = {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in result.metrics.items()}
+    metrics, timings = (
+        {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in of.items()}
+        for of in (result.metrics, result.timings)
+    )
     document = {
         "metrics": metrics,
         "headline": result.headline,
@@ -215,7 +218,8 @@ def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     }
     (folder / METRICS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     files = {name: file_sha256(folder / name) for name in (METRICS, _LOSSES)}
-    evidence = {"key": value_digest(inputs), "inputs": inputs, "digest": value_digest(files), "files": files}
+    found = {"digest": value_digest(files), "files": files, "timings": timings}
+    evidence = {"key": value_digest(inputs), "inputs": inputs, **found}
     partial = folder / f".{_EVIDENCE}"
     partial.write_text(json.dumps(sealed(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / _EVIDENCE)

@@ -97,3 +97,5 @@ class Evaluation:
     """Where the model can be trusted, in the form that the service reads."""
     plots: Mapping[str, "Figure"] = field(default_factory=dict)
     """Pictures by file name without ending."""
+    timings: Mapping[str, Metric] = field(default_factory=dict)
+    """Metrics by the clock: the same evidence may have others, so that its digest leaves them out."""

@@ -18,8 +18,8 @@ from models.galaxies.scoring import MOST_STEPS, Scored, compare, score
 
 __label__ = "galaxy_drawing"
 
-_PARTS = 64
-"""Of each range of the domain: a start moves by less than the error of any but the brightest images."""
+_PARTS = 512
+"""Of each range of the domain: a search takes no more steps for it; with 64 it took half as many again."""
 
 
 class GalaxyDrawing:

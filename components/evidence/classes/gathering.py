@@ -15,7 +15,7 @@ import pandas as pd
 from components.core import ProblemSettings
 from components.evidence.classes import plots, sections
 from components.evidence.input_region import input_region
-from components.evidence.intervals import Array
+from components.evidence.intervals import Array, share
 from components.evidence.measuring import NO_SLICES, Measuring, Slices
 from components.evidence.reliability import calibration_error, reliability, reliability_table
 from components.evidence.reliability_plot import plot_reliability
@@ -62,14 +62,14 @@ def gather_classes(
     found = about.measure(_numbers)
     right = (found["class"] == found["answered"]).astype(np.float64)
     metrics = {
-        "accuracy.test": about.metric(right, np.mean),
+        "accuracy.test": share(right),
         **about.metrics("log_score", found["log_score"], np.mean),
         **about.metrics("brier", found["brier"], np.mean),
         "calibration_error.test": about.metric_of_means(found["reliability"], calibration_error),
     }
     for number, name in enumerate(classes):
         if (found["class"] == number).any():
-            metrics[f"accuracy.class.{name}"] = about.metric(right[found["class"] == number], np.mean)
+            metrics[f"accuracy.class.{name}"] = share(right[found["class"] == number])
     curve, confusion = reliability_table(found["reliability"]), confusion_table(found, classes)
     report = sections.report(metrics, confusion)
     names = np.array(classes, dtype=object)

@@ -1,6 +1,6 @@
 """Can the reported errors be believed? Coverage of the intervals, and simulation-based calibration.
 
-    metrics = calibration_metrics(answers, truths, settings)
+    metrics = calibration_metrics(answers, truths)
 
 An interval of 68 % must hold the truth in 68 % of all images drawn from the prior, and the rank of the truth among the
 reported quantiles must be uniform (Cook, Gelman & Rubin 2006; Talts et al. 2018).
@@ -12,20 +12,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from components.core import EvaluateSettings
-from components.evidence.intervals import interval
+from components.evidence.intervals import share
 from components.evidence.numbers.answers import RANKS, Answers
 from components.fields import Metric
 
 __label__ = "calibration"
 
 
-def calibration_metrics(answers: Answers, truths: Sequence[str], settings: EvaluateSettings) -> dict[str, Metric]:
+def calibration_metrics(answers: Answers, truths: Sequence[str]) -> dict[str, Metric]:
     """`coverage68.<truth>` and `coverage95.<truth>`, each with its interval."""
     return {
-        f"coverage{percent}.{truth}": interval(
-            answers.covered(percent)[:, i], np.mean, settings.bootstrap, settings.seed
-        )
+        f"coverage{percent}.{truth}": share(answers.covered(percent)[:, i])
         for percent in (68, 95)
         for i, truth in enumerate(truths)
     }

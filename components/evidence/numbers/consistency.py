@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from components.core import EvaluateSettings
-from components.evidence.intervals import interval, rms
+from components.evidence.intervals import interval, rms, share
 from components.evidence.numbers.parts import Gathering
 from components.fields import Metric
 
@@ -71,5 +71,5 @@ def consistency_metrics(table: pd.DataFrame, settings: EvaluateSettings) -> dict
                 rows[column].to_numpy(dtype=np.float64), rms, settings.bootstrap, settings.seed
             )
     flagged = table.groupby("image")["flagged"].first().to_numpy(dtype=np.float64)
-    metrics["real.flagged"] = interval(flagged, np.mean, settings.bootstrap, settings.seed)
+    metrics["real.flagged"] = share(flagged)
     return metrics

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from components.evidence.input_region import input_region
-from components.evidence.intervals import interval
+from components.evidence.intervals import interval, share
 from components.evidence.numbers import calibration, consistency, limit_plots, plots, timing
 from components.evidence.numbers.answers import Answers
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
@@ -52,7 +52,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     ordinary = about.split("validation")
     threshold = in_domain_threshold(about, ordinary)
     limited, region = limits(about, threshold)
-    parts = [prior, limited, alarms_and_speed(about, answers, ordinary, threshold)]
+    parts = [prior, limited, false_alarms(answers, threshold)]
     cases = problem.benchmark_cases(about.simulation)
     if cases:
         benchmark, report = at_benchmark(about, cases)
@@ -61,15 +61,16 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
         report = over_prior_report(about, prior)
     if settings.real_galaxies is not None:
         parts.append(real_objects(about, Path(settings.real_galaxies), threshold))
-    whole = together(parts)
+    whole, timings = together(parts), timed(about, ordinary)
     return Evaluation(
         metrics=whole.metrics,
+        timings=timings,
         headline=problem.headline(),
         summary=f"mean error {whole.metrics['score.test'].value:.2f} bounds on the test split",
         losses=losses(about, answers),
         slices=_slice_of_each(about, "test"),
         report=report,
-        sections=sections(whole, report, region, problem.truths),
+        sections=sections(whole, timings, report, region, problem.truths),
         tables=whole.tables,
         trusted_region=region,
         plots=whole.plots,
@@ -115,17 +116,17 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
         for i, truth in enumerate(problem.truths):
             for quantity, metric in here.errors().over_bound(i, settings.bootstrap, settings.seed).items():
                 metrics[f"{quantity}_over_crb.{name}.{truth}"] = metric
-        for key, metric in calibration.calibration_metrics(here, problem.truths, settings).items():
+        for key, metric in calibration.calibration_metrics(here, problem.truths).items():
             metrics[key.replace(".", f".{name}.", 1)] = metric
     judged = answers
     bright = split.table["snr"].between(*_CALIBRATED_SNR).to_numpy() if "snr" in split.table else np.zeros(0, bool)
     if bright.sum() >= _LEAST_IMAGES:
         judged = answers.of(bright)
-    metrics |= calibration.calibration_metrics(judged, problem.truths, settings)
+    metrics |= calibration.calibration_metrics(judged, problem.truths)
     mean_loss = np.abs(answers.errors().miss / answers.bound).mean(axis=1)
     metrics["score.test"] = interval(mean_loss, np.mean, settings.bootstrap, settings.seed)
     if np.isfinite(answers.converged).all():
-        metrics["converged.test"] = interval(answers.converged, np.mean, settings.bootstrap, settings.seed)
+        metrics["converged.test"] = share(answers.converged)
 
     predictions, ranks = split.table.copy(), calibration.rank_table(judged, problem.truths)
     for i, truth in enumerate(problem.truths):
@@ -225,14 +226,17 @@ def limits(about: Gathering, threshold: float) -> tuple[Part, dict[str, Any]]:
     return Part(metrics=metrics, tables={"failures": table}, plots=figures), region
 
 
-def alarms_and_speed(about: Gathering, answers: Answers, ordinary: ObservedSplit, threshold: float) -> Part:
-    """How often the in-domain test is wrong about the test split, and how long an answer takes."""
+def false_alarms(answers: Answers, threshold: float) -> Part:
+    """How often the in-domain test is wrong about the test split."""
+    if not np.isfinite(threshold):
+        return Part()
+    return Part(metrics={"false_alarms.test": share((answers.misfit > threshold).astype(np.float64))})
+
+
+def timed(about: Gathering, ordinary: ObservedSplit) -> dict[str, Metric]:
+    """How long an answer takes."""
     inputs = {name: array.to(about.device) for name, array in ordinary.first(_TIMED).items()}
-    metrics = timing.time_per_image(about.answer, inputs)
-    if np.isfinite(threshold):
-        alarms = (answers.misfit > threshold).astype(np.float64)
-        metrics["false_alarms.test"] = interval(alarms, np.mean, about.settings.bootstrap, about.settings.seed)
-    return Part(metrics=metrics)
+    return timing.time_per_image(about.answer, inputs)
 
 
 def real_objects(about: Gathering, folder: Path, threshold: float) -> Part:

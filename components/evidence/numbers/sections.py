@@ -13,11 +13,14 @@ __label__ = None
 _REAL = "Real images: two realisations of the noise, and a direct fit."
 
 
-def sections(whole: Part, report: Report, region: Mapping[str, Any], truths: Sequence[str]) -> tuple[Section, ...]:
+def sections(
+    whole: Part, timings: Mapping[str, Metric], report: Report, region: Mapping[str, Any], truths: Sequence[str]
+) -> tuple[Section, ...]:
     """The parts of the card, for what was measured.
 
     Args:
-        whole: all of the evaluation.
+        whole: all of the evaluation but the next.
+        timings: how long an answer takes.
         report: bias and sd at the benchmark beside published results, or over the test split.
         region: the trusted region.
         truths: names of the parameters.
@@ -73,7 +76,7 @@ def sections(whole: Part, report: Report, region: Mapping[str, Any], truths: Seq
                 pictures=_pictures(whole, {**maps, "real-galaxies": _REAL}),
             )
         )
-    return (*found, Section(title="Speed", tables=(_speed(metrics),)))
+    return (*found, Section(title="Speed", tables=(_speed(timings),)))
 
 
 def _pictures(whole: Part, captions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -133,12 +136,10 @@ def _alarms(failures: pd.DataFrame) -> Report:
     return Report(title="Refused", columns=("what", "share refused, by value"), rows=tuple(rows))
 
 
-def _speed(metrics: Mapping[str, Metric]) -> Report:
-    prefix = "milliseconds."
+def _speed(timings: Mapping[str, Metric]) -> Report:
     rows = [
-        (name.removeprefix(prefix), f"{metric.value:.2f}")
-        for name, metric in metrics.items()
-        if name.startswith(prefix)
+        (name.removeprefix("milliseconds."), f"{metric.value:.2f} [{metric.low:.2f}, {metric.high:.2f}]")
+        for name, metric in timings.items()
     ]
     return Report(title="Milliseconds an image", columns=("batch", "median"), rows=tuple(rows))
 

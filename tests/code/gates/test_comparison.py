@@ -60,6 +60,17 @@ def test_a_model_that_is_equal_within_noise_is_nearly_never_called_better_or_wor
     assert Standing.NOT_WORSE in found
 
 
+def test_all_intervals_of_a_comparison_hold_together_as_often_as_they_say() -> None:
+    """In 95 % of comparisons of equal models no cell leaves out 0: neither clearly more (too timid) nor less."""
+    rng = np.random.default_rng(10)
+    held = []
+    for _ in range(300):
+        champion = losses(rng, 600)
+        cells = judged(champion, another(rng, champion), resamplings=300).cells
+        held.append(all(cell.low <= 0 <= cell.high for cell in cells))
+    assert 0.91 <= np.mean(held) <= 0.985
+
+
 def test_a_model_that_is_worse_by_two_per_cent_is_worse_with_enough_images() -> None:
     rng = np.random.default_rng(1)
     champion = losses(rng, 8000)

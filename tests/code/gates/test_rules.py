@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def losses(count: int, factor: float = 1.0) -> Loss:
 
 def challenged(champion: Loss, challenger: Loss) -> GateResult:
     settings = GateSettings(
-        staging=(RULE,), production=(), margin=0.01, slice_margin=0.05, nats_margin=0.01, nats_slice_margin=0.05
+        staging=(RULE,), production=(), margin=0.01, slice_margin=0.05, nats_margin=0.02, nats_slice_margin=0.1
     )
     ours, theirs = (
         Confirmed(losses=(loss,), slices=np.full(len(loss.values), "snr20_40"), digest=loss.name)
@@ -133,6 +134,15 @@ def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verd
     assert (result.verdict, result.reason) == (verdict, reason)
     assert result.details["standing"] == reason.removesuffix(" than production")
     assert {cell["slice"] for cell in result.details["cells"]} == {"all", "snr20_40"}
+
+
+@pytest.mark.parametrize(("scale", "margins"), [("relative", (0.01, 0.05)), ("absolute", (0.02, 0.1))])
+def test_each_margin_is_that_of_its_own_cells(
+    scale: Literal["relative", "absolute"], margins: tuple[float, float]
+) -> None:
+    loss = replace(losses(1000), scale=scale)
+    cells = {cell["slice"]: cell["margin"] for cell in challenged(loss, loss).details["cells"]}
+    assert cells == dict(zip(("all", "snr20_40"), margins, strict=True))
 
 
 def test_challenger_that_cannot_be_compared_fails() -> None:

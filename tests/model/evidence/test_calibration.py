@@ -44,7 +44,7 @@ def gaussian_answers(reported_sd: float, shift: float = 0.0) -> Answers:
 
 def test_right_errors_are_found_right(settings: ProblemSettings) -> None:
     answers = gaussian_answers(1.0)
-    metrics = calibration_metrics(answers, TRUTHS, settings.evaluate)
+    metrics = calibration_metrics(answers, TRUTHS)
     for truth in TRUTHS:
         assert metrics[f"coverage68.{truth}"].value == pytest.approx(0.68, abs=0.02)
         assert metrics[f"coverage95.{truth}"].value == pytest.approx(0.95, abs=0.01)
@@ -58,7 +58,7 @@ def test_right_errors_are_found_right(settings: ProblemSettings) -> None:
 def test_wrong_errors_are_found_out(settings: ProblemSettings, reported_sd: float, shift: float) -> None:
     answers = gaussian_answers(reported_sd, shift)
     assert (rank_table(answers, TRUTHS)["p_value"] < 1e-6).all()
-    coverage = calibration_metrics(answers, TRUTHS, settings.evaluate)["coverage68.flux"]
+    coverage = calibration_metrics(answers, TRUTHS)["coverage68.flux"]
     assert not coverage.low <= 0.68 <= coverage.high
 
 

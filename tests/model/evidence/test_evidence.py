@@ -10,10 +10,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from components.core.digests import value_digest
 from components.core.errors import IntegrityError, RefusedError
-from components.core.settings import GateRule, ProblemSettings
+from components.core.params import load_settings
+from components.core.settings import OF_PACKAGE, GateRule, ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.card import CARD
@@ -25,7 +27,7 @@ from components.evidence.evaluation import (
     evaluation_inputs,
     read_evidence,
 )
-from components.evidence.intervals import interval
+from components.evidence.intervals import interval, median, share
 from components.evidence.numbers.errors_over_bound import Errors
 from components.evidence.refusals import CannotBeEvaluatedError
 from components.fields.dataset import Dataset
@@ -35,7 +37,7 @@ from components.gates.rules import Verdict, judge, require_pass
 from components.problems import find_problem
 from components.training.run import train
 from models.estimators.saved import load_model, read_description, save_model
-from tests.conftest import make_house, small_settings
+from tests.conftest import HOUSE, make_house, small_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,33 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(evaluated: Evalu
         assert {result.verdict for result in results} == {Verdict.FAIL}
 
 
+def test_every_rule_of_the_house_is_about_a_metric_that_there_is(evaluated: Evaluated) -> None:
+    gates = load_settings(HOUSE / "params.yaml", evaluated.problem.name, evaluated.problem.settings).gates
+    asked = {rule.metric for rule in (*gates.staging, *gates.production)}
+    assert len(asked) > 20
+    assert {name for name in asked if not name.startswith(OF_PACKAGE)} <= set(evaluated.evidence.metrics)
+
+
+def test_the_same_evidence_has_the_same_digest_whatever_the_clock_said(evaluated: Evaluated, tmp_path: Path) -> None:
+    first = evaluated.evidence
+    kept = tmp_path / "kept"
+    first.folder.rename(kept)
+    try:
+        again = evaluated.again(evaluated.model)
+    finally:
+        shutil.rmtree(first.folder, ignore_errors=True)
+        kept.rename(first.folder)
+    times = {name for name in first.metrics if name.startswith("milliseconds.")}
+    assert times == {"milliseconds.batch1", "milliseconds.batch64"}
+    assert any(again.metrics[name] != first.metrics[name] for name in times)
+    assert {name: metric for name, metric in again.metrics.items() if name not in times} == {
+        name: metric for name, metric in first.metrics.items() if name not in times
+    }
+    assert again.digest == first.digest
+    for name in times:
+        assert 0 < first.metrics[name].low <= first.metrics[name].value <= first.metrics[name].high
+
+
 @pytest.mark.parametrize("change", [{"network": "gone"}, {"kind": "gone"}, {"kind": None}])
 def test_a_model_whose_kind_or_network_has_left_the_house_is_told_from_others(
     evaluated: Evaluated, change: dict[str, str | None]
@@ -174,6 +203,33 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         metric = interval(rng.normal(3.0, 1.0, 200), np.mean, 200, seed)
         hits += metric.low <= 3.0 <= metric.high
     assert 180 <= hits <= 199
+
+
+@pytest.mark.parametrize(("probability", "count"), [(0.68, 30), (0.95, 30), (0.95, 400), (0.99, 100)])
+def test_a_share_lies_in_its_interval_as_often_as_it_says(probability: float, count: int) -> None:
+    """Over what is drawn, exactly; intervals of shares are never right at every probability, but close on average."""
+    hits = np.arange(count + 1)
+    found = [share(np.repeat([1.0, 0.0], [k, count - k])) for k in hits]
+    inside = np.array([metric.low <= probability <= metric.high for metric in found])
+    assert 0.90 <= float(stats.binom.pmf(hits, count, probability) @ inside) <= 0.99
+
+
+def test_ten_hits_in_ten_do_not_make_a_share_certain() -> None:
+    metric = share(np.ones(10))
+    assert (metric.value, metric.high) == (1.0, 1.0)
+    assert metric.low == pytest.approx(0.7829, abs=1e-3)
+    with pytest.raises(ValueError, match="zeros and ones"):
+        share(np.array([0.0, 0.5]))
+
+
+def test_a_median_lies_in_its_interval_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    for count in (9, 12, 30):
+        found = [median(rng.exponential(size=count)) for _ in range(2000)]
+        held = np.mean([metric.low <= np.log(2) <= metric.high for metric in found])
+        assert 0.94 <= held <= 0.985, count
+    with pytest.raises(ValueError, match="six are needed"):
+        median(np.arange(5.0))
 
 
 def test_values_that_are_not_finite_make_a_metric_that_gates_refuse() -> None:

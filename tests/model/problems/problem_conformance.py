@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from components.core.errors import AssayError
-from components.core.settings import ProblemSettings
+from components.core.settings import OF_PACKAGE, ProblemSettings
 from components.evidence.asking import asking
 from components.fields.dataset import Dataset
 from components.fields.estimators import build_estimator
@@ -199,6 +199,8 @@ class ProblemConformance:
             assert np.isfinite(loss.values).all(), loss.name
         assert result.headline
         assert set(result.headline) <= set(result.metrics)
+        asked = {rule.metric for rule in (*settings.gates.staging, *settings.gates.production)}
+        assert {name for name in asked if not name.startswith(OF_PACKAGE)} <= {*result.metrics, *result.timings}
         assert result.summary
         for name, metric in result.metrics.items():
             assert metric.low <= metric.value <= metric.high, name
