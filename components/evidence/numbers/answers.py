@@ -21,6 +21,7 @@ __label__ = "answers"
 
 
 _EVEN = [index for index, level in enumerate(LEVELS) if abs(level * 40 - round(level * 40)) < 1e-9]
+_LEVEL = np.array(LEVELS)[_EVEN]
 RANKS = len(_EVEN) + 1
 """Values that a rank can take."""
 
@@ -42,6 +43,8 @@ class Answers:
     high95: Array
     rank: Array
     """How many of the reported 2.5 %-quantiles lie below the truth, 0 to 39: uniform when they are right."""
+    crps: Array
+    """Continuous ranked probability score of what is stated, in its unit: small where that is right *and* sharp."""
     misfit: Array
     """χ² against the drawn answer in standard deviations, shape (images,); NaN where nothing can be drawn."""
     snr: Array
@@ -98,7 +101,8 @@ def ask(
             for percent in (68, 95)
         )
         none = np.full(count, np.nan)
-        below_bpq = outputs["quantiles"][:, :, _EVEN] < truth[rows, :, None]
+        quantile_bpq = outputs["quantiles"][:, :, _EVEN]
+        below_bpq = quantile_bpq < truth[rows, :, None]
         for name, values in {
             "truth": truth[rows],
             "bound": bound[rows],
@@ -110,6 +114,7 @@ def ask(
             "low95": low95,
             "high95": high95,
             "rank": below_bpq.sum(axis=2).astype(np.float64),
+            "crps": crps(quantile_bpq, truth[rows]),
             "misfit": outputs.get("misfit", none),
             "snr": outputs.get("snr", none),
             "converged": outputs.get("converged", none),
@@ -118,3 +123,18 @@ def ask(
         done += count
         progress(count)
     return Answers(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def crps(quantile_bpq: Array, truth_bp: Array) -> Array:
+    """Continuous ranked probability scores, from quantiles at every fortieth.
+
+    Twice the integral of the quantile (pinball) score over all levels (Gneiting & Raftery 2007, eq. 20 and 24): the
+    right distribution has the smallest expectation. For a Gaussian that is 0.564 standard deviations.
+
+    Args:
+        quantile_bpq: shape (b, p, q).
+        truth_bp: shape (b, p).
+    """
+    above_bpq = truth_bp[:, :, None] - quantile_bpq
+    scores: Array = 2 * np.maximum(_LEVEL * above_bpq, (_LEVEL - 1) * above_bpq).sum(axis=2) / (len(_LEVEL) + 1)
+    return scores

@@ -116,6 +116,8 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
         for i, truth in enumerate(problem.truths):
             for quantity, metric in here.errors().over_bound(i, settings.bootstrap, settings.seed).items():
                 metrics[f"{quantity}_over_crb.{name}.{truth}"] = metric
+            score = here.crps[:, i] / here.bound[:, i]
+            metrics[f"crps_over_crb.{name}.{truth}"] = interval(score, np.mean, settings.bootstrap, settings.seed)
         for key, metric in calibration.calibration_metrics(here, problem.truths).items():
             metrics[key.replace(".", f".{name}.", 1)] = metric
     judged = answers

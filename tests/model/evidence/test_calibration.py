@@ -62,6 +62,14 @@ def test_wrong_errors_are_found_out(settings: ProblemSettings, reported_sd: floa
     assert not coverage.low <= 0.68 <= coverage.high
 
 
+def test_only_the_right_errors_have_the_best_score(settings: ProblemSettings) -> None:
+    """A Gaussian's is 0.564 of its sd; errors that are too small, too large or beside the truth cost something."""
+    right = gaussian_answers(1.0).crps.mean(axis=0)
+    np.testing.assert_allclose(right, 1 / np.sqrt(np.pi), rtol=0.03)
+    for reported_sd, shift in ((0.5, 0.0), (2.0, 0.0), (1.0, 0.5)):
+        assert (gaussian_answers(reported_sd, shift).crps.mean(axis=0) > 1.05 * right).all()
+
+
 def failures(**columns: list[float]) -> pd.DataFrame:
     """One axis, trained at 1 and 2, whose columns are given by value for a single truth."""
     count = len(columns["value"])
