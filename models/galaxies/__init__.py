@@ -1,4 +1,4 @@
-"""Galaxies in torch: drawn, differentiated, scored; everything here works in batches, on any device.
+"""Galaxies in batches: drawn and differentiated in torch on any device, and searched for in compiled code.
 
 * `rendering.py`: images and their exact derivatives, from `k_grid.py` and `tables.py`
 * `parameters.py`: names, units and ranges, and the camera

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from models.galaxies.fitting import library
 from models.galaxies.parameters import SHAPE, Camera, Domain
 from models.galaxies.scoring import MOST_STEPS, Scored, compare, score
 
@@ -32,6 +33,7 @@ class GalaxyDrawing:
     """
 
     def __init__(self, config: Mapping[str, Any], conditions: Sequence[str]) -> None:
+        library()  # what cannot be compiled here is known before the first image
         self._sigma, self._fwhm = conditions.index("sigma"), conditions.index("psf_fwhm")
         self.camera = Camera(size=config["size"], pixel_scale=config["pixel_scale"], beta=config["beta"])
         self.shot_noise = bool(config["shot_noise"])
@@ -52,7 +54,7 @@ class GalaxyDrawing:
             image_bhw: observed counts.
             start_bp: any estimate.
             conditions_bc: the conditions of each image.
-            steps: the most that are tried.
+            steps: the most of one search.
 
         Raises:
             ValueError: when an argument cannot be drawn; it is named, with its value and range.
@@ -100,7 +102,7 @@ class GalaxyDrawing:
         return misfit_b.float(), (norm_b / conditions_bc[:, self._sigma]).float()
 
     def _rounded(self, start_bp: Tensor) -> Tensor:
-        """Starts on a coarse grid: the last bits of a network's answer, which depend on its batch, decide nothing."""
+        """Starts on a coarse grid: the last bits of a network, which depend on its batch, hardly ever decide then."""
         domain = self.domain
         ends = (domain.flux, domain.n, domain.half_light_radius, *[(-domain.shear, domain.shear)] * 2)
         step_p = start_bp.new_tensor([(high - low) / _PARTS for low, high in ends])

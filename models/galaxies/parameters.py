@@ -59,6 +59,16 @@ class Domain:
     shear: float = 0.85
     """Largest |g|."""
 
+    def __post_init__(self) -> None:
+        for name, (low, high) in (("flux", self.flux), ("half_light_radius", self.half_light_radius)):
+            if not 0 < low <= high < math.inf:
+                raise ValueError(f"{name} from {low:g} to {high:g}: must be above 0, the low end first")
+        low, high = self.n
+        if not INDEX_RANGE[0] <= low <= high <= INDEX_RANGE[1]:
+            raise ValueError(f"n from {low:g} to {high:g}: must lie within {INDEX_RANGE[0]} to {INDEX_RANGE[1]}")
+        if not 0 <= self.shear < 1:
+            raise ValueError(f"shear = {self.shear:g}: must be at least 0 and below 1")
+
     def clamp(self, parameters_bp: Tensor) -> Tensor:
         """The nearest parameters within."""
         flux, n, radius, g1, g2 = parameters_bp.unbind(1)

@@ -81,15 +81,19 @@ def score(
         sigma_b: standard deviation of a pixel's Gaussian noise, counts.
         fwhm_b: FWHM of the PSF, arcseconds.
         camera: size, pixel scale and PSF slope.
-        steps: the most that are tried; none gives the start with its covariance and bias.
+        steps: the most of one search, of which an image that says little of n has three; with none, the start keeps its
+            place and has its covariance and bias.
         shot_noise: whether the galaxy's own Poisson noise adds to σ².
         domain: where estimates may lie. A wide one needs a wide grid, and its time.
 
     Raises:
         ValueError: naming the argument, its value and its range.
         NoCompilerError: where the compiled half is missing and cannot be built.
+        MemoryError: where there is no room for it.
     """
     _check(image_bhw, start_bp, sigma_b, fwhm_b, camera)
+    if steps < 0:
+        raise ValueError(f"steps = {steps}: must be at least 0")
     begin_bp = domain.clamp(start_bp.detach().double().cpu()).numpy()
     parameters, limits = begin_bp.shape[1], limits_of(domain)
 
@@ -139,7 +143,7 @@ def compare(
         χ² and √(Σ p²) of the galaxy's image p, counts, float64, shape (b,) each.
 
     Raises:
-        ValueError, NoCompilerError: as `score`.
+        ValueError, NoCompilerError, MemoryError: as `score`.
     """
     _check(image_bhw, parameters_bp, sigma_b, fwhm_b, camera)
     shape_bp = domain.clamp(parameters_bp.detach().double().cpu()).numpy()

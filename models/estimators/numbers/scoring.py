@@ -34,7 +34,7 @@ class ScoringEstimator(NumbersEstimator):
     """An estimator with scoring steps.
 
     Args:
-        config: as of `NumbersEstimator`, with scoring_steps: the most that are tried, at least 1.
+        config: as of `NumbersEstimator`, with scoring_steps: the most of one search, at least 1.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:

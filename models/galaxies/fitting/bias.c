@@ -4,9 +4,12 @@
    −½ C Σᵢ (∇pᵢ / variance) tr(C ∇²pᵢ) to first order in 1/SNR², with C = F⁻¹ (Box 1971, eq. 2.9; Cox & Snell 1968). The
    trace is taken as the sum of second differences over one standard deviation along the columns of a square root of C,
    which sees the curvature on the scale of the error itself. An image is linear in its spectrum: the spectra of all ten
-   points are added first, and drawn once. */
+   points are added first, and drawn once.
 
-#include <math.h>
+   Points are kept within what can be drawn. Where that cuts one of a pair short, the sum has a part of first order,
+   which leads away from the edge. Pairs shortened until both fit in have none, and do no better: RMSE in bounds 0.896
+   against 0.894 over two thousand images of the prior, 1.007 against 1.002 and 0.913 against 0.903 for the benchmark
+   galaxy at SNR 60 and 30, though with a third less bias in n. */
 
 #include "fit.h"
 
@@ -96,7 +99,7 @@ void first_order_bias(const Vector shape, const Matrix covariance, Room *room, V
             there[p] = shape[p] + length * scale[p] * vectors[p][column];
             there[p] = fmin(fmax(there[p], LOWEST[p]), HIGHEST[p]);
         }
-        const double shear = hypot(there[G1], there[G2]), shrink = LARGEST_SHEAR / fmax(shear, LARGEST_SHEAR);
+        const double shear = sqrt(there[G1] * there[G1] + there[G2] * there[G2]), shrink = LARGEST_SHEAR / fmax(shear, LARGEST_SHEAR);
         there[G1] *= shrink, there[G2] *= shrink;
         add_spectrum(there, room);
     }

@@ -10,6 +10,8 @@
 #ifndef FIT_H
 #define FIT_H
 
+#include <math.h> /* which also says whether this is glibc */
+
 enum { FLUX, INDEX, RADIUS, G1, G2, PARAMETERS };
 
 typedef double Vector[PARAMETERS];
@@ -65,7 +67,7 @@ typedef struct {
     const Tables *tables;
     float *weight_kj, *even_kj, *odd_kj;                                        /* PSF, pixel and spacing; a spectrum */
     float *half_xj, *cosines_xy, *sines_xy;                                     /* between the two sums */
-    float *cubics_3t, *q_kj;                                                    /* at the galaxy's index */
+    float *terms_3c, *cubics_3t;                                                /* at the galaxy's index */
     float *value_skj, *by_q_skj, *by_n_skj, *by_q_q_skj, *by_n_q_skj, *by_n_n_skj;
     float *unit_an;                 /* derivatives of the image of unit flux; first, that image */
     float *precision_n, *pull_n;    /* 1 / variance, and ∂ ln L/∂p */
@@ -79,7 +81,6 @@ void leave_room(Room *room);
 /* spectrum.c */
 void lay_psf(double radius, Room *room);
 void lay_spectrum(const Vector shape, int derivatives, Room *room);
-void stretch_of(const Vector shape, double stretch[3]);
 
 /* transform.c */
 void multiply(const float *a, int a_width, const float *b, int inner, int width, float *out, int rows);
@@ -101,11 +102,16 @@ double find_step(const Vector shape, const Expansion *at, double damping, const 
 void invert(const Matrix fisher, Matrix covariance);
 void first_order_bias(const Vector shape, const Matrix covariance, Room *room, Vector bias);
 
+/* Relative distance from an edge of the limits that counts as on it. */
+#define EDGE 1e-7
+
 #define EXPORTED __attribute__((visibility("default")))
 
 /* One function for each kind of processor, chosen when the library is loaded. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#elif defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 6
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
 #else
 #define FOR_EACH_PROCESSOR
 #endif

@@ -18,7 +18,12 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def fold(image_bhw: Array) -> tuple[Array, Array]:
-    """Mean of each pair of pixels, and the square of half their difference, shape (b, n) each."""
+    """Fold images, shape (b, h, h), float32.
+
+    Returns:
+        Mean of each pair of pixels, and the square of half their difference, shape (b, n) each, in their unit and its
+        square.
+    """
     count, size, _ = image_bhw.shape
     image_bwh, half = image_bhw.swapaxes(1, 2), half_of(size)
     ahead, back = slice(size // 2, None), slice(half - 1, None, -1)  # an odd stamp's middle is in both

@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -45,16 +46,17 @@ def library() -> ctypes.CDLL:
         NoCompilerError: when it must be built and cannot be.
     """
     path = _FOLDER / _name()
-    if path.is_file():
+    with suppress(OSError):  # it is not there, or was made for another C library than this machine's
         return ctypes.CDLL(str(path))
     with tempfile.TemporaryDirectory() as folder:
-        built = place_library(Path(folder))
+        built = Path(folder) / path.name
+        _build(built)
         if not _PACKAGED.exists():  # no file may be added to a package
-            with suppress(OSError):  # so may be an installed folder: then it is built for this process alone
-                partial = path.with_name(f".{uuid.uuid4().hex}.so")
-                shutil.copy(built, partial)
-                partial.rename(path)  # in one step: many processes may be at it
-        return ctypes.CDLL(str(built))
+            _keep(built, path)
+        try:
+            return ctypes.CDLL(str(built))
+        except OSError as error:
+            raise NoCompilerError(f"{path.name} was built and cannot be loaded: {error}") from error
 
 
 def place_library(folder: Path) -> Path:
@@ -63,12 +65,29 @@ def place_library(folder: Path) -> Path:
     Raises:
         NoCompilerError: when it must be built and cannot be.
     """
+    library()  # one that lies here and does not load is replaced
     target = folder / _name()
     if (_FOLDER / target.name).is_file():
         shutil.copyfile(_FOLDER / target.name, target)
     else:
         _build(target)
     return target
+
+
+def _keep(built: Path, path: Path) -> None:
+    """Put it beside its sources in place of older ones, in one step, since many processes may be at it.
+
+    A folder that may only be read stays as it is.
+    """
+    partial = path.with_name(f".{uuid.uuid4().hex}.so")
+    try:
+        shutil.copy(built, partial)
+        partial.rename(path)
+        for older in path.parent.glob("fit-*.so"):
+            if older != path:
+                older.unlink(missing_ok=True)
+    except OSError:
+        partial.unlink(missing_ok=True)
 
 
 def _name() -> str:
@@ -80,15 +99,17 @@ def _name() -> str:
 
 
 def _build(path: Path) -> None:
-    compiler = os.environ.get("CC", "cc")
+    compiler = os.environ.get("CC") or "cc"
     sources = [str(_FOLDER / name) for name in __sources__ if name.endswith(".c")]
-    command = [compiler, *_FLAGS, *sources, "-o", str(path), "-lm"]
+    command = [*shlex.split(compiler), *_FLAGS, *sources, "-o", str(path), "-lm"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S)
-    except FileNotFoundError as error:
+    except OSError as error:
         raise NoCompilerError(
             f"no C compiler {compiler!r} to build {path.name} with: install gcc or clang, or name yours in CC"
         ) from error
+    except subprocess.TimeoutExpired as error:
+        raise NoCompilerError(f"{compiler} took over {_TIMEOUT_S} s to build {path.name}: try again") from error
     except subprocess.CalledProcessError as error:
         said = " ".join(error.stderr.split())[:300]
         raise NoCompilerError(f"{compiler} could not build {path.name}: {said}") from error

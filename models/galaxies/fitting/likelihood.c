@@ -1,10 +1,8 @@
-/* The likelihood of one image around one galaxy: its value, gradient, Fisher matrix and exact second derivatives.
+/* The likelihood of one image around one galaxy: its value, gradient, Fisher matrix and second derivatives.
 
    Derivatives are taken by flux, n and the three numbers of the stretch first, by which the image's are spectra of their
    own, and carried over to `SHAPE`. The second derivatives Σ (∂ ln L/∂p) ∂²p take no further images: the pixels' share is
-   carried back to the grid and summed there. */
-
-#include <math.h>
+   carried back to the grid and summed there; of the pixels' own noise they hold what is expected. */
 
 #include "fit.h"
 

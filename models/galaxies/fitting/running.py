@@ -23,7 +23,7 @@ __label__ = "fitting_running"
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Work = Callable[[int, int], int]
-"""Compiled work on some images, from which row on, and every how manieth; 1 says that memory is short."""
+"""Compiled work on some images: the first row, and the stride to the next. It says 1 where memory is short."""
 
 
 class Pointer(c_void_p):
@@ -55,6 +55,12 @@ def work_by_axis(
         camera: size, pixel scale and PSF slope.
         shot_noise: the galaxy's own.
         domain: of the galaxies.
+
+    Returns:
+        What is found, by name, a row an image.
+
+    Raises:
+        MemoryError: where there is no room for the work.
     """
     fwhm = fwhm_b.detach().double().cpu()
     longest = {

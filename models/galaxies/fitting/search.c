@@ -3,9 +3,8 @@
 
    A step is taken when it does not lower the likelihood, or else tried again with more damping, so that a hopeless image
    keeps its start. The search has converged when the next step is within CLOSE errors and the likelihood bends
-   downwards: that step is taken, and as it is Newton's, what is left after it is of the order of its square. */
+   downwards: that step is taken, undamped, and leaves a small part of itself. */
 
-#include <math.h>
 #include <stddef.h>
 
 #include "fit.h"
@@ -49,7 +48,7 @@ static int is_known(const Vector shape, const End *known) {
     return square < SAME * SAME;
 }
 
-/* Search from `begin`; 0 where it came upon a maximum that is known (or none), and was ended. */
+/* Search from `begin`; 0 where it came upon the maximum that is known, if one is, and was ended. */
 static int climb(const Vector begin, const Image *image, const Limits *limits, int most, const End *known, Room *room,
                  End *end) {
     Expansion there;
@@ -63,6 +62,7 @@ static int climb(const Vector begin, const Image *image, const Limits *limits, i
     for (end->taken = 0;; end->taken++) {
         const double decrement = find_step(end->near, &end->at, damping, limits, step, &convex);
         end->converged = convex && decrement <= CLOSE;
+        if (end->converged && damping > 0) find_step(end->near, &end->at, 0, limits, step, &convex);
         for (int p = 0; p < PARAMETERS; p++) trial[p] = end->near[p] + step[p];
         bring_inside(trial, limits);
         if (end->converged || end->taken == most) {
@@ -85,7 +85,7 @@ static int climb(const Vector begin, const Image *image, const Limits *limits, i
 /* Whether an image says so little of n that its likelihood may have a second maximum. */
 static int is_ambiguous(const End *end, const Limits *limits) {
     const double range = limits->high[INDEX] - limits->low[INDEX], n = end->shape[INDEX];
-    const int at_edge = n <= limits->low[INDEX] || n >= limits->high[INDEX];
+    const int at_edge = n <= limits->low[INDEX] * (1 + EDGE) || n >= limits->high[INDEX] * (1 - EDGE);
     Matrix covariance;
     invert(end->at.fisher, covariance);
     return sqrt(covariance[INDEX][INDEX]) > range * (at_edge ? VAGUE_AT_EDGE : VAGUE);
@@ -103,7 +103,8 @@ static void search(const Vector begin, const Image *image, const Limits *limits,
             const double radius = sqrt(limits->low[RADIUS] * limits->high[RADIUS]);
             const Vector round = {best->shape[FLUX], n, radius, 0, 0};
             best->held = 0;
-            const int taken = best->taken, found = climb(round, image, limits, most, best, room, &other);
+            const int taken = best->taken, found =
+                climb(round, image, limits, most, best->converged ? best : NULL, room, &other);
             if (found && other.at.deviance < best->at.deviance) *best = other;
             best->taken = taken + other.taken;
         }

@@ -3,16 +3,14 @@
    The galaxy's transform is S(n, q) of tables.py, q = stretch · (k², kx² − ky², 2 kx ky): every derivative by radius and
    shear is one by q, times what the stretch does. */
 
-#include <math.h>
-
 #include "fit.h"
 
-enum { MOST_TERMS = 32, BLOCK = 256 }; /* points at a time: they stay in the nearest cache */
+enum { BLOCK = 256 }; /* points at a time: they stay in the nearest cache */
 
 typedef int Bits __attribute__((may_alias)); /* those of a float */
 
 /* What makes q of k², kx² − ky² and 2 kx ky (rendering.py). */
-void stretch_of(const Vector shape, double stretch[3]) {
+static void stretch_of(const Vector shape, double stretch[3]) {
     const double square = shape[G1] * shape[G1] + shape[G2] * shape[G2];
     const double scale = shape[RADIUS] * shape[RADIUS] / (1 - square);
     stretch[0] = scale * (1 + square);
@@ -29,7 +27,7 @@ static inline __attribute__((always_inline)) void locate(const float *restrict q
     for (int i = 0; i < count; i++) {
         const int number = (read[i] >> shift) - first, floored = number < 0 ? 0 : number;
         start[i] = read[i] >> shift << shift;
-        interval[i] = floored < last ? floored : last; /* beyond the table a transform is constant */
+        interval[i] = floored < last ? floored : last; /* beyond the table there is nothing to see */
     }
     for (int i = 0; i < count; i++) beyond[i] = q[i] - beyond[i];
 }
@@ -63,7 +61,7 @@ static void lay_cubics(double n, int orders, Room *room) {
     const double width = tables->highest_ln_n - tables->lowest_ln_n;
     const double angle = acos((2 * log(n) - tables->lowest_ln_n - tables->highest_ln_n) / width);
     const double slope = 2 / (width * n), bend = -slope / n;
-    float terms[3 * MOST_TERMS];
+    float *terms = room->terms_3c;
     for (int c = 0; c < tables->terms; c++) {
         const double value = cos(c * angle), other = c * sin(c * angle) / sin(angle);
         const double second = (other * cos(angle) - c * c * value) / (sin(angle) * sin(angle));

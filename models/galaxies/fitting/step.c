@@ -5,11 +5,8 @@
    stops at the edge. The shear is turned so that its first component is the distance from the centre: the disc is then a
    range of it, with the curvature of its edge added to the other's. */
 
-#include <math.h>
-
 #include "fit.h"
 
-static const double EDGE = 1e-7;  /* relative distance from an edge that counts as on it */
 static const double LEAST = 1e-8; /* added to the diagonal of a scaled matrix: an image may say nothing */
 static const double POSITIVE = 1e-12;
 
@@ -18,10 +15,12 @@ typedef struct {
     int fixed[PARAMETERS];
 } System;
 
+static double length_of(const Vector shape) { return sqrt(shape[G1] * shape[G1] + shape[G2] * shape[G2]); }
+
 /* Move parameters to the nearest within limits. */
 void bring_inside(Vector shape, const Limits *limits) {
     for (int p = FLUX; p <= RADIUS; p++) shape[p] = fmin(fmax(shape[p], limits->low[p]), limits->high[p]);
-    const double length = hypot(shape[G1], shape[G2]);
+    const double length = length_of(shape);
     if (length > limits->shear) {
         shape[G1] *= limits->shear / length;
         shape[G2] *= limits->shear / length;
@@ -70,7 +69,7 @@ static int solve(const Matrix matrix, double damping, System *system) {
    undamped matrix over what is free to move; `convex` says whether ln L bends downwards, so that a maximum is near. */
 double find_step(const Vector shape, const Expansion *at, double damping, const Limits *limits, Vector step,
                  int *convex) {
-    const double length = hypot(shape[G1], shape[G2]);
+    const double length = length_of(shape);
     const double cosine = length > 0 ? shape[G1] / length : 1, sine = length > 0 ? shape[G2] / length : 0;
     const Vector low = {limits->low[FLUX], limits->low[INDEX], limits->low[RADIUS], -INFINITY, -INFINITY};
     const Vector high = {limits->high[FLUX], limits->high[INDEX], limits->high[RADIUS], limits->shear, INFINITY};

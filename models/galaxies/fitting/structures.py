@@ -31,7 +31,11 @@ class Structure(ctypes.Structure):
     """One whose pointers are set from arrays, which live as long as it does."""
 
     def point(self, **arrays: Array) -> None:
-        """Set pointers, by the name of each."""
+        """Set pointers, by the name of each.
+
+        Raises:
+            ValueError: when an array is not contiguous.
+        """
         self._kept: list[Array] = getattr(self, "_kept", [])
         for name, array in arrays.items():
             if not array.flags.c_contiguous:

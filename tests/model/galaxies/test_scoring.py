@@ -241,6 +241,20 @@ def test_an_answer_is_the_same_to_the_last_bit_in_any_company_and_on_any_number_
         torch.set_num_threads(threads)
 
 
+def test_domains_and_steps_that_make_no_sense_are_refused() -> None:
+    for wrong, said in (
+        ({"flux": (0.0, 1e5)}, "flux from 0 to 100000: must be above 0"),
+        ({"half_light_radius": (0.5, 0.1)}, "half_light_radius from 0.5 to 0.1: must be above 0, the low end first"),
+        ({"n": (0.5, 8.0)}, "n from 0.5 to 8: must lie within 0.3 to 6.2"),
+        ({"shear": 1.0}, "shear = 1: must be at least 0 and below 1"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            Domain(**wrong)
+    _, fwhm, sigma, _, image = draw_galaxies(1, seed=5)
+    with pytest.raises(ValueError, match="steps = -1: must be at least 0"):
+        score(image, torch.ones(1, 5), sigma, fwhm, CAMERA, steps=-1, domain=DOMAIN)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
