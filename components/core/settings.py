@@ -145,6 +145,11 @@ class GateSettings:
     nats_slice_margin: Annotated[float, Field(ge=0, le=1)]
     """The same within each slice."""
 
+    def __post_init__(self) -> None:
+        for rule in self.staging:
+            if rule.max_over_production is not None:  # nothing is compared there: it would be passed over
+                raise ValueError(f"staging: {rule.metric} has max_over_production: put it under production")
+
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class PackageSettings:

@@ -76,6 +76,10 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
         (lambda s: s["search"]["space"].update(epochs=[1, 2]), ["search.space.epochs", "set search.epochs"]),
         (lambda s: s["search"]["space"].update(processes=[1, 2]), ["search.space.processes", "search.workers"]),
         (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has no min, max or max_over_production"]),
+        (
+            lambda s: s["gates"]["staging"].append({"metric": "x", "max_over_production": 2}),
+            ["staging: x has max_over_production", "put it under production"],
+        ),
         (lambda s: s["gates"].update(staging=[]), ["gates.staging"]),
     ],
 )
