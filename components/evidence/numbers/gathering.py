@@ -5,7 +5,7 @@ evaluation = gather(Gathering(problem=problem, answer=answer, dataset=dataset, w
 What a problem does not know (published cases, an exact posterior, failure axes, real images) is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from components.evidence.numbers.reference import posterior_reference, reference
 from components.evidence.numbers.sections import sections
 from components.evidence.numbers.trusted_region import trusted_region
 from components.fields import Confirmation, Evaluation, Loss, Metric, Report
+from models.estimators.numbers import doubts
 
 __label__ = "gathering"
 
@@ -52,7 +53,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     ordinary = about.split("validation")
     threshold = in_domain_threshold(about, ordinary)
     limited, region = limits(about, threshold)
-    parts = [prior, limited, false_alarms(answers, threshold)]
+    parts = [prior, limited, false_alarms(answers, threshold), share_trusted(about, answers, region)]
     cases = problem.benchmark_cases(about.simulation)
     if cases:
         benchmark, report = at_benchmark(about, cases)
@@ -233,6 +234,20 @@ def false_alarms(answers: Answers, threshold: float) -> Part:
     if not np.isfinite(threshold):
         return Part()
     return Part(metrics={"false_alarms.test": share((answers.misfit > threshold).astype(np.float64))})
+
+
+def share_trusted(about: Gathering, answers: Answers, region: Mapping[str, Any]) -> Part:
+    """How much of the test split is trusted, by what a service can check of one image: a region may be empty."""
+    if "inputs" in region:  # known by how loud images are, which the region was made of
+        return Part()
+    inputs = about.split("test").first(len(answers.snr))
+    names = about.problem.conditions
+    drawn = ([None if np.isnan(value) else value for value in of.tolist()] for of in (answers.misfit, answers.snr))
+    rows = zip(*(inputs[name].tolist() for name in names), *drawn, strict=True)
+    trusted = [
+        not doubts(region, dict(zip(names, row, strict=True)), misfit=misfit, snr=snr) for *row, misfit, snr in rows
+    ]
+    return Part(metrics={"trusted.share": share(np.array(trusted, dtype=np.float64))})
 
 
 def timed(about: Gathering, ordinary: ObservedSplit) -> dict[str, Metric]:

@@ -103,12 +103,18 @@ def correlation_bound(fisher_bpp: Tensor) -> Tensor:
     return covariance_bpp / (sd_bp[..., :, None] * sd_bp[..., None, :])
 
 
-def biased_bound(bias: Tensor, bias_slope: Tensor, crb: Tensor) -> Tensor:
-    """Least RMSE of an estimator with a known bias: √(b² + (1 + b′)² CRB²) (Kay 1993, appendix 3B).
+def biased_bound(bias_p: Tensor, bias_slope_pp: Tensor, covariance_pp: Tensor) -> Tensor:
+    """Least RMSE of an estimator with a known bias b: √diag(b bᵀ + (I + ∇b) F⁻¹ (I + ∇b)ᵀ) (Kay 1993, appendix 3B).
+
+    Where parameters correlate, an estimator of one may lean on the others: its own slope alone would bound nothing.
 
     Args:
-        bias: mean error at the truth.
-        bias_slope: derivative of the bias by the parameter itself; −1 is an estimator that ignores the image.
-        crb: the bound of an unbiased one.
+        bias_p: mean error at the truth.
+        bias_slope_pp: derivative of each bias by each parameter; −I is an estimator that ignores the image.
+        covariance_pp: F⁻¹ (`covariance_bound`).
+
+    Returns:
+        Shape (p,), in the parameters' units.
     """
-    return torch.sqrt(bias**2 + ((1 + bias_slope) * crb) ** 2)
+    stretch_pp = torch.eye(len(bias_p), dtype=bias_p.dtype, device=bias_p.device) + bias_slope_pp
+    return torch.sqrt(bias_p**2 + (stretch_pp @ covariance_pp @ stretch_pp.mT).diagonal())

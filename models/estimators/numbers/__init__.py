@@ -10,10 +10,11 @@ from typing import Any
 from models.estimators.numbers.answer import LEVELS, Answer
 from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.scoring import ScoringEstimator
+from models.estimators.numbers.trust import doubts
 from models.networks import network_module
 
 __label__ = "numbers_kind"
-__all__ = ["LEVELS", "Answer", "NumbersEstimator", "ScoringEstimator", "build", "modules"]
+__all__ = ["LEVELS", "Answer", "NumbersEstimator", "ScoringEstimator", "build", "doubts", "modules"]
 
 
 def build(config: Mapping[str, Any]) -> NumbersEstimator:

@@ -101,14 +101,27 @@ def test_image_that_cannot_tell_two_parameters_apart_has_no_bound() -> None:
     assert bool(cramer_rao_bound(fisher_matrix(nothing, torch.ones(1, 8, 8))).isinf().all())
 
 
-@given(st.floats(0.01, 100), st.floats(0.01, 100), st.floats(-10, 10))
-def test_shrinking_to_the_prior_has_the_error_that_the_biased_bound_says(crb: float, sd: float, truth: float) -> None:
-    """The posterior mean of a Gaussian truth under Gaussian noise reaches its own biased bound."""
-    weight = sd**2 / (sd**2 + crb**2)
-    bias, slope = (weight - 1) * truth, weight - 1
-    rmse = np.sqrt(bias**2 + weight**2 * crb**2)
-    values = (torch.tensor(value, dtype=torch.float64) for value in (bias, slope, crb))
-    assert float(biased_bound(*values)) == pytest.approx(rmse)
+@given(st.integers(0, 2**31), st.floats(-0.98, 0.98), st.floats(0.1, 10))
+def test_shrinking_to_the_prior_has_the_error_that_the_biased_bound_says(seed: int, together: float, sd: float) -> None:
+    """The posterior mean of Gaussian truths under correlated Gaussian noise reaches its own biased bound."""
+    rng = np.random.default_rng(seed)
+    covariance = np.array([[1.0, together], [together, 1.0]]) * np.outer(*[rng.uniform(0.1, 3, 2)] * 2)
+    weight = sd**2 * np.linalg.inv(sd**2 * np.eye(2) + covariance)  # of the image, against the prior's mean of 0
+    truth = rng.normal(0, sd, 2)
+    bias, slope = (weight - np.eye(2)) @ truth, weight - np.eye(2)
+    rmse = np.sqrt(bias**2 + np.diag(weight @ covariance @ weight.T))
+    values = [torch.from_numpy(value) for value in (bias, slope, covariance)]
+    np.testing.assert_allclose(biased_bound(*values).numpy(), rmse, rtol=1e-9)
+    answers = truth + bias + rng.multivariate_normal(np.zeros(2), covariance, 4000) @ weight.T
+    np.testing.assert_allclose(np.sqrt(np.mean((answers - truth) ** 2, axis=0)), rmse, rtol=0.1)
+
+
+def test_an_answer_may_lean_on_a_parameter_that_goes_along_with_it() -> None:
+    """Below the bound that its own slope alone would give, and at its own."""
+    covariance = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
+    slope = torch.tensor([[0.0, -0.9], [0.0, 0.0]], dtype=torch.float64)  # the first less 0.9 of the second's error
+    bound = biased_bound(torch.zeros(2, dtype=torch.float64), slope, covariance)
+    assert float(bound[0]) == pytest.approx((1 - 0.9**2) ** 0.5)
 
 
 def test_bad_galaxies_are_refused_by_name() -> None:
