@@ -15,6 +15,7 @@ setup: $(STAMP)  ## a .venv with the exact versions of requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Assay needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@command -v $(firstword $(CC)) > /dev/null || { echo "Assay needs a C compiler: install gcc or clang, or name yours in CC"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -245,7 +245,8 @@ def share_trusted(about: Gathering, answers: Answers, region: Mapping[str, Any])
     drawn = ([None if np.isnan(value) else value for value in of.tolist()] for of in (answers.misfit, answers.snr))
     rows = zip(*(inputs[name].tolist() for name in names), *drawn, strict=True)
     trusted = [
-        not doubts(region, dict(zip(names, row, strict=True)), misfit=misfit, snr=snr) for *row, misfit, snr in rows
+        not doubts(region, dict(zip(names, row, strict=True)), misfit=misfit, snr=snr) and converged != 0
+        for (*row, misfit, snr), converged in zip(rows, answers.converged.tolist(), strict=True)
     ]
     return Part(metrics={"trusted.share": share(np.array(trusted, dtype=np.float64))})
 

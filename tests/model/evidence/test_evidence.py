@@ -28,9 +28,11 @@ from components.evidence.evaluation import (
     read_evidence,
 )
 from components.evidence.intervals import interval, median, share
+from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.errors_over_bound import Errors
 from components.evidence.refusals import CannotBeEvaluatedError
 from components.fields.dataset import Dataset
+from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.fields.seen_images import SEEN
 from components.gates.rules import Verdict, judge, require_pass
@@ -126,6 +128,26 @@ def test_every_rule_of_the_house_is_about_a_metric_that_there_is(evaluated: Eval
     asked = {rule.metric for rule in (*gates.staging, *gates.production)}
     assert len(asked) > 20
     assert {name for name in asked if not name.startswith(OF_PACKAGE)} <= set(evaluated.evidence.metrics)
+
+
+def test_the_share_trusted_is_that_of_answers_that_a_service_would_not_doubt(evaluated: Evaluated) -> None:
+    estimator, _ = load_model(evaluated.model)
+    rows, seed = evaluated.dataset.rows("test"), [evaluated.settings.evaluate.seed, SPLIT_SEEDS["test"]]
+    wide = {"conditions": {}, "misfit": None}
+    found: dict[str, list[bool]] = {"as measured": [], "everywhere": [], "nowhere": []}
+    regions = {"as measured": evaluated.evidence.trusted_region, "everywhere": wide}
+    regions["nowhere"] = {**wide, "conditions": {"sigma": None}}
+    for batch in presented(
+        evaluated.problem, evaluated.dataset, evaluated.settings, rows, seed=seed, device=torch.device("cpu")
+    ):
+        with torch.inference_mode():
+            outputs = estimator(batch.inputs)
+        for name, region in regions.items():
+            found[name] += [not lines for lines in estimator.doubts(batch.inputs, outputs, region)]
+    assert len(found["nowhere"]) == len(rows)
+    assert evaluated.evidence.metrics["trusted.share"].value == pytest.approx(np.mean(found["as measured"]))
+    assert np.mean(found["nowhere"]) == 0
+    assert np.mean(found["everywhere"]) > 0.9
 
 
 def test_the_same_evidence_has_the_same_digest_whatever_the_clock_said(evaluated: Evaluated, tmp_path: Path) -> None:
