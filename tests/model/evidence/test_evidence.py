@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,9 +135,9 @@ def test_every_rule_of_the_house_is_about_a_metric_that_there_is(evaluated: Eval
 def test_the_share_trusted_is_that_of_answers_that_a_service_would_not_doubt(evaluated: Evaluated) -> None:
     estimator, _ = load_model(evaluated.model)
     rows, seed = evaluated.dataset.rows("test"), [evaluated.settings.evaluate.seed, SPLIT_SEEDS["test"]]
-    wide = {"conditions": {}, "misfit": None}
+    wide: dict[str, Any] = {"conditions": {}, "misfit": None}
     found: dict[str, list[bool]] = {"as measured": [], "everywhere": [], "nowhere": []}
-    regions = {"as measured": evaluated.evidence.trusted_region, "everywhere": wide}
+    regions: dict[str, Mapping[str, Any]] = {"as measured": evaluated.evidence.trusted_region, "everywhere": wide}
     regions["nowhere"] = {**wide, "conditions": {"sigma": None}}
     for batch in presented(
         evaluated.problem, evaluated.dataset, evaluated.settings, rows, seed=seed, device=torch.device("cpu")
