@@ -106,7 +106,7 @@ def _where_time_goes(model: ScoringEstimator, prior: Mapping[str, Tensor]) -> No
     drawing, image = model.drawing, inputs["image"]
     assert drawing is not None
     with torch.inference_mode():
-        start = model.answer(model.posterior(image, conditions), conditions).unscored_bp
+        start = model.answer(model.posterior(image, conditions), conditions).network_bp
         scored = drawing.score(image, start, conditions)
         work: dict[str, Callable[[], object]] = {
             "the whole answer": lambda: model(inputs),

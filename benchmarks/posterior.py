@@ -35,7 +35,7 @@ def main() -> None:
         start = time.perf_counter()
         sigma, psf_fwhm = (float(case.stored[name][0]) for name in problem.conditions)
         found = [
-            galaxy_posterior(image, sigma, psf_fwhm, truth, settings, seed=seed) for seed, image in enumerate(images)
+            galaxy_posterior(image, sigma, psf_fwhm, truth, settings, seed=seed)[0] for seed, image in enumerate(images)
         ]
         seconds = (time.perf_counter() - start) / _REALISATIONS
         miss = (np.array([one.mean for one in found]) - truth) / bound

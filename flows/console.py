@@ -15,6 +15,10 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_OURS = "this model's "
+"""How the rows begin that stand out among published ones."""
+
+
 @contextmanager
 def step(name: str, *, spinner: bool) -> Iterator[Callable[[str], None]]:
     """Show that a step is under way, and in one line what it came to and how long it took.
@@ -63,7 +67,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         if grouped and group is not None and first != group:
             table.add_section()
         shown = "" if grouped and first == group else first
-        table.add_row(escape(shown), *map(escape, others), style="bold" if "this model" in others else "")
+        ours = any(cell.startswith(_OURS) and not cell.endswith("alone") for cell in others)
+        table.add_row(escape(shown), *map(escape, others), style="bold" if ours else "")
         group = first
     out.print(f"[bold]{escape(title)}[/bold]")
     Console(highlight=False, width=out.width if out.is_terminal else 200).print(table)
@@ -76,7 +81,8 @@ def print_prediction(prediction: Mapping[str, Any], units: Mapping[str, str], mo
         if isinstance(value, list) or name.removesuffix("_error") in answer.keys() - {name}:
             continue
         error = answer.get(f"{name}_error")
-        rows.append((name, f"{value:.4g}" + (f" ± {error:.2g}" if error is not None else ""), units.get(name, "")))
+        said = value if isinstance(value, str) else f"{value:.4g}"
+        rows.append((name, said + (f" ± {error:.2g}" if error is not None else ""), units.get(name, "")))
     print_table(f"prediction {prediction['id']}", ("output", "value", "unit"), rows)
     for line in prediction["doubts"]:
         out.print(f"  not to be trusted: {line}", markup=False)

@@ -49,6 +49,17 @@ def field(document: Mapping[str, Any]) -> Field:
     return Field(**{**document, **sequences})
 
 
+def in_words(of: Field, rows: list[Any]) -> list[Any]:
+    """Rows of a field as a person reads them: a whole number that has a label by this."""
+    return [of.labels[row] for row in rows] if of.dtype == "int64" and of.labels and not of.shape else rows
+
+
+def in_numbers(of: Field, rows: list[Any]) -> list[Any]:
+    """The reverse; a word that is no label stays as it is."""
+    numbers = {label: number for number, label in enumerate(of.labels)} if of.dtype == "int64" and not of.shape else {}
+    return [numbers.get(row, row) if isinstance(row, str) else row for row in rows]
+
+
 def check_arrays(arrays: Mapping[str, Any], fields: Sequence[Field], where: str) -> None:
     """That a batch has each field in its shape and dtype, and no other.
 

@@ -39,9 +39,26 @@ SMALL: dict[str, Any] = {
         "confirmation_fraction": 0.1,
     },
     "search": {"trials": 2, "epochs": 1, "images_per_epoch": 64},
-    "train": {"epochs": 2, "batch_size": 32, "width": 8, "network": "cnn", "correction_images": 64},
-    "evaluate": {"realisations": 100, "bootstrap": 100, "reference_images": 2, "failure_images": 8},
-    "gates": {"staging": [{"metric": "score.test", "max": 1000}], "production": []},
+    "train": {
+        "epochs": 2,
+        "batch_size": 32,
+        "width": 8,
+        "network": "cnn",
+        "correction_images": 64,
+        "recalibration_images": 64,
+    },
+    "evaluate": {
+        "realisations": 100,
+        "fresh_images": 256,
+        "bootstrap": 100,
+        "reference_images": 2,
+        "failure_images": 8,
+    },
+    "gates": {
+        "staging": [{"metric": "posterior.crps_over_crb.test", "max": 1000}],
+        "production": [],
+        "fresh_images": 320,
+    },
     "package": {"golden_inputs": 2},
 }
 """What makes every step take seconds; the networks it makes are no good, and its gates do not ask for it."""

@@ -27,6 +27,7 @@ from .settings import OF_PACKAGE as OF_PACKAGE
 from .settings import EvaluateSettings as EvaluateSettings
 from .settings import GateRule as GateRule
 from .settings import GateSettings as GateSettings
+from .settings import Margins as Margins
 from .settings import NotifySettings as NotifySettings
 from .settings import ProblemSettings as ProblemSettings
 from .settings import SimulationSettings as SimulationSettings

@@ -1,4 +1,5 @@
 from .confirmation import Confirmed as Confirmed
+from .confirmation import comparison_seed as comparison_seed
 from .confirmation import confirm as confirm
 from .evaluation import Evidence as Evidence
 from .evaluation import evaluate as evaluate

@@ -20,9 +20,9 @@ __label__ = "asking"
 def asking(estimator: "Estimator") -> Answer:
     """The estimator as a plain function, without gradients; what it answers is what its fields say, or refused."""
 
-    def answer(inputs: "Arrays") -> "dict[str, Tensor]":
+    def answer(inputs: "Arrays", targets: "Arrays | None" = None) -> "dict[str, Tensor]":
         with torch.inference_mode():
-            measured = estimator.measured(inputs)
+            measured = estimator.measured(inputs, targets)
         outputs = {field.name: measured[field.name] for field in estimator.outputs if field.name in measured}
         try:
             check_arrays(outputs, estimator.outputs, "the model's answer")

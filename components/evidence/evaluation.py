@@ -169,7 +169,7 @@ def read_evidence(folder: Path) -> Evidence:
         folder=folder,
         key=evidence["key"],
         digest=evidence["digest"],
-        metrics={name: Metric(**{k: _number(v) for k, v in metric.items()}) for name, metric in metrics.items()},
+        metrics={name: _metric(document) for name, document in metrics.items()},
         headline=tuple(document.get("headline", ())),
         summary=document.get("summary", ""),
         losses=tuple(Loss(values=table[loss["name"]].to_numpy(), **loss) for loss in document.get("losses", ())),
@@ -205,8 +205,7 @@ def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     columns = {loss.name: loss.values for loss in result.losses}
     pd.DataFrame({**columns, _SLICE: result.slices}).to_parquet(folder / _LOSSES, index=False)
     metrics, timings = (
-        {name: {k: _jsonable(v) for k, v in asdict(metric).items()} for name, metric in of.items()}
-        for of in (result.metrics, result.timings)
+        {name: _document(metric) for name, metric in of.items()} for of in (result.metrics, result.timings)
     )
     document = {
         "metrics": metrics,
@@ -225,10 +224,13 @@ def _seal(folder: Path, inputs: Mapping[str, Any], result: Evaluation) -> None:
     partial.replace(folder / _EVIDENCE)
 
 
-def _jsonable(value: float) -> float | str:
+def _document(metric: Metric) -> dict[str, float | str]:
     """JSON has no NaN; a metric that is one must stay one, so that gates see it."""
-    return value if math.isfinite(value) else repr(value)
+    numbers = {"value": metric.value, "low": metric.low, "high": metric.high}
+    said: dict[str, float | str] = {name: of if math.isfinite(of) else repr(of) for name, of in numbers.items()}
+    return {**said, "missing": metric.missing} if metric.missing else said
 
 
-def _number(value: float | str) -> float:
-    return float(value)
+def _metric(document: Mapping[str, Any]) -> Metric:
+    numbers = {name: float(document[name]) for name in ("value", "low", "high")}
+    return Metric(**numbers, missing=document.get("missing", ""))

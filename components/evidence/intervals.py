@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from components.fields import Metric
+from components.fields import Metric, no_metric
 
 __label__ = "intervals"
+
+_LEAST_IMAGES = 10
+"""In a slice; fewer say nothing."""
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -39,10 +42,14 @@ def interval(values: Array, statistic: Callable[..., Any], resamplings: int, see
     return Metric(value=value, low=float(result.confidence_interval.low), high=float(result.confidence_interval.high))
 
 
-def share(hits: Array) -> Metric:
+def share(hits: Array, confidence: float = 0.95) -> Metric:
     """The share of ones among independent zeros and ones, with Jeffreys' interval (Brown, Cai & DasGupta 2001, eq. 8).
 
     A bootstrap of ten hits in ten would claim that the share is 1 for certain; this one goes down to 0.78.
+
+    Args:
+        hits: zeros and ones.
+        confidence: of the interval; more than 0.95 where several are to hold together.
 
     Raises:
         ValueError: when a value is neither 0 nor 1.
@@ -50,7 +57,8 @@ def share(hits: Array) -> Metric:
     count, found = len(hits), float(np.sum(hits))
     if not np.isin(hits, (0, 1)).all():
         raise ValueError("a share is that of zeros and ones")
-    low, high = stats.beta.ppf([0.025, 0.975], found + 0.5, count - found + 0.5)
+    tail = (1 - confidence) / 2
+    low, high = stats.beta.ppf([tail, 1 - tail], found + 0.5, count - found + 0.5)
     return Metric(
         value=found / count if count else float("nan"),
         low=float(low) if found else 0.0,
@@ -70,6 +78,13 @@ def median(values: Array) -> Metric:
         raise ValueError(f"{count} values say too little of their median: six are needed")
     rank = int(inside.sum()) - 1
     return Metric(value=float(np.median(ordered)), low=float(ordered[rank]), high=float(ordered[-1 - rank]))
+
+
+def too_few(name: str, count: int) -> Metric | None:
+    """What stands for a metric of a slice that has too few images to say anything; None where it has enough."""
+    if count >= _LEAST_IMAGES:
+        return None
+    return no_metric(f"slice {name} has {count} images, and {_LEAST_IMAGES} are needed")
 
 
 def rms(values: Array, axis: int = -1) -> Any:

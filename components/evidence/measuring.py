@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.core import ProblemSettings
-from components.evidence.intervals import Array, interval
-from components.fields import Answer, Batch, Dataset, Metric, Problem, presented
+from components.evidence.intervals import Array, interval, too_few
+from components.fields import ELSEWHERE, Answer, Batch, Dataset, Metric, Problem, presented
 
 if TYPE_CHECKING:
     import torch
@@ -29,12 +29,8 @@ Slices = Mapping[str, tuple[str, float, float]]
 """Slices of a split: name to (catalogue column, least value, first value beyond it)."""
 NO_SLICES: Slices = MappingProxyType({})
 
-ELSEWHERE = "elsewhere"
-"""Where images are that lie in no slice."""
 SPLIT_SEEDS = {"test": 100, "validation": 101, "confirmation": 102}
 """Second part of the seed of each split's noise, so that no two have the same."""
-_LEAST_IMAGES = 10
-"""In a slice; fewer say nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +87,11 @@ class Measuring:
         return _around(interval(values, statistic, self.settings.evaluate.bootstrap, self.settings.evaluate.seed))
 
     def metrics(self, quantity: str, values: Array, statistic: Callable[..., Any]) -> dict[str, Metric]:
-        """`<quantity>.test`, and `<quantity>.<slice>` where a slice has enough images."""
+        """`<quantity>.test` and `<quantity>.<slice>`; a slice of too few images has a metric that says so."""
         chosen = {"test": np.ones(len(values), dtype=bool), **{name: self.slice_of == name for name in self.slices}}
         return {
-            f"{quantity}.{name}": self.metric(values[inside], statistic)
+            f"{quantity}.{name}": too_few(name, int(inside.sum())) or self.metric(values[inside], statistic)
             for name, inside in chosen.items()
-            if name == "test" or inside.sum() >= _LEAST_IMAGES
         }
 
     def metric_of_means(self, values: Array, statistic: Callable[[Array], float]) -> Metric:

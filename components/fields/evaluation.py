@@ -1,5 +1,6 @@
 """The evidence for one model, as every problem gives it: metrics with intervals, losses, and what a person reads."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 __label__ = None
 
 
+ELSEWHERE = "elsewhere"
+"""The slice of images that lie in none: they count in the whole alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """A number with its 95 % confidence interval."""
@@ -19,6 +24,13 @@ class Metric:
     value: float
     low: float
     high: float
+    missing: str = ""
+    """Why there is no number, such as a slice of too few images; a gate refuses it by these words."""
+
+
+def no_metric(why: str) -> Metric:
+    """A metric that could not be measured, and says why."""
+    return Metric(value=math.nan, low=math.nan, high=math.nan, missing=why)
 
 
 @dataclass(frozen=True, kw_only=True)

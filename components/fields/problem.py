@@ -55,8 +55,9 @@ class Shard:
     """Noise-free images, masks and the like, by name, rows first."""
 
 
-Answer = Callable[["Arrays"], "dict[str, Tensor]"]
-"""From a batch of inputs to what the model makes of them (`Estimator.measured`), all on one device."""
+Answer = Callable[..., "dict[str, Tensor]"]
+"""From the inputs of a batch, and its targets where they are known, to what the model makes of them, all on one device
+(`Estimator.measured`)."""
 
 
 _SIMULATING = ("draw", "reference")
@@ -65,7 +66,7 @@ _SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""
 _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
-_CHECKING = ("name", "settings", "sources", "checks")
+_CHECKING = ("name", "settings", "simulated", "sources", "checks")
 """What decides no result: names, and what data is checked by."""
 
 
@@ -81,6 +82,8 @@ class Problem(ABC):
     """As typed on the command line."""
     settings: ClassVar[type[ProblemSettings]]
     """The class of its section of params.yaml."""
+    simulated: ClassVar[bool] = True
+    """Whether `draw` makes as many images as are asked for, of any seed; otherwise it reads those that there are."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.

@@ -16,14 +16,17 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from components.core import RefusedError
-from components.fields import Loss
+from components.core import Margins, RefusedError
+from components.fields import ELSEWHERE, Loss
 
 ALL = "all"
 _LEAST_IMAGES = 30
 """In a cell: the mean of fewer skewed losses is no Gaussian."""
 _CONFIDENCE = 0.95
+_FOUND = 0.8
+"""Share of cases in which a difference is to be found that a comparison says it could have seen."""
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -50,6 +53,8 @@ class Cell:
     """Ends of the interval that holds together with all others."""
     margin: float
     """How far above 0 the interval may reach for *not worse*."""
+    seen: float
+    """The power of the comparison: a difference of this size is found significant in four of five cases."""
 
     @property
     def name(self) -> str:
@@ -82,28 +87,14 @@ class Comparison:
         significant = [cell for cell in self.cells if cell.low > 0 and cell.high > cell.margin]
         return max(significant or self.cells, key=lambda cell: cell.high - cell.margin)
 
+    @property
+    def power(self) -> Cell:
+        """Over all images, the cell in which a difference must be largest to be seen, in units of its margin."""
+        return max((cell for cell in self.cells if cell.slice == ALL), key=lambda cell: cell.seen / (cell.margin or 1))
+
     def as_json(self) -> dict[str, Any]:
         """As the ledger keeps it."""
         return {"standing": self.standing.value, "cells": [asdict(cell) for cell in self.cells]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Margins:
-    """How far above 0 an interval may reach for *not worse*."""
-
-    relative: float
-    """Over all images, of the champion's mean."""
-    relative_in_slice: float
-    absolute: float
-    """Over all images, in nats."""
-    absolute_in_slice: float
-
-    def of(self, scale: str, name: str) -> float:
-        """The margin of a loss in a slice."""
-        whole, within = (
-            (self.relative, self.relative_in_slice) if scale == "relative" else (self.absolute, self.absolute_in_slice)
-        )
-        return whole if name == ALL else within
 
 
 def compare(
@@ -150,11 +141,15 @@ def compare(
     if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
         raise RefusedError("some losses are not finite: a model that answers with NaN cannot be compared")
     inside = {ALL: np.ones(len(ours), dtype=bool)}
-    inside |= {str(name): slices[1] == name for name in sorted(set(slices[1]))}
-    inside = {name: rows for name, rows in inside.items() if rows.sum() >= _LEAST_IMAGES}
-    if ALL not in inside:
-        raise RefusedError(f"{len(ours)} images are too few to compare two models: {_LEAST_IMAGES} are needed")
-    value, low, high = _simultaneous(
+    inside |= {str(name): slices[1] == name for name in sorted(set(slices[1]) - {ELSEWHERE})}
+    for name, rows in inside.items():
+        if rows.sum() < _LEAST_IMAGES:
+            what = "all" if name == ALL else f"slice {name}"
+            raise RefusedError(
+                f"{what} has {rows.sum()} images, too few to compare two models: {_LEAST_IMAGES} are needed: draw "
+                "more (gates.fresh_images)"
+            )
+    value, low, high, seen = _simultaneous(
         ours - theirs, _scales(champion, theirs, list(inside.values())), list(inside.values()), resamplings, seed
     )
     if not all(np.isfinite(ends).all() for ends in (value, low, high)):
@@ -168,7 +163,8 @@ def compare(
                 value=float(value[s, p]),
                 low=float(low[s, p]),
                 high=float(high[s, p]),
-                margin=margins.of(loss.scale, name),
+                margin=margins.of(loss.scale, whole=name == ALL),
+                seen=float(seen[s, p]),
             )
             for s, (name, rows) in enumerate(inside.items())
             for p, loss in enumerate(challenger)
@@ -186,8 +182,12 @@ def _scales(champion: Sequence[Loss], values: Array, slices: Sequence[np.ndarray
 
 def _simultaneous(
     difference: Array, scale: Array, slices: Sequence[np.ndarray[Any, Any]], resamplings: int, seed: int
-) -> tuple[Array, Array, Array]:
-    """Mean differences over their scales with simultaneous intervals, each of shape (slices, losses)."""
+) -> tuple[Array, Array, Array, Array]:
+    """Mean differences over their scales with simultaneous intervals, and their power, each of shape (slices, losses).
+
+    A difference of the interval's half-width is found in half of all cases; of `_FOUND` it must be larger by as many
+    standard deviations as that share of a Gaussian lies below.
+    """
     inside = np.stack(slices).astype(np.float64)  # (slices, images)
     rng = np.random.default_rng(seed)
     count = len(difference)
@@ -203,4 +203,4 @@ def _simultaneous(
     # A cell in which both are the same everywhere has no spread, and no difference either.
     studentised = np.abs(drawn - value) / np.where(spread > 0, spread, np.inf)
     reach = np.quantile(studentised.max(axis=(1, 2)), _CONFIDENCE) * spread
-    return value, value - reach, value + reach
+    return value, value - reach, value + reach, reach + stats.norm.ppf(_FOUND) * spread

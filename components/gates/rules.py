@@ -1,7 +1,7 @@
 """Gates: rules over an evaluation that say pass, fail or inconclusive, and refuse whatever they cannot judge.
 
     results = judge(settings.gates.staging, evidence, expected_key=...)
-    results.append(judge_challenger(champion, challenger, settings.gates, resamplings=1000, seed=7))
+    results.append(judge_challenger(champion, challenger, against, settings.gates, resamplings=1000, seed=7))
     require_pass(results, what="version 3 to production")   # raises RefusedError with the first that did not pass
 
 A metric that is missing, NaN or infinite fails; so does evidence that was gathered from other inputs (stale).
@@ -11,15 +11,30 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from components.core import GateRule, GateSettings, RefusedError
+from components.core import GateRule, GateSettings, Margins, RefusedError
 from components.evidence import Confirmed, Evidence
 from components.fields import Metric
-from components.gates.comparison import Margins, Standing, compare
+from components.gates.comparison import Standing, compare
 
-_COMPARED = "loss_over_production"
+_METRIC = {"production": "loss_over_production", "best": "loss_over_best"}
+COMPARED_WITH = "version"
+"""Where the details of a comparison name the version compared with."""
 _STALE = "stale evidence: weights, data, settings or code changed since"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Against:
+    """Whom a challenger is compared with."""
+
+    who: Literal["production", "best"]
+    """The version in production, or the best one that ever was."""
+    version: int
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return "production" if self.who == "production" else f"version {self.version}, the best in production so far"
 
 
 class Verdict(StrEnum):
@@ -76,24 +91,33 @@ def judge(
     metrics = {**evidence.metrics, **(package or {})}
     results = []
     for rule in rules:
-        if rule.max_over_production is None:
-            metric = metrics.get(rule.metric)
-        elif champion is None:
-            continue
-        else:
-            metric = _ratio(metrics.get(rule.metric), champion.metrics.get(rule.metric))
-        results.append(_judge_metric(rule, metric, evidence.digest))
+        metric = metrics.get(rule.metric)
+        if rule.min is not None or rule.max is not None:
+            limits = (-math.inf if rule.min is None else rule.min, math.inf if rule.max is None else rule.max)
+            results.append(_judge_metric(rule.metric, metric, limits, _limits(rule), evidence.digest))
+        if rule.max_over_production is not None and champion is not None:
+            ratio = _ratio(metric, champion.metrics.get(rule.metric))
+            said = f"≤ {rule.max_over_production:g} × production's"
+            limits = (-math.inf, rule.max_over_production)
+            results.append(_judge_metric(rule.metric, ratio, limits, said, evidence.digest))
     return results
 
 
 def judge_challenger(
-    champion: Confirmed, challenger: Confirmed, settings: GateSettings, *, resamplings: int, seed: int
+    champion: Confirmed,
+    challenger: Confirmed,
+    against: Against,
+    settings: GateSettings,
+    *,
+    resamplings: int,
+    seed: int,
 ) -> GateResult:
-    """Whether a model may replace the one in production: not worse on the same images; see `comparison.py`.
+    """Whether a model may take another's place: not worse on the same images; see `comparison.py`.
 
     Args:
-        champion: what the version in production loses on the confirmation split.
-        challenger: the same of the new version.
+        champion: what the other loses.
+        challenger: what the new version loses.
+        against: who the other is.
         settings: the margins.
         resamplings: bootstrap resamplings.
         seed: of the bootstrap.
@@ -103,38 +127,43 @@ def judge_challenger(
             champion.losses,
             challenger.losses,
             (champion.slices, challenger.slices),
-            margins=Margins(
-                relative=settings.margin,
-                relative_in_slice=settings.slice_margin,
-                absolute=settings.nats_margin,
-                absolute_in_slice=settings.nats_slice_margin,
-            ),
+            margins=_margins(against, settings),
             resamplings=resamplings,
             seed=seed,
         )
     except RefusedError as error:
-        return not_compared(str(error), challenger.digest, settings)
-    cell = comparison.deciding
+        return not_compared(str(error), challenger.digest, against, settings)
+    cell, power = comparison.deciding, comparison.power
     verdict, reason = {
-        Standing.WORSE: (Verdict.FAIL, "worse than production"),
-        Standing.INCONCLUSIVE: (Verdict.INCONCLUSIVE, "not shown to be as good as production"),
+        Standing.WORSE: (Verdict.FAIL, f"worse than {against}"),
+        Standing.INCONCLUSIVE: (Verdict.INCONCLUSIVE, f"not shown to be as good as {against}"),
     }.get(comparison.standing, (Verdict.PASS, f"{comparison.standing}"))
     return GateResult(
-        metric=f"{_COMPARED}.{cell.name}",
+        metric=f"{_METRIC[against.who]}.{cell.name}",
         value=cell.value,
         low=cell.low,
         high=cell.high,
         limits=f"≤ {cell.margin:g}",
         verdict=verdict,
-        reason=reason,
+        reason=f"{reason}; could have seen {power.seen:.2g} in {power.name}",
         evidence=challenger.digest,
-        details={"champion": champion.digest, **comparison.as_json()},
+        details={
+            COMPARED_WITH: against.version,
+            "champion": champion.digest,
+            "images": dict(champion.images),
+            **comparison.as_json(),
+        },
     )
 
 
-def not_compared(reason: str, evidence: str, settings: GateSettings) -> GateResult:
-    """The verdict on a model that cannot be compared with production's: it fails, and a person may overrule that."""
-    return _refused(_COMPARED, f"≤ {settings.margin:g}", reason, evidence)
+def not_compared(reason: str, evidence: str, against: Against, settings: GateSettings) -> GateResult:
+    """The verdict on a model that cannot be compared with another: it fails, and a person may overrule that."""
+    limits = f"≤ {_margins(against, settings).margin:g}"
+    return _refused(_METRIC[against.who], limits, f"{against} cannot be compared with: {reason}", evidence)
+
+
+def _margins(against: Against, settings: GateSettings) -> Margins:
+    return settings.over_production if against.who == "production" else settings.over_best
 
 
 def refusals(results: Sequence[GateResult]) -> list[str]:
@@ -169,21 +198,21 @@ def _ratio(ours: Metric | None, production: Metric | None) -> Metric | None:
     """A metric over production's, with the widest interval that the two allow; None when one of them is missing."""
     if ours is None or production is None:
         return None
+    if ours.missing or production.missing:
+        return ours if ours.missing else production
     if min(production.low, ours.low) <= 0:  # no ratio says anything then
         return Metric(value=math.nan, low=math.nan, high=math.nan)
     return Metric(value=ours.value / production.value, low=ours.low / production.high, high=ours.high / production.low)
 
 
-def _judge_metric(rule: GateRule, metric: Metric | None, evidence: str) -> GateResult:
-    limits = _limits(rule)
+def _judge_metric(
+    name: str, metric: Metric | None, limits: tuple[float, float], said: str, evidence: str
+) -> GateResult:
     if metric is None:
-        return _refused(rule.metric, limits, "the evaluation has no such metric", evidence)
+        return _refused(name, said, "the evaluation has no such metric", evidence)
     if not all(math.isfinite(number) for number in (metric.value, metric.low, metric.high)):
-        return _refused(rule.metric, limits, "the metric is not finite", evidence)
-    least = -math.inf if rule.min is None else rule.min
-    most = math.inf if rule.max is None else rule.max
-    if rule.max_over_production is not None:
-        most = rule.max_over_production
+        return _refused(name, said, metric.missing or "the metric is not finite", evidence)
+    least, most = limits
     if least <= metric.low <= metric.high <= most:
         verdict, reason = Verdict.PASS, "interval within the limits"
     elif metric.high < least or metric.low > most:
@@ -191,11 +220,11 @@ def _judge_metric(rule: GateRule, metric: Metric | None, evidence: str) -> GateR
     else:
         verdict, reason = Verdict.INCONCLUSIVE, "interval reaches over a limit"
     return GateResult(
-        metric=rule.metric,
+        metric=name,
         value=metric.value,
         low=metric.low,
         high=metric.high,
-        limits=limits,
+        limits=said,
         verdict=verdict,
         reason=reason,
         evidence=evidence,
@@ -216,7 +245,5 @@ def _refused(metric: str, limits: str, reason: str, evidence: str) -> GateResult
 
 
 def _limits(rule: GateRule) -> str:
-    if rule.max_over_production is not None:
-        return f"≤ {rule.max_over_production:g} × production's"
     ends = [f"≥ {rule.min:g}" if rule.min is not None else "", f"≤ {rule.max:g}" if rule.max is not None else ""]
     return " and ".join(end for end in ends if end)

@@ -3,9 +3,10 @@
     plan = plan_cleaning(workspace, problem, settings, keep=3)
     clean(workspace, problem, settings, plan)
 
-Protected are the version in each stage, the one that a rollback would bring back, and the newest `keep`. Everything
-else of the problem goes, but the ledger: history is kept for ever. MLflow's own `gc` is never called, which would
-delete what an alias points at. Killed half-way, the next call goes on.
+Protected are the version in each stage, the one that a rollback would bring back, the best that was ever in production,
+which challengers are compared with, and the newest `keep`. Everything else of the problem goes, but the ledger: history
+is kept for ever. MLflow's own `gc` is never called, which would delete what an alias points at. Killed half-way, the
+next call goes on.
 """
 
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from components.core import ProblemSettings, RefusedError, Workspace
 from components.fields import Problem
 from components.ledger import ARCHIVED, Entry, current_entries, last_good, whoami
+from components.lifecycle.anchor import best_ever
 from components.lifecycle.stages import Stages
 from components.packages import package_folder
 from components.registry import ALIASES
@@ -98,6 +100,9 @@ def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[i
     good = last_good(history, registered)
     if good is not None:
         protected.setdefault(good, "rollback")
+    best = best_ever(history, registered)
+    if best is not None:
+        protected.setdefault(best, "best in production so far")
     for version in registered[-keep:] if keep else []:
         protected.setdefault(version, f"one of the newest {keep}")
     return protected

@@ -1,24 +1,25 @@
 """Judge a version for a stage: its evidence, the rules, the comparison with production, and its package.
 
     judge = Judge(workspace, problem, settings, dataset)
-    results = judge.gates(version, "production", champion=2)
+    results = judge.gates(version, "production", champion=2, best=1)
 
 What a verdict means stands in `components/gates/rules.py`; what follows from it in `components/lifecycle/promotion.py`.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from components.core import OF_PACKAGE, GateRule, ProblemSettings, RefusedError, Workspace, value_digest
 from components.evidence import (
     CannotBeEvaluatedError,
-    Confirmed,
     Evidence,
+    comparison_seed,
     confirm,
     evaluate,
     evaluation_inputs,
 )
 from components.fields import Dataset, Metric, Problem
-from components.gates import GateResult, judge, judge_challenger, not_compared
+from components.gates import Against, GateResult, judge, judge_challenger, not_compared
 from components.ledger import PRODUCTION
 from components.lifecycle.model_files import model_files
 from components.packages import Package, changed_code
@@ -40,16 +41,18 @@ class Judge:
 
     def evidence(self, version: int) -> Evidence:
         """The version's evaluation on today's dataset, made when there is none."""
-        folder = model_files(self._workspace, self._problem.name, version)
-        return evaluate(self._workspace, self._problem, folder, self._dataset, self._settings)
+        return evaluate(self._workspace, self._problem, self._files(version), self._dataset, self._settings)
 
-    def gates(self, version: int, stage: str, *, champion: int | None, first: bool = False) -> list[GateResult]:
+    def gates(
+        self, version: int, stage: str, *, champion: int | None, best: int | None = None, first: bool = False
+    ) -> list[GateResult]:
         """The verdicts that a version needs for a stage, but for those on its package.
 
         Args:
             version: the registered version.
             stage: `staging` or `production`.
             champion: who is in that stage now, by the caller's knowledge; production's is compared with.
+            best: the best version that was ever in production, which is compared with, too.
             first: that nothing has been in production yet, so that there is nothing to compare with.
 
         Raises:
@@ -64,23 +67,43 @@ class Judge:
                 else f"{self._problem.name} has nothing in production that version {version} could be compared with: "
                 "say --first to go without a comparison"
             )
-        gates = self._settings.gates
         if champion in (None, version):
             return self._judge(version, self._rules(stage))
-        ours, challenging = self.evidence(version), self._confirmed(version)
-        try:
-            theirs, held = self.evidence(champion), self._confirmed(champion)
-        except CannotBeEvaluatedError as error:
-            lost = not_compared(f"production, version {champion}, cannot be compared with: {error}", ours.digest, gates)
-            return [*self._judge(version, self._rules(stage)), lost]
-        compared = judge_challenger(
-            held,
-            challenging,
-            gates,
-            resamplings=self._settings.evaluate.bootstrap,
-            seed=self._settings.evaluate.seed,
-        )
-        return [*self._judge(version, self._rules(stage), champion=theirs), compared]
+        against = [Against(who="production", version=champion)]
+        if best not in (None, version, champion):
+            against.append(Against(who="best", version=best))
+        compared, theirs = self._compare(version, against)
+        return [*self._judge(version, self._rules(stage), champion=theirs), *compared]
+
+    def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | None]:
+        """The verdict of each comparison, and the evidence for production; None when it has none any more."""
+        settings, ours = self._settings, self.evidence(version)
+        others: dict[int, Evidence] = {}
+        lost: list[GateResult] = []
+        for other in against:
+            try:
+                others[other.version] = self.evidence(other.version)
+            except CannotBeEvaluatedError as error:
+                lost.append(not_compared(str(error), ours.digest, other, settings.gates))
+        if not others:
+            return lost, None
+        folders = [self._files(number) for number in (version, *others)]
+        seed = comparison_seed(read_description(folder)["weights_sha256"] for folder in folders)
+        challenger, *held = confirm(self._problem, folders, self._dataset, settings, seed=seed)
+        losses = dict(zip(others, held, strict=True))
+        found = [
+            judge_challenger(
+                losses[other.version],
+                challenger,
+                other,
+                settings.gates,
+                resamplings=settings.evaluate.bootstrap,
+                seed=settings.evaluate.seed,
+            )
+            for other in against
+            if other.version in losses
+        ]
+        return [*found, *lost], others.get(against[0].version)
 
     def package_gates(self, version: int, stage: str, package: Package) -> list[GateResult]:
         """The verdicts on a version's package.
@@ -98,9 +121,8 @@ class Judge:
         measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
         return self._judge(version, self._rules(stage, of_package=True), package=measured)
 
-    def _confirmed(self, version: int) -> Confirmed:
-        folder = model_files(self._workspace, self._problem.name, version)
-        return confirm(self._problem, folder, self._dataset, self._settings)
+    def _files(self, version: int) -> Path:
+        return model_files(self._workspace, self._problem.name, version)
 
     def _rules(self, stage: str, *, of_package: bool = False) -> list[GateRule]:
         gates = self._settings.gates
@@ -115,7 +137,7 @@ class Judge:
         champion: Evidence | None = None,
         package: Mapping[str, Metric] | None = None,
     ) -> list[GateResult]:
-        description = read_description(model_files(self._workspace, self._problem.name, version))
+        description = read_description(self._files(version))
         inputs = evaluation_inputs(self._problem, description, self._dataset, self._settings)
         expected = value_digest(inputs)
         return judge(rules, self.evidence(version), expected_key=expected, champion=champion, package=package)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from components.core import AssayError, RefusedError
 from components.gates import GateResult, Override, overruled, require_pass
 from components.ledger import ARCHIVED, CANDIDATE, PRODUCTION, PROMOTABLE, STAGING, Entry, current_entries, last_good
+from components.lifecycle.anchor import best_ever
 from components.lifecycle.version_packages import VersionPackages
 from components.packages import Package
 
@@ -77,9 +78,11 @@ class Promotion(VersionPackages):
             champion, first = self._champion(history, version, expect, first=first)
 
             def gate() -> tuple[list[GateResult], str]:
-                results = self.judge.gates(version, stage, champion=champion, first=first)
+                best = best_ever(history, self.registry.tags(name))
+                results = self.judge.gates(version, stage, champion=champion, best=best, first=first)
                 self._require(results, version, stage, override)
-                return results, f"{len(results)} rules passed for {stage}"
+                compared = [result.reason for result in results if result.details]
+                return results, "; ".join([f"{len(results)} rules passed for {stage}", *compared])
 
             def package() -> tuple[tuple[Package, list[GateResult]], str]:
                 built = self.package(version)

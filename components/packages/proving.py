@@ -22,7 +22,7 @@ from components.core import AssayError, RefusedError, Workspace
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden, request_items
 from components.packages.serving import TRAIN_AGAIN, request, served, serving_log
-from models.fields import Field, field
+from models.fields import Field, field, in_numbers
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
@@ -68,12 +68,11 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     units = {document["name"]: document["unit"] for document in package.manifest["outputs"]}
     if answer["units"] != units:
         raise _otherwise(package, f"its units are {answer['units']}", units)
-    _check_names(package, answer["predictions"], len(golden.doubts))
-    largest = max(
-        _largest_difference(package, field(document), golden, answer["predictions"])
-        for document in package.manifest["outputs"]
-    )
-    _compare_doubts(package, golden, answer["predictions"])
+    outputs = [field(document) for document in package.manifest["outputs"]]
+    predictions = [_numbered(prediction, outputs) for prediction in answer["predictions"]]
+    _check_names(package, predictions, len(golden.doubts))
+    largest = max(_largest_difference(package, output, golden, predictions) for output in outputs)
+    _compare_doubts(package, golden, predictions)
     return {
         "tag": tag,
         "digest": package.digest,
@@ -81,6 +80,15 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
         "inputs": len(golden.doubts),
         "strict": strict,
     }
+
+
+def _numbered(prediction: Mapping[str, Any], outputs: Sequence[Field]) -> dict[str, Any]:
+    """A prediction with its words as the numbers that they stand for."""
+    answer = dict(prediction["answer"])
+    for output in outputs:
+        if output.name in answer:
+            (answer[output.name],) = in_numbers(output, [answer[output.name]])
+    return {**prediction, "answer": answer}
 
 
 def _check_names(package: Package, predictions: Sequence[Mapping[str, Any]], count: int) -> None:

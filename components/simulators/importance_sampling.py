@@ -9,7 +9,7 @@ distributions, each fitted to the weighted samples so far (Cappé et al. 2004). 
 by the mixture of all proposals (Cornuet et al. 2012), and a result that rests on too few of them is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +39,32 @@ class Posterior:
     """Shape (q, q)."""
     effective_samples: float
     """(Σ w)² / Σ w² (Kong 1992)."""
+    log_evidence: float
+    """ln of the integral of the density that was sampled: less this, it is normalised."""
+    quantity_sq: Array
+    """Every sample's quantities."""
+    weight_s: Array
+    """How much each counts; they add up to 1."""
 
     @property
     def sd(self) -> Array:
         """Standard deviation of each quantity, shape (q,)."""
         sd: Array = np.sqrt(np.diagonal(self.covariance))
         return sd
+
+    def quantiles(self, levels: Sequence[float]) -> Array:
+        """Quantiles of each quantity, shape (q, levels)."""
+        found = []
+        for value_s in self.quantity_sq.T:
+            order = np.argsort(value_s)
+            middle = np.cumsum(self.weight_s[order]) - self.weight_s[order] / 2
+            found.append(np.interp(levels, middle, value_s[order]))
+        return np.stack(found)
+
+    def draws(self, count: int, rng: np.random.Generator) -> Array:
+        """Independent draws of all quantities together, shape (count, q)."""
+        drawn: Array = self.quantity_sq[rng.choice(len(self.weight_s), count, p=self.weight_s)]
+        return drawn
 
 
 def sample_posterior(
@@ -94,8 +114,16 @@ def sample_posterior(
         raise AssayError(
             f"effective sample size {effective:.0f} of {len(sample)} is below {least_effective:g}: ask for more samples"
         )
-    mean, covariance = _moments(quantities(sample), weight)
-    return Posterior(mean=mean, covariance=covariance, effective_samples=effective)
+    quantity_sq = quantities(sample)
+    mean, covariance = _moments(quantity_sq, weight)
+    return Posterior(
+        mean=mean,
+        covariance=covariance,
+        effective_samples=effective,
+        log_evidence=float(logsumexp(log_weight)) - float(np.log(samples)),
+        quantity_sq=quantity_sq,
+        weight_s=weight / weight.sum(),
+    )
 
 
 def _moments(points: Array, weight: Array) -> tuple[Array, Array]:

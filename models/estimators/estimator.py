@@ -73,8 +73,13 @@ class Estimator(nn.Module, ABC):
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same inputs, each so far outside of the region that its answer must be doubted."""
 
-    def measured(self, inputs: Arrays) -> dict[str, Tensor]:
-        """What an evaluation looks at: the outputs, and what else they come from; the outputs alone by default."""
+    def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:  # noqa: ARG002
+        """What an evaluation looks at: the outputs, and what else they come from; the outputs alone by default.
+
+        Args:
+            inputs: as of `forward`.
+            targets: the truths, where they are known: a density is judged by what it gives to them.
+        """
         outputs: dict[str, Tensor] = self(inputs)
         return outputs
 

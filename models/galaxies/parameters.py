@@ -18,6 +18,8 @@ CENTROID = ("dx", "dy")
 """Offset of its centre from the centre of the stamp, in pixels."""
 INDEX_RANGE = (0.3, 6.2)
 """Sérsic indices that can be drawn, as in GalSim."""
+_AT_EDGE = 1e-6
+"""Relative: nearer to an end of the domain is at it."""
 LEAST_FWHM = 0.5
 """Pixels: a sharper PSF would need ever more nodes."""
 
@@ -68,6 +70,16 @@ class Domain:
             raise ValueError(f"n from {low:g} to {high:g}: must lie within {INDEX_RANGE[0]} to {INDEX_RANGE[1]}")
         if not 0 <= self.shear < 1:
             raise ValueError(f"shear = {self.shear:g}: must be at least 0 and below 1")
+
+    def edges(self, parameters_bp: Tensor) -> Tensor:
+        """Where galaxies lie at an end of flux, n, half-light radius and shear; bool, shape (b, 4)."""
+        flux, n, radius, g1, g2 = parameters_bp.unbind(1)
+        ranges = (self.flux, self.n, self.half_light_radius)
+        ends = [
+            (value <= low * (1 + _AT_EDGE)) | (value >= high * (1 - _AT_EDGE))
+            for value, (low, high) in zip((flux, n, radius), ranges, strict=True)
+        ]
+        return torch.stack([*ends, torch.hypot(g1, g2) >= self.shear * (1 - _AT_EDGE)], dim=1)
 
     def clamp(self, parameters_bp: Tensor) -> Tensor:
         """The nearest parameters within."""

@@ -42,7 +42,7 @@ MOST_STEPS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """What scoring comes to, on the device of the images; float64 but for the last two."""
+    """What scoring comes to, on the device of the images; float64 but for the last three."""
 
     maximum_bp: Tensor
     """Where the likelihood is largest within the domain."""
@@ -60,6 +60,8 @@ class Scored:
     """int64; how many were tried."""
     converged_b: Tensor
     """bool; otherwise the maximum is only the best place that was found."""
+    edge_b: Tensor
+    """bool; whether the maximum lies at an end of the domain."""
 
 
 def score(
@@ -115,7 +117,10 @@ def score(
         return partial(library().fit_images, *given, steps, byref(into)), found
 
     found = work_by_axis(fit, image_bhw, sigma_b, fwhm_b, camera, shot_noise, domain)
-    return Scored(**{**found, "steps_b": found["steps_b"].long(), "converged_b": found["converged_b"].bool()})
+    return Scored(
+        **{**found, "steps_b": found["steps_b"].long(), "converged_b": found["converged_b"].bool()},
+        edge_b=domain.edges(found["maximum_bp"]).any(dim=1),
+    )
 
 
 def compare(

@@ -1,4 +1,5 @@
 from .cases import BenchmarkCase as BenchmarkCase
+from .cases import ExactPosterior as ExactPosterior
 from .cases import FailureAxis as FailureAxis
 from .cases import FailureImages as FailureImages
 from .cases import PublishedResult as PublishedResult

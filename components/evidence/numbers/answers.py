@@ -1,10 +1,13 @@
-"""What a model answers to many images, as arrays, and what that says of its errors.
+"""What a model answers to many images, as arrays: each answer by its name, and how what is stated scores.
 
-answers = ask(answer, batches, problem.truths, truth=truth, bound=bound)
-answers.errors(), answers.covered(0.68), answers.ranks()
+    answers = ask(answer, batches, problem.truths, truth=truth, bound=bound)
+    answers.errors("likelihood"), answers.covered68, answers.log_score
+
+`posterior` is what is known given image and prior, `likelihood` what the image alone says (where a search was made),
+`network` the mean of the model's network before that search.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +15,14 @@ import numpy as np
 
 from components.evidence.intervals import Array
 from components.evidence.numbers.errors_over_bound import Errors
-from models.estimators.numbers import LEVELS
+from components.evidence.numbers.scores import RANKED, crps, energy_score
 
 if TYPE_CHECKING:
     from components.fields import Answer, Batch
 
 __label__ = "answers"
 
-
-_EVEN = [index for index, level in enumerate(LEVELS) if abs(level * 40 - round(level * 40)) < 1e-9]
-_LEVEL = np.array(LEVELS)[_EVEN]
-RANKS = len(_EVEN) + 1
-"""Values that a rank can take."""
+NETWORK, POSTERIOR, LIKELIHOOD = "network", "posterior", "likelihood"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,41 +31,55 @@ class Answers:
 
     truth: Array
     bound: Array
-    value: Array
-    error: Array
-    """The root mean square error that the model itself reports."""
-    unscored: Array
-    """The network's own value, before any scoring step."""
-    low68: Array
-    high68: Array
-    low95: Array
-    high95: Array
+    network: Array
+    posterior: Array
+    posterior_error: Array
+    """The root mean square error that the model itself states."""
+    likelihood: Array
+    """NaN where no search was made, as the next ones are."""
+    likelihood_error: Array
+    covered68: Array
+    """1 where the truth lies in the posterior's 68 % interval, else 0."""
+    covered95: Array
     rank: Array
-    """How many of the reported 2.5 %-quantiles lie below the truth, 0 to 39: uniform when they are right."""
+    """How many of the posterior's 2.5 %-quantiles lie below the truth, 0 to 39: uniform when they are right."""
     crps: Array
-    """Continuous ranked probability score of what is stated, in its unit: small where that is right *and* sharp."""
+    """Continuous ranked probability score of the posterior, in bounds: small where that is right *and* sharp."""
+    log_score: Array
+    """−ln of the posterior's joint density at the truth, parameters in units of the bound; nats, shape (images,)."""
+    network_log_score: Array
+    """The same of what the network alone says."""
+    energy_score: Array
+    """Of the posterior's samples, in bounds, shape (images,)."""
     misfit: Array
     """χ² against the drawn answer in standard deviations, shape (images,); NaN where nothing can be drawn."""
     snr: Array
     """SNR of the drawn answer, shape (images,)."""
     converged: Array
-    """1 where the search for the value converged, else 0, shape (images,); NaN where none is made."""
+    """1 where the search for the likelihood's maximum converged, else 0, shape (images,)."""
+    edge: Array
+    """1 where that lies at an edge of what can be drawn, else 0, shape (images,)."""
 
-    def errors(self) -> Errors:
-        """Of the values."""
-        return Errors(miss=self.value - self.truth, bound=self.bound)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The answers that are served."""
+        return (POSTERIOR, LIKELIHOOD) if np.isfinite(self.converged).all() else (POSTERIOR,)
 
-    def unscored_errors(self) -> Errors:
-        """Of the network alone."""
-        return Errors(miss=self.unscored - self.truth, bound=self.bound)
+    def value(self, name: str) -> Array:
+        """The values of an answer, or of the network alone."""
+        found: Array = getattr(self, name)
+        return found
 
-    def covered(self, percent: int) -> Array:
-        """1 where the truth lies in the 68 % or 95 % interval, else 0."""
-        low, high = (self.low68, self.high68) if percent == 68 else (self.low95, self.high95)
-        inside: Array = ((low <= self.truth) & (self.truth <= high)).astype(np.float64)
-        return inside
+    def error(self, name: str) -> Array:
+        """The errors that an answer states."""
+        found: Array = getattr(self, f"{name}_error")
+        return found
 
-    def of(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> "Answers":
+    def errors(self, name: str) -> Errors:
+        """What an answer, or the network alone, got wrong."""
+        return Errors(miss=self.value(name) - self.truth, bound=self.bound)
+
+    def of(self, chosen: np.ndarray[Any, Any]) -> "Answers":
         """The same for some of the images."""
         return Answers(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
@@ -90,51 +103,55 @@ def ask(
         bound: of each image.
         progress: told how many images were answered.
     """
-    columns: dict[str, list[Array]] = {field.name: [] for field in fields(Answers)}
-    done = 0
+    parts, done = [], 0
     for batch in batches:
-        outputs = {name: array.double().cpu().numpy() for name, array in answer(batch.inputs).items()}
-        count = batch.count
-        rows = slice(done, done + count)
-        (low68, high68), (low95, high95) = (
-            np.stack([outputs[f"{name}_interval{percent}"] for name in truths], axis=1).transpose(2, 0, 1)
-            for percent in (68, 95)
-        )
-        none = np.full(count, np.nan)
-        quantile_bpq = outputs["quantiles"][:, :, _EVEN]
-        below_bpq = quantile_bpq < truth[rows, :, None]
-        for name, values in {
-            "truth": truth[rows],
-            "bound": bound[rows],
-            "value": np.stack([outputs[name] for name in truths], axis=1),
-            "error": np.stack([outputs[f"{name}_error"] for name in truths], axis=1),
-            "unscored": outputs["unscored"],
-            "low68": low68,
-            "high68": high68,
-            "low95": low95,
-            "high95": high95,
-            "rank": below_bpq.sum(axis=2).astype(np.float64),
-            "crps": crps(quantile_bpq, truth[rows]),
-            "misfit": outputs.get("misfit", none),
-            "snr": outputs.get("snr", none),
-            "converged": outputs.get("converged", none),
-        }.items():
-            columns[name].append(values)
-        done += count
-        progress(count)
-    return Answers(**{name: np.concatenate(parts) for name, parts in columns.items()})
+        outputs = {name: array.double().cpu().numpy() for name, array in answer(batch.inputs, batch.targets).items()}
+        rows = slice(done, done + batch.count)
+        parts.append(_read(outputs, truths, truth[rows], bound[rows]))
+        done += batch.count
+        progress(batch.count)
+    return joined(parts)
 
 
-def crps(quantile_bpq: Array, truth_bp: Array) -> Array:
-    """Continuous ranked probability scores, from quantiles at every fortieth.
+def joined(parts: Sequence[Answers]) -> Answers:
+    """One after the other."""
+    return Answers(
+        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Answers)}
+    )
 
-    Twice the integral of the quantile (pinball) score over all levels (Gneiting & Raftery 2007, eq. 20 and 24): the
-    right distribution has the smallest expectation. For a Gaussian that is 0.564 standard deviations.
 
-    Args:
-        quantile_bpq: shape (b, p, q).
-        truth_bp: shape (b, p).
-    """
-    above_bpq = truth_bp[:, :, None] - quantile_bpq
-    scores: Array = 2 * np.maximum(_LEVEL * above_bpq, (_LEVEL - 1) * above_bpq).sum(axis=2) / (len(_LEVEL) + 1)
-    return scores
+def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, bound_bp: Array) -> Answers:
+    none_b = np.full(len(truth_bp), np.nan)
+
+    def columns(answer: str, ending: str = "") -> Array:
+        found = [outputs.get(f"{answer}_{name}{ending}", none_b) for name in truths]
+        return np.stack(found, axis=1)
+
+    def covered(percent: int) -> Array:
+        low_bp, high_bp = np.moveaxis(columns(POSTERIOR, f"_interval{percent}"), 2, 0)
+        inside: Array = ((low_bp <= truth_bp) & (truth_bp <= high_bp)).astype(np.float64)
+        return inside
+
+    quantile_bpq = outputs["quantiles"][:, :, RANKED]
+    below_bpq = quantile_bpq < truth_bp[:, :, None]
+    log_bound_b = np.log(bound_bp).sum(axis=1)
+    return Answers(
+        truth=truth_bp,
+        bound=bound_bp,
+        network=outputs["network"],
+        posterior=columns(POSTERIOR),
+        posterior_error=columns(POSTERIOR, "_error"),
+        likelihood=columns(LIKELIHOOD),
+        likelihood_error=columns(LIKELIHOOD, "_error"),
+        covered68=covered(68),
+        covered95=covered(95),
+        rank=below_bpq.sum(axis=2).astype(np.float64),
+        crps=crps(quantile_bpq, truth_bp) / bound_bp,
+        log_score=-outputs["log_density"] - log_bound_b,
+        network_log_score=-outputs["network_log_density"] - log_bound_b,
+        energy_score=energy_score(outputs["samples"], truth_bp, bound_bp),
+        misfit=outputs.get("misfit", none_b),
+        snr=outputs.get("snr", none_b),
+        converged=outputs.get("likelihood_converged", none_b),
+        edge=outputs.get("likelihood_edge", none_b),
+    )

@@ -11,24 +11,38 @@ import pandas as pd
 
 from components.core import EvaluateSettings
 from components.evidence.intervals import Array, interval, rms
-from components.evidence.numbers.answers import Answers
+from components.evidence.numbers.answers import LIKELIHOOD, NETWORK, POSTERIOR, Answers
 from components.evidence.numbers.cases import BenchmarkCase
 from components.fields import Metric, Report
 
 __label__ = "benchmark"
 
+OURS = {
+    NETWORK: "this model's network alone",
+    POSTERIOR: "this model's posterior",
+    LIKELIHOOD: "this model's likelihood",
+}
+"""What tables and pictures call each answer beside published methods."""
+
 
 def benchmark_metrics(
     case: BenchmarkCase, answers: Answers, truths: Sequence[str], settings: EvaluateSettings
 ) -> dict[str, Metric]:
-    """Bias, sd and RMSE over the bound, of the model and of its network alone, and RMSE over the best published one."""
+    """Bias, sd, RMSE and stated error over the bound, and RMSE over the best published one, of each answer.
+
+    The network alone is measured, too, which states no error that anybody is served.
+    """
     metrics: dict[str, Metric] = {}
-    for prefix, errors in (("", answers.errors()), ("network_", answers.unscored_errors())):
+    for name in (*answers.names, NETWORK):
+        errors = answers.errors(name)
         for i, truth in enumerate(truths):
-            for quantity, metric in errors.over_bound(i, settings.bootstrap, settings.seed).items():
-                metrics[f"{prefix}{quantity}_over_crb.{case.name}.{truth}"] = metric
+            found = errors.over_bound(i, settings.bootstrap, settings.seed)
+            if name != NETWORK:
+                stated = answers.error(name)[:, i] / answers.bound[:, i]
+                found["stated"] = interval(stated, np.mean, settings.bootstrap, settings.seed)
+            metrics |= {f"{name}.{of}_over_crb.{case.name}.{truth}": metric for of, metric in found.items()}
             ratio = errors.miss[:, i] / case.best_published[i]
-            metrics[f"{prefix}rmse_over_published.{case.name}.{truth}"] = interval(
+            metrics[f"{name}.rmse_over_published.{case.name}.{truth}"] = interval(
                 ratio, rms, settings.bootstrap, settings.seed
             )
     return metrics
@@ -44,8 +58,7 @@ def benchmark_table(
         methods: dict[str, tuple[Sequence[float] | Array, Sequence[float] | Array]] = {
             result.method: (result.bias, result.sd) for result in case.published
         }
-        methods["this model's network alone"] = _bias_and_sd(ours.unscored - ours.truth)
-        methods["this model"] = _bias_and_sd(ours.value - ours.truth)
+        methods |= {OURS[name]: _bias_and_sd(ours.errors(name).miss) for name in (NETWORK, *ours.names)}
         for method, (bias, sd) in methods.items():
             rows += [
                 {

@@ -46,6 +46,21 @@ class BenchmarkCase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExactPosterior:
+    """What is known of one image's truths by whoever knows likelihood and prior exactly."""
+
+    mean: Array
+    sd: Array
+    """Shape (truths,), as the mean."""
+    quantiles: Array
+    """At `models.estimators.numbers.LEVELS`, shape (truths, levels)."""
+    samples: Array
+    """Independent draws, shape (samples, truths)."""
+    log_density: float
+    """ln of the joint density at the truth, in the truths' units."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailureImages:
     """The objects at one value of an axis."""
 

@@ -28,9 +28,9 @@ def consistency_table(
         threshold: misfit above which an image is flagged.
 
     Returns:
-        One row an image and parameter: `value`, `error` and `again` (the other realisation's value), `fit`, `pull` (of
-        the two realisations, in units of their joint error), `fit_pull` (value less fit, in units of the error),
-        `misfit`, and `flagged`.
+        One row an image, answer and parameter: `value`, `error` and `again` (the other realisation's value), `fit`,
+        `pull` (of the two realisations, in units of their joint error), `fit_pull` (value less fit, in units of the
+        error), `misfit`, and `flagged`.
     """
     problem, truths = about.problem, about.problem.truths
     count = len(next(iter(stored.values())))
@@ -45,31 +45,33 @@ def consistency_table(
     rows = [
         {
             "image": image,
+            "answer": name,
             "truth": truth,
-            "value": first.value[image, i],
-            "error": first.error[image, i],
-            "again": second.value[image, i],
+            "value": first.value(name)[image, i],
+            "error": first.error(name)[image, i],
+            "again": second.value(name)[image, i],
             "fit": fitted[image, i],
-            "pull": (first.value[image, i] - second.value[image, i])
-            / np.hypot(first.error[image, i], second.error[image, i]),
-            "fit_pull": (first.value[image, i] - fitted[image, i]) / first.error[image, i],
+            "pull": (first.value(name)[image, i] - second.value(name)[image, i])
+            / np.hypot(first.error(name)[image, i], second.error(name)[image, i]),
+            "fit_pull": (first.value(name)[image, i] - fitted[image, i]) / first.error(name)[image, i],
             "misfit": first.misfit[image],
             "flagged": bool(first.misfit[image] > threshold),
         }
         for image in range(count)
+        for name in first.names
         for i, truth in enumerate(truths)
     ]
     return pd.DataFrame(rows)
 
 
 def consistency_metrics(table: pd.DataFrame, settings: EvaluateSettings) -> dict[str, Metric]:
-    """`real.pull.<truth>` and `real.fit_pull.<truth>` (RMS over images that are not flagged), and `real.flagged`."""
+    """`<answer>.pull.real.<truth>` and `….fit_pull.…` (RMS over images that are not flagged), and `flagged.real`."""
     metrics = {}
-    for truth, rows in table[~table["flagged"]].groupby("truth", sort=False):
+    for (name, truth), rows in table[~table["flagged"]].groupby(["answer", "truth"], sort=False):
         for column in ("pull", "fit_pull"):
-            metrics[f"real.{column}.{truth}"] = interval(
+            metrics[f"{name}.{column}.real.{truth}"] = interval(
                 rows[column].to_numpy(dtype=np.float64), rms, settings.bootstrap, settings.seed
             )
     flagged = table.groupby("image")["flagged"].first().to_numpy(dtype=np.float64)
-    metrics["real.flagged"] = share(flagged)
+    metrics["flagged.real"] = share(flagged)
     return metrics

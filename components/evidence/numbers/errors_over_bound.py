@@ -20,13 +20,19 @@ class Errors:
     bound: Array
     """The Cramér–Rao bound of each image."""
 
+    @property
+    def in_bounds(self) -> Array:
+        """Each error in units of its image's own bound."""
+        ratio: Array = self.miss / self.bound
+        return ratio
+
     def of(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> "Errors":
         """The same for some of the images."""
         return Errors(miss=self.miss[chosen], bound=self.bound[chosen])
 
     def over_bound(self, truth: int, resamplings: int, seed: int) -> dict[str, Metric]:
         """Bias, sd and RMSE of one truth, each image's error in units of its own bound."""
-        ratio = self.miss[:, truth] / self.bound[:, truth]
+        ratio = self.in_bounds[:, truth]
         return {
             "bias": interval(ratio, np.mean, resamplings, seed),
             "sd": interval(ratio, np.std, resamplings, seed),

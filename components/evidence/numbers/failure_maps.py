@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from components.evidence.intervals import Array, interval, rms
+from components.evidence.numbers.answers import POSTERIOR, Answers
 from components.evidence.numbers.cases import FailureAxis
 from components.evidence.numbers.parts import Gathering
 from components.fields import Metric
@@ -35,37 +36,49 @@ def measure_failures(
         threshold: misfit above which the in-domain test raises its alarm.
 
     Returns:
-        One row an axis, value and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`, `coverage68`,
-        `alarm` (share of images), `trained` (whether the training had that value) and `images`; and
-        `failure_error.<axis>`, the typical error along an axis in bounds.
+        One row an axis, value, answer and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`,
+        `coverage68` (of ± the stated error for the likelihood), `alarm` (share of images), `trained` (whether the
+        training had that value) and `images`; and `<answer>.failure_error.<axis>`, the typical error along an axis in
+        bounds.
     """
     rows, metrics, truths = [], {}, about.problem.truths
     for axis in axes:
-        losses = []
+        losses: dict[str, list[Array]] = {}
         for value in axis.values:
             images = axis.draw(value)
             truths_bp = np.stack([images.stored[name] for name in truths], axis=1).astype(np.float64)
             answers = about.ask(about.observe(images.stored), truth=truths_bp, bound=images.bound)
-            ratio = (answers.value - answers.truth) / answers.bound
-            losses.append(np.abs(ratio).mean(axis=1))
-            for i, truth in enumerate(truths):
-                rows.append(
+            for name in answers.names:
+                ratio, covered = answers.errors(name).in_bounds, _covered(answers, name)
+                losses.setdefault(name, []).append(np.abs(ratio).mean(axis=1))
+                rows += [
                     {
                         "axis": axis.name,
                         "label": axis.label,
                         "value": value,
+                        "answer": name,
                         "truth": truth,
                         "bias_over_crb": float(ratio[:, i].mean()),
                         "bias_error": float(ratio[:, i].std() / len(ratio) ** 0.5),
                         "rmse_over_crb": float(rms(ratio[:, i])),
-                        "coverage68": float(answers.covered(68)[:, i].mean()),
+                        "coverage68": float(covered[:, i].mean()),
                         "alarm": float((answers.misfit > threshold).mean()),
                         "trained": axis.trained[0] <= value <= axis.trained[1],
                         "images": len(ratio),
                     }
-                )
-        metrics[f"failure_error.{axis.name}"] = _typical(np.stack(losses, axis=1), about.settings)
+                    for i, truth in enumerate(truths)
+                ]
+        for name, of in losses.items():
+            metrics[f"{name}.failure_error.{axis.name}"] = _typical(np.stack(of, axis=1), about.settings)
     return pd.DataFrame(rows), metrics
+
+
+def _covered(answers: Answers, name: str) -> Array:
+    """Where an answer's 68 % interval holds the truth: 1, else 0."""
+    if name == POSTERIOR:
+        return answers.covered68
+    held: Array = (np.abs(answers.errors(name).miss) <= answers.error(name)).astype(np.float64)
+    return held
 
 
 def _typical(losses: Array, settings: "EvaluateSettings") -> Metric:

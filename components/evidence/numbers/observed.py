@@ -53,6 +53,14 @@ class ObservedSplit:
         self.truth: Array = self.table[list(problem.truths)].to_numpy(dtype=np.float64)
         self.bound: Array = self.table[[f"crb_{name}" for name in problem.truths]].to_numpy(dtype=np.float64)
 
+    @property
+    def slices(self) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
+        """Which images are in each of the problem's slices, by its name, and in `test`: all of them."""
+        found = {"test": np.ones(len(self.table), dtype=bool)}
+        for name, (column, low, high) in self._problem.slices().items():
+            found[name] = self.table[column].between(low, high, inclusive="left").to_numpy()
+        return found
+
     def batches(self, first: int | None = None) -> Iterator[Batch]:
         """All of it, or so many images, in the catalogue's order."""
         return presented(

@@ -1,7 +1,7 @@
 """What every part of the evidence needs, and what each gives."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 
 from components.core import ProblemSettings, SimulationSettings
-from components.evidence.intervals import Array
+from components.evidence.intervals import Array, interval
 from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.answers import Answers, ask
 from components.evidence.numbers.observed import ObservedSplit, observed
 from components.evidence.numbers.settings import NumbersSettings
-from components.fields import Answer, Batch, Dataset, Metric
+from components.fields import Answer, Batch, Dataset, FreshImages, Metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,6 +51,14 @@ class Gathering:
         """Of truths and conditions."""
         stated = (*self.problem.inputs(self.simulation), *self.problem.targets(self.simulation))
         return {field.name: field.unit for field in stated}
+
+    def at(self, images: FreshImages) -> "Gathering":
+        """The same about other images."""
+        return replace(self, dataset=images.dataset, whole=images.settings)
+
+    def mean(self, values: Array) -> Metric:
+        """The mean of independent values, with its interval."""
+        return interval(values, np.mean, self.settings.bootstrap, self.settings.seed)
 
     def split(self, name: str) -> ObservedSplit:
         """A split of the dataset under noise."""

@@ -3,6 +3,7 @@
 Every function takes tables that are stored beside the pictures, and returns a matplotlib figure.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,13 +35,12 @@ def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
         here = table[table["case"] == case]
         for number, (method, group) in enumerate(here.groupby("method", sort=False)):
             ours = str(method).startswith("this model")
-            alone = str(method).endswith("alone")
             axes.plot(
-                np.arange(len(truths)) + 0.1 * (number - 2.5),
+                np.arange(len(truths)) + 0.1 * (number - 3),
                 group["rmse"] / group["bound"],
-                "s" if alone else "o" if ours else "x+1*"[number % 4],
+                "sDo"[number % 3] if ours else "x+1*"[number % 4],
                 color="black" if ours else "0.5",
-                markerfacecolor="white" if alone else None,
+                markerfacecolor="white" if str(method).endswith("alone") else None,
                 markersize=8,
                 label=str(method),
             )
@@ -57,25 +57,29 @@ def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
     return figure
 
 
-def plot_slices(metrics: Mapping[str, Metric], slices: Mapping[str, tuple[str, float, float]],
+def plot_slices(metrics: Mapping[str, Metric], answers: Sequence[str],
+                slices: Mapping[str, tuple[str, float, float]],
                 truths: Sequence[str], units: Mapping[str, str]) -> Figure:  # fmt: skip
-    """RMSE over the bound along each sliced column, one line a parameter.
+    """RMSE over the bound along each sliced column, one row an answer and one line a parameter.
 
     Args:
-        metrics: with `rmse_over_crb.<slice>.<truth>`.
+        metrics: with `<answer>.rmse_over_crb.<slice>.<truth>`.
+        answers: their names.
         slices: name to (column, least, largest).
         truths: the parameters.
         units: unit of each column.
     """
     columns = list(dict.fromkeys(column for column, _, _ in slices.values()))
-    figure = Figure(figsize=(max(5.0, 3.4 * len(columns)), 3.8), layout="constrained")
-    for axes, column in zip(figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns, strict=True):
+    size = (max(5.0, 3.4 * len(columns)), 0.6 + 3.2 * len(answers))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(answers), len(columns), sharey="row", sharex="col", squeeze=False)
+    for axes, (answer, column) in zip(panels.flat, itertools.product(answers, columns), strict=True):
         here = [(name, low, high) for name, (of, low, high) in slices.items() if of == column]
         for number, truth in enumerate(truths):
             found = [
                 ((low + high) / 2, metrics[key])
                 for name, low, high in here
-                if (key := f"rmse_over_crb.{name}.{truth}") in metrics
+                if (key := f"{answer}.rmse_over_crb.{name}.{truth}") in metrics
             ]
             if not found:
                 continue
@@ -90,59 +94,72 @@ def plot_slices(metrics: Mapping[str, Metric], slices: Mapping[str, tuple[str, f
                 label=truth,
             )
         axes.axhline(1, color="black", linewidth=0.8)
-        axes.set_xlabel("SNR" if column == "snr" else label(column, units))
-    figure.axes[0].set_ylabel("RMSE / each image's own bound")
+        if answer == answers[-1]:
+            axes.set_xlabel("SNR" if column == "snr" else label(column, units))
+        if column == columns[0]:
+            axes.set_ylabel(f"{answer}: RMSE / each image's own bound")
     legend_below(figure, columns=len(truths))
     figure.suptitle("Error over the prior, in units of the bound (95 % intervals)")
     return figure
 
 
-def plot_predicted_against_true(table: pd.DataFrame, truths: Sequence[str], units: Mapping[str, str]) -> Figure:
-    """One panel a parameter: every test image as a point, the line of equality through them.
+def plot_predicted_against_true(
+    table: pd.DataFrame, answers: Sequence[str], truths: Sequence[str], units: Mapping[str, str]
+) -> Figure:
+    """One row an answer, one panel a parameter: every test image as a point, the line of equality through them.
 
     Args:
-        table: test images with the columns `<truth>` and `predicted_<truth>`.
+        table: test images with the columns `<truth>` and `<answer>_<truth>`.
+        answers: their names.
         truths: the parameters.
         units: unit of each.
     """
-    figure = Figure(figsize=(max(5.0, 3.2 * len(truths)), 3.4), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(truths), squeeze=False)[0], truths, strict=True):
-        true, predicted = table[name], table[f"predicted_{name}"]
+    size = (max(5.0, 3.2 * len(truths)), 0.4 + 3.0 * len(answers))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(answers), len(truths), squeeze=False)
+    for axes, (answer, name) in zip(panels.flat, itertools.product(answers, truths), strict=True):
+        true, predicted = table[name], table[f"{answer}_{name}"]
         axes.plot(true, predicted, ".", color="0.35", markersize=2, alpha=0.5, rasterized=True)
         ends = [true.min(), true.max()]
         axes.plot(ends, ends, color="black", linewidth=1)
         axes.set_xlabel(f"true {label(name, units)}")
-        axes.set_ylabel(f"predicted {label(name, units)}")
+        axes.set_ylabel(f"{answer} {label(name, units)}")
     figure.suptitle(f"Predicted against true, {len(table)} test images")
     return figure
 
 
-def plot_calibration(ranks: pd.DataFrame, coverage: Mapping[str, Metric], truths: Sequence[str]) -> Figure:
-    """Coverage of the intervals, and the distribution of the truth's rank less the uniform one.
+def plot_calibration(
+    ranks: pd.DataFrame, metrics: Mapping[str, Metric], slices: Sequence[str], truths: Sequence[str]
+) -> Figure:
+    """Coverage of the intervals in each slice, and the distribution of the truth's rank less the uniform one.
 
     Args:
         ranks: as `calibration.rank_table` makes it.
-        coverage: with `coverage68.<truth>` and `coverage95.<truth>`.
+        metrics: with `posterior.coverage68.<slice>.<truth>` and the same of 95 %.
+        slices: the first is all of the images, the others are by the SNR that the model finds.
         truths: the parameters.
     """
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for number, percent in enumerate((68, 95)):
-        values = [coverage[f"coverage{percent}.{truth}"] for truth in truths]
-        left.errorbar(
-            np.arange(len(truths)),
-            [metric.value for metric in values],
-            [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
-            fmt="os"[number],
-            color="black",
-            markerfacecolor="white" if number else "black",
-            label=f"{percent} % interval",
-        )
+    for percent in (68, 95):
+        for number, name in enumerate(slices):
+            values = [metrics[f"posterior.coverage{percent}.{name}.{truth}"] for truth in truths]
+            left.errorbar(
+                np.arange(len(truths)) + 0.12 * (number - (len(slices) - 1) / 2),
+                [metric.value for metric in values],
+                [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
+                fmt="os^Dv"[number % 5],
+                color=GREYS[number % len(GREYS)],
+                markerfacecolor="black" if number == 0 else "white",
+                markersize=4,
+                label=_told_slice(name) if percent == 95 else None,
+            )
         left.axhline(percent / 100, color="0.5", linewidth=1)
     left.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
-    left.set_ylim(0.5, 1)
-    left.set_ylabel("share of truths inside")
-    left.legend(frameon=False, loc="lower right")
+    left.set_ylim(0.5, 1.03)
+    left.set_ylabel("share of truths in the 68 % and the 95 % interval")
+    left.legend(frameon=False, loc="lower right", fontsize=8, ncols=2)
+    ranks = ranks[ranks["slice"] == slices[0]]
     images = 0
     for number, truth in enumerate(truths):
         here = ranks[ranks["truth"] == truth].sort_values("rank")
@@ -162,25 +179,32 @@ def plot_calibration(ranks: pd.DataFrame, coverage: Mapping[str, Metric], truths
     return figure
 
 
+def _told_slice(name: str) -> str:
+    if "snr" not in name:
+        return "whole prior"
+    low, high = name.partition("snr")[2].split("_")
+    return f"SNR found {low} to {high}"
+
+
 def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images: int) -> Figure:
     """RMSE over that of the exact posterior mean.
 
     Args:
-        metrics: with `rmse_over_posterior.<truth>` and `network_rmse_over_posterior.<truth>`.
+        metrics: with `posterior.rmse_over_exact.<truth>` and `network.rmse_over_exact.<truth>`.
         truths: the parameters.
         images: how many were compared.
     """
     figure = Figure(figsize=(5.5, 3.8), layout="constrained")
     axes = figure.subplots()
-    for shift, prefix, name in ((-0.08, "network_", "this model's network alone"), (0.08, "", "this model")):
-        values = [metrics[f"{prefix}rmse_over_posterior.{truth}"] for truth in truths]
+    for shift, answer, name in ((-0.08, "network", "the network alone"), (0.08, "posterior", "the posterior")):
+        values = [metrics[f"{answer}.rmse_over_exact.{truth}"] for truth in truths]
         axes.errorbar(
             np.arange(len(truths)) + shift,
             [metric.value for metric in values],
             [[metric.value - metric.low for metric in values], [metric.high - metric.value for metric in values]],
-            fmt="s" if prefix else "o",
+            fmt="s" if shift < 0 else "o",
             color="black",
-            markerfacecolor="white" if prefix else "black",
+            markerfacecolor="white" if shift < 0 else "black",
             capsize=4,
             label=name,
         )

@@ -1,10 +1,12 @@
 """The prior-aware reference: how well anyone could do who knows the prior and the likelihood exactly.
 
     table = posterior_reference(problem, images, conditions, truth, simulation, seed=7, cache=folder)
+    metrics = reference_metrics(table, answers.of(first), problem.truths, settings)
 
 The posterior mean has the least mean squared error over the prior (Lehmann & Casella 1998, theorem 4.1.1), which the
-Cramér–Rao bound, made for unbiased estimators, does not promise. It does not depend on any model, so it is computed
-once for the same images and kept. All arrays have one row an image.
+Cramér–Rao bound, made for unbiased estimators, does not promise; and no statement scores better in the mean than the
+exact posterior. It does not depend on any model, so it is computed once for the same images and kept. All arrays have
+one row an image.
 """
 
 import hashlib
@@ -21,18 +23,20 @@ import pandas as pd
 from scipy import stats
 from tqdm.auto import tqdm
 
-from components.core import AssayError, code_of, die_with_parent, settings_values, value_digest
-from components.evidence.intervals import Array, rms
-from components.fields import Metric
+from components.core import AssayError, EvaluateSettings, code_of, die_with_parent, settings_values, value_digest
+from components.evidence.intervals import Array, interval, rms
+from components.evidence.numbers.answers import NETWORK, POSTERIOR, Answers
+from components.evidence.numbers.scores import RANKED, crps, energy_score
+from components.fields import Metric, no_metric
 
 if TYPE_CHECKING:
-    from components.core import EvaluateSettings
     from components.evidence.numbers.regression import RegressionQuestions
 
 __label__ = "reference"
 
 _WORTH_A_PROCESS = 16
 """Images, half a second each: a process that can sample them takes four seconds to start."""
+_LEAST_IMAGES = 2
 
 
 def posterior_reference(
@@ -40,27 +44,30 @@ def posterior_reference(
     images: np.ndarray[Any, Any],
     conditions: Array,
     truth: Array,
+    bound: Array,
     simulation: Any,
     *,
     seed: int,
     cache: Path,
 ) -> pd.DataFrame:
-    """Posterior mean and sd of every image, computed on all cores or read from the cache.
+    """The exact posterior of every image and how it scores, computed on all cores or read from the cache.
 
     Args:
         problem: gives the posterior.
         images: as observed, shape (images, height, width).
         conditions: of each image.
         truth: of each image, where the sampling begins.
+        bound: of each image.
         simulation: the problem's simulation settings.
         seed: of the sampling.
         cache: folder where results are kept.
 
     Returns:
-        Columns `mean_<truth>` and `sd_<truth>`, NaN where the sampling was refused.
+        Columns `mean_<truth>`, `sd_<truth>`, `crps_<truth>`, `log_score` and `energy_score` (the last three as of
+        `Answers`), NaN where the sampling was refused.
     """
     seen = hashlib.sha256()
-    for array in (images, conditions, truth):
+    for array in (images, conditions, truth, bound):
         seen.update(np.ascontiguousarray(array).tobytes())
     sources = problem.sources(simulation)
     inputs = {
@@ -74,13 +81,13 @@ def posterior_reference(
     if path.exists():
         return pd.read_parquet(path)
     work = [
-        (problem, image, condition, begin, simulation, seed + number)
-        for number, (image, condition, begin) in enumerate(zip(images, conditions, truth, strict=True))
+        (problem, image, condition, true, least, simulation, seed + number)
+        for number, (image, condition, true, least) in enumerate(zip(images, conditions, truth, bound, strict=True))
     ]
     with _processes(len(work)) as spread:
         rows = list(tqdm(spread(_posterior, work), total=len(work), desc="reference", unit="img", disable=None))
-    names = [f"{quantity}_{name}" for quantity in ("mean", "sd") for name in problem.truths]
-    table = pd.DataFrame(rows, columns=names)
+    names = [f"{quantity}_{name}" for quantity in ("mean", "sd", "crps") for name in problem.truths]
+    table = pd.DataFrame(rows, columns=[*names, "log_score", "energy_score"])
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     table.to_parquet(partial, index=False)
@@ -89,39 +96,64 @@ def posterior_reference(
 
 
 def reference_metrics(
-    reference: pd.DataFrame, value: Array, truth: Array, truths: tuple[str, ...], settings: "EvaluateSettings"
+    reference: pd.DataFrame, answers: Answers, truths: tuple[str, ...], settings: EvaluateSettings
 ) -> dict[str, Metric]:
-    """`rmse_over_posterior.<truth>`: RMSE over that of the posterior mean, on the same images under the same noise.
+    """What the posterior and the network alone lose to the exact posterior, on the same images under the same noise.
 
-    Each image's errors are in units of its posterior sd, so that no image outweighs the others. Not finite, so that a
-    gate refuses it, when fewer than two images have a reference.
+    `<answer>.rmse_over_exact.<truth>` is the RMSE over that of the exact mean, `posterior.stated_over_exact.<truth>`
+    the stated error over the exact sd (its sharpness: 1 is all that the image allows), `<answer>.log_score_over_exact`
+    the nats that are lost, and `posterior.crps_over_exact.<truth>` and `posterior.energy_over_exact` are ratios. Each
+    image's errors are in units of its exact sd, so that no image outweighs the others. A metric says why it is missing
+    when fewer than two images have a reference.
     """
     known = reference.notna().all(axis=1).to_numpy()
-    if known.sum() < 2:
-        nothing = Metric(value=float("nan"), low=float("nan"), high=float("nan"))
-        return {f"rmse_over_posterior.{name}": nothing for name in truths}
-    metrics = {}
-    for i, name in enumerate(truths):
-        sd = reference[f"sd_{name}"].to_numpy()[known]
-        ours = (value[known, i] - truth[known, i]) / sd
-        best = (reference[f"mean_{name}"].to_numpy()[known] - truth[known, i]) / sd
+    exact, ours = reference[known], answers.of(known)
+    found: dict[str, Callable[[], Metric]] = {}
 
-        def ratio(ours: Array, best: Array, axis: int = -1) -> Any:
-            return rms(ours, axis=axis) / rms(best, axis=axis)
+    def ratio(above: Array, below: Array, mean: Callable[..., Any]) -> Callable[[], Metric]:
+        return lambda: _ratio(above, below, mean, settings)
 
-        spread = stats.bootstrap(
-            (ours, best),
-            ratio,
-            paired=True,
-            vectorized=True,
-            n_resamples=settings.bootstrap,
-            method="percentile",
-            rng=np.random.default_rng(settings.seed),
-        ).confidence_interval
-        metrics[f"rmse_over_posterior.{name}"] = Metric(
-            value=float(ratio(ours, best)), low=float(spread.low), high=float(spread.high)
-        )
-    return metrics
+    def nats(scores: Array) -> Callable[[], Metric]:
+        lost = scores - exact["log_score"].to_numpy()
+        return lambda: interval(lost, np.mean, settings.bootstrap, settings.seed)
+
+    for i, truth in enumerate(truths):
+        sd = exact[f"sd_{truth}"].to_numpy()
+        best = (exact[f"mean_{truth}"].to_numpy() - ours.truth[:, i]) / sd
+        for name in (POSTERIOR, NETWORK):
+            found[f"{name}.rmse_over_exact.{truth}"] = ratio((ours.value(name) - ours.truth)[:, i] / sd, best, rms)
+        stated, least = ours.posterior_error[:, i] / sd, np.ones_like(sd)
+        found[f"{POSTERIOR}.stated_over_exact.{truth}"] = ratio(stated, least, rms)
+        scores, least = ours.crps[:, i], exact[f"crps_{truth}"].to_numpy()
+        found[f"{POSTERIOR}.crps_over_exact.{truth}"] = ratio(scores, least, np.mean)
+    found[f"{POSTERIOR}.log_score_over_exact"] = nats(ours.log_score)
+    found[f"{NETWORK}.log_score_over_exact"] = nats(ours.network_log_score)
+    found[f"{POSTERIOR}.energy_over_exact"] = ratio(ours.energy_score, exact["energy_score"].to_numpy(), np.mean)
+    if known.sum() < _LEAST_IMAGES:
+        lost = no_metric(f"the exact posterior is known of {known.sum()} images, and {_LEAST_IMAGES} are needed")
+        return dict.fromkeys(found, lost)
+    return {name: measure() for name, measure in found.items()}
+
+
+def _ratio(above: Array, below: Array, mean: Callable[..., Any], settings: EvaluateSettings) -> Metric:
+    """A mean over another's, with the interval of both together."""
+
+    def ratio(above: Array, below: Array, axis: int = -1) -> Any:
+        return mean(above, axis=axis) / mean(below, axis=axis)
+
+    value = float(ratio(above, below))
+    if not np.isfinite(above).all():
+        return no_metric("an answer to an image of the reference is not finite")
+    spread = stats.bootstrap(
+        (above, below),
+        ratio,
+        paired=True,
+        vectorized=True,
+        n_resamples=settings.bootstrap,
+        method="percentile",
+        rng=np.random.default_rng(settings.seed),
+    ).confidence_interval
+    return Metric(value=value, low=float(spread.low), high=float(spread.high))
 
 
 @contextmanager
@@ -136,11 +168,14 @@ def _processes(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
 
 
 def _posterior(
-    work: tuple["RegressionQuestions", np.ndarray[Any, Any], Array, Array, Any, int],
+    work: tuple["RegressionQuestions", np.ndarray[Any, Any], Array, Array, Array, Any, int],
 ) -> list[float]:
-    problem, image, conditions, begin, simulation, seed = work
+    problem, image, conditions, truth, bound, simulation, seed = work
     try:
-        mean, sd = problem.posterior(image, conditions, begin, simulation, seed=seed)
+        exact = problem.posterior(image, conditions, truth, simulation, seed=seed)
     except AssayError:  # too few effective samples: the row says so by holding no number
-        return [float("nan")] * (2 * len(problem.truths))
-    return [*mean, *sd]
+        return [float("nan")] * (3 * len(problem.truths) + 2)
+    scores = crps(exact.quantiles[None][:, :, RANKED], truth[None])[0] / bound
+    energy = energy_score(exact.samples[None], truth[None], bound[None])[0]
+    log_score = -exact.log_density - float(np.log(bound).sum())
+    return [*exact.mean, *exact.sd, *scores, log_score if np.isfinite(log_score) else float("nan"), energy]

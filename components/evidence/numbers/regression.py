@@ -8,7 +8,7 @@ import numpy as np
 
 from components.core import AssayError
 from components.evidence.intervals import Array
-from components.evidence.numbers.cases import BenchmarkCase, FailureAxis
+from components.evidence.numbers.cases import BenchmarkCase, ExactPosterior, FailureAxis
 from components.fields import Problem
 
 __label__ = "regression"
@@ -24,7 +24,8 @@ class RegressionQuestions(Problem):
 
     def headline(self) -> tuple[str, ...]:
         """Names of the metrics that lists of versions show."""
-        return ("score.test", *(f"rmse_over_crb.test.{name}" for name in self.truths))
+        scores = ("log_score.fresh", "crps_over_crb.fresh", "coverage68.worst", "coverage95.worst")
+        return tuple(f"posterior.{of}" for of in (*scores, *(f"rmse_over_crb.test.{name}" for name in self.truths)))
 
     def benchmark_cases(self, simulation: Any) -> list[BenchmarkCase]:  # noqa: ARG002
         """The objects that published results are compared at."""
@@ -42,12 +43,19 @@ class RegressionQuestions(Problem):
         self,
         image: np.ndarray[Any, Any],  # noqa: ARG002
         conditions: Array,  # noqa: ARG002
-        begin: Array,  # noqa: ARG002
+        truth: Array,  # noqa: ARG002
         simulation: Any,  # noqa: ARG002
         *,
         seed: int,  # noqa: ARG002
-    ) -> tuple[Array, Array]:
-        """Mean and sd of each truth under the exact likelihood and prior.
+    ) -> ExactPosterior:
+        """What is known of the truths under the exact likelihood and prior.
+
+        Args:
+            image: as observed.
+            conditions: it was taken under.
+            truth: where sampling may begin.
+            simulation: the problem's settings.
+            seed: of the sampling.
 
         Raises:
             AssayError: when the sampling is too poor to be used, or nobody can sample it.

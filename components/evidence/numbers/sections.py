@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from components.evidence.numbers.answers import NETWORK, POSTERIOR
+from components.evidence.numbers.benchmark import OURS
 from components.evidence.numbers.parts import Part
 from components.fields import Metric, Report, Section
 
@@ -14,7 +16,12 @@ _REAL = "Real images: two realisations of the noise, and a direct fit."
 
 
 def sections(
-    whole: Part, timings: Mapping[str, Metric], report: Report, region: Mapping[str, Any], truths: Sequence[str]
+    whole: Part,
+    timings: Mapping[str, Metric],
+    report: Report,
+    region: Mapping[str, Any],
+    truths: Sequence[str],
+    answers: Sequence[str],
 ) -> tuple[Section, ...]:
     """The parts of the card, for what was measured.
 
@@ -24,6 +31,7 @@ def sections(
         report: bias and sd at the benchmark beside published results, or over the test split.
         region: the trusted region.
         truths: names of the parameters.
+        answers: names of the answers that are served.
     """
     metrics, tables = whole.metrics, whole.tables
     found = []
@@ -33,8 +41,9 @@ def sections(
                 title="At the benchmark",
                 text="Bias ± standard deviation over realisations of the noise, beside every published result; below, "
                 "root mean square error over the best published one, with its 95 % interval: below 1 it is the better. "
-                "Values that were scored claim to be unbiased; those of the network alone lean towards the prior.",
-                tables=(report, _over_published(metrics, tables["benchmark"], truths)),
+                "The likelihood claims to be unbiased; the posterior has the least error over the prior, and leans "
+                f"towards it. {_won(metrics, tables['benchmark'], truths, answers)}",
+                tables=(report, _over_published(metrics, tables["benchmark"], truths, answers)),
                 pictures=_pictures(whole, {"benchmark": "Error at the benchmark beside every published method."}),
             )
         )
@@ -46,15 +55,19 @@ def sections(
     found += [
         Section(
             title="Over the prior",
-            tables=() if "benchmark" in tables else (report,),
+            text="Errors in units of each image's own bound. The log score is in nats, of the parameters in units of "
+            "the bound; what is said over the exact posterior is over the best that anybody could state.",
+            tables=(*(() if "benchmark" in tables else (report,)), _scores(metrics, truths, answers)),
             pictures=_pictures(whole, over_prior),
         ),
         Section(
             title="Can its errors be believed?",
-            tables=(_coverage(metrics, tables["ranks"], truths),),
+            text="Images that no dataset holds, drawn for this alone; slices are by the SNR that the model finds. The "
+            "intervals of all cells hold together. The slope is 1 where values are neither stretched nor shrunk.",
+            tables=(_coverage(metrics, truths), _slopes(metrics, truths, answers)),
             pictures=_pictures(
                 whole,
-                {"calibration": "Coverage of the intervals, and ranks of the truth among the reported quantiles."},
+                {"calibration": "Coverage of the intervals, and ranks of the truth among the stated quantiles."},
             ),
         ),
     ]
@@ -84,38 +97,71 @@ def _pictures(whole: Part, captions: Mapping[str, str]) -> tuple[tuple[str, str]
     return tuple((name, caption) for name, caption in captions.items() if name in whole.plots)
 
 
-def _over_published(metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequence[str]) -> Report:
-    """For each case RMSE over the best published one, of the model and of its network alone."""
+def _over_published(
+    metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequence[str], answers: Sequence[str]
+) -> Report:
+    """For each case RMSE over the best published one, of the network alone and of each answer."""
     rows = [
-        (
-            case,
-            method,
-            *(
-                "{0.value:.2f} [{0.low:.2f}, {0.high:.2f}]".format(
-                    metrics[f"{prefix}rmse_over_published.{case}.{truth}"]
-                )
-                for truth in truths
-            ),
-        )
+        (case, OURS[name], *(_said(metrics[f"{name}.rmse_over_published.{case}.{truth}"]) for truth in truths))
         for case in benchmark["name"].unique()
-        for method, prefix in (("this model's network alone", "network_"), ("this model", ""))
+        for name in (NETWORK, *answers)
     ]
     return Report(title="RMSE over the best published", columns=("case", "method", *truths), rows=tuple(rows))
 
 
-def _coverage(metrics: Mapping[str, Metric], ranks: pd.DataFrame, truths: Sequence[str]) -> Report:
-    p_value = ranks.groupby("truth", sort=False)["p_value"].first()
+def _won(metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequence[str], answers: Sequence[str]) -> str:
+    """How many of the published cells each answer wins by itself: with its whole interval below 1."""
+    cases = benchmark["name"].unique()
+    won = {
+        name: sum(metrics[f"{name}.rmse_over_published.{case}.{truth}"].high < 1 for case in cases for truth in truths)
+        for name in answers
+    }
+    said = ", ".join(f"the {name} {count}" for name, count in won.items())
+    return f"Of the {len(cases) * len(truths)} published cells each wins by itself: {said}."
+
+
+def _scores(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str]) -> Report:
+    """Each answer's error and stated error over the test split, and the posterior's over the exact one."""
+    rows: list[tuple[str, ...]] = []
+    for name in answers:
+        for truth in truths:
+            cells = [_said(metrics[f"{name}.{of}_over_crb.test.{truth}"]) for of in ("bias", "rmse", "stated")]
+            exact = (metrics.get(f"{name}.{of}_over_exact.{truth}") for of in ("rmse", "stated", "crps"))
+            rows.append((name, truth, *cells, *(_said(metric) if metric else "" for metric in exact)))
+    whole = {
+        "log score [nats]": f"{POSTERIOR}.log_score.test",
+        "less that of the exact posterior [nats]": f"{POSTERIOR}.log_score_over_exact",
+        "of the network alone, less that of the exact posterior [nats]": f"{NETWORK}.log_score_over_exact",
+        "log score less that of fresh images [nats]": f"{POSTERIOR}.log_score.test_less_fresh",
+    }
+    rows += [(POSTERIOR, said, _said(metrics[name]), *[""] * 5) for said, name in whole.items() if name in metrics]
+    columns = ("answer", "of", "bias / bound", "RMSE / bound", "stated / bound", "RMSE / exact", "stated / exact",
+               "CRPS / exact")  # fmt: skip
+    return Report(title="Scores", columns=columns, rows=tuple(rows))
+
+
+def _coverage(metrics: Mapping[str, Metric], truths: Sequence[str]) -> Report:
+    begin = f"{POSTERIOR}.coverage68."
+    slices = dict.fromkeys(name.split(".")[2] for name in metrics if name.startswith(begin) and name.count(".") == 3)
     rows = [
         (
+            name,
             truth,
-            _percent(metrics[f"coverage68.{truth}"]),
-            _percent(metrics[f"coverage95.{truth}"]),
-            f"{p_value[truth]:.3f}",
+            *(_percent(metrics[f"{POSTERIOR}.coverage{percent}.{name}.{truth}"]) for percent in (68, 95)),
+            _said(metrics[f"{POSTERIOR}.ranks.{name}.{truth}"]),
         )
+        for name in slices
         for truth in truths
     ]
-    columns = ("parameter", "68 % interval holds", "95 % interval holds", "p of uniform ranks")
-    return Report(title="Coverage", columns=columns, rows=tuple(rows))
+    worst = (_percent(metrics[f"{POSTERIOR}.coverage{percent}.worst"]) for percent in (68, 95))
+    rows.append(("worst", "", *worst, _said(metrics[f"{POSTERIOR}.ranks.worst"])))
+    columns = ("images", "parameter", "68 % interval holds", "95 % interval holds", "ranks: farthest from uniform")
+    return Report(title="Coverage of the posterior", columns=columns, rows=tuple(rows))
+
+
+def _slopes(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str]) -> Report:
+    rows = [(name, *(_said(metrics[f"{name}.slope.{truth}"]) for truth in truths)) for name in answers]
+    return Report(title="Slope", columns=("answer", *truths), rows=tuple(rows))
 
 
 def _ranges(axes: Mapping[str, Sequence[float] | None]) -> Report:
@@ -144,5 +190,11 @@ def _speed(timings: Mapping[str, Metric]) -> Report:
     return Report(title="Milliseconds an image", columns=("batch", "median"), rows=tuple(rows))
 
 
+def _said(metric: Metric) -> str:
+    return metric.missing or f"{metric.value:.3g} [{metric.low:.3g}, {metric.high:.3g}]"
+
+
 def _percent(metric: Metric) -> str:
+    if metric.missing:
+        return metric.missing
     return f"{100 * metric.value:.1f} % [{100 * metric.low:.1f}, {100 * metric.high:.1f}]"

@@ -1,10 +1,12 @@
 """Where a model can be trusted: read off the failure maps, in a form that a service can apply to one request.
 
-    region = trusted_region(table, threshold=2.4)
+    region = trusted_region(table, settings, threshold=2.4, …)
     (folder / "trusted_region.json").write_text(json.dumps(region))
 
-A value of an axis is trusted when, for every parameter, |bias|, RMSE and coverage stay near what they are for images
-like those of the training. Along each axis the region is the unbroken run of trusted values around the training's own.
+A value of an axis is trusted when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for every
+parameter: the same for every model, so that a bad one is not trusted by its own measure. Along each axis the region is
+the unbroken run of trusted values around the training's own. The likelihood says of each image by itself where it is
+not to be quoted.
 """
 
 from collections.abc import Mapping
@@ -13,30 +15,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from components.evidence.numbers.answers import POSTERIOR
+from components.evidence.numbers.settings import NumbersSettings
+
 __label__ = "trusted_region"
 
-_MOST_BIAS = 0.5
-"""Bounds by which the bias may exceed its largest value on training-like images."""
-_MOST_RMSE = 1.5
-"""How many times its largest value on training-like images the RMSE may be."""
-_COVERAGE = 0.12
-"""How far the coverage of the 68 % intervals may fall below its least value on training-like images."""
 
-
-def trusted_values(table: pd.DataFrame) -> dict[str, tuple[float, float] | None]:
-    """For each axis the ends of its trusted run, None where not even the training's own values are measured.
+def trusted_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, tuple[float, float] | None]:
+    """For each axis the ends of its trusted run, None where not even the training's own values are trusted.
 
     Args:
         table: as `failure_maps.measure_failures` makes it.
+        settings: with the limits.
     """
-    return {str(axis): _run(part) for axis, part in table.groupby("axis", sort=False)}
+    of_posterior = table[table["answer"] == POSTERIOR]
+    return {str(axis): _run(part, settings) for axis, part in of_posterior.groupby("axis", sort=False)}
 
 
-def trusted_region(table: pd.DataFrame, *, threshold: float, conditions: Mapping[str, str], snr: str) -> dict[str, Any]:
+def trusted_region(
+    table: pd.DataFrame, settings: NumbersSettings, *, threshold: float, conditions: Mapping[str, str], snr: str
+) -> dict[str, Any]:
     """The region as JSON-able values.
 
     Args:
         table: as `failure_maps.measure_failures` makes it.
+        settings: with the limits.
         threshold: largest misfit that the in-domain test lets pass; NaN where nothing can be drawn.
         conditions: for each condition that a request states the axis that varies it.
         snr: the axis that varies the SNR.
@@ -45,7 +48,7 @@ def trusted_region(table: pd.DataFrame, *, threshold: float, conditions: Mapping
         `conditions` (name to range), `snr` (range) and `misfit` (most) can be checked for one image; `axes` says the
         rest, which a user has to know.
     """
-    runs = trusted_values(table)
+    runs = trusted_values(table, settings)
     return {
         "conditions": {name: runs[axis] for name, axis in conditions.items()},
         "snr": runs[snr],
@@ -54,17 +57,14 @@ def trusted_region(table: pd.DataFrame, *, threshold: float, conditions: Mapping
     }
 
 
-def _run(part: pd.DataFrame) -> tuple[float, float] | None:
+def _run(part: pd.DataFrame, settings: NumbersSettings) -> tuple[float, float] | None:
     trained = part[part["trained"]]
     if trained.empty:
         return None
-    most_bias = float(trained["bias_over_crb"].abs().max()) + _MOST_BIAS
-    most_rmse = float(trained["rmse_over_crb"].max()) * _MOST_RMSE
-    least_coverage = float(trained["coverage68"].min()) - _COVERAGE
     good = (
-        (part["bias_over_crb"].abs() <= most_bias)
-        & (part["rmse_over_crb"] <= most_rmse)
-        & (part["coverage68"] >= least_coverage)
+        (part["bias_over_crb"].abs() <= settings.trusted_bias)
+        & (part["rmse_over_crb"] <= settings.trusted_rmse)
+        & (part["coverage68"] >= settings.trusted_coverage68)
     )
     by_value = good.groupby(part["value"]).all()
     values, trusted = by_value.index.to_numpy(dtype=float), by_value.to_numpy(dtype=bool)

@@ -14,7 +14,13 @@ import pandas as pd
 from torch import Tensor
 
 from components.core import Members, ProblemSettings
-from components.evidence.numbers import BenchmarkCase, FailureAxis, PublishedResult, RegressionProblem
+from components.evidence.numbers import (
+    BenchmarkCase,
+    ExactPosterior,
+    FailureAxis,
+    PublishedResult,
+    RegressionProblem,
+)
 from components.fields import Checks, Seeds, Shard, Sources
 from components.problems.galaxy_shape import failures, presentation
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
@@ -35,7 +41,7 @@ from components.simulators.sersic import (
     reference_stamps,
 )
 from components.training.numbers import add_scoring, recalibrate
-from models.estimators.numbers import NumbersEstimator
+from models.estimators.numbers import LEVELS, NumbersEstimator
 from models.fields import Arrays, Field
 
 if TYPE_CHECKING:
@@ -65,6 +71,16 @@ _PUBLISHED = {
 """Method, bias and sd of flux, n, half_light_radius, g1, g2; the U-Net's are averages over the prior at that SNR."""
 
 
+HEADLINE = (
+    "posterior.log_score.fresh",
+    "posterior.log_score_over_exact",
+    "posterior.coverage68.worst",
+    "posterior.coverage95.worst",
+    "trusted.share",
+    *(f"likelihood.rmse_over_crb.snr60.{name}" for name in PARAMETERS),
+)
+_SAMPLES = 256
+"""Draws of an exact posterior, for its energy score."""
 _REAL_SNR = 40.0
 """SNR that real galaxies are scaled to: in the middle of the prior's."""
 
@@ -115,8 +131,8 @@ class GalaxyShape(RegressionProblem):
         )
 
     def headline(self) -> tuple[str, ...]:
-        """The test score and the RMSE at the benchmark galaxy's higher SNR."""
-        return ("score.test", *(f"rmse_over_crb.snr60.{name}" for name in self.truths))
+        """Scores of the posterior, its worst coverage, and the likelihood's RMSE at the benchmark's higher SNR."""
+        return HEADLINE
 
     def stored(self, settings: SersicSettings) -> tuple[Field, ...]:
         """The image without noise, truths and conditions."""
@@ -171,12 +187,20 @@ class GalaxyShape(RegressionProblem):
         return fit_directly(images, conditions, simulation)
 
     def posterior(
-        self, image: Array, conditions: Array, begin: Array, simulation: SersicSettings, *, seed: int
-    ) -> tuple[Array, Array]:
+        self, image: Array, conditions: Array, truth: Array, simulation: SersicSettings, *, seed: int
+    ) -> ExactPosterior:
         """See `components/simulators/sersic/posterior.py`."""
         sigma, psf_fwhm = (float(value) for value in conditions)
-        found = galaxy_posterior(image, sigma, psf_fwhm, begin, simulation, samples=512, least_effective=200, seed=seed)
-        return found.mean, found.sd
+        found, log_density = galaxy_posterior(
+            image, sigma, psf_fwhm, truth, simulation, samples=512, least_effective=200, seed=seed
+        )
+        return ExactPosterior(
+            mean=found.mean,
+            sd=found.sd,
+            quantiles=found.quantiles(LEVELS),
+            samples=found.draws(_SAMPLES, np.random.default_rng(seed)),
+            log_density=float(log_density(truth[None])[0]),
+        )
 
     def benchmark_cases(self, simulation: SersicSettings) -> list[BenchmarkCase]:
         """The published galaxy at SNR 30 and 60, with the bound under this simulation's noise."""
@@ -206,5 +230,5 @@ class GalaxyShape(RegressionProblem):
         """The search and the correction behind it, then intervals that hold what they promise."""
         assert isinstance(estimator, NumbersEstimator)
         scored, scoring = add_scoring(self, estimator, dataset, settings)
-        recalibrate(self, scored, dataset, settings)
+        recalibrate(self, scored, settings)
         return scored, {"scoring": scoring}

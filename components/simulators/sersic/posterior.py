@@ -1,8 +1,10 @@
 """What the image of one galaxy and the prior say together: the reference for every claim to be optimal.
 
-posterior = galaxy_posterior(image, sigma=200, psf_fwhm=0.5, start=estimate, settings=settings, seed=0)
+posterior, log_density = galaxy_posterior(image, sigma=200, psf_fwhm=0.5, start=estimate, settings=settings, seed=0)
+log_density(truth[None])
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,8 @@ def galaxy_posterior(
     samples: int = 1024,
     least_effective: float = 400,
     seed: int,
-) -> Posterior:
-    """Posterior of `PARAMETERS`, in their units, under the exact likelihood.
+) -> tuple[Posterior, Callable[[Array], Array]]:
+    """Posterior of `PARAMETERS`, in their units, under the exact likelihood, and ln of its density.
 
     Args:
         image: observed counts, shape (size, size).
@@ -87,7 +89,7 @@ def galaxy_posterior(
         estimate = scored.maximum_bp[0].numpy() / units
         shrink = 1 / np.sqrt(max(np.hypot(estimate[3], estimate[4]), 0.05))
         stretch = np.array([1, 1, 1, shrink, shrink])
-        return sample_posterior(
+        found = sample_posterior(
             log_density,
             estimate * stretch,
             np.linalg.inv(information) * np.outer(stretch, stretch),
@@ -96,6 +98,17 @@ def galaxy_posterior(
             least_effective=least_effective,
             seed=seed,
         )
+
+    def log_posterior(galaxies: Array) -> Array:
+        """Ln of the joint density of galaxies, shape (s, 5), in the units of `PARAMETERS`; −inf beyond the prior."""
+        length = np.maximum(np.hypot(galaxies[:, 3], galaxies[:, 4]), 1e-12)
+        points = np.column_stack([galaxies[:, :3], galaxies[:, 3:] / np.sqrt(length)[:, None]])
+        # From density in the coordinates, which has |g| of their determinant 2 |g|, to density in the plane of g.
+        with one_thread():
+            density: Array = log_density(points) - np.log(2 * length) - found.log_evidence
+        return density
+
+    return found, log_posterior
 
 
 def _galaxies(points: Array) -> Array:

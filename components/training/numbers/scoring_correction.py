@@ -2,8 +2,8 @@
 
     estimator = add_scoring(problem, network_estimator, dataset, settings)
 
-The correction (`models/estimators`) is trained on training images under fresh noise, and kept at the epoch at which it
-does best on the validation images. Shape suffixes: b batch, p parameters, f features, o outputs.
+The correction (`models/estimators`) is trained on images that nobody has seen, and kept at the epoch at which it does
+best on the validation images. Shape suffixes: b batch, p parameters, f features, o outputs.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from components.core import ProblemSettings
-from components.fields import Batch, Dataset, Problem
-from components.training.batches import Batches, observed_validation
+from components.fields import Batch, Dataset, Problem, fresh_batches, fresh_seed
+from components.training.batches import observed_validation
 from components.training.numbers.settings import ScoringTrainSettings
 from models.estimators.numbers import NumbersEstimator, ScoringEstimator
 
@@ -64,17 +64,11 @@ def add_scoring(
         return estimator, {}
     scoring = ScoringEstimator({**estimator.config, "scoring_steps": train.scoring_steps}).to(device).eval()
     scoring.load_state_dict(estimator.state_dict(), strict=False)
-    batches = Batches(
-        problem,
-        dataset,
-        settings,
-        rows=dataset.rows("train")[: train.correction_images],
-        batch_size=_BATCH,
-        device=device,
-    )
-    following = batches.epoch([train.seed, train.epochs])  # what the epoch after the last would show
-    fresh = tqdm(following, total=batches.steps, desc="scoring", unit="batch", disable=None)
-    learned, judged = _known(scoring, fresh), _known(scoring, validation())
+    count = train.correction_images
+    # Not those that the network learned from: it is surer of them than it may be.
+    fresh = fresh_batches(problem, settings, seed=fresh_seed(train.seed, "correction"), count=count, device=device)
+    shown = tqdm(fresh, total=-(-count // _BATCH), desc="scoring", unit="batch", disable=None)
+    learned, judged = _known(scoring, shown), _known(scoring, validation())
     before = _loss(scoring, judged)
     after = _train(scoring, learned, judged, train.seed)
     converged = float(judged.converged_b.float().mean())
@@ -88,11 +82,11 @@ def _known(scoring: ScoringEstimator, batches: Iterable[Batch]) -> _Known:
         for batch in batches:
             image_bhw, conditions_bc = batch.inputs["image"], scoring.conditions(batch.inputs)
             vector_bo = scoring.vector(image_bhw, conditions_bc).answer_bo
-            start_bp = scoring.answer(scoring.read(vector_bo), conditions_bc).value_bp
+            start_bp = scoring.answer(scoring.read(vector_bo), conditions_bc).mean_bp
             scored = scoring.scored(image_bhw, conditions_bc, start_bp)
             parts.append(
                 _Known(
-                    scoring.features(scored.unbiased_bp, scored.covariance_bpp, vector_bo, conditions_bc),
+                    scoring.features(scored.maximum_bp, scored.covariance_bpp, vector_bo, conditions_bc),
                     vector_bo,
                     scoring.standardise(scoring.truths(batch.targets), conditions_bc),
                     scored.converged_b,

@@ -14,28 +14,36 @@ LEVELS = (*(step / 40 for step in range(1, 7)), 0.16, *(step / 40 for step in ra
 """Probabilities of the quantiles in an answer: every 2.5 %, and the ends of the 68 % interval."""
 
 
+class Likelihood(NamedTuple):
+    """What the images alone say, in physical units: no prior pulls these values."""
+
+    value_bp: Tensor
+    """The maximum of the likelihood over what can be drawn, less its first-order bias."""
+    covariance_bpp: Tensor
+    """The inverse Fisher matrix there: the bound of a galaxy like it."""
+    edge_b: Tensor
+    """Whether it lies at an edge of what can be drawn, where it is no maximum and its covariance means little."""
+    converged_b: Tensor
+    """Whether the search for it converged."""
+
+
 class Answer(NamedTuple):
     """What is said of a batch of images, in physical units."""
 
-    value_bp: Tensor
-    """The estimates."""
+    mean_bp: Tensor
+    """Of the posterior: what is known of the truth, given the image and the prior."""
     covariance_bpp: Tensor
-    """Expected product of the values' errors, given the image: (value − truth)(value − truth)ᵀ."""
+    """Of the posterior."""
     quantile_bpq: Tensor
-    """Quantiles of the truth, given the image, at `LEVELS`."""
-    unscored_bp: Tensor
-    """The values before any scoring step: the network's alone."""
+    """Of the posterior, at `LEVELS`."""
+    network_bp: Tensor
+    """The posterior mean before any search: the network's alone."""
     misfit_b: Tensor | None
     """χ² of the image against the answer drawn, as a number of standard deviations; None where nothing can be drawn."""
     snr_b: Tensor | None
     """SNR of the answer drawn."""
-    converged_b: Tensor | None = None
-    """Whether the search for the value converged; None where none was made."""
-
-    @property
-    def error_bp(self) -> Tensor:
-        """Root mean square error of each value."""
-        return self.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
+    likelihood: Likelihood | None = None
+    """None where no search was made."""
 
     def interval(self, probability: float) -> tuple[Tensor, Tensor]:
         """Ends of the central interval that holds the truth with this probability: 0.68, or a twentieth."""

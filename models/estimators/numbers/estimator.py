@@ -4,7 +4,7 @@
 and reads the network's vector as a Gaussian on scales where errors are close to one (`scales.py`):
 
     estimator = NumbersEstimator(config)
-    outputs = estimator({"image": image_bhw, "sigma": sigma_b})      # {"flux": …, "flux_error": …, …}
+    outputs = estimator({"image": image_bhw, "sigma": sigma_b})      # {"posterior_flux": …, …}
     answer = estimator.answers(image_bhw, conditions_bc)             # the same as tensors over all parameters
 
 `scoring.py` adds Fisher scoring to it. Shape suffixes: b batch, h height, w width, c conditions,
@@ -20,6 +20,7 @@ from torch import Tensor
 from models.estimators.estimator import Estimator
 from models.estimators.input_ranges import pushed_beyond, range_doubts, summaries
 from models.estimators.numbers.answer import LEVELS, Answer
+from models.estimators.numbers.answer_fields import TOLERANCE, posterior_arrays, posterior_fields
 from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
 from models.estimators.numbers.scales import Scales
 from models.estimators.numbers.trust import doubts
@@ -32,8 +33,8 @@ __label__ = "estimator"
 
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
-TOLERANCE = 1e-3
-"""Of the stated error: how far the same model may answer otherwise on another processor."""
+_SAMPLES = 64
+"""Of each posterior, for scores that are means over it."""
 
 
 class NumbersEstimator(Estimator):
@@ -95,28 +96,15 @@ class NumbersEstimator(Estimator):
 
     @property
     def outputs(self) -> tuple[Field, ...]:
-        """For each parameter value, error and intervals; the errors' correlation; what the answer drawn says."""
-        fields: list[Field] = []
-        for index, output in enumerate(self.config["outputs"]):
-            name, unit = output["name"], output.get("unit", "")
-            error = f"{name}_error"
-            proof: dict[str, Any] = {"relative": TOLERANCE, "of": error, "absolute": self.scales.resolution(index)}
-            fields += [
-                Field(name=name, unit=unit, **proof),
-                Field(name=error, unit=unit, limits=(0, None), **proof),
-                *(
-                    Field(name=interval, shape=(2,), unit=unit, labels=("low", "high"), **proof)
-                    for interval in (f"{name}_interval68", f"{name}_interval95")
-                ),
-            ]
-        count = len(self.output_names)
-        fields.append(Field(name="correlation", shape=(count, count), labels=self.output_names, absolute=TOLERANCE))
-        if self.drawing is not None:
-            fields += [
-                Field(name="misfit", absolute=10 * TOLERANCE, relative=TOLERANCE),
-                Field(name="snr", relative=TOLERANCE),
-            ]
-        return tuple(fields)
+        """The posterior: for each parameter mean, error and intervals, and correlations; what the answer drawn says."""
+        fields = posterior_fields(self.config["outputs"], self.scales)
+        if self.drawing is None:
+            return fields
+        compared = (
+            Field(name="misfit", absolute=10 * TOLERANCE, relative=TOLERANCE),
+            Field(name="snr", relative=TOLERANCE),
+        )
+        return (*fields, *compared)
 
     @property
     def targets(self) -> tuple[Field, ...]:
@@ -127,10 +115,29 @@ class NumbersEstimator(Estimator):
         """The answer to a batch: from `inputs` to `outputs`."""
         return self._outputs(self.answers(inputs["image"], self.conditions(inputs)))
 
-    def measured(self, inputs: Arrays) -> dict[str, Tensor]:
-        """The outputs, and over all parameters `quantiles` (b, p, q) at `LEVELS` and `unscored` (b, p)."""
-        answer = self.answers(inputs["image"], self.conditions(inputs))
-        return {**self._outputs(answer), "quantiles": answer.quantile_bpq, "unscored": answer.unscored_bp}
+    def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:
+        """The outputs, and over all parameters what they come from.
+
+        Returns:
+            Beside the outputs `quantiles` (b, p, q) at `LEVELS`, `samples` (b, s, p) of the posterior, the same draws
+            for every image, and `network` (b, p), the network's own mean; where there are targets `log_density` (b,)
+            and `network_log_density` (b,) of them, in nats, the parameters in their physical units.
+        """
+        conditions_bc = self.conditions(inputs)
+        answer, *gaussians = self.answers_and_densities(inputs["image"], conditions_bc)
+        measured = {**self._outputs(answer), "quantiles": answer.quantile_bpq, "network": answer.network_bp}
+        measured["samples"] = self.scales.physical(gaussians[0].samples(_SAMPLES), self.noise(conditions_bc)).mT
+        if targets is not None:
+            names = ("log_density", "network_log_density")
+            for name, gaussian in zip(names, gaussians, strict=True):
+                measured[name] = self.log_density(gaussian, self.truths(targets), conditions_bc)
+        return measured
+
+    def log_density(self, gaussian: Gaussian, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
+        """Ln p of the truths in their physical units, given the images; shape (b,)."""
+        noise_b = self.noise(conditions_bc)
+        standard_bp = self.scales.standardise(truth_bp, noise_b)
+        return gaussian.log_density(standard_bp) + self.scales.log_stretch(truth_bp, standard_bp)
 
     def conditions(self, inputs: Arrays) -> Tensor:
         """The conditions side by side, shape (b, c)."""
@@ -141,17 +148,9 @@ class NumbersEstimator(Estimator):
         return torch.stack([targets[name] for name in self.output_names], dim=1)
 
     def _outputs(self, answer: Answer) -> dict[str, Tensor]:
-        outputs: dict[str, Tensor] = {}
-        intervals = {probability: torch.stack(answer.interval(probability), dim=2) for probability in (0.68, 0.95)}
-        for index, name in enumerate(self.output_names):
-            outputs[name], outputs[f"{name}_error"] = answer.value_bp[:, index], answer.error_bp[:, index]
-            outputs[f"{name}_interval68"] = intervals[0.68][:, index]
-            outputs[f"{name}_interval95"] = intervals[0.95][:, index]
-        outputs["correlation"] = answer.covariance_bpp / (answer.error_bp[:, :, None] * answer.error_bp[:, None])
+        outputs = posterior_arrays(answer, self.output_names)
         if answer.misfit_b is not None and answer.snr_b is not None:
             outputs |= {"misfit": answer.misfit_b, "snr": answer.snr_b}
-        if answer.converged_b is not None:
-            outputs["converged"] = answer.converged_b.long()
         return outputs
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
@@ -229,9 +228,13 @@ class NumbersEstimator(Estimator):
         return output
 
     def answers(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
-        """Values with covariances and quantiles; the values are the means."""
-        answer = self.answer(self.posterior(image_bhw, conditions_bc), conditions_bc)
-        return self.compared(answer, image_bhw, conditions_bc)
+        """What is said of each image."""
+        return self.answers_and_densities(image_bhw, conditions_bc)[0]
+
+    def answers_and_densities(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Answer, Gaussian, Gaussian]:
+        """The answers, and on the standard scales what they and the network alone say is known."""
+        gaussian = self.posterior(image_bhw, conditions_bc)
+        return self.compared(self.answer(gaussian, conditions_bc), image_bhw, conditions_bc), gaussian, gaussian
 
     def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
         """What is known of each image, on the standard scales."""
@@ -241,26 +244,17 @@ class NumbersEstimator(Estimator):
         """A vector as a Gaussian on the standard scales."""
         return read_gaussian(vector_bo, len(self.output_names))
 
-    def answer(self, gaussian: Gaussian, conditions_bc: Tensor, value_bp: Tensor | None = None) -> Answer:
-        """A Gaussian on the standard scales in physical units.
-
-        Args:
-            gaussian: what is known of each image.
-            conditions_bc: the conditions.
-            value_bp: other values than the means; their covariance counts the distance from the mean.
-        """
+    def answer(self, gaussian: Gaussian, conditions_bc: Tensor) -> Answer:
+        """A Gaussian on the standard scales in physical units."""
         noise_b, covariance_bpp = self.noise(conditions_bc), gaussian.covariance()
         mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, noise_b)
         sd_bp = covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
         quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * self.quantile_pq
-        if value_bp is None:
-            value_bp = mean_bp
-        apart_bp = value_bp - mean_bp
         return Answer(
-            value_bp=value_bp,
-            covariance_bpp=physical_bpp + apart_bp[:, :, None] * apart_bp[:, None],
+            mean_bp=mean_bp,
+            covariance_bpp=physical_bpp,
             quantile_bpq=self.scales.physical(quantile_bpq, noise_b),
-            unscored_bp=mean_bp,
+            network_bp=mean_bp,
             misfit_b=None,
             snr_b=None,
         )
@@ -269,5 +263,5 @@ class NumbersEstimator(Estimator):
         """The same answer held against its image, where it can be drawn."""
         if self.drawing is None:
             return answer
-        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.value_bp, conditions_bc)
+        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.mean_bp, conditions_bc)
         return answer._replace(misfit_b=misfit_b, snr_b=snr_b)

@@ -8,6 +8,7 @@ the precision LᵀL, which makes every vector a valid distribution (Dorta et al.
 p parameters, o outputs.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,20 @@ class Gaussian:
         miss_bp1 = self.factor_bpp @ (truth_bp - self.mean_bp)[:, :, None]
         loss_b: Tensor = 0.5 * miss_bp1.square().sum(dim=(1, 2)) + self.log_sd_bp.sum(dim=1)
         return loss_b
+
+    def log_density(self, truth_bp: Tensor) -> Tensor:
+        """Ln N(truth), in nats, shape (b,)."""
+        constant = 0.5 * truth_bp.shape[1] * math.log(2 * math.pi)
+        return -self.negative_log_likelihood(truth_bp) - constant
+
+    def samples(self, count: int) -> Tensor:
+        """Draws, shape (b, p, count): the same standard normal ones for every image, in pairs about the mean."""
+        parameters = self.mean_bp.shape[1]
+        half_ps = torch.randn(parameters, count // 2, generator=torch.Generator().manual_seed(0))
+        drawn_ps = torch.cat([half_ps, -half_ps], dim=1).to(self.mean_bp.device)
+        drawn_bps = drawn_ps.expand(len(self.mean_bp), -1, -1)
+        away_bps: Tensor = torch.linalg.solve_triangular(self.factor_bpp, drawn_bps, upper=False)
+        return self.mean_bp[:, :, None] + away_bps
 
     def covariance(self) -> Tensor:
         """Shape (b, p, p), float32; the inverse is taken in float64."""

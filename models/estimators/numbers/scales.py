@@ -9,6 +9,7 @@ says in physical units follows from the inverse of the scale, by Gauss–Hermite
 p parameters, q quantiles, t nodes.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ _NODES = 24
 """Quadrature nodes: enough for the moments of an estimate as wide as the prior to 1e-3 of its width."""
 _EDGE = 1e-6
 """Share of a uniform prior beyond which a value counts as its edge; an edge is 4.75 standard deviations out."""
+_LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 _LARGEST_EXPONENT = 30.0
 """Only images unlike any that was trained on come near it; variances must stay finite and above 0."""
 _ROUNDING = 1e-6
@@ -89,6 +91,23 @@ class Scales(nn.Module):
                 value_b = value_b - noise_b.log()
             columns.append((value_b - self.mean[index]) / self.sd[index])
         return torch.stack(columns, dim=1)
+
+    def log_stretch(self, physical_bp: Tensor, standard_bp: Tensor) -> Tensor:
+        """Σ ln |d standard / d physical| over the parameters, shape (b,): from a density on one scale to the other.
+
+        Args:
+            physical_bp: in physical units.
+            standard_bp: the same on the standard scales.
+        """
+        stretch_b = torch.zeros_like(physical_bp[:, 0])
+        for index, scale in enumerate(self._scales):
+            if scale == "uniform":
+                stretch_b = stretch_b - self.width[index].log() + _LOG_ROOT_2PI + standard_bp[:, index].square() / 2
+                continue
+            stretch_b = stretch_b - self.sd[index].log()
+            if scale != "linear":
+                stretch_b = stretch_b - physical_bp[:, index].clamp_min(1e-12).log()
+        return stretch_b
 
     def physical(self, standard: Tensor, noise_b: Tensor) -> Tensor:
         """Standard parameters in physical units.

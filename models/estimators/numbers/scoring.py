@@ -1,10 +1,10 @@
-"""A network first, physics last: an estimator whose answer is improved by Fisher scoring.
+"""A network first, physics last: an estimator with two answers, the image's own likelihood and a posterior behind it.
 
 The network's mean is where a search for the maximum of the image's own likelihood starts (Le Cam's one-step estimator
-of 1956, taken to the end), and the first-order bias of that maximum is taken off (Box 1971): that is the value, which
-claims to be unbiased. Its errors and intervals come from a small dense network, trained to say where the truth lies
-given the value, the inverse Fisher matrix there and what the first network said. Each answer says whether its search
-converged.
+of 1956, taken to the end), and the first-order bias of that maximum is taken off (Box 1971): that is the `likelihood`,
+which knows no prior and claims to be unbiased; it says where it lies at an edge of what can be drawn, and whether its
+search converged. The `posterior` comes from a small dense network, trained to say where the truth lies given the
+maximum, the inverse Fisher matrix there and what the first network said.
 
     estimator = ScoringEstimator({**config, "scoring_steps": 50})
 
@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.estimators.numbers.answer import Answer
+from models.estimators.numbers.answer import Answer, Likelihood
+from models.estimators.numbers.answer_fields import likelihood_arrays, likelihood_fields
 from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.gaussian import Gaussian, vector_length
 from models.fields import Arrays, Field
@@ -56,32 +57,38 @@ class ScoringEstimator(NumbersEstimator):
 
     @property
     def outputs(self) -> tuple[Field, ...]:
-        """Those of every answer, and whether its search converged."""
-        return (*super().outputs, Field(name="converged", dtype="int64", labels=("no", "yes")))
-
-    def answers(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
-        """Values with covariances and quantiles; the values are the scored estimates."""
-        gaussian, scored, unscored_bp = self._infer(image_bhw, conditions_bc)
-        misfit_b, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
-        answer = self.answer(gaussian, conditions_bc, scored.unbiased_bp)
-        return answer._replace(unscored_bp=unscored_bp, misfit_b=misfit_b, snr_b=snr_b, converged_b=scored.converged_b)
+        """The posterior, the likelihood, and which of them to quote."""
+        return (*super().outputs, *likelihood_fields(self.config["outputs"]))
 
     def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
         """What is known of each image after the correction, on the standard scales."""
-        return self._infer(image_bhw, conditions_bc)[0]
+        return self.answers_and_densities(image_bhw, conditions_bc)[1]
+
+    def answers_and_densities(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Answer, Gaussian, Gaussian]:
+        """The answers, and on the standard scales what they and the network alone say is known."""
+        vector_bo = self.vector(image_bhw, conditions_bc).answer_bo
+        alone = self.read(vector_bo)
+        network_bp = self.answer(alone, conditions_bc).mean_bp
+        scored = self.scored(image_bhw, conditions_bc, network_bp)
+        features_bf = self.features(scored.maximum_bp, scored.covariance_bpp, vector_bo, conditions_bc)
+        gaussian = self.read(self.corrected(features_bf, vector_bo))
+        misfit_b, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
+        found = Likelihood(scored.unbiased_bp, scored.covariance_bpp, scored.edge_b, scored.converged_b)
+        answer = self.answer(gaussian, conditions_bc)._replace(
+            network_bp=network_bp, misfit_b=misfit_b, snr_b=snr_b, likelihood=found
+        )
+        return answer, gaussian, alone
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
         """For each image the reasons not to trust its answer, among them a search that did not converge."""
         said = super().doubts(inputs, outputs, region)
         lost = f"the search for the best fit did not converge in {self.steps} steps"
-        return [lines if found else [*lines, lost] for lines, found in zip(said, outputs["converged"], strict=True)]
+        found = outputs["likelihood_converged"]
+        return [lines if converged else [*lines, lost] for lines, converged in zip(said, found, strict=True)]
 
-    def _infer(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Gaussian, Scored, Tensor]:
-        vector_bo = self.vector(image_bhw, conditions_bc).answer_bo
-        unscored_bp = self.answer(self.read(vector_bo), conditions_bc).value_bp
-        scored = self.scored(image_bhw, conditions_bc, unscored_bp)
-        features_bf = self.features(scored.unbiased_bp, scored.covariance_bpp, vector_bo, conditions_bc)
-        return self.read(self.corrected(features_bf, vector_bo)), scored, unscored_bp
+    def _outputs(self, answer: Answer) -> dict[str, Tensor]:
+        assert answer.likelihood is not None
+        return {**super()._outputs(answer), **likelihood_arrays(answer.likelihood, answer, self.output_names)}
 
     def scored(self, image_bhw: Tensor, conditions_bc: Tensor, start_bp: Tensor) -> Scored:
         """The maximum of each image's likelihood, what it is worth, and its value without first-order bias."""
