@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from components.core import ProblemSettings
 from components.evidence.asking import asking
 from components.evidence.refusals import require_unchanged, require_unseen
-from components.fields import Answer, Confirmation, Dataset, Problem, best_device, fresh_images
+from components.fields import FRESH, Confirmation, Dataset, Problem, best_device, fresh_images
 from models.estimators import load_model
 
 __label__ = None
@@ -62,30 +62,23 @@ def confirm(
         CannotBeEvaluatedError: when a model learned from any of these images.
         AssayError: when the dataset was replaced meanwhile.
     """
-    device, answers = best_device(), []
-    for folder in folders:
-        estimator, description = load_model(folder)
-        if not problem.simulated:
-            require_unseen(folder, description, problem, dataset)
-        answers.append(asking(estimator.to(device)))
-    if not problem.simulated:
-        found = [_asked(problem, answer, [(dataset, settings)]) for answer in answers]
-        require_unchanged(dataset)
-        return [_confirmed(parts, {"split": "confirmation", "data": dataset.digest}) for parts in found]
-    count = settings.gates.fresh_images
-    parts: list[list[Confirmation]] = [[] for _ in answers]
-    for images in fresh_images(problem, settings, seed=seed, count=count):
-        for answer, of in zip(answers, parts, strict=True):
-            of += _asked(problem, answer, [(images.dataset, images.settings)])
-    return [_confirmed(of, {"seed": seed, "count": count}) for of in parts]
-
-
-def _asked(problem: Problem, answer: Answer, images: Sequence[tuple[Dataset, ProblemSettings]]) -> list[Confirmation]:
+    loaded = [load_model(folder) for folder in folders]
+    parts: list[list[Confirmation]] = [[] for _ in folders]
+    known: dict[str, Any] = {"split": FRESH, "data": dataset.digest}
+    shown: Iterable[tuple[Dataset, ProblemSettings]] = [(dataset, settings)]
+    if problem.simulated:
+        known = {"seed": seed, "count": settings.gates.fresh_images}
+        drawn = fresh_images(problem, settings, seed=seed, count=settings.gates.fresh_images)
+        shown = ((images.dataset, images.settings) for images in drawn)
+    device = best_device()
     with tqdm(desc="confirm", unit="img", disable=None) as bar:
-        return [
-            problem.confirm(answer, dataset, settings, device=best_device(), progress=bar.update)
-            for dataset, settings in images
-        ]
+        for images, under in shown:
+            for folder, (estimator, description), of in zip(folders, loaded, parts, strict=True):
+                require_unseen(folder, description, problem, images)
+                answer = asking(estimator.to(device))
+                of.append(problem.confirm(answer, images, under, device=device, progress=bar.update))
+    require_unchanged(dataset)
+    return [_confirmed(of, known) for of in parts]
 
 
 def _confirmed(parts: Sequence[Confirmation], images: Mapping[str, Any]) -> Confirmed:

@@ -27,6 +27,10 @@ class Metric:
     missing: str = ""
     """Why there is no number, such as a slice of too few images; a gate refuses it by these words."""
 
+    def said(self, form: str = ".3g") -> str:
+        """As a table shows it: the value with its interval, each in a format, or why there is none."""
+        return self.missing or f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
 
 def no_metric(why: str) -> Metric:
     """A metric that could not be measured, and says why."""

@@ -105,8 +105,12 @@ def test_run_ends_in_a_served_prediction_and_again_does_nothing(house: Workspace
     assert first.returncode == 0, first.stderr
     document = json.loads(first.stdout)
     answer = document["answer"]
-    assert {"flux", "n", "half_light_radius", "g1", "g2", "flux_error"} <= set(answer["predictions"][0]["answer"])
-    assert answer["units"]["flux"] == "1e5 counts"
+    said = answer["predictions"][0]["answer"]
+    for name in ("flux", "n", "half_light_radius", "g1", "g2"):
+        assert {f"{of}_{name}{end}" for of in ("posterior", "likelihood") for end in ("", "_error")} <= set(said)
+    assert said["quote"] in ("posterior", "likelihood")
+    assert {said["likelihood_edge"], said["likelihood_converged"]} <= {"no", "yes"}
+    assert answer["units"]["posterior_flux"] == answer["units"]["likelihood_flux"] == "1e5 counts"
     model = answer["model"]
     tags = Registry(house).version("galaxy-shape", 1).tags
     assert model["version"] == document["version"] == 1

@@ -20,7 +20,7 @@ from components.packages.files import package_folder
 from components.simulators.sersic import PARAMETERS
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
+from tests.drills.houses import ANY, LENIENT, NAME, agrees, mlflow_client, promote, to_production
 
 
 def gates(*rules: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     assert (entry.action, entry.previous_version, entry.override) == ("promote", None, None)
     assert entry.evidence["proof"]["digest"] == entry.package_digest
     (score, *_) = entry.evidence["gates"]
-    assert score["metric"] == "score.test"
+    assert score["metric"] == "posterior.crps_over_crb.test"
     assert score["low"] <= score["value"] <= score["high"]
     assert (score["limits"], score["verdict"], len(score["evidence"])) == ("≤ 1000", "pass", 64)
 
@@ -59,8 +59,14 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
 
 
 def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(house: Workspace) -> None:
-    write_params(house.root, gates({"metric": "score.test", "max": 1e-3}, {"metric": "no.such", "min": 0}))
-    refused(promote(house, 1, "staging"), "gate score.test fail: interval outside the limits", "(and 1 more)")
+    write_params(
+        house.root, gates({"metric": "posterior.crps_over_crb.test", "max": 1e-3}, {"metric": "no.such", "min": 0})
+    )
+    refused(
+        promote(house, 1, "staging"),
+        "gate posterior.crps_over_crb.test fail: interval outside the limits",
+        "(and 1 more)",
+    )
     assert open_ledger(house).stage_of(NAME, 1) == "candidate"
     assert not package_folder(house, f"{NAME}:any").parent.exists(), "what is refused is not packaged"
     today = datetime.now(UTC).date()
@@ -74,7 +80,12 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
     assert "OVERRULED" in done.stdout
 
     said = f"by Ada Lovelace until {today}: a reason"
-    assert open_ledger(house).current(NAME)[1].override["overruled"][0].startswith("gate score.test fail")  # type: ignore[index]
+    assert (
+        open_ledger(house)
+        .current(NAME)[1]
+        .override["overruled"][0]
+        .startswith("gate posterior.crps_over_crb.test fail")
+    )  # type: ignore[index]
     (row,) = [row for row in json.loads(assay_here(house, "models", "--json").stdout) if row["version"] == 1]
     assert row["override"] == said
     for command in (("models",), ("history", NAME), ("trace", NAME, "1")):
@@ -114,7 +125,8 @@ def test_an_override_stays_until_the_gates_pass(house: Workspace) -> None:
     """Against whom the version replaced: being in production already is no reason to pass."""
     assert promote(house, 2, "staging").returncode == 0
     # With margins that no two networks keep, but equal ones.
-    write_params(house.root, SMALL | {"gates": SMALL["gates"] | {"margin": 0, "slice_margin": 0}})
+    strict = ANY | {"margin": 0, "slice_margin": 0, "nats_margin": 0, "nats_slice_margin": 0}
+    write_params(house.root, SMALL | {"gates": SMALL["gates"] | {"over_production": strict, "over_best": ANY}})
     refused(promote(house, 2, "production"), "gate loss_over_production")
     until = ("--override", "Ada", "--until")
     assert promote(house, 2, "production", *until, "2999-01-01").returncode == 0

@@ -72,7 +72,7 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
         assert url == f"http://127.0.0.1:{port}"
         answer = request(url, [item])
         assert answer["model"]["package"] == package.tag
-        assert answer["units"]["flux"] == answer["units"]["flux_error"] == "1e5 counts"
+        assert answer["units"]["posterior_flux"] == answer["units"]["posterior_flux_error"] == "1e5 counts"
         with pytest.raises(AssayError, match=r"400: images\[1\]\.image has shape 32x64: must be 64x64"):
             request(url, [item, item | {"image": item["image"][:32]}])
         with pytest.raises(AssayError, match=r"400: images\[0\]\.sigma is nan: must be a finite number above 0"):
@@ -186,7 +186,8 @@ def test_a_package_that_answers_for_another_model_is_refused(
         prove_package(built[0], built[1].tag)
 
 
-ANSWERS, SERVICE = "models/estimators/numbers/estimator.py", "services/service.py"
+ANSWERS, FIELDS = (f"models/estimators/numbers/{name}.py" for name in ("estimator", "answer_fields"))
+SERVICE = "services/service.py"
 
 
 def moved(golden: Golden, name: str, place: tuple[int, ...], by: float) -> Golden:
@@ -203,10 +204,19 @@ def said_last(golden: Golden, words: str, others: str) -> Golden:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda g: moved(g, "g1", (2,), 0.01 * g.outputs["g1_error"][2]), "g1 of golden input 2 is"),
-        (lambda g: moved(g, "n_error", (1,), 0.01 * g.outputs["n_error"][1]), "n_error of golden input 1 is"),
-        (lambda g: moved(g, "flux_interval95", (0, 1), 0.01 * g.outputs["flux_error"][0]), "flux_interval95 of golden"),
-        (lambda g: moved(g, "correlation", (3, 0, 4), 0.01), "correlation of golden input 3 is"),
+        (
+            lambda g: moved(g, "posterior_g1", (2,), 0.01 * g.outputs["posterior_g1_error"][2]),
+            "posterior_g1 of golden input 2 is",
+        ),
+        (
+            lambda g: moved(g, "posterior_n_error", (1,), 0.01 * g.outputs["posterior_n_error"][1]),
+            "n_error of golden input 1 is",
+        ),
+        (
+            lambda g: moved(g, "posterior_flux_interval95", (0, 1), 0.01 * g.outputs["posterior_flux_error"][0]),
+            "flux_interval95 of golden",
+        ),
+        (lambda g: moved(g, "posterior_correlation", (3, 0, 4), 0.01), "posterior_correlation of golden input 3 is"),
         (lambda g: replace(g, doubts=[[] for _ in g.doubts]), "golden input 3 is doubted for"),
         (lambda g: replace(g, doubts=[["it is too blue"], *g.doubts[1:]]), "golden input 0 is trusted for"),
         (lambda g: said_last(g, "100 to 400", "100 to 500"), "golden input 3 is doubted for"),
@@ -229,12 +239,17 @@ def test_a_package_that_answers_otherwise_in_any_part_is_refused(
     ("file", "before", "after", "line"),
     [
         (
-            ANSWERS,
-            "answer.interval(probability), dim=2)",
+            FIELDS,
+            "answer.interval(percent / 100), dim=2)",
             "answer.interval(0.68), dim=2)",
             "interval95 of golden input",
         ),
-        (ANSWERS, "answer.covariance_bpp / (", "answer.covariance_bpp[:1] / (", "correlation of golden input"),
+        (
+            FIELDS,
+            'correlation": covariance_bpp / (',
+            'correlation": covariance_bpp[:1] / (',
+            "correlation of golden input",
+        ),
         (ANSWERS, "doubts(region, dict(", "[] and doubts(region, dict(", "golden input 3 is trusted"),
         (SERVICE, '"trusted": not doubted[index]', '"trusted": None', "golden input 0 is doubted for"),
         (SERVICE, "row[index] for name", "str(row[index]) for name", "flux of golden input 0 has the shape of no num"),

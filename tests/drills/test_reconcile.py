@@ -76,7 +76,7 @@ def test_another_or_an_older_mlflow_does_not_empty_the_stages(house: Workspace) 
 def test_a_lineage_forged_in_mlflow_is_not_believed_and_undone(house: Workspace) -> None:
     true = json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout)
     client = mlflow_client(house)
-    for name, value in (("git.commit", "f" * 40), ("data.md5", "0f" * 16), ("metric.score.test", "n/a")):
+    for name, value in (("git.commit", "f" * 40), ("data.md5", "0f" * 16), ("metric.posterior.log_score.fresh", "n/a")):
         client.set_model_version_tag(NAME, "1", name, value)
     client.delete_model_version_tag(NAME, "1", "evidence.digest")
     client.delete_model_version_tag(NAME, "1", "description.sha256")
@@ -85,7 +85,7 @@ def test_a_lineage_forged_in_mlflow_is_not_believed_and_undone(house: Workspace)
     rows = json.loads(assay_here(house, "reconcile", "--json").stdout)
     assert all(row["repaired"] for row in rows)
     told = " ".join(row["what"] for row in rows)
-    for name in ("git.commit", "data.md5", "metric.score.test", "evidence.digest", "description.sha256"):
+    for name in ("git.commit", "data.md5", "metric.posterior.log_score.fresh", "evidence.digest", "description.sha256"):
         assert f"version 1 tag {name} is" in told
     agrees(house)
     client.set_model_version_tag(NAME, "1", "git.dirty", "false")

@@ -17,9 +17,9 @@ def report(metrics: Mapping[str, Metric], confusion: pd.DataFrame) -> Report:
         confusion: as `gathering.confusion_table` makes it.
     """
     count, of_class = confusion.groupby("class")["count"].sum(), "accuracy.class."
-    rows = [("all", str(count.sum()), _percent(metrics["accuracy.test"]))]
+    rows = [("all", str(count.sum()), metrics["accuracy.test"].said(".1%"))]
     rows += [
-        (name.removeprefix(of_class), str(count[name.removeprefix(of_class)]), _percent(metric))
+        (name.removeprefix(of_class), str(count[name.removeprefix(of_class)]), metric.said(".1%"))
         for name, metric in metrics.items()
         if name.startswith(of_class)
     ]
@@ -35,7 +35,7 @@ def sections(report: Report, metrics: Mapping[str, Metric], slices: Mapping[str,
         slices: by name.
     """
     rows = tuple(
-        (name, _said(metrics[f"log_score.{name}"]), _said(metrics[f"brier.{name}"]))
+        (name, metrics[f"log_score.{name}"].said(".4f"), metrics[f"brier.{name}"].said(".4f"))
         for name in ("test", *slices)
         if f"log_score.{name}" in metrics
     )
@@ -50,16 +50,8 @@ def sections(report: Report, metrics: Mapping[str, Metric], slices: Mapping[str,
         Section(
             title="Can its probabilities be believed?",
             text="The less the better: −ln of the true class's probability, and the squared error of all. Probability "
-            f"and share right differ by {_said(metrics['calibration_error.test'])} in the mean.",
+            f"and share right differ by {metrics['calibration_error.test'].said('.4f')} in the mean.",
             tables=(scores,),
             pictures=(("reliability", "Share of images told right, by the probability of the class answered."),),
         ),
     )
-
-
-def _said(metric: Metric) -> str:
-    return f"{metric.value:.4f} [{metric.low:.4f}, {metric.high:.4f}]"
-
-
-def _percent(metric: Metric) -> str:
-    return f"{100 * metric.value:.1f} % [{100 * metric.low:.1f}, {100 * metric.high:.1f}]"

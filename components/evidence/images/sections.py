@@ -26,7 +26,7 @@ def report(metrics: Mapping[str, Metric], slice_of: "pd.Series[str]") -> Report:
     quantities = [quantity for quantity in _COLUMNS if f"{quantity}.test" in metrics]
     count = {"test": len(slice_of), **slice_of.value_counts()}
     names = [name.partition(".")[2] for name in metrics if name.startswith("rmse_over_noise.")]
-    rows = [(name, str(count[name]), *(_said(metrics[f"{quantity}.{name}"]) for quantity in quantities))
+    rows = [(name, str(count.get(name, 0)), *(metrics[f"{quantity}.{name}"].said(".3f") for quantity in quantities))
             for name in names]  # fmt: skip
     columns = ("images of", "count", *(_COLUMNS[quantity] for quantity in quantities))
     return Report(title="over the test split", columns=columns, rows=tuple(rows))
@@ -47,7 +47,3 @@ def sections(report: Report) -> tuple[Section, ...]:
             pictures=(("stated-error", "Root mean square error of each image against the one that the model states."),),
         ),
     )
-
-
-def _said(metric: Metric) -> str:
-    return f"{metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]"

@@ -20,7 +20,7 @@ def report(metrics: Mapping[str, Metric], slice_of: "pd.Series[str]") -> Report:
     """
     count = {"test": len(slice_of), **slice_of.value_counts()}
     names = [name.partition(".")[2] for name in metrics if name.startswith("dice.")]
-    rows = [(name, str(count[name]), *(_said(metrics[f"{quantity}.{name}"]) for quantity in _COLUMNS))
+    rows = [(name, str(count.get(name, 0)), *(metrics[f"{quantity}.{name}"].said(".4f") for quantity in _COLUMNS))
             for name in names]  # fmt: skip
     return Report(title="over the test split", columns=("images of", "count", *_COLUMNS.values()), rows=tuple(rows))
 
@@ -39,11 +39,8 @@ def sections(report: Report, metrics: Mapping[str, Metric]) -> tuple[Section, ..
         ),
         Section(
             title="Can its probabilities be believed?",
-            text=f"Probability and share of pixels differ by {_said(metrics['calibration_error.test'])} in the mean.",
+            text="Probability and share of pixels differ by "
+            f"{metrics['calibration_error.test'].said('.4f')} in the mean.",
             pictures=(("reliability", "Share of pixels that belong to the mask, by the probability answered."),),
         ),
     )
-
-
-def _said(metric: Metric) -> str:
-    return f"{metric.value:.4f} [{metric.low:.4f}, {metric.high:.4f}]"

@@ -77,7 +77,7 @@ def sections(
         if "false_alarms.test" in metrics:
             refused = (
                 " The in-domain test (χ² of the image against the answer drawn) refuses "
-                f"{_percent(metrics['false_alarms.test'])} of images like the training's, and of others as the last "
+                f"{metrics['false_alarms.test'].said('.1%')} of images like the training's, and of others as the last "
                 "table says."
             )
         found.append(
@@ -102,7 +102,7 @@ def _over_published(
 ) -> Report:
     """For each case RMSE over the best published one, of the network alone and of each answer."""
     rows = [
-        (case, OURS[name], *(_said(metrics[f"{name}.rmse_over_published.{case}.{truth}"]) for truth in truths))
+        (case, OURS[name], *(metrics[f"{name}.rmse_over_published.{case}.{truth}"].said() for truth in truths))
         for case in benchmark["name"].unique()
         for name in (NETWORK, *answers)
     ]
@@ -125,16 +125,16 @@ def _scores(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Seque
     rows: list[tuple[str, ...]] = []
     for name in answers:
         for truth in truths:
-            cells = [_said(metrics[f"{name}.{of}_over_crb.test.{truth}"]) for of in ("bias", "rmse", "stated")]
+            cells = [metrics[f"{name}.{of}_over_crb.test.{truth}"].said() for of in ("bias", "rmse", "stated")]
             exact = (metrics.get(f"{name}.{of}_over_exact.{truth}") for of in ("rmse", "stated", "crps"))
-            rows.append((name, truth, *cells, *(_said(metric) if metric else "" for metric in exact)))
+            rows.append((name, truth, *cells, *(metric.said() if metric else "" for metric in exact)))
     whole = {
         "log score [nats]": f"{POSTERIOR}.log_score.test",
         "less that of the exact posterior [nats]": f"{POSTERIOR}.log_score_over_exact",
         "of the network alone, less that of the exact posterior [nats]": f"{NETWORK}.log_score_over_exact",
         "log score less that of fresh images [nats]": f"{POSTERIOR}.log_score.test_less_fresh",
     }
-    rows += [(POSTERIOR, said, _said(metrics[name]), *[""] * 5) for said, name in whole.items() if name in metrics]
+    rows += [(POSTERIOR, said, metrics[name].said(), *[""] * 5) for said, name in whole.items() if name in metrics]
     columns = ("answer", "of", "bias / bound", "RMSE / bound", "stated / bound", "RMSE / exact", "stated / exact",
                "CRPS / exact")  # fmt: skip
     return Report(title="Scores", columns=columns, rows=tuple(rows))
@@ -147,20 +147,20 @@ def _coverage(metrics: Mapping[str, Metric], truths: Sequence[str]) -> Report:
         (
             name,
             truth,
-            *(_percent(metrics[f"{POSTERIOR}.coverage{percent}.{name}.{truth}"]) for percent in (68, 95)),
-            _said(metrics[f"{POSTERIOR}.ranks.{name}.{truth}"]),
+            *(metrics[f"{POSTERIOR}.coverage{percent}.{name}.{truth}"].said(".1%") for percent in (68, 95)),
+            metrics[f"{POSTERIOR}.ranks.{name}.{truth}"].said(),
         )
         for name in slices
         for truth in truths
     ]
-    worst = (_percent(metrics[f"{POSTERIOR}.coverage{percent}.worst"]) for percent in (68, 95))
-    rows.append(("worst", "", *worst, _said(metrics[f"{POSTERIOR}.ranks.worst"])))
+    worst = (metrics[f"{POSTERIOR}.coverage{percent}.worst"].said(".1%") for percent in (68, 95))
+    rows.append(("worst", "", *worst, metrics[f"{POSTERIOR}.ranks.worst"].said()))
     columns = ("images", "parameter", "68 % interval holds", "95 % interval holds", "ranks: farthest from uniform")
     return Report(title="Coverage of the posterior", columns=columns, rows=tuple(rows))
 
 
 def _slopes(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str]) -> Report:
-    rows = [(name, *(_said(metrics[f"{name}.slope.{truth}"]) for truth in truths)) for name in answers]
+    rows = [(name, *(metrics[f"{name}.slope.{truth}"].said() for truth in truths)) for name in answers]
     return Report(title="Slope", columns=("answer", *truths), rows=tuple(rows))
 
 
@@ -188,13 +188,3 @@ def _speed(timings: Mapping[str, Metric]) -> Report:
         for name, metric in timings.items()
     ]
     return Report(title="Milliseconds an image", columns=("batch", "median"), rows=tuple(rows))
-
-
-def _said(metric: Metric) -> str:
-    return metric.missing or f"{metric.value:.3g} [{metric.low:.3g}, {metric.high:.3g}]"
-
-
-def _percent(metric: Metric) -> str:
-    if metric.missing:
-        return metric.missing
-    return f"{100 * metric.value:.1f} % [{100 * metric.low:.1f}, {100 * metric.high:.1f}]"

@@ -77,8 +77,16 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
         (lambda s: s["search"]["space"].update(processes=[1, 2]), ["search.space.processes", "search.workers"]),
         (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has no min, max or max_over_production"]),
         (
-            lambda s: s["gates"]["staging"].append({"metric": "x", "max_over_production": 2}),
+            lambda s: s["gates"]["staging"].append({"metric": "x", "max": 3, "max_over_production": 2}),
             ["staging: x has max_over_production", "put it under production"],
+        ),
+        (
+            lambda s: s["gates"]["production"].append({"metric": "x", "max_over_production": 2}),
+            ["x has max_over_production and no max", "give a max, too"],
+        ),
+        (
+            lambda s: s["gates"]["over_best"].update(margin=0.001),
+            ["over_best: margin = 0.001 is below that of over_production, 0.01", "give more"],
         ),
         (lambda s: s["gates"].update(staging=[]), ["gates.staging"]),
     ],

@@ -1,6 +1,7 @@
 """Gates refuse what they should, and whatever they cannot judge."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.core.errors import RefusedError
-from components.core.settings import GateRule, GateSettings
+from components.core.settings import GateRule, GateSettings, Margins
 from components.evidence.confirmation import Confirmed
 from components.evidence.evaluation import Evidence
-from components.fields.evaluation import Loss, Metric, Report
-from components.gates.rules import GateResult, Verdict, judge, judge_challenger, require_pass
+from components.fields.evaluation import Loss, Metric, Report, no_metric
+from components.gates.rules import Against, GateResult, Verdict, judge, judge_challenger, require_pass
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
@@ -79,21 +80,40 @@ def test_what_passes_is_exactly_what_lies_within_the_limits(middle: float, half:
     assert (result.verdict is Verdict.PASS) == (0.8 <= metric.low <= metric.high <= 1.5)
 
 
-def test_limits_over_production_hold_the_widest_ratio_against_it() -> None:
-    rule = GateRule(metric="ratio", max_over_production=1.5)
+def test_limits_over_production_hold_the_widest_ratio_against_it_and_a_cap_holds_always() -> None:
+    rule = GateRule(metric="ratio", max=2, max_over_production=1.5)
     ours = evidence(Metric(value=1.2, low=1.1, high=1.3))
 
     def verdict(production: Metric | None) -> Verdict:
-        (result,) = judge([rule], ours, expected_key="key", champion=evidence(production))
-        return result.verdict
+        cap, relative = judge([rule], ours, expected_key="key", champion=evidence(production))
+        assert (cap.limits, cap.verdict) == ("≤ 2", Verdict.PASS)
+        assert relative.limits == "≤ 1.5 × production's"
+        return relative.verdict
 
-    assert judge([rule], ours, expected_key="key") == []  # nothing is in production yet
+    (cap,) = judge([rule], ours, expected_key="key")  # nothing is in production yet
+    assert cap.verdict is Verdict.PASS
     assert verdict(Metric(value=1.0, low=0.95, high=1.05)) is Verdict.PASS
     assert verdict(Metric(value=0.9, low=0.8, high=1.0)) is Verdict.INCONCLUSIVE
     assert verdict(Metric(value=0.5, low=0.45, high=0.55)) is Verdict.FAIL
     assert verdict(Metric(value=0.5, low=0.0, high=0.55)) is Verdict.FAIL
     assert verdict(Metric(value=NAN, low=NAN, high=NAN)) is Verdict.FAIL
     assert verdict(None) is Verdict.FAIL
+
+
+def test_version_after_version_a_third_worse_meets_the_cap() -> None:
+    rule, level, promoted = GateRule(metric="ratio", max=2, max_over_production=1.5), 1.0, 0
+    for _ in range(40):
+        ours, theirs = (evidence(Metric(value=of, low=of, high=of)) for of in (1.3 * level, level))
+        if any(of.verdict is not Verdict.PASS for of in judge([rule], ours, expected_key="key", champion=theirs)):
+            break
+        level, promoted = 1.3 * level, promoted + 1
+    assert (promoted, level <= 2) == (2, True)
+
+
+def test_what_could_not_be_measured_is_refused_by_its_reason() -> None:
+    metric = no_metric("slice snr10_20 has 4 images, and 10 are needed")
+    (result,) = judge([RULE], evidence(metric), expected_key="key")
+    assert (result.verdict, result.reason) == (Verdict.FAIL, "slice snr10_20 has 4 images, and 10 are needed")
 
 
 def test_a_package_has_its_own_metrics() -> None:
@@ -109,15 +129,18 @@ def losses(count: int, factor: float = 1.0) -> Loss:
     return Loss(name="flux", values=factor * values * (jitter if factor != 1 else 1))
 
 
-def challenged(champion: Loss, challenger: Loss) -> GateResult:
-    settings = GateSettings(
-        staging=(RULE,), production=(), margin=0.01, slice_margin=0.05, nats_margin=0.02, nats_slice_margin=0.1
-    )
+MARGINS = Margins(margin=0.01, slice_margin=0.05, nats_margin=0.02, nats_slice_margin=0.1)
+WIDER = Margins(margin=0.03, slice_margin=0.15, nats_margin=0.06, nats_slice_margin=0.3)
+SETTINGS = GateSettings(staging=(RULE,), production=(), fresh_images=1000, over_production=MARGINS, over_best=WIDER)
+PRODUCTION, BEST = Against(who="production", version=2), Against(who="best", version=1)
+
+
+def challenged(champion: Loss, challenger: Loss, against: Against = PRODUCTION) -> GateResult:
     ours, theirs = (
-        Confirmed(losses=(loss,), slices=np.full(len(loss.values), "snr20_40"), digest=loss.name)
+        Confirmed(losses=(loss,), slices=np.full(len(loss.values), "snr20_40"), digest=loss.name, images={"seed": 4})
         for loss in (challenger, champion)
     )
-    return judge_challenger(theirs, ours, settings, resamplings=300, seed=1)
+    return judge_challenger(theirs, ours, against, SETTINGS, resamplings=300, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -131,17 +154,27 @@ def challenged(champion: Loss, challenger: Loss) -> GateResult:
 )
 def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verdict, reason: str) -> None:
     result = challenged(losses(1000), losses(1000, factor))
-    assert (result.verdict, result.reason) == (verdict, reason)
+    assert (result.verdict, result.reason.partition(";")[0]) == (verdict, reason)
+    assert re.search(r"; could have seen 0\.0\d+ in flux\.all$|; could have seen 0 in flux\.all$", result.reason)
+    assert result.details["images"] == {"seed": 4}
     assert result.details["standing"] == reason.removesuffix(" than production")
     assert {cell["slice"] for cell in result.details["cells"]} == {"all", "snr20_40"}
 
 
-@pytest.mark.parametrize(("scale", "margins"), [("relative", (0.01, 0.05)), ("absolute", (0.02, 0.1))])
+@pytest.mark.parametrize(
+    ("against", "scale", "margins"),
+    [
+        (PRODUCTION, "relative", (0.01, 0.05)),
+        (PRODUCTION, "absolute", (0.02, 0.1)),
+        (BEST, "relative", (0.03, 0.15)),
+        (BEST, "absolute", (0.06, 0.3)),
+    ],
+)
 def test_each_margin_is_that_of_its_own_cells(
-    scale: Literal["relative", "absolute"], margins: tuple[float, float]
+    against: Against, scale: Literal["relative", "absolute"], margins: tuple[float, float]
 ) -> None:
     loss = replace(losses(1000), scale=scale)
-    cells = {cell["slice"]: cell["margin"] for cell in challenged(loss, loss).details["cells"]}
+    cells = {cell["slice"]: cell["margin"] for cell in challenged(loss, loss, against).details["cells"]}
     assert cells == dict(zip(("all", "snr20_40"), margins, strict=True))
 
 

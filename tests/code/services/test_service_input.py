@@ -114,7 +114,7 @@ def post(client: TestClient, document: Any) -> Any:
         (changed(0, psf_fwhm=10**400), "images[0].psf_fwhm is 1000"),
         (changed(0, seeing=0.5), "images[0] has an unknown key 'seeing': its keys are image, sigma, psf_fwhm"),
         ([{"image": pixel(0.0), "sigma": 1.0}], "images[0] has no psf_fwhm: it must have the keys image, sigma"),
-        (changed(0, image=pixel(3e38), sigma=1e-3), "images[0] has no finite flux"),
+        (changed(0, image=pixel(3e38), sigma=1e-3), "images[0] has no finite posterior_flux"),
     ],
 )
 def test_a_bad_request_gets_400_and_one_line(client: TestClient, items: Any, line: str) -> None:
@@ -145,9 +145,9 @@ def test_the_answer_names_version_units_and_model(client: TestClient) -> None:
     outputs = {output["name"]: tuple(output["shape"]) for output in about["outputs"]}
     for prediction in document["predictions"]:
         assert {name: np.shape(answer) for name, answer in prediction["answer"].items()} == outputs
-        assert all(prediction["answer"][f"{name}_error"] > 0 for name in ("flux", "g1"))
+        assert all(prediction["answer"][f"posterior_{name}_error"] > 0 for name in ("flux", "g1"))
     assert document["units"] == {output["name"]: output["unit"] for output in about["outputs"]}
-    assert document["units"]["flux_interval68"] == "1e5 counts"
+    assert document["units"]["posterior_flux_interval68"] == "1e5 counts"
     assert [field["name"] for field in about["inputs"]] == ["image", "sigma", "psf_fwhm"]
     assert document["model"].items() <= about.items()
     assert document["model"]["version"] == 7
@@ -221,15 +221,19 @@ def test_whole_numbers_are_read_as_such_and_within_their_labels() -> None:
 @pytest.mark.parametrize(
     ("part", "change", "said"),
     [
-        ("outputs", {"unit": "Jy"}, "flux of the model of this package has unit '1e5 counts': stated is 'Jy'"),
-        ("outputs", {"name": "flow"}, "the model of this package has the fields flux"),
+        (
+            "outputs",
+            {"unit": "Jy"},
+            "posterior_flux of the model of this package has unit '1e5 counts': stated is 'Jy'",
+        ),
+        ("outputs", {"name": "flow"}, "the model of this package has the fields posterior_flux"),
         (
             "inputs",
             {"shape": [32, 32]},
             r"image of .* has shape \(64, 64\): stated is \(32, 32\)",
         ),
         ("inputs", {"dtype": "int64"}, "image of the model of this package has dtype 'float32'"),
-        ("outputs", {"labels": ["a", "b"]}, "flux of the model of this package has labels"),
+        ("outputs", {"labels": ["a", "b"]}, "posterior_flux of the model of this package has labels"),
     ],
 )
 def test_a_package_that_states_other_fields_than_its_model_has_does_not_start(

@@ -102,7 +102,30 @@ def test_gaussian_is_the_one_that_torch_knows(seed: int) -> None:
     loss = gaussian.negative_log_likelihood(truth)
     likelihood = known.log_prob(truth.double())  # type: ignore[no-untyped-call]
     torch.testing.assert_close(loss.double(), -likelihood - constant, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(gaussian.log_density(truth).double(), likelihood, rtol=1e-3, atol=1e-2)
+    samples = gaussian.samples(4000)
+    torch.testing.assert_close(samples.mean(dim=2), gaussian.mean_bp, rtol=1e-3, atol=1e-3)  # drawn in pairs
+    apart = (samples - gaussian.mean_bp[:, :, None]).double()
+    spread = gaussian.covariance().double().diagonal(dim1=1, dim2=2).sqrt()
+    found = apart @ apart.mT / 4000 / (spread[:, :, None] * spread[:, None])
+    torch.testing.assert_close(
+        found, gaussian.covariance() / (spread[:, :, None] * spread[:, None]), rtol=0, atol=0.08, check_dtype=False
+    )
     torch.testing.assert_close(gaussian.covariance().double(), known.covariance_matrix, rtol=1e-3, atol=1e-4)
+
+
+def test_a_density_in_physical_units_integrates_to_one() -> None:
+    """Over a grid of each parameter alone: what the scales do to lengths is counted."""
+    for index, (low, high) in enumerate([(0.5, 40), (0.5, 6.0), (0.01, 3), (-1.5, 1.5)]):
+        output = OUTPUTS[index]
+        estimator = NumbersEstimator(CONFIG | {"outputs": [output]}).eval()
+        vector = torch.tensor([[0.3, -0.7]])
+        edges = torch.linspace(low, high, 20_001)
+        middle = ((edges[1:] + edges[:-1]) / 2)[:, None]
+        gaussian = read_gaussian(vector.expand(len(middle), -1), 1)
+        conditions = torch.tensor([[1.0, 0.5]]).expand(len(middle), -1)
+        density = estimator.log_density(gaussian, middle, conditions).exp()
+        assert float((density * edges.diff()).sum()) == pytest.approx(1, abs=2e-3), output["name"]
 
 
 def test_any_vector_is_a_distribution() -> None:
@@ -121,6 +144,6 @@ def test_intervals_are_nested_quantiles_around_the_median() -> None:
     median = answer.quantile_bpq[:, :, LEVELS.index(0.5)]
     for inner, outer in ((low95, low68), (low68, median), (median, high68), (high68, high95)):
         assert (inner < outer).all()
-    assert torch.equal(answer.value_bp, answer.unscored_bp)
+    assert torch.equal(answer.mean_bp, answer.network_bp)
     with pytest.raises(ValueError, match=r"probability = 0\.77: must be 0\.68"):
         answer.interval(0.77)

@@ -1,4 +1,4 @@
-"""Scoring behind a network: unbiased at the bound from any start, honest about itself, finite on hopeless images."""
+"""A search behind a network: unbiased at the bound from any start, honest about itself, finite on hopeless images."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from components.simulators.sersic.bounds import cramer_rao_bound, galaxy_fisher
+from models.estimators.numbers.answer import Answer, Likelihood
+from models.estimators.numbers.answer_fields import likelihood_arrays
 from models.estimators.numbers.scoring import ScoringEstimator
 from models.fields import check_arrays
 from models.galaxies.drawing import GalaxyDrawing
@@ -70,20 +72,51 @@ def test_answers_say_whether_they_converged_and_those_that_did_not_are_doubted()
             model = estimator(steps)
             outputs = model(inputs)
             check_arrays(outputs, model.outputs, "the answer")
-            assert outputs["converged"].tolist() == [found] * 4
+            assert outputs["likelihood_converged"].tolist() == [found] * 4
             for lines in model.doubts(inputs, outputs, region):
                 assert any("did not converge in 1 steps" in line for line in lines) == (found == 0)
 
 
-def test_values_are_scored_and_the_network_alone_is_kept_beside_them() -> None:
+def test_the_likelihood_is_at_the_bound_from_a_network_that_knows_nothing() -> None:
     image, conditions = observed(16, 200.0)
     with torch.inference_mode():
         answer = estimator().answers(image, conditions)
-    scored = ((answer.value_bp - TRUTH) / bound(200.0)).abs().mean()
-    alone = ((answer.unscored_bp - TRUTH) / bound(200.0)).abs().mean()
-    assert scored < 1.2 < alone
-    # The error counts how far the value is from the mean that an untrained correction leaves where it was.
-    assert (answer.error_bp >= 0.999 * (answer.value_bp - answer.unscored_bp).abs()).all()
+    assert answer.likelihood is not None
+    found = ((answer.likelihood.value_bp - TRUTH) / bound(200.0)).abs().mean()
+    alone = ((answer.network_bp - TRUTH) / bound(200.0)).abs().mean()
+    assert found < 1.2 < alone
+    stated = answer.likelihood.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt().mean(dim=0) / bound(200.0)
+    torch.testing.assert_close(stated, torch.ones(5), rtol=0.3, atol=0)
+
+
+def test_the_likelihood_leaves_the_prior_behind_and_says_where_it_can_go_no_further() -> None:
+    """A galaxy that no prior has is found, and one beyond what can be drawn is at an edge."""
+    told = torch.tensor([[200.0, 0.7]]).expand(2, -1)
+    truths = torch.tensor([[8.0, 1.2, 0.8, 0.5, 0.55], [3.0, 1.0, 1.6, 0.3, 0.1]])
+    images = render_rows(truths * UNIT, told[:, 1], Camera())
+    with torch.inference_mode():
+        model = estimator()
+        outputs = model({"image": images, "sigma": told[:, 0], "psf_fwhm": told[:, 1]})
+    assert outputs["likelihood_edge"].tolist() == [0, 1]
+    assert outputs["likelihood_converged"].tolist() == [1, 1]
+    for index, name in enumerate(("flux", "n", "half_light_radius", "g1", "g2")):
+        assert float(outputs[f"likelihood_{name}"][0]) == pytest.approx(float(truths[0, index]), rel=0.03), name
+    assert outputs["quote"][1] == 0  # the posterior's
+
+
+def test_the_answer_to_quote_is_the_likelihood_where_the_image_says_more_than_the_prior() -> None:
+    """That is where the posterior's variance is at least half of the likelihood's own."""
+    names = ("a", "b")
+    inside, told = torch.tensor([False, False, True, False]), torch.tensor([True, True, True, False])
+    wide = torch.diag_embed(torch.tensor([[1.0, 4.0]])).expand(4, -1, -1)
+    own = torch.diag_embed(torch.tensor([[1.9, 7.9], [1.9, 8.1], [1.0, 4.0], [1.0, 4.0]]))
+    zero = torch.zeros(4, 2)
+    found = Likelihood(value_bp=zero, covariance_bpp=own, edge_b=inside, converged_b=told)
+    answer = Answer(
+        mean_bp=zero, covariance_bpp=wide, quantile_bpq=zero[:, :, None], network_bp=zero,
+        misfit_b=None, snr_b=None, likelihood=found,
+    )  # fmt: skip
+    assert likelihood_arrays(found, answer, names)["quote"].tolist() == [1, 0, 0, 0]
 
 
 def test_a_right_answer_fits_its_image_and_a_neighbour_does_not() -> None:
@@ -101,7 +134,9 @@ def test_a_right_answer_fits_its_image_and_a_neighbour_does_not() -> None:
 def test_hopeless_images_have_finite_answers(value: float) -> None:
     with torch.inference_mode():
         answer = estimator().answers(torch.full((2, 64, 64), value), torch.tensor([[300.0, 0.7]]).expand(2, -1))
-    for column in (answer.value_bp, answer.error_bp, answer.quantile_bpq, answer.unscored_bp):
+    assert answer.likelihood is not None
+    posterior = (answer.mean_bp, answer.covariance_bpp, answer.quantile_bpq, answer.network_bp)
+    for column in (*posterior, answer.likelihood.value_bp, answer.likelihood.covariance_bpp):
         assert column.isfinite().all()
 
 
@@ -120,9 +155,13 @@ def test_scoring_without_a_drawing_is_refused() -> None:
 def test_answers_are_the_same_one_by_one_and_together() -> None:
     """To 1e-4 of the stated error: the network before and after the search rounds otherwise in a batch of one."""
     image, conditions = observed(5, 300.0)
+    inputs = {"image": image, "sigma": conditions[:, 0], "psf_fwhm": conditions[:, 1]}
     with torch.inference_mode():
-        together = estimator().answers(image, conditions)
-        alone = [estimator().answers(image[i : i + 1], conditions[i : i + 1]) for i in range(5)]
-    for name in ("value_bp", "error_bp"):
-        difference = (torch.cat([getattr(one, name) for one in alone]) - getattr(together, name)).abs()
-        assert float((difference / together.error_bp).max()) < 1e-4
+        together = estimator()(inputs)
+        alone = [estimator()({name: array[i : i + 1] for name, array in inputs.items()}) for i in range(5)]
+    for answer in ("posterior", "likelihood"):
+        for parameter in ("flux", "n", "half_light_radius", "g1", "g2"):
+            error = together[f"{answer}_{parameter}_error"]
+            for of in (f"{answer}_{parameter}", f"{answer}_{parameter}_error"):
+                difference = (torch.cat([one[of] for one in alone]) - together[of]).abs()
+                assert float((difference / error).max()) < 1e-4, of

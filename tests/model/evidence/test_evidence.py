@@ -81,8 +81,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) 
 
 
 def test_gate_refuses_a_model_with_shuffled_weights(evaluated: Evaluated) -> None:
-    """Scoring finds good values from any start; what the network must know is where the truth lies around them."""
-    rule = GateRule(metric="coverage95.g1", min=0.6)
+    """A search finds good values from any start; what the network must know is where the truth lies around them."""
+    rule = GateRule(metric="posterior.coverage95.fresh.g1", min=0.6)
     (verdict,) = judge([rule], evaluated.evidence, expected_key=evaluated.evidence.key)
     assert verdict.verdict is Verdict.PASS
 
@@ -99,7 +99,7 @@ def test_gate_refuses_a_model_with_shuffled_weights(evaluated: Evaluated) -> Non
     bad = evaluated.again(folder)
     assert bad.key != evaluated.evidence.key
     results = judge([rule], bad, expected_key=bad.key)
-    with pytest.raises(RefusedError, match=r"gate coverage95\.g1 fail"):
+    with pytest.raises(RefusedError, match=r"gate posterior\.coverage95\.fresh\.g1 fail"):
         require_pass(results, what="shuffled")
 
 

@@ -82,7 +82,7 @@ def test_more_images_and_other_shares_leave_what_was_learned_from_out_of_what_is
         assert not np.isin(held_out, seen).any()
         assert np.isin(seen, image_digests(dataset, NAMES, np.arange(len(dataset.catalogue)))).any()
         evaluate(here, PROBLEM, model, dataset, other)
-        confirm(PROBLEM, model, dataset, other)
+        confirm(PROBLEM, [model], dataset, other, seed=1)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -104,8 +104,9 @@ def test_a_model_is_not_judged_on_images_that_it_learned_from(
     said = rf"the model learned from {shared} of the {counts[1]['test']} test images of .*blob-image"
     with pytest.raises(CannotBeEvaluatedError, match=said):
         evaluate(here, PROBLEM, model, dataset, other)
+    monkeypatch.setattr(type(PROBLEM), "simulated", False)
     with pytest.raises(CannotBeEvaluatedError, match=said):
-        confirm(PROBLEM, model, dataset, other)
+        confirm(PROBLEM, [model], dataset, other, seed=1)
 
 
 def test_a_model_that_does_not_keep_what_it_learned_from_is_not_judged(here: Workspace) -> None:

@@ -20,10 +20,10 @@ from components.problems.galaxy_shape.presentation import augment, observe
 from components.problems.galaxy_shape.problem import GalaxyShape
 from components.simulators.sersic.drawing import draw_sersics
 from components.simulators.sersic.prior import FLUX_UNIT, PARAMETERS, measure_snr, sample_prior
-from models.estimators.numbers import LEVELS
 from models.fields import Arrays
 from models.networks import network_names
 from services.requests import BadRequestError, read_items
+from tests.answers import stated
 from tests.model.galaxies.test_rendering import with_galsim
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
 
@@ -46,19 +46,11 @@ class TestGalaxyShape(ProblemConformance):
         mean = torch.stack([train[name] for name in PARAMETERS], dim=1).mean(dim=0)
 
         def evaluated(*, perfect: bool) -> Evaluation:
-            def answer(inputs: Arrays) -> dict[str, torch.Tensor]:
+            def answer(inputs: Arrays, targets: Arrays | None = None) -> dict[str, torch.Tensor]:
                 image = inputs["image"]
                 nearest = torch.cdist(image.flatten(1), known["stamp"].flatten(1)).argmin(dim=1)
                 value = truths[nearest] if perfect else mean.expand(len(image), -1)
-                outputs = {
-                    "quantiles": value[:, :, None] + torch.special.ndtri(torch.tensor(LEVELS)),
-                    "unscored": value,
-                }
-                for i, name in enumerate(PARAMETERS):
-                    outputs |= {name: value[:, i], f"{name}_error": torch.ones(len(image))}
-                    for percent in (68, 95):
-                        outputs[f"{name}_interval{percent}"] = value[:, i, None] + torch.tensor([-1.0, 1.0])
-                return outputs
+                return stated(value, torch.ones_like(value), PARAMETERS, targets)
 
             with tempfile.TemporaryDirectory() as cache:
                 return problem.evaluate(
@@ -66,7 +58,12 @@ class TestGalaxyShape(ProblemConformance):
                 )
 
         perfect, useless = evaluated(perfect=True), evaluated(perfect=False)
-        assert perfect.metrics["score.test"].high < 0.1 < useless.metrics["score.test"].low
+        rmse = [of.metrics["posterior.rmse_over_crb.test.g1"] for of in (perfect, useless)]
+        assert rmse[0].high < 0.1 < rmse[1].low
+        # Who answers with what was looked up has no answer to images that nobody has seen.
+        gap = [of.metrics["posterior.crps_over_crb.fresh"].low - of.metrics["posterior.crps_over_crb.test"].high
+               for of in (perfect, useless)]  # fmt: skip
+        assert gap[0] > 0 > gap[1]
 
 
 @pytest.mark.parametrize("renderer", ["torch", "galsim"])

@@ -118,7 +118,7 @@ def test_what_a_member_asks_of_its_parent_counts(house: Path, problem: Problem, 
     """galaxy-shape's `sources` begins with `super().sources`, and so may any member begin."""
     path = house / "components" / "problems" / "galaxy_shape" / "problem.py"
     text = path.read_text()
-    path.write_text(text.replace('return ("score.test", *(', 'return super().headline() or ("score.test", *('))
+    path.write_text(text.replace("return HEADLINE", "return super().headline() or HEADLINE"))
     assert path.read_text() != text
     before = keys(house, problem, settings)
     assert "regression.RegressionQuestions.headline" in before["evaluation"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
 
 from components.core.errors import AssayError
 from components.core.settings import ProblemSettings
@@ -83,12 +84,27 @@ def test_posteriors_of_galaxies_cover_the_truth(settings: ProblemSettings) -> No
     stored["stamp"] = torch.from_numpy(shard.arrays["stamp"][:24])
     inputs, _ = problem.present(stored, row_seeds([3], np.arange(24)), cast(Any, settings), training=False)
     images = inputs["image"].numpy()
-    pulls = []
+    pulls, ratios = [], []
     for row, (_, galaxy) in enumerate(rows.iterrows()):
         truth = galaxy[list(PARAMETERS)].to_numpy(dtype=np.float64)
-        found = galaxy_posterior(
+        found, log_density = galaxy_posterior(
             images[row], float(galaxy["sigma"]), float(galaxy["psf_fwhm"]), truth, prior, samples=1000, seed=row
         )
         pulls.append((truth - found.mean) / found.sd)
+        # If p is the density, the mean of q / p over draws of p is 1 for any density q within it.
+        inner = multivariate_normal(found.mean, 0.3 * found.covariance)
+        drawn = found.draws(300, np.random.default_rng(row))
+        ratios.append(np.mean(np.exp(inner.logpdf(drawn) - log_density(drawn))))
     spread = np.sqrt(np.mean(np.square(pulls), axis=0))
     assert ((spread > 0.6) & (spread < 1.5)).all(), spread  # 24 draws: sd of an sd is 0.15
+    assert np.mean(ratios) == pytest.approx(1, abs=0.15)
+
+
+def test_a_density_is_normalised_and_its_quantiles_and_draws_are_its_own() -> None:
+    def log_density(points: Array) -> Array:
+        return np.asarray(5 - 0.5 * (points[:, 0] / 2) ** 2)
+
+    found = sample_posterior(log_density, np.zeros(1), np.eye(1), samples=4000, seed=2)
+    assert found.log_evidence == pytest.approx(5 + 0.5 * np.log(2 * np.pi) + np.log(2), abs=0.02)
+    np.testing.assert_allclose(found.quantiles([0.16, 0.5, 0.84])[0], [-1.99, 0, 1.99], atol=0.1)
+    assert found.draws(4000, np.random.default_rng(0)).std() == pytest.approx(2, abs=0.1)
