@@ -119,9 +119,12 @@ def _compare(answers: Mapping[str, Mapping[str, Any]], prior: Mapping[str, Tenso
         true = truth if place == 0 else benchmark
         said = {}
         for when, found in answers.items():
-            value, error = (np.stack([found[f"{one}{of}"][rows] for one in PARAMETERS], 1) for of in ("", "_error"))
-            low, high = np.moveaxis(np.stack([found[f"{one}_interval68"][rows] for one in PARAMETERS], 1), 2, 0)
-            said[when] = value, error, value - true, (low <= true) & (true <= high)
+            # Before answers had names, the scored value was the only one.
+            begin = "likelihood_" if f"likelihood_{PARAMETERS[0]}" in found else ""
+            value, error = (
+                np.stack([found[f"{begin}{one}{of}"][rows] for one in PARAMETERS], 1) for of in ("", "_error")
+            )
+            said[when] = value, error, value - true, np.abs(value - true) <= error
         apart = np.abs(said["now"][0] - said["before"][0]) / said["before"][1]
         print(
             f"{name}: values moved by {np.median(apart):.1e} errors (median), {(apart > 1e-3).mean():.3f} by over 1e-3"
@@ -130,7 +133,7 @@ def _compare(answers: Mapping[str, Mapping[str, Any]], prior: Mapping[str, Tenso
             pull = miss / error.mean(axis=0)
             print(
                 f"  {when:>6}: bias {_row(pull.mean(0))}, RMSE {_row(np.sqrt((pull**2).mean(0)))} stated errors; "
-                f"68 % intervals hold {_row(100 * held.mean(0), 1)} %"
+                f"± the stated error holds {_row(100 * held.mean(0), 1)} %"
             )
 
 

@@ -82,7 +82,7 @@ def _in_company(model: ScoringEstimator, prior: Mapping[str, Tensor]) -> None:
     torch.set_num_threads(threads)
     together, worst = outputs[1, 300], 0.0
     for found in outputs.values():
-        for name in PARAMETERS:
+        for name in (f"{answer}_{one}" for answer in ("posterior", "likelihood") for one in PARAMETERS):
             for of in (name, f"{name}_error"):
                 apart = (found[of] - together[of]).abs() / together[f"{name}_error"]
                 worst = max(worst, float(apart.max()))

@@ -80,12 +80,9 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
     assert "OVERRULED" in done.stdout
 
     said = f"by Ada Lovelace until {today}: a reason"
-    assert (
-        open_ledger(house)
-        .current(NAME)[1]
-        .override["overruled"][0]
-        .startswith("gate posterior.crps_over_crb.test fail")
-    )  # type: ignore[index]
+    override = open_ledger(house).current(NAME)[1].override
+    assert override is not None
+    assert override["overruled"][0].startswith("gate posterior.crps_over_crb.test fail")
     (row,) = [row for row in json.loads(assay_here(house, "models", "--json").stdout) if row["version"] == 1]
     assert row["override"] == said
     for command in (("models",), ("history", NAME), ("trace", NAME, "1")):
