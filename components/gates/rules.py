@@ -18,7 +18,7 @@ from components.evidence import Confirmed, Evidence
 from components.fields import Metric
 from components.gates.comparison import Standing, compare
 
-_METRIC = {"production": "loss_over_production", "best": "loss_over_best"}
+_METRIC = {"champion": "loss_over_production", "best": "loss_over_best"}
 COMPARED_WITH = "version"
 """Where the details of a comparison name the version compared with."""
 _STALE = "stale evidence: weights, data, settings or code changed since"
@@ -28,13 +28,15 @@ _STALE = "stale evidence: weights, data, settings or code changed since"
 class Against:
     """Whom a challenger is compared with."""
 
-    who: Literal["production", "best"]
+    who: Literal["champion", "best"]
     """The version in production, or the best one that ever was."""
     version: int
 
     def __str__(self) -> str:
         """As messages name it."""
-        return "production" if self.who == "production" else f"version {self.version}, the best in production so far"
+        if self.who == "champion":
+            return f"production, version {self.version}"
+        return f"version {self.version}, the best in production so far"
 
 
 class Verdict(StrEnum):
@@ -163,7 +165,7 @@ def not_compared(reason: str, evidence: str, against: Against, settings: GateSet
 
 
 def _margins(against: Against, settings: GateSettings) -> Margins:
-    return settings.over_production if against.who == "production" else settings.over_best
+    return settings.over_production if against.who == "champion" else settings.over_best
 
 
 def refusals(results: Sequence[GateResult]) -> list[str]:

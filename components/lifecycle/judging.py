@@ -69,7 +69,7 @@ class Judge:
             )
         if champion in (None, version):
             return self._judge(version, self._rules(stage))
-        against = [Against(who="production", version=champion)]
+        against = [Against(who="champion", version=champion)]
         if best not in (None, version, champion):
             against.append(Against(who="best", version=best))
         compared, theirs = self._compare(version, against)

@@ -56,7 +56,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     return Evaluation(
         metrics=metrics,
         timings=timings,
-        headline=problem.headline(),
+        headline=tuple(name for name in problem.headline() if name in metrics),  # a model without a search has fewer
         summary=f"CRPS {metrics[f'{POSTERIOR}.crps_over_crb.{FRESH}'].value:.2f} bounds over the prior, "
         f"worst 68 % interval holds {100 * metrics[f'{POSTERIOR}.coverage68.worst'].value:.0f} %",
         losses=losses(about, answers),

@@ -132,7 +132,7 @@ def losses(count: int, factor: float = 1.0) -> Loss:
 MARGINS = Margins(margin=0.01, slice_margin=0.05, nats_margin=0.02, nats_slice_margin=0.1)
 WIDER = Margins(margin=0.03, slice_margin=0.15, nats_margin=0.06, nats_slice_margin=0.3)
 SETTINGS = GateSettings(staging=(RULE,), production=(), fresh_images=1000, over_production=MARGINS, over_best=WIDER)
-PRODUCTION, BEST = Against(who="production", version=2), Against(who="best", version=1)
+PRODUCTION, BEST = Against(who="champion", version=2), Against(who="best", version=1)
 
 
 def challenged(champion: Loss, challenger: Loss, against: Against = PRODUCTION) -> GateResult:
@@ -148,8 +148,8 @@ def challenged(champion: Loss, challenger: Loss, against: Against = PRODUCTION) 
     [
         (0.9, Verdict.PASS, "better"),
         (1.0, Verdict.PASS, "not worse"),
-        (1.02, Verdict.FAIL, "worse than production"),
-        (2.0, Verdict.FAIL, "worse than production"),
+        (1.02, Verdict.FAIL, "worse than production, version 2"),
+        (2.0, Verdict.FAIL, "worse than production, version 2"),
     ],
 )
 def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verdict, reason: str) -> None:
@@ -157,7 +157,7 @@ def test_challenger_passes_only_when_it_is_no_worse(factor: float, verdict: Verd
     assert (result.verdict, result.reason.partition(";")[0]) == (verdict, reason)
     assert re.search(r"; could have seen 0\.0\d+ in flux\.all$|; could have seen 0 in flux\.all$", result.reason)
     assert result.details["images"] == {"seed": 4}
-    assert result.details["standing"] == reason.removesuffix(" than production")
+    assert result.details["standing"] == reason.removesuffix(" than production, version 2")
     assert {cell["slice"] for cell in result.details["cells"]} == {"all", "snr20_40"}
 
 

@@ -109,7 +109,7 @@ def test_gaussian_is_the_one_that_torch_knows(seed: int) -> None:
     spread = gaussian.covariance().double().diagonal(dim1=1, dim2=2).sqrt()
     found = apart @ apart.mT / 4000 / (spread[:, :, None] * spread[:, None])
     torch.testing.assert_close(
-        found, gaussian.covariance() / (spread[:, :, None] * spread[:, None]), rtol=0, atol=0.08, check_dtype=False
+        found, gaussian.covariance() / (spread[:, :, None] * spread[:, None]), rtol=0, atol=0.15, check_dtype=False
     )
     torch.testing.assert_close(gaussian.covariance().double(), known.covariance_matrix, rtol=1e-3, atol=1e-4)
 

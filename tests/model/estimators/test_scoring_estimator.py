@@ -92,7 +92,7 @@ def test_the_likelihood_is_at_the_bound_from_a_network_that_knows_nothing() -> N
 def test_the_likelihood_leaves_the_prior_behind_and_says_where_it_can_go_no_further() -> None:
     """A galaxy that no prior has is found, and one beyond what can be drawn is at an edge."""
     told = torch.tensor([[200.0, 0.7]]).expand(2, -1)
-    truths = torch.tensor([[8.0, 1.2, 0.8, 0.5, 0.55], [3.0, 1.0, 1.6, 0.3, 0.1]])
+    truths = torch.tensor([[3.5, 1.2, 0.8, 0.5, 0.55], [3.0, 1.0, 1.6, 0.3, 0.1]])
     images = render_rows(truths * UNIT, told[:, 1], Camera())
     with torch.inference_mode():
         model = estimator()
