@@ -1,7 +1,8 @@
 """The evidence for one model: measured, drawn, kept under the digest of all that it rests on.
 
 * `evaluation.py`: evaluate a model or read its evaluation; `refusals.py`: models that no evaluation is made of
-* `confirmation.py`: what a promotion to production compares; `card.py`: the page about a model
+* `confirmation.py`: what a promotion to production compares; `confirmation_reads.py`: how often a split was read for it
+* `card.py`: the page about a model
 * `numbers/`, `images/`, `masks/`, `classes/`: a room for each kind of answer
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`: what rooms share
 """

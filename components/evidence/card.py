@@ -1,6 +1,6 @@
 """The model card: one self-contained HTML page about a model, made from its evaluation (Mitchell et al. 2019).
 
-    write_card(folder, description, result, dataset)
+    write_card(folder, description, result, dataset, confirmed_on="images drawn for each comparison")
 
 Everything is in the page: no script, no link to another machine, pictures as data. What it says of the evidence are
 the evaluation's own sections; training, data and lineage are the same for every problem.
@@ -21,7 +21,9 @@ CARD = "card.html"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation, dataset: Dataset) -> None:
+def write_card(
+    folder: Path, description: Mapping[str, Any], result: Evaluation, dataset: Dataset, *, confirmed_on: str
+) -> None:
     """Write the page.
 
     Args:
@@ -29,6 +31,7 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation,
         description: the model's, as `models.estimators.saved` keeps it.
         result: its evaluation.
         dataset: the data that it was evaluated on.
+        confirmed_on: what promotions to production compare models on.
     """
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     pictures = {
@@ -45,6 +48,7 @@ def write_card(folder: Path, description: Mapping[str, Any], result: Evaluation,
         fingerprint=description["fingerprint"],
         simulation=dataset.manifest["settings"],
         summary=result.summary,
+        confirmed_on=confirmed_on,
         sections=result.sections,
         pictures=pictures,
     )

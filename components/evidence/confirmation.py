@@ -1,11 +1,11 @@
 """Ask models about images that nothing else is judged on, when one is to take another's place in production.
 
-    ours, theirs = confirm(problem, folders, dataset, settings, seed=comparison_seed(weights))
+    ours, theirs = confirm(workspace, problem, folders, dataset, settings, seed=comparison_seed(weights))
 
 Where there is a simulator, images are drawn for this one comparison: by a seed that follows from the models compared,
 so that asking again gives the same verdict, and nobody knows the images before the models are there. Where there is
-none, it is the confirmation split. Nothing is kept but what the verdict says: whoever could look at these losses would
-choose models by them, as anybody may by those of the test split.
+none, it is the confirmation split, and how often that was read is counted. Nothing is kept but what the verdict says:
+whoever could look at these losses would choose models by them, as anybody may by those of the test split.
 """
 
 import hashlib
@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from components.core import ProblemSettings
+from components.core import ProblemSettings, Workspace
 from components.evidence.asking import asking
+from components.evidence.confirmation_reads import read_once_more
 from components.evidence.refusals import require_unchanged, require_unseen
 from components.fields import FRESH, Confirmation, Dataset, Problem, best_device, fresh_images
 from models.estimators import load_model
@@ -33,7 +34,7 @@ class Confirmed(Confirmation):
     digest: str
     """Of the losses."""
     images: Mapping[str, Any]
-    """Which they are of: the seed and the number of fresh ones, or the split."""
+    """Which they are of: the seed and the number of fresh ones, or the split and which reading of it this was."""
 
 
 def comparison_seed(weights: Iterable[str]) -> int:
@@ -46,11 +47,18 @@ def comparison_seed(weights: Iterable[str]) -> int:
 
 
 def confirm(
-    problem: Problem, folders: Sequence[Path], dataset: Dataset, settings: ProblemSettings, *, seed: int
+    workspace: Workspace,
+    problem: Problem,
+    folders: Sequence[Path],
+    dataset: Dataset,
+    settings: ProblemSettings,
+    *,
+    seed: int,
 ) -> list[Confirmed]:
     """What each model loses on the same images.
 
     Args:
+        workspace: where readings of a confirmation split are counted.
         problem: what they are for.
         folders: the models'.
         dataset: whose confirmation split it is, where nothing can be drawn.
@@ -64,12 +72,14 @@ def confirm(
     """
     loaded = [load_model(folder) for folder in folders]
     parts: list[list[Confirmation]] = [[] for _ in folders]
-    known: dict[str, Any] = {"split": FRESH, "data": dataset.digest}
-    shown: Iterable[tuple[Dataset, ProblemSettings]] = [(dataset, settings)]
+    known: dict[str, Any] = {"seed": seed, "count": settings.gates.fresh_images}
+    shown: Iterable[tuple[Dataset, ProblemSettings]]
     if problem.simulated:
-        known = {"seed": seed, "count": settings.gates.fresh_images}
         drawn = fresh_images(problem, settings, seed=seed, count=settings.gates.fresh_images)
         shown = ((images.dataset, images.settings) for images in drawn)
+    else:
+        reads = read_once_more(workspace, problem, dataset)
+        known, shown = {"split": FRESH, "data": dataset.digest, "reads": reads}, [(dataset, settings)]
     device = best_device()
     with tqdm(desc="confirm", unit="img", disable=None) as bar:
         for images, under in shown:

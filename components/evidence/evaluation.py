@@ -32,6 +32,7 @@ from components.core import (
 )
 from components.evidence.asking import asking
 from components.evidence.card import write_card
+from components.evidence.confirmation_reads import confirmed_on
 from components.evidence.refusals import CannotBeEvaluatedError, require_unchanged, require_unseen
 from components.fields import Dataset, Evaluation, Loss, Metric, Problem, Report, best_device
 from models.estimators import answering_modules, load_model, read_description
@@ -144,7 +145,7 @@ def _gather(
         )
     require_unchanged(dataset)
     _write(folder, result)
-    write_card(folder, description, result, dataset)
+    write_card(folder, description, result, dataset, confirmed_on=confirmed_on(workspace, problem, dataset))
     _seal(folder, inputs, result)
 
 

@@ -89,7 +89,7 @@ class Judge:
             return lost, None
         folders = [self._files(number) for number in (version, *others)]
         seed = comparison_seed(read_description(folder)["weights_sha256"] for folder in folders)
-        challenger, *held = confirm(self._problem, folders, self._dataset, settings, seed=seed)
+        challenger, *held = confirm(self._workspace, self._problem, folders, self._dataset, settings, seed=seed)
         losses = dict(zip(others, held, strict=True))
         found = [
             judge_challenger(

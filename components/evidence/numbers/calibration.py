@@ -48,7 +48,7 @@ def calibration(about: Gathering, tested: Answers) -> Part:
         **score_metrics(about, answers, FRESH),
         **coverage_metrics(answers, slices, truths),
         **slope_metrics(answers, truths),
-        f"{POSTERIOR}.log_score.test_less_fresh": _less(tested.log_score, answers.log_score),
+        f"{POSTERIOR}.log_score.test_less_fresh": difference(tested.log_score, answers.log_score),
     }
     ranks = rank_table(answers, slices, truths)
     metrics |= rank_metrics(ranks)
@@ -167,7 +167,7 @@ def _slope(along: Array, of: Array, width: Array) -> Metric:
     return Metric(value=slope, low=slope - reach, high=slope + reach)
 
 
-def _less(ours: Array, others: Array) -> Metric:
+def difference(ours: Array, others: Array) -> Metric:
     """The difference of two means over different images."""
     value = float(ours.mean() - others.mean())
     reach = stats.norm.ppf((1 + _TOGETHER) / 2) * float(np.hypot(stats.sem(ours), stats.sem(others)))

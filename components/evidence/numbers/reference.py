@@ -111,7 +111,7 @@ def reference_metrics(
     found: dict[str, Callable[[], Metric]] = {}
 
     def ratio(above: Array, below: Array, mean: Callable[..., Any]) -> Callable[[], Metric]:
-        return lambda: _ratio(above, below, mean, settings)
+        return lambda: ratio_of_means(above, below, mean, settings)
 
     def nats(scores: Array) -> Callable[[], Metric]:
         lost = scores - exact["log_score"].to_numpy()
@@ -135,7 +135,7 @@ def reference_metrics(
     return {name: measure() for name, measure in found.items()}
 
 
-def _ratio(above: Array, below: Array, mean: Callable[..., Any], settings: EvaluateSettings) -> Metric:
+def ratio_of_means(above: Array, below: Array, mean: Callable[..., Any], settings: EvaluateSettings) -> Metric:
     """A mean over another's, with the interval of both together."""
 
     def ratio(above: Array, below: Array, axis: int = -1) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -10,11 +11,17 @@ import pandas as pd
 import pytest
 import torch
 
-from components.core.settings import ProblemSettings
+from components.core.settings import EvaluateSettings, ProblemSettings
 from components.evidence.numbers import reference
 from components.evidence.numbers.answers import Answers, ask, joined
-from components.evidence.numbers.calibration import coverage_metrics, rank_metrics, rank_table, slope_metrics
-from components.evidence.numbers.reference import posterior_reference
+from components.evidence.numbers.calibration import (
+    coverage_metrics,
+    difference,
+    rank_metrics,
+    rank_table,
+    slope_metrics,
+)
+from components.evidence.numbers.reference import posterior_reference, ratio_of_means
 from components.evidence.numbers.scores import RANKS
 from components.evidence.numbers.settings import NumbersSettings
 from components.evidence.numbers.trusted_region import trusted_region, trusted_values
@@ -97,6 +104,33 @@ def test_the_intervals_of_all_cells_hold_together_as_often_as_they_say() -> None
         cells = [metric for name, metric in found.items() if "68" in name and "worst" not in name]
         held.append(all(metric.low <= 0.68 <= metric.high for metric in cells))
     assert 0.93 <= np.mean(held) <= 0.99
+
+
+def test_intervals_of_slopes_ranks_and_differences_hold_as_often_as_they_say() -> None:
+    rng, held = np.random.default_rng(6), {"slope": 0, "ranks": 0, "difference": 0, "ratio": 0}
+    answers = gaussian_answers(1.0, count=400)
+    settings = cast(EvaluateSettings, SimpleNamespace(bootstrap=200, seed=3))
+    for _ in range(300):
+        true = rng.normal(0, 3, (400, 2))
+        width = rng.uniform(0.5, 2, (400, 1))
+        drawn = replace(
+            answers, truth=true, bound=width * np.ones((1, 2)), rank=rng.integers(0, RANKS, (400, 2)).astype(float),
+            likelihood=true + width * rng.standard_normal((400, 2)), likelihood_error=width * np.ones((1, 2)),
+            converged=np.ones(400), edge=np.zeros(400),
+        )  # fmt: skip
+        slope = slope_metrics(drawn, TRUTHS)["likelihood.slope.n"]
+        held["slope"] += slope.low <= 1 <= slope.high
+        ranks = rank_metrics(rank_table(drawn, everything(drawn), TRUTHS))
+        held["ranks"] += ranks["posterior.ranks.worst"].low == 0
+        less = difference(rng.gamma(2, 1, 300), rng.gamma(2, 1, 500))
+        held["difference"] += less.low <= 0 <= less.high
+        above = rng.gamma(2, 1, 60)
+        found = ratio_of_means(above, above * rng.uniform(0.8, 1.2, 60), np.mean, settings)
+        held["ratio"] += found.low <= 1 <= found.high
+    assert 0.91 <= held["slope"] / 300 <= 0.985
+    assert 0.91 <= held["difference"] / 300 <= 0.985
+    assert 0.90 <= held["ratio"] / 300 <= 0.985
+    assert held["ranks"] / 300 >= 0.95  # a bound for all of them, and for any number of images
 
 
 def test_only_the_right_errors_have_the_best_scores() -> None:

@@ -19,6 +19,7 @@ from components.core.workspace import Workspace
 from components.data import shards as writing
 from components.data.simulation import publish, simulate
 from components.evidence.confirmation import confirm
+from components.evidence.confirmation_reads import confirmed_on
 from components.evidence.evaluation import evaluate
 from components.evidence.refusals import CannotBeEvaluatedError
 from components.fields.dataset import Dataset
@@ -82,7 +83,7 @@ def test_more_images_and_other_shares_leave_what_was_learned_from_out_of_what_is
         assert not np.isin(held_out, seen).any()
         assert np.isin(seen, image_digests(dataset, NAMES, np.arange(len(dataset.catalogue)))).any()
         evaluate(here, PROBLEM, model, dataset, other)
-        confirm(PROBLEM, [model], dataset, other, seed=1)
+        confirm(here, PROBLEM, [model], dataset, other, seed=1)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -106,7 +107,32 @@ def test_a_model_is_not_judged_on_images_that_it_learned_from(
         evaluate(here, PROBLEM, model, dataset, other)
     monkeypatch.setattr(type(PROBLEM), "simulated", False)
     with pytest.raises(CannotBeEvaluatedError, match=said):
-        confirm(PROBLEM, [model], dataset, other, seed=1)
+        confirm(here, PROBLEM, [model], dataset, other, seed=1)
+
+
+def test_fresh_images_are_drawn_for_a_comparison_and_readings_of_a_split_are_counted(
+    here: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = section()
+    dataset = drawn(here, settings)
+    model = trained(here, settings, dataset)
+
+    def losses(seed: int) -> tuple[Any, bytes]:
+        one, same = confirm(here, PROBLEM, [model, model], dataset, settings, seed=seed)
+        assert one.digest == same.digest
+        assert len(one.slices) == len(one.losses[0].values)
+        return one.images, one.losses[0].values.tobytes()
+
+    assert losses(1) == losses(1) != losses(2)
+    assert losses(2)[0] == {"seed": 2, "count": settings.gates.fresh_images}
+    card = confirmed_on(here, PROBLEM, dataset)
+    monkeypatch.setattr(type(PROBLEM), "simulated", False)
+    said = {"split": "confirmation", "data": dataset.digest}
+    read = [losses(seed) for seed in (1, 2)]
+    assert [images for images, _ in read] == [{**said, "reads": 1}, {**said, "reads": 2}]
+    assert read[0][1] == read[1][1]
+    assert confirmed_on(here, PROBLEM, dataset) == "the confirmation split, which has been read 2 times"
+    assert card == "images drawn for each comparison"
 
 
 def test_a_model_that_does_not_keep_what_it_learned_from_is_not_judged(here: Workspace) -> None:
