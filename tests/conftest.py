@@ -57,7 +57,7 @@ SMALL: dict[str, Any] = {
     "gates": {
         "staging": [{"metric": "posterior.crps_over_crb.test", "max": 1000}],
         "production": [],
-        "fresh_images": 320,
+        "fresh_images": 640,
     },
     "package": {"golden_inputs": 2},
 }
