@@ -44,8 +44,8 @@ SMALL: dict[str, Any] = {
         "batch_size": 32,
         "width": 8,
         "network": "cnn",
-        "correction_images": 64,
-        "recalibration_images": 64,
+        "correction_images": 1024,
+        "recalibration_images": 256,
     },
     "evaluate": {
         "realisations": 100,

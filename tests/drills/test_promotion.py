@@ -12,7 +12,6 @@ import pytest
 
 from components.core.errors import RefusedError
 from components.core.workspace import Workspace
-from components.fields.dataset import Dataset
 from components.ledger.ledger import open_ledger
 from components.lifecycle.promotion import Promotion
 from components.packages import building
@@ -44,9 +43,12 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     to_production(house, 2)
     entry = open_ledger(house).history(NAME)[-2]
     compared = next(gate for gate in entry.evidence["gates"] if gate["metric"].startswith("loss_over_production."))
-    assert {cell["loss"] for cell in compared["details"]["cells"]} == set(PARAMETERS)
-    confirmation = len(Dataset.open(house.dataset(NAME)).rows("confirmation"))
-    assert {cell["images"] for cell in compared["details"]["cells"] if cell["slice"] == "all"} == {confirmation}
+    compared = compared["details"]
+    scored = {f"{of}.{name}" for of in ("posterior.crps", "likelihood.absolute") for name in PARAMETERS}
+    assert {cell["loss"] for cell in compared["cells"]} == {"posterior.log_score", *scored}
+    count = LENIENT["gates"]["fresh_images"]
+    assert (compared["version"], compared["images"]["count"]) == (1, count)
+    assert {cell["images"] for cell in compared["cells"] if cell["slice"] == "all"} == {count}
     assert entry.previous_version == 1
     refused(
         promote(house, 3, "staging", "--expect", "2"), "staging of galaxy-shape is empty and version 2 was expected"
@@ -199,9 +201,15 @@ def test_neither_archive_nor_rollback_empties_production(house: Workspace) -> No
 
 @pytest.mark.house("succeeded")
 def test_cleaning_deletes_what_nothing_protects(house: Workspace) -> None:
-    done = assay_here(house, "gc", NAME, "--keep", "0", "--dry-run", "--json")
-    (plan,) = json.loads(done.stdout)
-    assert plan["protected"] == {"3": "production", "2": "rollback"}
+    def planned() -> dict[str, Any]:
+        (plan,) = json.loads(assay_here(house, "gc", NAME, "--keep", "0", "--dry-run", "--json").stdout)
+        return dict(plan)
+
+    held = {"3": "production", "2": "rollback"}
+    assert planned()["protected"] == held | {"1": "best in production so far"}  # the others were not found better
+    assert assay_here(house, "archive", NAME, "1", "--reason", "its time is over").returncode == 0
+    plan = planned()
+    assert plan["protected"] == held
     assert plan["versions"] == [1]
     assert not plan["deleted"]
     assert len(plan["folders"]) == 3  # its package, its network and its evaluation

@@ -200,7 +200,7 @@ def test_production_that_cannot_be_evaluated_any_more_is_a_gate_that_a_person_ma
 
     monkeypatch.setattr(judging, "evaluate", gone)
     assert promote(house, 2, "staging").returncode == 0
-    line = "gate loss_over_production fail: production, version 1, cannot be compared with: .* network = 'old'"
+    line = "gate loss_over_production fail: production, version 1 cannot be compared with: .* network = 'old'"
     done = promote(house, 2, "production")
     assert done.returncode == 1
     assert re.search(line, done.stderr)
