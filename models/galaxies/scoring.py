@@ -61,7 +61,7 @@ class Scored:
     converged_b: Tensor
     """bool; otherwise the maximum is only the best place that was found."""
     edge_b: Tensor
-    """bool; whether the maximum lies at an end of the domain."""
+    """bool; whether the maximum, or what is left of it without its bias, lies at an end of the domain."""
 
 
 def score(
@@ -119,7 +119,7 @@ def score(
     found = work_by_axis(fit, image_bhw, sigma_b, fwhm_b, camera, shot_noise, domain)
     return Scored(
         **{**found, "steps_b": found["steps_b"].long(), "converged_b": found["converged_b"].bool()},
-        edge_b=domain.edges(found["maximum_bp"]).any(dim=1),
+        edge_b=(domain.edges(found["maximum_bp"]) | domain.edges(found["unbiased_bp"])).any(dim=1),
     )
 
 

@@ -38,6 +38,8 @@ class Answers:
     likelihood: Array
     """NaN where no search was made, as the next ones are."""
     likelihood_error: Array
+    likelihood_chi2: Array
+    """(value − truth)ᵀ C⁻¹ (value − truth) with the covariance that the likelihood states, shape (images,)."""
     covered68: Array
     """1 where the truth lies in the posterior's 68 % interval, else 0."""
     covered95: Array
@@ -143,6 +145,7 @@ def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, 
         posterior_error=columns(POSTERIOR, "_error"),
         likelihood=columns(LIKELIHOOD),
         likelihood_error=columns(LIKELIHOOD, "_error"),
+        likelihood_chi2=_chi2(outputs, columns(LIKELIHOOD) - truth_bp, columns(LIKELIHOOD, "_error")),
         covered68=covered(68),
         covered95=covered(95),
         rank=below_bpq.sum(axis=2).astype(np.float64),
@@ -155,3 +158,12 @@ def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, 
         converged=outputs.get("likelihood_converged", none_b),
         edge=outputs.get("likelihood_edge", none_b),
     )
+
+
+def _chi2(outputs: Mapping[str, Array], miss_bp: Array, error_bp: Array) -> Array:
+    if f"{LIKELIHOOD}_correlation" not in outputs:
+        return np.full(len(miss_bp), np.nan)
+    pull_bp = miss_bp / error_bp
+    inverse_bpp = np.linalg.pinv(outputs[f"{LIKELIHOOD}_correlation"], hermitian=True)
+    chi2_b: Array = np.einsum("bp,bpq,bq->b", pull_bp, inverse_bpp, pull_bp)
+    return chi2_b

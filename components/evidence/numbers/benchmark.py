@@ -33,6 +33,9 @@ def benchmark_metrics(
     The network alone is measured, too, which states no error that anybody is served.
     """
     metrics: dict[str, Metric] = {}
+    if LIKELIHOOD in answers.names:  # 1 when the covariance that it states is right, correlations and all
+        chi2 = answers.likelihood_chi2 / len(truths)
+        metrics[f"{LIKELIHOOD}.chi2.{case.name}"] = interval(chi2, np.mean, settings.bootstrap, settings.seed)
     for name in (*answers.names, NETWORK):
         errors = answers.errors(name)
         for i, truth in enumerate(truths):
