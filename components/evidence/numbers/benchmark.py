@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from components.core import EvaluateSettings
-from components.evidence.intervals import Array, interval, rms
+from components.evidence.intervals import Array, interval
 from components.evidence.numbers.answers import LIKELIHOOD, NETWORK, POSTERIOR, Answers
 from components.evidence.numbers.cases import BenchmarkCase
 from components.fields import Metric, Report
@@ -44,10 +44,10 @@ def benchmark_metrics(
                 stated = answers.error(name)[:, i] / answers.bound[:, i]
                 found["stated"] = interval(stated, np.mean, settings.bootstrap, settings.seed)
             metrics |= {f"{name}.{of}_over_crb.{case.name}.{truth}": metric for of, metric in found.items()}
-            ratio = errors.miss[:, i] / case.best_published[i]
-            metrics[f"{name}.rmse_over_published.{case.name}.{truth}"] = interval(
-                ratio, rms, settings.bootstrap, settings.seed
-            )
+            over = case.bound[i] / case.best_published[i]
+            rmse = (found["rmse"].value, found["rmse"].low, found["rmse"].high)
+            value, low, high = (over * end for end in rmse)
+            metrics[f"{name}.rmse_over_published.{case.name}.{truth}"] = Metric(value=value, low=low, high=high)
     return metrics
 
 
