@@ -26,7 +26,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 def interval(values: Array, statistic: Callable[..., Any], resamplings: int, seed: int) -> Metric:
     """A statistic of independent values and its 95 % percentile-bootstrap interval.
 
-    The mean of thousands of values is Gaussian, and needs no bootstrap. Values that are not finite give a metric that is
+    The mean of thousands of values is Gaussian and needs no bootstrap. Values that are not finite give a metric that is
     not finite: gates refuse it.
     """
     value = float(statistic(values))
