@@ -97,9 +97,9 @@ def plot_slices(metrics: Mapping[str, Metric], answers: Sequence[str],
         if answer == answers[-1]:
             axes.set_xlabel("SNR" if column == "snr" else label(column, units))
         if column == columns[0]:
-            axes.set_ylabel(f"{answer}: RMSE / each image's own bound")
+            axes.set_ylabel(f"{answer}: RMSE / bound")
     legend_below(figure, columns=len(truths))
-    figure.suptitle("Error over the prior, in units of the bound (95 % intervals)")
+    figure.suptitle("Error over the prior, in units of each image's own bound (95 % intervals)")
     return figure
 
 

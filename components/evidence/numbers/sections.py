@@ -128,13 +128,18 @@ def _scores(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Seque
             cells = [metrics[f"{name}.{of}_over_crb.test.{truth}"].said() for of in ("bias", "rmse", "stated")]
             exact = (metrics.get(f"{name}.{of}_over_exact.{truth}") for of in ("rmse", "stated", "crps"))
             rows.append((name, truth, *cells, *(metric.said() if metric else "" for metric in exact)))
+    over_exact = "log score less the exact posterior's [nats]"
     whole = {
-        "log score [nats]": f"{POSTERIOR}.log_score.test",
-        "less that of the exact posterior [nats]": f"{POSTERIOR}.log_score_over_exact",
-        "of the network alone, less that of the exact posterior [nats]": f"{NETWORK}.log_score_over_exact",
-        "log score less that of fresh images [nats]": f"{POSTERIOR}.log_score.test_less_fresh",
+        f"{POSTERIOR}.log_score.test": "log score [nats]",
+        f"{POSTERIOR}.log_score_over_exact": over_exact,
+        f"{NETWORK}.log_score_over_exact": over_exact,
+        f"{POSTERIOR}.log_score.test_less_fresh": "log score less that of fresh images [nats]",
     }
-    rows += [(POSTERIOR, said, metrics[name].said(), *[""] * 5) for said, name in whole.items() if name in metrics]
+    rows += [
+        (name.partition(".")[0], said, metrics[name].said(), *[""] * 5)
+        for name, said in whole.items()
+        if name in metrics
+    ]
     columns = ("answer", "of", "bias / bound", "RMSE / bound", "stated / bound", "RMSE / exact", "stated / exact",
                "CRPS / exact")  # fmt: skip
     return Report(title="Scores", columns=columns, rows=tuple(rows))
