@@ -226,7 +226,7 @@ def test_the_trained_model_passes_every_rule(trained: Trained) -> None:
             PriorsMean,
             {"posterior.log_score_over_exact", "posterior.rmse_over_exact.flux", "likelihood.bias_over_crb.snr60.flux"},
         ),
-        (LabelsPermuted, {"posterior.coverage68.worst", "posterior.log_score_over_exact", "likelihood.slope.n"}),
+        (LabelsPermuted, {"posterior.coverage68.worst", "posterior.log_score_over_exact", "likelihood.slope.g1"}),
         (NowhereTrusted, {"trusted.share"}),
         (SawTheTestSplit, {"posterior.log_score.test_less_fresh", "likelihood.absolute_over_crb.test"}),
     ],
