@@ -1,7 +1,7 @@
 """What everything stands on: the workspace, settings, errors, digests, processes. It knows nothing of what is above it.
 
 * `workspace.py`: the repository, its state folder and the environment of every tool
-* `settings.py`, `params.py`: what params.yaml may say, and reading it
+* `settings.py`, `gate_settings.py`, `params.py`: what params.yaml may say, and reading it
 * `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
 * `digests.py`: of files and plain values
 * `processes.py`: children that never outlive their parent, ports, signals

@@ -9,6 +9,10 @@ from .digests import value_digest as value_digest
 from .errors import AssayError as AssayError
 from .errors import IntegrityError as IntegrityError
 from .errors import RefusedError as RefusedError
+from .gate_settings import OF_PACKAGE as OF_PACKAGE
+from .gate_settings import GateRule as GateRule
+from .gate_settings import GateSettings as GateSettings
+from .gate_settings import Margins as Margins
 from .members import Members as Members
 from .params import load_settings as load_settings
 from .processes import LOCALHOST as LOCALHOST
@@ -23,11 +27,7 @@ from .ranges import Range as Range
 from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
-from .settings import OF_PACKAGE as OF_PACKAGE
 from .settings import EvaluateSettings as EvaluateSettings
-from .settings import GateRule as GateRule
-from .settings import GateSettings as GateSettings
-from .settings import Margins as Margins
 from .settings import NotifySettings as NotifySettings
 from .settings import ProblemSettings as ProblemSettings
 from .settings import SimulationSettings as SimulationSettings

@@ -1,9 +1,9 @@
+from .comparison import Against as Against
 from .comparison import Standing as Standing
 from .comparison import compare as compare
 from .overrides import Override as Override
 from .overrides import overruled as overruled
 from .rules import COMPARED_WITH as COMPARED_WITH
-from .rules import Against as Against
 from .rules import GateResult as GateResult
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger

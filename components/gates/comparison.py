@@ -13,7 +13,7 @@ not make a difference out of noise.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
@@ -38,6 +38,21 @@ class Standing(StrEnum):
     NOT_WORSE = "not worse"
     WORSE = "worse"
     INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Against:
+    """Whom a challenger is compared with."""
+
+    who: Literal["champion", "best"]
+    """The version in production, or the best one that ever was."""
+    version: int
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        if self.who == "champion":
+            return f"production, version {self.version}"
+        return f"version {self.version}, the best in production so far"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,32 +11,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from components.core import GateRule, GateSettings, Margins, RefusedError
 from components.evidence import Confirmed, Evidence
 from components.fields import Metric
-from components.gates.comparison import Standing, compare
+from components.gates.comparison import Against, Standing, compare
 
 _METRIC = {"champion": "loss_over_production", "best": "loss_over_best"}
 COMPARED_WITH = "version"
 """Where the details of a comparison name the version compared with."""
 _STALE = "stale evidence: weights, data, settings or code changed since"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Against:
-    """Whom a challenger is compared with."""
-
-    who: Literal["champion", "best"]
-    """The version in production, or the best one that ever was."""
-    version: int
-
-    def __str__(self) -> str:
-        """As messages name it."""
-        if self.who == "champion":
-            return f"production, version {self.version}"
-        return f"version {self.version}, the best in production so far"
 
 
 class Verdict(StrEnum):

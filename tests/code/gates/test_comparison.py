@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from components.core.errors import RefusedError
+from components.core.gate_settings import Margins
 from components.core.params import load_settings
-from components.core.settings import Margins
 from components.fields.evaluation import ELSEWHERE, Loss
 from components.gates.comparison import ALL, Comparison, Standing, compare
 from components.problems.galaxy_shape.problem import GalaxyShape

@@ -12,11 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.core.errors import RefusedError
-from components.core.settings import GateRule, GateSettings, Margins
+from components.core.gate_settings import GateRule, GateSettings, Margins
 from components.evidence.confirmation import Confirmed
 from components.evidence.evaluation import Evidence
 from components.fields.evaluation import Loss, Metric, Report, no_metric
-from components.gates.rules import Against, GateResult, Verdict, judge, judge_challenger, require_pass
+from components.gates.comparison import Against
+from components.gates.rules import GateResult, Verdict, judge, judge_challenger, require_pass
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.core.gate_settings import GateSettings
 from components.core.params import load_settings
-from components.core.settings import GateSettings
 from components.evidence.confirmation import Confirmed, comparison_seed
 from components.fields.evaluation import Loss
-from components.gates.rules import Against, GateResult, Verdict, judge_challenger
+from components.gates.comparison import Against
+from components.gates.rules import GateResult, Verdict, judge_challenger
 from components.ledger.ledger import Ledger
 from components.lifecycle.anchor import best_ever
 from components.problems.galaxy_shape.problem import GalaxyShape

@@ -16,8 +16,9 @@ from scipy import stats
 
 from components.core.digests import value_digest
 from components.core.errors import IntegrityError, RefusedError
+from components.core.gate_settings import OF_PACKAGE, GateRule
 from components.core.params import load_settings
-from components.core.settings import OF_PACKAGE, GateRule, ProblemSettings
+from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.card import CARD

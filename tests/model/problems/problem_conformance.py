@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from components.core.errors import AssayError
-from components.core.settings import OF_PACKAGE, ProblemSettings
+from components.core.gate_settings import OF_PACKAGE
+from components.core.settings import ProblemSettings
 from components.evidence.asking import asking
 from components.fields.dataset import Dataset
 from components.fields.estimators import build_estimator
