@@ -7,7 +7,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,14 @@ def commit(folder: Path) -> None:
         ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "state"],
     ):
         subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_again() -> Iterator[None]:
+    """What a test leaves behind: a service takes all cores, and with them the last bits of float32 are others."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ class Trained:
 
     def refused(self, estimator: Any) -> list[str]:
         """The rules of both stages that a model does not pass."""
+        torch.set_num_threads(os.cpu_count() or 1)  # this drill has the machine to itself
         found = self.problem.evaluate(
             asking(estimator.eval()),
             self.dataset,
@@ -83,7 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     settings = load_settings(HOUSE / "params.yaml", problem.name, problem.settings)
     workspace = Workspace(root=root, home=root / ".assay")
     dataset = publish(workspace, simulate(workspace, problem, settings.simulate))
-    torch.set_num_threads(os.cpu_count() or 1)  # this drill has the machine to itself
+    torch.set_num_threads(os.cpu_count() or 1)
     folder = train(workspace, problem, dataset, settings, source=Source(commit="0" * 40, dirty=False))
     estimator, _ = load_model(folder)
     assert isinstance(estimator, ScoringEstimator)
