@@ -21,7 +21,7 @@ from components.core import ProblemSettings, Workspace
 from components.evidence.asking import asking
 from components.evidence.confirmation_reads import read_once_more
 from components.evidence.refusals import require_unchanged, require_unseen
-from components.fields import FRESH, Confirmation, Dataset, Problem, best_device, fresh_images
+from components.fields import FRESH, Confirmation, Dataset, Problem, best_device, fresh_images, fresh_seed
 from models.estimators import load_model
 
 __label__ = None
@@ -43,7 +43,7 @@ def comparison_seed(weights: Iterable[str]) -> int:
     Args:
         weights: SHA-256 of the models compared; their order does not matter.
     """
-    return int.from_bytes(hashlib.sha256("".join(sorted(weights)).encode()).digest()[:4], "big")
+    return fresh_seed(*sorted(weights))
 
 
 def confirm(

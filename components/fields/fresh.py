@@ -78,9 +78,9 @@ def fresh_images(problem: Problem, settings: "ProblemSettings", *, seed: int, co
         )
 
 
-def fresh_seed(seed: int, purpose: str) -> int:
-    """A seed for images of one purpose, so that none of them serve another."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:4], "big")
+def fresh_seed(*parts: object) -> int:
+    """A seed that follows from what images are for, so that none of them serve another purpose."""
+    return int.from_bytes(hashlib.sha256(" ".join(map(str, parts)).encode()).digest()[:4], "big")
 
 
 def fresh_batches(
