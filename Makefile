@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One stamp for one state of the lock and of the project file: a changed version installs itself.
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test cheats drills lint bench clean lock
+.PHONY: help setup run test kills cheats drills lint bench clean lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -27,6 +27,9 @@ run: setup  ## the main job: from simulated galaxies to a served prediction
 
 test: setup  ## the tests, without the long drills
 	$(BIN)/pytest
+
+kills: setup  ## commands that are killed midway: the main job, promotions (three minutes)
+	$(BIN)/pytest -m kill
 
 cheats: setup  ## models that guess, against the rules of params.yaml (a quarter of an hour: they train one)
 	$(BIN)/pytest -n0 -m slow tests/drills/test_cheats.py

@@ -45,7 +45,7 @@ SMALL: dict[str, Any] = {
         "batch_size": 32,
         "width": 8,
         "network": "cnn",
-        "correction_images": 1024,
+        "correction_images": 512,
         "recalibration_images": 256,
     },
     "evaluate": {

@@ -47,6 +47,7 @@ class GateRule:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Nats = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -57,9 +58,9 @@ class Margins:
     """Over all images, of the other's mean."""
     slice_margin: Share
     """The same within each slice, which has fewer images."""
-    nats_margin: Share
+    nats_margin: Nats
     """The same of log scores, in nats."""
-    nats_slice_margin: Share
+    nats_slice_margin: Nats
 
     def of(self, scale: str, *, whole: bool) -> float:
         """The margin of a loss, relative or absolute, over all images or within a slice."""

@@ -146,7 +146,10 @@ def test_of_four_commands_that_promote_at_once_one_wins(house: Workspace, enviro
     check(house, environment, {entry.version})
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(KILLS, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kills", [pytest.param(3, marks=pytest.mark.kill), pytest.param(KILLS, marks=pytest.mark.timeout(3600))]
+)
 def test_a_promotion_killed_at_any_point_is_before_or_after(
     house: Workspace, environment: Mapping[str, str], tmp_path: Path, kills: int
 ) -> None:

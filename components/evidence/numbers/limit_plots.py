@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,61 +12,60 @@ from components.evidence.numbers.plots import GREYS, STYLES, label, legend_below
 
 __label__ = None
 
+_COLUMNS = {
+    "bias_over_crb": "bias / bound",
+    "rmse_over_crb": "RMSE / bound",
+    "coverage68": "coverage of the 68 % interval",
+}
+
 
 def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, truths: Sequence[str]) -> Figure:
-    """One axis of the failure maps, a row an answer: bias, RMSE, coverage and alarms; the trusted run is shaded.
+    """One axis of the failure maps: a row an answer with bias, RMSE and coverage, alarms beside them.
 
     Args:
         table: rows of one axis, as `failure_maps.measure_failures` makes them.
-        trusted: ends of the trusted run.
+        trusted: ends of the trusted run, which is shaded.
         truths: the parameters.
     """
     answers = list(table["answer"].unique())
     figure = Figure(figsize=(13, 0.8 + 3.0 * len(answers)), layout="constrained")
-    rows = figure.subplots(len(answers), 4, squeeze=False)
-    for panels, answer in zip(rows, answers, strict=True):
-        _plot_answer(list(panels), table[table["answer"] == answer], answer, trusted, truths)
-    legend_below(figure, columns=len(truths), of=rows[0, 0])
+    panels = figure.subplot_mosaic([[f"{answer}{column}" for column in _COLUMNS] + ["alarm"] for answer in answers])
+    for answer in answers:
+        here = table[table["answer"] == answer]
+        _plot_answer([panels[f"{answer}{column}"] for column in _COLUMNS], here, answer, truths)
+    alarms = table.groupby("value")["alarm"].first()
+    panels["alarm"].plot(alarms.index, alarms, "o-", color="black", markersize=4)
+    panels["alarm"].set_ylim(-0.02, 1.02)
+    panels["alarm"].set_ylabel("share that the in-domain test refuses")
+    for name, axes in panels.items():
+        if table["value"].min() > 0 and table["value"].max() / table["value"].min() > 5:
+            axes.set_xscale("log")
+        if name == "alarm" or name.startswith(answers[-1]):
+            axes.set_xlabel(str(table["label"].iloc[0]))
+        else:
+            axes.tick_params(labelbottom=False)
+        if trusted is not None:
+            axes.axvspan(*trusted, color="0.88", zorder=0)
+    legend_below(figure, columns=len(truths))
     figure.suptitle("Shaded: where the model can be trusted")
     return figure
 
 
-def _plot_answer(
-    panels: list[Axes],
-    table: pd.DataFrame,
-    answer: str,
-    trusted: tuple[float, float] | None,
-    truths: Sequence[str],
-) -> None:
-    values = np.sort(table["value"].unique())
-    for axes, column, text in zip(
-        panels[:3],
-        ("bias_over_crb", "rmse_over_crb", "coverage68"),
-        ("bias / bound", "RMSE / bound", "coverage of the 68 % interval"),
-        strict=True,
-    ):
+def _plot_answer(panels: Sequence[Axes], table: pd.DataFrame, answer: str, truths: Sequence[str]) -> None:
+    for axes, (column, text) in zip(panels, _COLUMNS.items(), strict=True):
         for number, truth in enumerate(truths):
             here = table[table["truth"] == truth].sort_values("value")
             style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]
             axes.plot(here["value"], here[column], style, color=grey, markersize=4, label=truth)
-        axes.set_ylabel(f"{answer}: {text}" if text.startswith("bias") else text)
+        axes.set_ylabel(f"{answer}: {text}" if axes is panels[0] else text)
+    bias, rmse, coverage = panels
     if table["bias_over_crb"].abs().max() > 2:
-        panels[0].set_yscale("symlog", linthresh=1)
-        panels[0].yaxis.set_major_formatter("{x:g}")
-    panels[1].set_yscale("log")
-    panels[1].yaxis.set_major_formatter("{x:g}")
-    panels[1].yaxis.set_minor_formatter("{x:g}" if table["rmse_over_crb"].max() < 8 else NullFormatter())
-    panels[2].axhline(0.68, color="black", linewidth=0.8)
-    alarms = table.groupby("value")["alarm"].first()
-    panels[3].plot(alarms.index, alarms, "o-", color="black", markersize=4)
-    panels[3].set_ylim(-0.02, 1.02)
-    panels[3].set_ylabel("share that the in-domain test refuses")
-    for axes in panels:
-        if values.min() > 0 and values.max() / values.min() > 5:
-            axes.set_xscale("log")
-        axes.set_xlabel(str(table["label"].iloc[0]))
-        if trusted is not None:
-            axes.axvspan(*trusted, color="0.88", zorder=0)
+        bias.set_yscale("symlog", linthresh=1)
+        bias.yaxis.set_major_formatter("{x:g}")
+    rmse.set_yscale("log")
+    rmse.yaxis.set_major_formatter("{x:g}")
+    rmse.yaxis.set_minor_formatter("{x:g}" if table["rmse_over_crb"].max() < 8 else NullFormatter())
+    coverage.axhline(0.68, color="black", linewidth=0.8)
 
 
 def plot_real(table: pd.DataFrame, truths: Sequence[str], units: Mapping[str, str]) -> Figure:
