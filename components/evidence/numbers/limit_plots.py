@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -29,7 +30,8 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
     """
     answers = list(table["answer"].unique())
     figure = Figure(figsize=(13, 0.8 + 3.0 * len(answers)), layout="constrained")
-    panels = figure.subplot_mosaic([[f"{answer}{column}" for column in _COLUMNS] + ["alarm"] for answer in answers])
+    rows: list[list[Any]] = [[f"{answer}{column}" for column in _COLUMNS] + ["alarm"] for answer in answers]
+    panels = figure.subplot_mosaic(rows)
     for answer in answers:
         here = table[table["answer"] == answer]
         _plot_answer([panels[f"{answer}{column}"] for column in _COLUMNS], here, answer, truths)
