@@ -106,12 +106,12 @@ def _where_time_goes(model: ScoringEstimator, prior: Mapping[str, Tensor]) -> No
     drawing, image = model.drawing, inputs["image"]
     assert drawing is not None
     with torch.inference_mode():
-        start = model.answer(model.posterior(image, conditions), conditions).network_bp
+        start = model.answer(model.known_by_network(image, conditions)).mean_bp
         scored = drawing.score(image, start, conditions)
         work: dict[str, Callable[[], object]] = {
             "the whole answer": lambda: model(inputs),
             "network": lambda: model.vector(image, conditions),
-            "search, bias, comparison": lambda: drawing.score(image, start, conditions),
+            "search, comparison": lambda: drawing.score(image, start, conditions),
             "  of it without any step": lambda: drawing.score(image, scored.maximum_bp, conditions, steps=0),
         }
         taken = {name: 1e6 * seconds(one, 10) / len(image) for name, one in work.items()}
@@ -119,7 +119,7 @@ def _where_time_goes(model: ScoringEstimator, prior: Mapping[str, Tensor]) -> No
     steps = float(scored.steps_b.double().mean())
     for name, micro in taken.items():
         print(f"{name}: {micro:.0f} µs an image")
-    step = (taken["search, bias, comparison"] - taken["  of it without any step"]) / steps
+    step = (taken["search, comparison"] - taken["  of it without any step"]) / steps
     operations, kilobytes = _floor(inputs["psf_fwhm"])
     print(
         f"{steps:.1f} steps of {step:.0f} µs; one has {operations / 1e6:.2f} M multiplications with additions in its "

@@ -26,6 +26,8 @@ from .layout import LEARNED_FROM as LEARNED_FROM
 from .layout import MANIFEST as MANIFEST
 from .layout import SPLITS as SPLITS
 from .layout import shard_name as shard_name
+from .paired_noise import PairedObjects as PairedObjects
+from .paired_noise import noise_pairs as noise_pairs
 from .presenting import Batch as Batch
 from .presenting import best_device as best_device
 from .presenting import present as present

@@ -1,12 +1,13 @@
-"""How an estimator's answer is drawn again: the camera, the noise and the prior's domain, from a plain dictionary.
+"""How an estimator's answer is drawn again: the camera, the noise and the prior, from a plain dictionary.
 
     drawing = GalaxyDrawing(config["drawing"], ("sigma", "psf_fwhm"))
     misfit_b, snr_b = drawing.compare(image_bhw, value_bp, conditions_bc)
 
 Values are in the units of an answer, in which flux is counted in `flux_unit`. Shape suffixes: b batch, h height,
-w width, c conditions, p parameters (`SHAPE`).
+w width, c conditions, s places of an image, p parameters (`SHAPE`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from models.galaxies.fitting import library
 from models.galaxies.parameters import INDEX_RANGE, SHAPE, Camera, Domain
+from models.galaxies.posterior import Modes, find_modes, weigh_places
+from models.galaxies.prior import GalaxyPrior
 from models.galaxies.scoring import MOST_STEPS, Scored, compare, score
 
 __label__ = "galaxy_drawing"
@@ -28,12 +31,16 @@ _LARGEST_SHEAR = 0.8
 """|g| that a search goes to, an axis ratio of 0.11, for the same reason: 5 % of images end there, 8 % at 0.67."""
 
 
+_SNR_ROUNDING = 1e-4
+"""Relative: a galaxy at an end of the prior's range must not be lost to the last bits of float32."""
+
+
 class GalaxyDrawing:
     """One camera's galaxies.
 
     Args:
-        config: with the keys size, pixel_scale, beta, shot_noise, flux_unit, and domain {flux, n, half_light_radius,
-            shear}, where most galaxies are, its flux in units of flux_unit.
+        config: with the keys size, pixel_scale, beta, shot_noise, flux_unit, domain {flux, n, half_light_radius,
+            shear}, where most galaxies are, and prior, the same with snr, both with flux in units of flux_unit.
         conditions: names of the conditions, `sigma` (noise of a pixel, counts) and `psf_fwhm` (arcseconds) among them.
     """
 
@@ -51,6 +58,8 @@ class GalaxyDrawing:
             half_light_radius=tuple(domain["half_light_radius"]),
             shear=domain["shear"],
         )
+        self.prior = GalaxyPrior.of(config["prior"])
+        self._prior_in_counts = GalaxyPrior.of(config["prior"], self.flux_unit)
         low, high = self._usual.half_light_radius
         self.domain = replace(
             self._usual,
@@ -85,8 +94,38 @@ class GalaxyDrawing:
         return replace(
             scored,
             maximum_bp=(scored.maximum_bp / unit_p).to(start_bp.dtype),
-            unbiased_bp=(scored.unbiased_bp / unit_p).to(start_bp.dtype),
             covariance_bpp=(scored.covariance_bpp / (unit_p[:, None] * unit_p)).to(start_bp.dtype),
+        )
+
+    def modes(self, image_bhw: Tensor, start_bp: Tensor, conditions_bc: Tensor) -> Modes:
+        """The mode of each image's posterior, on the scale of `prior`; arguments as of `score`."""
+        return find_modes(
+            image_bhw,
+            start_bp * self._unit(start_bp),
+            conditions_bc[:, self._sigma],
+            conditions_bc[:, self._fwhm],
+            self.camera,
+            self._prior_in_counts,
+            shot_noise=self.shot_noise,
+        )
+
+    def weigh(self, image_bhw: Tensor, place_bsp: Tensor, conditions_bc: Tensor) -> Tensor:
+        """Ln of each image's posterior at places on the scale of `prior`, up to a constant of the image, shape (b, s).
+
+        It is −inf where the SNR is out of the prior's range.
+        """
+        log_bs, snr_bs = weigh_places(
+            image_bhw,
+            place_bsp,
+            conditions_bc[:, self._sigma],
+            conditions_bc[:, self._fwhm],
+            self.camera,
+            self._prior_in_counts,
+            shot_noise=self.shot_noise,
+        )
+        low, high = self.prior.snr
+        return log_bs.masked_fill(
+            (snr_bs < low * (1 - _SNR_ROUNDING)) | (snr_bs > high * (1 + _SNR_ROUNDING)), -math.inf
         )
 
     def compare(self, image_bhw: Tensor, value_bp: Tensor, conditions_bc: Tensor) -> tuple[Tensor, Tensor]:

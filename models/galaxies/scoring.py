@@ -1,7 +1,7 @@
 """Fisher scoring: from any estimate of a galaxy to the maximum of the likelihood, and what that maximum is worth.
 
     scored = score(image_bhw, start_bp, sigma_b, fwhm_b, Camera())
-    scored.maximum_bp, scored.covariance_bpp, scored.unbiased_bp, scored.converged_b
+    scored.maximum_bp, scored.covariance_bpp, scored.converged_b
     chi2_b, norm_b = compare(image_bhw, parameters_bp, sigma_b, fwhm_b, Camera())
 
 Each image is worked out by itself, in compiled code (fitting/): steps are taken until the next would be within 1e-5
@@ -48,10 +48,8 @@ class Scored:
     """Where the likelihood is largest within the domain."""
     covariance_bpp: Tensor
     """Inverse Fisher matrix there."""
-    unbiased_bp: Tensor
-    """The maximum less its first-order bias (Box 1971, eq. 2.9), within the domain."""
     chi2_b: Tensor
-    """Σ (image − model)² / variance of the unbiased galaxy."""
+    """Σ (image − model)² / variance of that galaxy."""
     norm_b: Tensor
     """√(Σ p²) of its image, counts."""
     deviance_b: Tensor
@@ -61,7 +59,7 @@ class Scored:
     converged_b: Tensor
     """bool; otherwise the maximum is only the best place that was found."""
     edge_b: Tensor
-    """bool; whether the maximum, or what is left of it without its bias, lies at an end of the domain."""
+    """bool; whether the maximum lies at an end of the domain."""
 
 
 def score(
@@ -84,7 +82,7 @@ def score(
         fwhm_b: FWHM of the PSF, arcseconds.
         camera: size, pixel scale and PSF slope.
         steps: the most of one search, of which an image that says little of n has three; with none, the start keeps its
-            place and has its covariance and bias.
+            place and has its covariance.
         shot_noise: whether the galaxy's own Poisson noise adds to σ².
         domain: where estimates may lie. A wide one needs a wide grid, and its time.
 
@@ -93,7 +91,7 @@ def score(
         NoCompilerError: where the compiled half is missing and cannot be built.
         MemoryError: where there is no room for it.
     """
-    _check(image_bhw, start_bp, sigma_b, fwhm_b, camera)
+    check_images(image_bhw, start_bp, sigma_b, fwhm_b, camera)
     if steps < 0:
         raise ValueError(f"steps = {steps}: must be at least 0")
     begin_bp = domain.clamp(start_bp.detach().double().cpu()).numpy()
@@ -104,7 +102,6 @@ def score(
         found: dict[str, Array] = {
             "maximum_bp": np.empty((count, parameters)),
             "covariance_bpp": np.empty((count, parameters, parameters)),
-            "unbiased_bp": np.empty((count, parameters)),
             "chi2_b": np.empty(count),
             "norm_b": np.empty(count),
             "deviance_b": np.empty(count),
@@ -119,7 +116,7 @@ def score(
     found = work_by_axis(fit, image_bhw, sigma_b, fwhm_b, camera, shot_noise, domain)
     return Scored(
         **{**found, "steps_b": found["steps_b"].long(), "converged_b": found["converged_b"].bool()},
-        edge_b=(domain.edges(found["maximum_bp"]) | domain.edges(found["unbiased_bp"])).any(dim=1),
+        edge_b=domain.edges(found["maximum_bp"]).any(dim=1),
     )
 
 
@@ -150,7 +147,7 @@ def compare(
     Raises:
         ValueError, NoCompilerError, MemoryError: as `score`.
     """
-    _check(image_bhw, parameters_bp, sigma_b, fwhm_b, camera)
+    check_images(image_bhw, parameters_bp, sigma_b, fwhm_b, camera)
     shape_bp = domain.clamp(parameters_bp.detach().double().cpu()).numpy()
 
     def hold(batch: Batch, grid: Grid, rows: Array) -> tuple[Work, dict[str, Array]]:
@@ -163,8 +160,8 @@ def compare(
     return found["chi2_b"], found["norm_b"]
 
 
-def _check(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:
-    """That everything is of one length, finite and can be drawn."""
+def check_images(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:
+    """Raise a ValueError unless everything is of one length, finite and can be drawn."""
     count = len(image_bhw)
     shapes = {
         "image": (image_bhw, (count, camera.size, camera.size)),

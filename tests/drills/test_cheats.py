@@ -7,7 +7,7 @@ Each cheat is a way to look good in some measures while knowing less; the rule t
 
 import os
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ from components.problems import find_problem
 from components.training.run import train
 from models.estimators import build, load_model
 from models.estimators.numbers.answer import Answer
-from models.estimators.numbers.gaussian import Gaussian
-from models.estimators.numbers.scoring import ScoringEstimator
+from models.estimators.numbers.known import Known
+from models.estimators.numbers.scoring import Found, ScoringEstimator
 from tests.conftest import HOUSE
 
 pytestmark = pytest.mark.slow
-Said = tuple[Answer, Gaussian, Gaussian]
+Change = tuple[Tensor, Tensor, dict[str, Tensor]]
+"""Shift and factor of the posterior, and what is changed of the likelihood."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,108 +93,137 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(problem=problem, settings=settings, dataset=dataset, estimator=estimator, cache=root / "references")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moved(Known):
+    """What is honestly known, stretched about its mean and shifted, and the answer that is made of it."""
+
+    honest: Found
+    answer: Answer
+    shift_bp: Tensor
+    factor_bp: Tensor
+
+    def samples(self, count: int) -> Tensor:
+        mean_bp = self.honest.draws.mean_bp.float()
+        away_bsp = self.honest.samples(count) - mean_bp[:, None]
+        return (mean_bp + self.shift_bp)[:, None] + away_bsp * self.factor_bp[:, None]
+
+    def pulls(self, truth_bp: Tensor) -> Tensor:
+        return self.honest.pulls(self._back(truth_bp))
+
+    def log_densities(self, truth_bp: Tensor) -> dict[str, Tensor]:
+        moved = self.honest.log_densities(self._back(truth_bp))
+        found = self.honest.log_densities(truth_bp)
+        return found | {"log_density": moved["log_density"] - self.factor_bp.log().sum(dim=1)}
+
+    def _back(self, truth_bp: Tensor) -> Tensor:
+        mean_bp = self.honest.draws.mean_bp.float()
+        return mean_bp + (truth_bp - self.shift_bp - mean_bp) / self.factor_bp
+
+
 class Cheat(ScoringEstimator):
     """The trained model, its answers changed on their way out."""
 
+    holds_its_quantiles = True
+    """Whether these are stretched and shifted like all else."""
+
     @abstractmethod
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         """What is said instead."""
 
-    def answers_and_densities(self, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        return self.changed(super().answers_and_densities(image_bhw, conditions_bc), image_bhw, conditions_bc)
-
-    def answering(self, said: Said, gaussian: Gaussian, conditions_bc: Tensor, **changed: Any) -> Said:
-        """The same with another posterior, and what else is changed of the likelihood."""
-        answer, _, alone = said
+    def known(self, image_bhw: Tensor, conditions_bc: Tensor) -> Any:
+        """The posterior, moved."""
+        honest = super().known(image_bhw, conditions_bc)
+        answer = super().answer_of(honest, image_bhw, conditions_bc)
+        shift_bp, factor_bp, of_likelihood = self.changed(answer, image_bhw, conditions_bc)
         assert answer.likelihood is not None
-        own = self.answer(gaussian, conditions_bc)
-        others = {name: getattr(answer, name) for name in ("network_bp", "misfit_b", "snr_b")}
-        return own._replace(**others, likelihood=answer.likelihood._replace(**changed)), gaussian, alone
+        away_bpq = answer.quantile_bpq - answer.mean_bp[:, :, None]
+        moved_bpq = (answer.mean_bp + shift_bp)[:, :, None] + away_bpq * factor_bp[:, :, None]
+        said = answer._replace(
+            mean_bp=answer.mean_bp + shift_bp,
+            covariance_bpp=answer.covariance_bpp * factor_bp[:, :, None] * factor_bp[:, None],
+            quantile_bpq=moved_bpq if self.holds_its_quantiles else answer.quantile_bpq,
+            likelihood=answer.likelihood._replace(**of_likelihood),
+        )
+        return Moved(honest=honest, answer=said, shift_bp=shift_bp, factor_bp=factor_bp)
+
+    def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+        """That was made with it."""
+        assert isinstance(known, Moved)
+        return known.answer
+
+
+def error_of(answer: Answer) -> Tensor:
+    return answer.covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
 
 
 class ShearsShrunk(Cheat):
     """By a twentieth: the loss of single images falls, and every shear that is averaged is wrong."""
 
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        answer, gaussian, _ = said
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         assert answer.likelihood is not None
         factor_p = torch.tensor([1, 1, 1, 0.95, 0.95])
-        shrunk = replace(gaussian, mean_bp=gaussian.mean_bp * factor_p)
-        return self.answering(said, shrunk, conditions_bc, value_bp=answer.likelihood.value_bp * factor_p)
+        shift_bp = answer.mean_bp * (factor_p - 1)
+        return shift_bp, factor_p.expand_as(shift_bp), {"value_bp": answer.likelihood.value_bp * factor_p}
 
 
 class ErrorsDoubled(Cheat):
     """And intervals set so that they hold what they say."""
 
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        answer, gaussian, _ = said
+    holds_its_quantiles = False
+
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         assert answer.likelihood is not None
-        wide = replace(
-            gaussian, log_sd_bp=gaussian.log_sd_bp + torch.tensor(2.0).log(), factor_bpp=gaussian.factor_bpp / 2
-        )
-        found = self.answering(said, wide, conditions_bc, covariance_bpp=4 * answer.likelihood.covariance_bpp)
-        return found[0]._replace(quantile_bpq=answer.quantile_bpq), *found[1:]
+        two_bp = torch.full_like(answer.mean_bp, 2.0)
+        return torch.zeros_like(two_bp), two_bp, {"covariance_bpp": 4 * answer.likelihood.covariance_bpp}
 
 
 class PriorsMean(Cheat):
     """Whatever the image."""
 
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        _, gaussian, _ = said
-        zero_bp = torch.zeros_like(gaussian.mean_bp)
-        one_bpp = torch.eye(5).expand(len(zero_bp), -1, -1)
-        prior = Gaussian(mean_bp=zero_bp, log_sd_bp=zero_bp, factor_bpp=one_bpp)
-        return self.answering(said, prior, conditions_bc, value_bp=self.answer(prior, conditions_bc).mean_bp)
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
+        prior = self.prior.physical(torch.randn(4096, 5, generator=torch.Generator().manual_seed(0)))
+        mean_p, sd_p = prior.mean(dim=0), prior.std(dim=0)
+        return mean_p - answer.mean_bp, sd_p / error_of(answer), {"value_bp": mean_p.expand_as(answer.mean_bp)}
 
 
 class LabelsPermuted(Cheat):
     """Among images of like SNR: each gets the answer of its neighbour in brightness."""
 
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        answer, gaussian, _ = said
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         assert answer.likelihood is not None
         assert answer.snr_b is not None
         order = answer.snr_b.argsort()
         other = torch.empty_like(order)
         other[order] = order.roll(1)
-        permuted = Gaussian(
-            mean_bp=gaussian.mean_bp[other], log_sd_bp=gaussian.log_sd_bp[other], factor_bpp=gaussian.factor_bpp[other]
-        )
-        return self.answering(said, permuted, conditions_bc, value_bp=answer.likelihood.value_bp[other])
+        error_bp = error_of(answer)
+        value_bp = answer.likelihood.value_bp[other]
+        return answer.mean_bp[other] - answer.mean_bp, error_bp[other] / error_bp, {"value_bp": value_bp}
 
 
 class NowhereTrusted(Cheat):
     """Wrong under one PSF of those that it was trained for, which no image of the test split has."""
 
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        _, gaussian, _ = said
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         wrong_b = conditions_bc[:, self.condition_names.index("psf_fwhm")] == 0.75
-        moved = gaussian.mean_bp + 3.0 * wrong_b[:, None]
-        return self.answering(said, replace(gaussian, mean_bp=moved), conditions_bc)
+        return 3.0 * wrong_b[:, None] * error_of(answer), torch.ones_like(answer.mean_bp), {}
 
 
 class SawTheTestSplit(Cheat):
     """It has the truth of each test image, and answers half-way to it, with half the error."""
 
-    known: dict[bytes, Tensor]
+    seen: dict[bytes, Tensor]
 
-    def changed(self, said: Said, image_bhw: Tensor, conditions_bc: Tensor) -> Said:
-        answer, gaussian, _ = said
+    def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         assert answer.likelihood is not None
-        value_bp, mean_bp, log_sd_bp = answer.likelihood.value_bp, gaussian.mean_bp.clone(), gaussian.log_sd_bp.clone()
-        factor_bpp = gaussian.factor_bpp.clone()
-        value_bp = value_bp.clone()
+        shift_bp, factor_bp = torch.zeros_like(answer.mean_bp), torch.ones_like(answer.mean_bp)
+        value_bp = answer.likelihood.value_bp.clone()
         for row, image_hw in enumerate(image_bhw):
-            truth_p = self.known.get(image_hw.numpy().tobytes())
-            if truth_p is None:
-                continue
-            standard_p = self.standardise(truth_p[None], conditions_bc[row : row + 1])[0]
-            mean_bp[row] = (mean_bp[row] + standard_p) / 2
-            value_bp[row] = (value_bp[row] + truth_p) / 2
-            log_sd_bp[row] -= torch.tensor(2.0).log()
-            factor_bpp[row] *= 2
-        sharper = Gaussian(mean_bp=mean_bp, log_sd_bp=log_sd_bp, factor_bpp=factor_bpp)
-        return self.answering(said, sharper, conditions_bc, value_bp=value_bp)
+            truth_p = self.seen.get(image_hw.numpy().tobytes())
+            if truth_p is not None:
+                shift_bp[row] = (truth_p - answer.mean_bp[row]) / 2
+                value_bp[row] = (value_bp[row] + truth_p) / 2
+                factor_bp[row] = 0.5
+        return shift_bp, factor_bp, {"value_bp": value_bp}
 
 
 def cheating(trained: Trained, kind: type[Cheat]) -> Cheat:
@@ -202,12 +232,12 @@ def cheating(trained: Trained, kind: type[Cheat]) -> Cheat:
     cheat.load_state_dict(trained.estimator.state_dict())
     if isinstance(cheat, SawTheTestSplit):
         rows, seed = trained.dataset.rows("test"), [trained.settings.evaluate.seed, SPLIT_SEEDS["test"]]
-        cheat.known = {}
+        cheat.seen = {}
         for batch in presented(
             trained.problem, trained.dataset, trained.settings, rows, seed=seed, device=torch.device("cpu")
         ):
             truths = cheat.truths(batch.targets)
-            cheat.known |= {
+            cheat.seen |= {
                 image.numpy().tobytes(): truth for image, truth in zip(batch.inputs["image"], truths, strict=True)
             }
     return cheat

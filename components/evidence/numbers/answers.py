@@ -51,6 +51,12 @@ class Answers:
     """−ln of the posterior's joint density at the truth, parameters in units of the bound; nats, shape (images,)."""
     network_log_score: Array
     """The same of what the network alone says."""
+    mixture_log_score: Array
+    """The same of the mixture that draws begin with; NaN where there are no draws, as the next ones are."""
+    gaussian_log_score: Array
+    """The same of the single Gaussian at the posterior's mode."""
+    effective: Array
+    """How many draws of the posterior count, shape (images,)."""
     energy_score: Array
     """Of the posterior's samples, in bounds, shape (images,)."""
     misfit: Array
@@ -152,6 +158,9 @@ def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, 
         crps=crps(quantile_bpq, truth_bp) / bound_bp,
         log_score=-outputs["log_density"] - log_bound_b,
         network_log_score=-outputs["network_log_density"] - log_bound_b,
+        mixture_log_score=-outputs.get("mixture_log_density", none_b) - log_bound_b,
+        gaussian_log_score=-outputs.get("gaussian_log_density", none_b) - log_bound_b,
+        effective=outputs.get("posterior_effective", none_b),
         energy_score=energy_score(outputs["samples"], truth_bp, bound_bp),
         misfit=outputs.get("misfit", none_b),
         snr=outputs.get("snr", none_b),

@@ -35,6 +35,8 @@ def over_prior(about: Gathering, cache: Path) -> tuple[Part, Answers]:
         metrics[f"{LIKELIHOOD}.absolute_over_crb.test"] = about.mean(loss)
         metrics[f"{LIKELIHOOD}.converged.test"] = share(answers.converged)
         metrics[f"{LIKELIHOOD}.inside.test"] = share(1 - answers.edge)
+    if np.isfinite(answers.effective).all():
+        metrics[f"{POSTERIOR}.effective.test"] = about.mean(answers.effective)
     predictions = split.table.copy()
     for name in answers.names:
         for i, truth in enumerate(problem.truths):

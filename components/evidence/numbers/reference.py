@@ -102,7 +102,9 @@ def reference_metrics(
 
     `<answer>.rmse_over_exact.<truth>` is the RMSE over that of the exact mean, `posterior.stated_over_exact.<truth>`
     the stated error over the exact sd (its sharpness: 1 is all that the image allows), `<answer>.log_score_over_exact`
-    the nats that are lost, and `posterior.crps_over_exact.<truth>` and `posterior.energy_over_exact` are ratios. Each
+    the nats that are lost, also by the mixture and by the single Gaussian behind the posterior,
+    `posterior.away_from_exact.<truth>` the mean square distance of the two means over the exact variance, and
+    `posterior.crps_over_exact.<truth>` and `posterior.energy_over_exact` are ratios. Each
     image's errors are in units of its exact sd, so that no image outweighs the others. A metric says why it is missing
     when fewer than two images have a reference.
     """
@@ -112,6 +114,9 @@ def reference_metrics(
 
     def ratio(above: Array, below: Array, mean: Callable[..., Any]) -> Callable[[], Metric]:
         return lambda: ratio_of_means(above, below, mean, settings)
+
+    def mean_square(values: Array) -> Callable[[], Metric]:
+        return lambda: interval(values**2, np.mean, settings.bootstrap, settings.seed)
 
     def nats(scores: Array) -> Callable[[], Metric]:
         lost = scores - exact["log_score"].to_numpy()
@@ -128,11 +133,23 @@ def reference_metrics(
         found[f"{POSTERIOR}.crps_over_exact.{truth}"] = ratio(scores, least, np.mean)
     found[f"{POSTERIOR}.log_score_over_exact"] = nats(ours.log_score)
     found[f"{NETWORK}.log_score_over_exact"] = nats(ours.network_log_score)
+    if np.isfinite(ours.effective).all():
+        found["mixture.log_score_over_exact"] = nats(ours.mixture_log_score)
+        found["gaussian.log_score_over_exact"] = nats(ours.gaussian_log_score)
+        missed = (ours.posterior - exact[[f"mean_{truth}" for truth in truths]].to_numpy()) / sd_of(exact, truths)
+        for i, truth in enumerate(truths):
+            found[f"{POSTERIOR}.away_from_exact.{truth}"] = mean_square(missed[:, i])
     found[f"{POSTERIOR}.energy_over_exact"] = ratio(ours.energy_score, exact["energy_score"].to_numpy(), np.mean)
     if known.sum() < _LEAST_IMAGES:
         lost = no_metric(f"the exact posterior is known of {known.sum()} images, and {_LEAST_IMAGES} are needed")
         return dict.fromkeys(found, lost)
     return {name: measure() for name, measure in found.items()}
+
+
+def sd_of(exact: pd.DataFrame, truths: tuple[str, ...]) -> Array:
+    """The exact sds, shape (images, truths)."""
+    found: Array = exact[[f"sd_{truth}" for truth in truths]].to_numpy()
+    return found
 
 
 def ratio_of_means(above: Array, below: Array, mean: Callable[..., Any], settings: EvaluateSettings) -> Metric:

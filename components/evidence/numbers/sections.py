@@ -132,7 +132,10 @@ def _scores(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Seque
     whole = {
         f"{POSTERIOR}.log_score.test": "log score [nats]",
         f"{POSTERIOR}.log_score_over_exact": over_exact,
+        "mixture.log_score_over_exact": over_exact,
+        "gaussian.log_score_over_exact": over_exact,
         f"{NETWORK}.log_score_over_exact": over_exact,
+        f"{POSTERIOR}.effective.test": "draws that count",
         f"{POSTERIOR}.log_score.test_less_fresh": "log score less that of fresh images [nats]",
     }
     rows += [

@@ -106,6 +106,10 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
                 **{name: list(getattr(settings, name)) for name in ("n", "half_light_radius")},
                 "shear": settings.ellipticity[1],
             },
+            "prior": {
+                **{name: list(getattr(settings, name)) for name in ("flux", "n", "half_light_radius", "snr")},
+                "shear": settings.ellipticity[1],
+            },
         },
     }
 

@@ -192,7 +192,7 @@ class GalaxyShape(RegressionProblem):
         """See `components/simulators/sersic/posterior.py`."""
         sigma, psf_fwhm = (float(value) for value in conditions)
         found, log_density = galaxy_posterior(
-            image, sigma, psf_fwhm, truth, simulation, samples=512, least_effective=200, seed=seed
+            image, sigma, psf_fwhm, truth, simulation, samples=1024, least_effective=500, seed=seed
         )
         return ExactPosterior(
             mean=found.mean,

@@ -1,7 +1,8 @@
 """What trainings share whose models answer with numbers and their errors.
 
-* `scoring_correction.py`: the search put behind a trained network; `recalibration.py`: intervals that hold
-* `settings.py`: what params.yaml says of that
+* `scoring.py`: the search put behind a trained network; `fits.py`, `proposal_training.py`, `bias_training.py`: what is
+  learned about where it ends
+* `recalibration.py`: intervals that hold; `settings.py`: what params.yaml says of all that
 """
 
 import lazy_loader

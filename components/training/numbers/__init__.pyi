@@ -1,3 +1,3 @@
 from .recalibration import recalibrate as recalibrate
-from .scoring_correction import add_scoring as add_scoring
+from .scoring import add_scoring as add_scoring
 from .settings import ScoringTrainSettings as ScoringTrainSettings

@@ -2,10 +2,10 @@
 
     recalibrate(problem, estimator, settings)
 
-An estimate is a Gaussian on the standard scales, and truths have other tails. Each parameter's quantiles are put at the
-empirical ones of (truth − mean) / sd over images drawn for this alone, so that over the prior every interval has its
-coverage by construction (Kuleshov, Fenner & Ermon 2018, for all images at once). Those that anything else learned from
-or was chosen by would give intervals that are too short.
+A Gaussian has other tails than truths have, and of few draws the outer ones are uncertain. Each parameter's quantiles
+are put where truths of their rank lie (`Known.pulls`) among images drawn for this alone, so that over the prior every
+interval has its coverage by construction (Kuleshov, Fenner & Ermon 2018, for all images at once). Images that anything
+else learned from or was chosen by would give intervals that are too short.
 """
 
 from typing import cast
@@ -27,9 +27,7 @@ def recalibrate(problem: Problem, estimator: NumbersEstimator, settings: Problem
     pulls = []
     with torch.inference_mode():
         for batch in fresh_batches(problem, settings, seed=seed, count=count, device=device):
-            conditions_bc = estimator.conditions(batch.inputs)
-            gaussian = estimator.posterior(batch.inputs["image"], conditions_bc)
-            miss_bp = estimator.standardise(estimator.truths(batch.targets), conditions_bc) - gaussian.mean_bp
-            pulls.append(miss_bp / gaussian.covariance().diagonal(dim1=1, dim2=2).sqrt())
+            known = estimator.known(batch.inputs["image"], estimator.conditions(batch.inputs))
+            pulls.append(known.pulls(estimator.truths(batch.targets)))
         found_qp = torch.quantile(torch.cat(pulls), torch.tensor(LEVELS, device=device), dim=0)
     estimator.quantile_pq.copy_(found_qp.T)

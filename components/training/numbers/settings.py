@@ -17,6 +17,6 @@ class ScoringTrainSettings(TrainSettings):
     scoring_steps: Annotated[int, Field(ge=0)]
     """The most steps of the search for the likelihood's maximum behind the network, which ends itself; 0 for none."""
     correction_images: Annotated[int, Field(gt=0)]
-    """Images that are drawn for the correction behind the search to learn from."""
+    """Galaxies that are drawn for what follows the search to learn from, each seen under four noises."""
     recalibration_images: Annotated[int, Field(ge=64)]
     """Images that are drawn for the intervals to be set by."""

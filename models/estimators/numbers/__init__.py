@@ -1,7 +1,10 @@
 """The kind `numbers`: parameters in physical units, each with its error.
 
 * `estimator.py`: a network, read as a Gaussian (`gaussian.py`) on scales where errors are close to one (`scales.py`)
-* `scoring.py`: the same, taken to the maximum of the likelihood; `trust.py`: where an answer is not to be trusted
+* `known.py`: what is known of images, however it is said; `answer.py`, `answer_fields.py`: what is served of it
+* `scoring.py`: the same network, and a search: the likelihood with its bias (`likelihood_bias.py`), and the posterior
+  by draws (`weighted_draws.py`) from a mixture (`mixture.py`, `proposal.py`)
+* `trust.py`: where an answer is not to be trusted
 """
 
 from collections.abc import Mapping
@@ -9,12 +12,23 @@ from typing import Any
 
 from models.estimators.numbers.answer import LEVELS, Answer
 from models.estimators.numbers.estimator import NumbersEstimator
+from models.estimators.numbers.proposal import Features, mirrored
 from models.estimators.numbers.scoring import ScoringEstimator
 from models.estimators.numbers.trust import doubts
 from models.networks import network_module
 
 __label__ = "numbers_kind"
-__all__ = ["LEVELS", "Answer", "NumbersEstimator", "ScoringEstimator", "build", "doubts", "modules"]
+__all__ = [
+    "LEVELS",
+    "Answer",
+    "Features",
+    "NumbersEstimator",
+    "ScoringEstimator",
+    "build",
+    "doubts",
+    "mirrored",
+    "modules",
+]
 
 
 def build(config: Mapping[str, Any]) -> NumbersEstimator:

@@ -18,7 +18,7 @@ class Likelihood(NamedTuple):
     """What the images alone say, in physical units: no prior pulls these values."""
 
     value_bp: Tensor
-    """The maximum of the likelihood over what can be drawn, less its first-order bias."""
+    """The maximum of the likelihood over what can be drawn, less its bias."""
     covariance_bpp: Tensor
     """The inverse Fisher matrix there: the bound of a galaxy like it."""
     edge_b: Tensor
@@ -44,6 +44,8 @@ class Answer(NamedTuple):
     """SNR of the answer drawn."""
     likelihood: Likelihood | None = None
     """None where no search was made."""
+    effective_b: Tensor | None = None
+    """How many of the draws that the posterior rests on count; None where it rests on none."""
 
     def interval(self, probability: float) -> tuple[Tensor, Tensor]:
         """Ends of the central interval that holds the truth with this probability: 0.68, or a twentieth."""

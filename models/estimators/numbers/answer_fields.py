@@ -20,23 +20,35 @@ __label__ = "number_fields"
 
 TOLERANCE = 1e-3
 """Of the stated error: how far the same model may answer otherwise on another processor."""
+_DRAWN = 50
+"""Times that for what rests on draws, one of which may be another one there."""
 _NO_YES = ("no", "yes")
 _ANSWERS = ("posterior", "likelihood")
 
 
-def posterior_fields(outputs: Sequence[Mapping[str, Any]], scales: Scales) -> tuple[Field, ...]:
-    """For each parameter mean, error and intervals, and the correlation of the errors."""
+def posterior_fields(outputs: Sequence[Mapping[str, Any]], scales: Scales, *, drawn: bool) -> tuple[Field, ...]:
+    """For each parameter mean, error and intervals, and the correlation of the errors.
+
+    Args:
+        outputs: the parameters.
+        scales: of them.
+        drawn: whether the posterior rests on draws, of which it says how many count.
+    """
     fields: list[Field] = []
+    times = _DRAWN if drawn else 1
     for index, output in enumerate(outputs):
         value, unit = f"posterior_{output['name']}", output.get("unit", "")
-        proof = {**_proof("posterior", outputs, index), "absolute": scales.resolution(index)}
+        proof = {**_proof("posterior", outputs, index, times), "absolute": scales.resolution(index)}
         intervals = (f"{value}_interval{percent}" for percent in (68, 95))
         fields += [
             Field(name=value, unit=unit, **proof),
             Field(name=f"{value}_error", unit=unit, limits=(0, None), **proof),
             *(Field(name=name, shape=(2,), unit=unit, labels=("low", "high"), **proof) for name in intervals),
         ]
-    return (*fields, _correlation("posterior", outputs))
+    fields.append(_correlation("posterior", outputs, times))
+    if drawn:
+        fields.append(Field(name="posterior_effective", limits=(0, None), absolute=2.0, relative=times * TOLERANCE))
+    return tuple(fields)
 
 
 def likelihood_fields(outputs: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]:
@@ -60,6 +72,8 @@ def likelihood_fields(outputs: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]
 def posterior_arrays(answer: Answer, names: Sequence[str]) -> dict[str, Tensor]:
     """What `posterior_fields` names."""
     arrays = _values("posterior", names, answer.mean_bp, answer.covariance_bpp)
+    if answer.effective_b is not None:
+        arrays["posterior_effective"] = answer.effective_b
     for percent in (68, 95):
         ends_bp2 = torch.stack(answer.interval(percent / 100), dim=2)
         arrays |= {f"posterior_{name}_interval{percent}": ends_bp2[:, index] for index, name in enumerate(names)}
@@ -93,10 +107,10 @@ def _variance(covariance_bpp: Tensor) -> Tensor:
     return covariance_bpp.diagonal(dim1=1, dim2=2)
 
 
-def _proof(answer: str, outputs: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any]:
-    return {"relative": TOLERANCE, "of": f"{answer}_{outputs[index]['name']}_error"}
+def _proof(answer: str, outputs: Sequence[Mapping[str, Any]], index: int, times: int = 1) -> dict[str, Any]:
+    return {"relative": times * TOLERANCE, "of": f"{answer}_{outputs[index]['name']}_error"}
 
 
-def _correlation(answer: str, outputs: Sequence[Mapping[str, Any]]) -> Field:
+def _correlation(answer: str, outputs: Sequence[Mapping[str, Any]], times: int = 1) -> Field:
     names = tuple(output["name"] for output in outputs)
-    return Field(name=f"{answer}_correlation", shape=(len(names),) * 2, labels=names, absolute=TOLERANCE)
+    return Field(name=f"{answer}_correlation", shape=(len(names),) * 2, labels=names, absolute=times * TOLERANCE)

@@ -22,6 +22,7 @@ from models.estimators.input_ranges import pushed_beyond, range_doubts, summarie
 from models.estimators.numbers.answer import LEVELS, Answer
 from models.estimators.numbers.answer_fields import TOLERANCE, posterior_arrays, posterior_fields
 from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
+from models.estimators.numbers.known import Known, KnownByNetwork
 from models.estimators.numbers.scales import Scales
 from models.estimators.numbers.trust import doubts
 from models.fields import Arrays, Field
@@ -55,7 +56,7 @@ class NumbersEstimator(Estimator):
     condition_mean: Tensor
     condition_sd: Tensor
     quantile_pq: Tensor
-    """Standard deviations from the mean at which each of `LEVELS` lies; those of a Gaussian until they are measured."""
+    """Pulls (`Known.pulls`) that truths of each of `LEVELS` have; those of a Gaussian until they are measured."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -97,7 +98,7 @@ class NumbersEstimator(Estimator):
     @property
     def outputs(self) -> tuple[Field, ...]:
         """The posterior: for each parameter mean, error and intervals, and correlations; what the answer drawn says."""
-        fields = posterior_fields(self.config["outputs"], self.scales)
+        fields = posterior_fields(self.config["outputs"], self.scales, drawn=self.config["scoring_steps"] > 0)
         if self.drawing is None:
             return fields
         compared = (
@@ -119,25 +120,19 @@ class NumbersEstimator(Estimator):
         """The outputs, and over all parameters what they come from.
 
         Returns:
-            Beside the outputs `quantiles` (b, p, q) at `LEVELS`, `samples` (b, s, p) of the posterior, the same draws
-            for every image, and `network` (b, p), the network's own mean; where there are targets `log_density` (b,)
-            and `network_log_density` (b,) of them, in nats, the parameters in their physical units.
+            Beside the outputs `quantiles` (b, p, q) at `LEVELS`, `samples` (b, s, p) of the posterior, and `network`
+            (b, p), the network's own mean; where there are targets, what `Known.log_densities` says of them.
         """
-        conditions_bc = self.conditions(inputs)
-        answer, *gaussians = self.answers_and_densities(inputs["image"], conditions_bc)
-        measured = {**self._outputs(answer), "quantiles": answer.quantile_bpq, "network": answer.network_bp}
-        measured["samples"] = self.scales.physical(gaussians[0].samples(_SAMPLES), self.noise(conditions_bc)).mT
-        if targets is not None:
-            names = ("log_density", "network_log_density")
-            for name, gaussian in zip(names, gaussians, strict=True):
-                measured[name] = self.log_density(gaussian, self.truths(targets), conditions_bc)
-        return measured
-
-    def log_density(self, gaussian: Gaussian, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
-        """Ln p of the truths in their physical units, given the images; shape (b,)."""
-        noise_b = self.noise(conditions_bc)
-        standard_bp = self.scales.standardise(truth_bp, noise_b)
-        return gaussian.log_density(standard_bp) + self.scales.log_stretch(truth_bp, standard_bp)
+        image_bhw, conditions_bc = inputs["image"], self.conditions(inputs)
+        known = self.known(image_bhw, conditions_bc)
+        answer = self.answer_of(known, image_bhw, conditions_bc)
+        measured = {
+            **self._outputs(answer),
+            "quantiles": answer.quantile_bpq,
+            "network": answer.network_bp,
+            "samples": known.samples(_SAMPLES),
+        }
+        return measured if targets is None else {**measured, **known.log_densities(self.truths(targets))}
 
     def conditions(self, inputs: Arrays) -> Tensor:
         """The conditions side by side, shape (b, c)."""
@@ -229,39 +224,41 @@ class NumbersEstimator(Estimator):
 
     def answers(self, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """What is said of each image."""
-        return self.answers_and_densities(image_bhw, conditions_bc)[0]
+        return self.answer_of(self.known(image_bhw, conditions_bc), image_bhw, conditions_bc)
 
-    def answers_and_densities(self, image_bhw: Tensor, conditions_bc: Tensor) -> tuple[Answer, Gaussian, Gaussian]:
-        """The answers, and on the standard scales what they and the network alone say is known."""
-        gaussian = self.posterior(image_bhw, conditions_bc)
-        return self.compared(self.answer(gaussian, conditions_bc), image_bhw, conditions_bc), gaussian, gaussian
+    def known(self, image_bhw: Tensor, conditions_bc: Tensor) -> Known:
+        """What is known of each image."""
+        return self.known_by_network(image_bhw, conditions_bc)
 
-    def posterior(self, image_bhw: Tensor, conditions_bc: Tensor) -> Gaussian:
-        """What is known of each image, on the standard scales."""
-        return self.read(self.vector(image_bhw, conditions_bc).answer_bo)
+    def known_by_network(self, image_bhw: Tensor, conditions_bc: Tensor) -> KnownByNetwork:
+        """What the network says is known."""
+        gaussian = self.read(self.vector(image_bhw, conditions_bc).answer_bo)
+        return KnownByNetwork(gaussian=gaussian, scales=self.scales, noise_b=self.noise(conditions_bc))
 
     def read(self, vector_bo: Tensor) -> Gaussian:
         """A vector as a Gaussian on the standard scales."""
         return read_gaussian(vector_bo, len(self.output_names))
 
-    def answer(self, gaussian: Gaussian, conditions_bc: Tensor) -> Answer:
-        """A Gaussian on the standard scales in physical units."""
-        noise_b, covariance_bpp = self.noise(conditions_bc), gaussian.covariance()
-        mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, noise_b)
+    def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
+        """What is known in physical units, held against its image where it can be drawn."""
+        assert isinstance(known, KnownByNetwork)
+        answer = self.answer(known)
+        if self.drawing is None:
+            return answer
+        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.mean_bp, conditions_bc)
+        return answer._replace(misfit_b=misfit_b, snr_b=snr_b)
+
+    def answer(self, known: KnownByNetwork) -> Answer:
+        """What the network says is known, in physical units."""
+        gaussian, covariance_bpp = known.gaussian, known.gaussian.covariance()
+        mean_bp, physical_bpp = self.scales.physical_moments(gaussian.mean_bp, covariance_bpp, known.noise_b)
         sd_bp = covariance_bpp.diagonal(dim1=1, dim2=2).sqrt()
         quantile_bpq = gaussian.mean_bp[:, :, None] + sd_bp[:, :, None] * self.quantile_pq
         return Answer(
             mean_bp=mean_bp,
             covariance_bpp=physical_bpp,
-            quantile_bpq=self.scales.physical(quantile_bpq, noise_b),
+            quantile_bpq=self.scales.physical(quantile_bpq, known.noise_b),
             network_bp=mean_bp,
             misfit_b=None,
             snr_b=None,
         )
-
-    def compared(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
-        """The same answer held against its image, where it can be drawn."""
-        if self.drawing is None:
-            return answer
-        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.mean_bp, conditions_bc)
-        return answer._replace(misfit_b=misfit_b, snr_b=snr_b)

@@ -38,6 +38,11 @@ typedef struct {
     double low[RADIUS + 1], high[RADIUS + 1], shear;
 } Limits;
 
+/* The prior: flux, n and radius uniform; the shear's length, too, up to `shear`, and its angle. */
+typedef struct {
+    double low[RADIUS + 1], high[RADIUS + 1], shear;
+} Prior;
+
 /* Images of one grid, folded: a centred galaxy is the same after half a turn, so the mean of a pair of pixels and half
    their difference are all that is needed. A pair counts as its share: less than 1 where an odd stamp's middle row or
    column comes twice. */
@@ -61,6 +66,13 @@ typedef struct {
     Matrix curvature; /* minus the second derivatives, with what is expected of the pixels' own noise */
 } Expansion;
 
+/* Where a search ended. */
+typedef struct {
+    Vector shape, near; /* the maximum, and where ln L was expanded last: within 1e-5 errors of it */
+    Expansion at;
+    int converged, taken, held; /* held: the room still holds the images at `near` */
+} End;
+
 /* Room for one image at a time. */
 typedef struct {
     const Grid *grid;
@@ -71,7 +83,6 @@ typedef struct {
     float *value_skj, *by_q_skj, *by_n_skj, *by_q_q_skj, *by_n_q_skj, *by_n_n_skj;
     float *unit_an;                 /* derivatives of the image of unit flux; first, that image */
     float *precision_n, *pull_n;    /* 1 / variance, and ∂ ln L/∂p */
-    float *bend_n;
 } Room;
 
 /* room.c */
@@ -92,15 +103,25 @@ void fold_signs(const float *value_skj, Room *room);
 double weigh(double flux, const Image *image, Room *room);
 void expand(const Vector shape, const Image *image, Room *room, Expansion *found);
 void differentiate_stretch(const Vector shape, Matrix slopes, Matrix bends[3]);
+void carry_over(Matrix matrix, const Matrix slopes);
+
+/* prior.c */
+void leave_scale(const Vector place, const Prior *prior, Vector shape, Matrix slopes, Matrix bends[PARAMETERS]);
+void expand_posterior(const Vector place, const Image *image, const Prior *prior, Room *room, Expansion *found);
 
 /* step.c */
 void bring_inside(Vector shape, const Limits *limits);
 double find_step(const Vector shape, const Expansion *at, double damping, const Limits *limits, Vector step,
                  int *convex);
 
-/* bias.c */
+/* covariance.c */
 void invert(const Matrix fisher, Matrix covariance);
-void first_order_bias(const Vector shape, const Matrix covariance, Room *room, Vector bias);
+
+/* search.c */
+Image image_of(const Batch *batch, int b, int pixels);
+int climb(const Vector begin, const Image *image, const Limits *limits, const Prior *prior, int most, const End *known,
+          Room *room, End *end);
+double hold_against(const Vector shape, const Image *image, Room *room, double *chi2, double *norm);
 
 /* Relative distance from an edge of the limits that counts as on it. */
 #define EDGE 1e-7

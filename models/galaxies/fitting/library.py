@@ -21,7 +21,10 @@ from functools import cache
 from pathlib import Path
 
 __label__ = "fitting_library"
-__sources__ = ("fit.h", "room.c", "transform.c", "spectrum.c", "likelihood.c", "step.c", "bias.c", "search.c")
+__sources__ = (
+    "fit.h", "room.c", "transform.c", "spectrum.c", "likelihood.c", "step.c", "covariance.c", "prior.c", "search.c",
+    "posterior.c",
+)  # fmt: skip
 
 _FOLDER = Path(__file__).parent
 # Sums may be taken in another order, in the same one each time; NaN and infinity stay what they are.

@@ -168,7 +168,7 @@ void differentiate_stretch(const Vector shape, Matrix slopes, Matrix bends[3]) {
 }
 
 /* Aᵀ M A in place of M. */
-static void carry_over(Matrix matrix, const Matrix slopes) {
+void carry_over(Matrix matrix, const Matrix slopes) {
     Matrix right = {{0}};
     for (int a = 0; a < PARAMETERS; a++)
         for (int p = 0; p < PARAMETERS; p++)

@@ -20,24 +20,16 @@ static const double FIRST_DAMPING = 0.3, MORE = 6, LESS = 8, NONE = 1e-2;
 /* What is found for each image. */
 typedef struct {
     double *maximum_bp, *covariance_bpp; /* the covariance belongs to a place within CLOSE errors */
-    double *unbiased_bp;                 /* the maximum less its first-order bias */
     double *chi2_b, *norm_b;             /* Σ (image − model)² / variance and √(Σ model²) there */
     double *deviance_b;                  /* at the maximum */
     int *steps_b, *converged_b;
 } Found;
 
-static Image image_of(const Batch *batch, int b, int pixels) {
+Image image_of(const Batch *batch, int b, int pixels) {
     return (Image){.mean_n = batch->mean_bn + (long)b * pixels, .square_n = batch->square_bn + (long)b * pixels,
                    .share_n = batch->share_n, .variance = batch->variance_b[b],
                    .psf_radius = batch->psf_radius_b[b], .shot_noise = batch->shot_noise};
 }
-
-/* Where a search ended. */
-typedef struct {
-    Vector shape, near; /* the maximum, and where the likelihood was expanded last: within CLOSE errors of it */
-    Expansion at;
-    int converged, taken, held; /* held: the room still holds the images at `near` */
-} End;
 
 /* Whether a place belongs to a maximum that is known: within SAME errors of it. */
 static int is_known(const Vector shape, const End *known) {
@@ -48,16 +40,24 @@ static int is_known(const Vector shape, const End *known) {
     return square < SAME * SAME;
 }
 
+/* The likelihood around a galaxy; or, given a prior, the posterior around a place on its scale. */
+static void look(const Vector place, const Image *image, const Prior *prior, Room *room, Expansion *found) {
+    if (prior)
+        expand_posterior(place, image, prior, room, found);
+    else
+        expand(place, image, room, found);
+}
+
 /* Search from `begin`; 0 where it came upon the maximum that is known, if one is, and was ended. */
-static int climb(const Vector begin, const Image *image, const Limits *limits, int most, const End *known, Room *room,
-                 End *end) {
+int climb(const Vector begin, const Image *image, const Limits *limits, const Prior *prior, int most, const End *known,
+          Room *room, End *end) {
     Expansion there;
     Vector step, trial;
     double damping = 0;
     int convex;
     for (int p = 0; p < PARAMETERS; p++) end->near[p] = begin[p];
     bring_inside(end->near, limits);
-    expand(end->near, image, room, &end->at);
+    look(end->near, image, prior, room, &end->at);
     end->held = 1;
     for (end->taken = 0;; end->taken++) {
         const double decrement = find_step(end->near, &end->at, damping, limits, step, &convex);
@@ -70,7 +70,7 @@ static int climb(const Vector begin, const Image *image, const Limits *limits, i
             return 1;
         }
         if (known && is_known(trial, known)) return 0;
-        expand(trial, image, room, &there);
+        look(trial, image, prior, room, &there);
         end->held = there.deviance <= end->at.deviance + (decrement < SHORT ? ROUNDING : 0);
         if (end->held) {
             for (int p = 0; p < PARAMETERS; p++) end->near[p] = trial[p];
@@ -95,7 +95,7 @@ static int is_ambiguous(const End *end, const Limits *limits) {
    Of a thousand of the prior's images one then still depends on where it began; without, five. */
 static void search(const Vector begin, const Image *image, const Limits *limits, int most, Room *room, End *best) {
     End other;
-    climb(begin, image, limits, most, NULL, room, best);
+    climb(begin, image, limits, NULL, most, NULL, room, best);
     if (most > 0 && is_ambiguous(best, limits)) {
         const double range = limits->high[INDEX] - limits->low[INDEX];
         for (int much = 0; much < 2; much++) {
@@ -104,7 +104,7 @@ static void search(const Vector begin, const Image *image, const Limits *limits,
             const Vector round = {best->shape[FLUX], n, radius, 0, 0};
             best->held = 0;
             const int taken = best->taken, found =
-                climb(round, image, limits, most, best->converged ? best : NULL, room, &other);
+                climb(round, image, limits, NULL, most, best->converged ? best : NULL, room, &other);
             if (found && other.at.deviance < best->at.deviance) *best = other;
             best->taken = taken + other.taken;
         }
@@ -112,13 +112,13 @@ static void search(const Vector begin, const Image *image, const Limits *limits,
     if (!best->held) expand(best->near, image, room, &best->at);
 }
 
-/* χ² of an image against a galaxy, and √(Σ p²) of that galaxy's image. */
-static void hold_against(const Vector shape, const Image *image, Room *room, double *chi2, double *norm) {
+/* χ² of an image against a galaxy, and √(Σ p²) of that galaxy's image; returns the deviance. */
+double hold_against(const Vector shape, const Image *image, Room *room, double *chi2, double *norm) {
     double square = 0;
     lay_spectrum(shape, 0, room);
     fold_signs(room->value_skj, room);
     to_quadrants(room->even_kj, room->odd_kj, room, room->unit_an);
-    weigh(shape[FLUX], image, room);
+    const double deviance = weigh(shape[FLUX], image, room);
     *chi2 = 0;
     for (int n = 0; n < 2 * room->grid->half * room->grid->half; n++) {
         const double miss = image->mean_n[n] - shape[FLUX] * room->unit_an[n];
@@ -126,6 +126,7 @@ static void hold_against(const Vector shape, const Image *image, Room *room, dou
         square += 2 * image->share_n[n] * room->unit_an[n] * room->unit_an[n];
     }
     *norm = shape[FLUX] * sqrt(square);
+    return deviance;
 }
 
 /* Fit images from where `begin_bp` says, with at most so many steps of each search. Returns 1 where memory is short. */
@@ -137,23 +138,16 @@ int fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const
     if (!room) return 1;
     for (int b = first; b < batch->count; b += step) {
         const Image image = image_of(batch, b, pixels);
-        double *unbiased = found->unbiased_bp + b * PARAMETERS;
         double (*covariance)[PARAMETERS] = (void *)(found->covariance_bpp + b * PARAMETERS * PARAMETERS);
         End end;
-        Vector bias;
         lay_psf(image.psf_radius, room);
         search(begin_bp + b * PARAMETERS, &image, limits, most, room, &end);
         found->converged_b[b] = end.converged;
         found->steps_b[b] = end.taken;
         found->deviance_b[b] = end.at.deviance;
         invert(end.at.fisher, covariance);
-        first_order_bias(end.near, covariance, room, bias);
-        for (int p = 0; p < PARAMETERS; p++) {
-            found->maximum_bp[b * PARAMETERS + p] = end.shape[p];
-            unbiased[p] = end.shape[p] - bias[p];
-        }
-        bring_inside(unbiased, limits);
-        hold_against(unbiased, &image, room, found->chi2_b + b, found->norm_b + b);
+        for (int p = 0; p < PARAMETERS; p++) found->maximum_bp[b * PARAMETERS + p] = end.shape[p];
+        hold_against(end.shape, &image, room, found->chi2_b + b, found->norm_b + b);
     }
     leave_room(room);
     return 0;

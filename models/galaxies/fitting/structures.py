@@ -69,6 +69,12 @@ class Limits(Structure):
     _fields_ = (("low", c_double * 3), ("high", c_double * 3), ("shear", c_double))
 
 
+class Prior(Structure):
+    """The prior's ranges."""
+
+    _fields_ = Limits._fields_
+
+
 class Batch(Structure):
     """Images of one grid, folded."""
 
@@ -86,7 +92,6 @@ class Found(Structure):
         for name in (
             "maximum_bp",
             "covariance_bpp",
-            "unbiased_bp",
             "chi2_b",
             "norm_b",
             "deviance_b",
@@ -136,3 +141,9 @@ def limits_of(domain: Domain) -> Limits:
     ranges = (domain.flux, domain.n, domain.half_light_radius)
     low, high = zip(*ranges, strict=True)
     return Limits(low=(c_double * 3)(*low), high=(c_double * 3)(*high), shear=domain.shear)
+
+
+def prior_of(domain: Domain) -> Prior:
+    """The prior whose galaxies fill a domain."""
+    limits = limits_of(domain)
+    return Prior(low=limits.low, high=limits.high, shear=limits.shear)

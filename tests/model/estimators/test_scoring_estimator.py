@@ -1,4 +1,4 @@
-"""A search behind a network: unbiased at the bound from any start, honest about itself, finite on hopeless images."""
+"""A search behind a network: at the bound from any start, honest about itself, finite on hopeless images."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.estimators import CONFIG
 DRAWING: dict[str, Any] = {
     "size": 64, "pixel_scale": 0.23, "beta": 2.0, "shot_noise": True, "flux_unit": 1e5,
     "domain": {"flux": [0.3, 4.0], "n": [0.5, 6.0], "half_light_radius": [0.1, 0.6], "shear": 0.67},
+    "prior": {"flux": [0.3, 4.0], "n": [0.5, 6.0], "half_light_radius": [0.1, 0.6], "shear": 0.67, "snr": [10, 100]},
 }  # fmt: skip
 TRUTH = torch.tensor([1.0, 3.0, 0.3, -0.069, 0.15])
 UNIT = torch.tensor([1e5, 1.0, 1.0, 1.0, 1.0])
@@ -41,26 +42,15 @@ def bound(sigma: float) -> torch.Tensor:
     return (cramer_rao_bound(fisher)[0] / UNIT).float()
 
 
-def test_from_a_start_that_knows_nothing_the_values_are_unbiased_and_at_the_bound() -> None:
+def test_from_a_start_that_knows_nothing_the_values_are_at_the_bound() -> None:
     image, conditions = observed(400, 200.0)
     drawing = GalaxyDrawing(DRAWING, ("sigma", "psf_fwhm"))
     start = torch.tensor([2.0, 2.0, 0.35, 0.0, 0.0]).expand(len(image), -1)
     scored = drawing.score(image, start, conditions)
     assert scored.converged_b.all()
-    miss = (scored.unbiased_bp - TRUTH) / bound(200.0)
-    assert miss.mean(dim=0).abs().max() < 0.15
+    miss = (scored.maximum_bp - TRUTH) / bound(200.0)
+    assert miss.mean(dim=0).abs().max() < 0.3
     assert (miss.square().mean(dim=0).sqrt() < 1.15).all()
-
-
-def test_the_bias_that_is_taken_off_is_there() -> None:
-    """The maximum of the likelihood leans to large radii; without its first-order bias it does not."""
-    image, conditions = observed(600, 250.0)
-    wide = {**DRAWING, "domain": {**DRAWING["domain"], "flux": [0.01, 100.0], "half_light_radius": [0.05, 2.0]}}
-    scored = GalaxyDrawing(wide, ("sigma", "psf_fwhm")).score(image, TRUTH.expand(len(image), -1), conditions)
-    raw = ((scored.maximum_bp - TRUTH) / bound(250.0)).mean(dim=0)
-    corrected = ((scored.unbiased_bp - TRUTH) / bound(250.0)).mean(dim=0)
-    assert raw[2] > 0.15
-    assert corrected[2].abs() < 0.5 * raw[2]
 
 
 def test_answers_say_whether_they_converged_and_those_that_did_not_are_doubted() -> None:
@@ -147,9 +137,23 @@ def test_a_psf_that_cannot_be_drawn_is_named() -> None:
 
 
 def test_scoring_without_a_drawing_is_refused() -> None:
-    blind = ScoringEstimator({**CONFIG, "scoring_steps": 2, "drawing": None})
     with pytest.raises(ValueError, match="set scoring_steps to 0"):
-        blind.answers(torch.zeros(1, 64, 64), torch.tensor([[200.0, 0.5]]))
+        ScoringEstimator({**CONFIG, "scoring_steps": 2, "drawing": None})
+
+
+def test_an_image_that_no_galaxy_of_the_prior_is_like_is_doubted() -> None:
+    """Its SNR of 160 is out of the prior's range, whatever the parameters."""
+    image, conditions = observed(2, 75.0)
+    inputs = {"image": image, "sigma": conditions[:, 0], "psf_fwhm": conditions[:, 1]}
+    with torch.inference_mode():
+        model = estimator()
+        outputs = model(inputs)
+    assert all(outputs[field.name].isfinite().all() for field in model.outputs)
+    likely = model.doubts(
+        inputs, outputs | {"posterior_effective": torch.tensor([40.0, 2.5])}, {"conditions": {}, "misfit": None}
+    )
+    assert [len(lines) for lines in likely] == [0, 1]
+    assert "rests on 2.5 of 64 draws" in likely[1][0]
 
 
 def test_answers_are_the_same_one_by_one_and_together() -> None:
