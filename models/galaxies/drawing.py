@@ -7,7 +7,6 @@ Values are in the units of an answer, in which flux is counted in `flux_unit`. S
 w width, c conditions, s places of an image, p parameters (`SHAPE`).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,8 +30,8 @@ _LARGEST_SHEAR = 0.8
 """|g| that a search goes to, an axis ratio of 0.11, for the same reason: 5 % of images end there, 8 % at 0.67."""
 
 
-_SNR_ROUNDING = 1e-4
-"""Relative: a galaxy at an end of the prior's range must not be lost to the last bits of float32."""
+_WALL = 0.05
+"""Of SNR, beyond the prior's range: steep beside its error of 1, and yet it says which galaxies are nearest to it."""
 
 
 class GalaxyDrawing:
@@ -112,7 +111,7 @@ class GalaxyDrawing:
     def weigh(self, image_bhw: Tensor, place_bsp: Tensor, conditions_bc: Tensor) -> Tensor:
         """Ln of each image's posterior at places on the scale of `prior`, up to a constant of the image, shape (b, s).
 
-        It is −inf where the SNR is out of the prior's range.
+        It falls off as a steep Gaussian where the SNR leaves the prior's range.
         """
         log_bs, snr_bs = weigh_places(
             image_bhw,
@@ -124,9 +123,8 @@ class GalaxyDrawing:
             shot_noise=self.shot_noise,
         )
         low, high = self.prior.snr
-        return log_bs.masked_fill(
-            (snr_bs < low * (1 - _SNR_ROUNDING)) | (snr_bs > high * (1 + _SNR_ROUNDING)), -math.inf
-        )
+        beyond_bs = (low - snr_bs).clamp_min(0) + (snr_bs - high).clamp_min(0)
+        return log_bs - 0.5 * (beyond_bs / _WALL).square()
 
     def compare(self, image_bhw: Tensor, value_bp: Tensor, conditions_bc: Tensor) -> tuple[Tensor, Tensor]:
         """An image against its answer drawn.

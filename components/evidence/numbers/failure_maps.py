@@ -38,8 +38,8 @@ def measure_failures(
     Returns:
         One row an axis, value, answer and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`,
         `coverage68` (of ± the stated error for the likelihood), `alarm` (share of images), `trained` (whether the
-        training had that value) and `images`; and `<answer>.failure_error.<axis>`, the typical error along an axis in
-        bounds.
+        training had that value; its range is `trained_from` to `trained_to`) and `images`; and
+        `<answer>.failure_error.<axis>`, the typical error along an axis in bounds.
     """
     rows, metrics, truths = [], {}, about.problem.truths
     for axis in axes:
@@ -64,6 +64,8 @@ def measure_failures(
                         "coverage68": float(covered[:, i].mean()),
                         "alarm": float((answers.misfit > threshold).mean()),
                         "trained": axis.trained[0] <= value <= axis.trained[1],
+                        "trained_from": axis.trained[0],
+                        "trained_to": axis.trained[1],
                         "images": len(ratio),
                     }
                     for i, truth in enumerate(truths)

@@ -5,8 +5,8 @@
 
 A value of an axis is trusted when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for every
 parameter: the same for every model, so that a bad one is not trusted by its own measure. Along each axis the region is
-the unbroken run of trusted values around the training's own. The likelihood says of each image by itself where it is
-not to be quoted.
+the unbroken run of trusted values around the training's own, and all of the range that the training had. The likelihood
+says of each image by itself where it is not to be quoted.
 """
 
 from collections.abc import Mapping
@@ -76,4 +76,4 @@ def _run(part: pd.DataFrame, settings: NumbersSettings) -> tuple[float, float] |
         low -= 1
     while high < len(values) - 1 and trusted[high + 1]:
         high += 1
-    return float(values[low]), float(values[high])
+    return min(float(values[low]), *trained["trained_from"]), max(float(values[high]), *trained["trained_to"])

@@ -11,11 +11,12 @@ else learned from or was chosen by would give intervals that are too short.
 from typing import cast
 
 import torch
+from torch import Tensor
 
 from components.core import ProblemSettings
 from components.fields import Problem, fresh_batches, fresh_seed
 from components.training.numbers.settings import ScoringTrainSettings
-from models.estimators.numbers import LEVELS, NumbersEstimator
+from models.estimators.numbers import NumbersEstimator
 
 __label__ = "recalibration"
 
@@ -24,10 +25,12 @@ def recalibrate(problem: Problem, estimator: NumbersEstimator, settings: Problem
     """Set the estimator's quantiles."""
     device, train = estimator.quantile_pq.device, cast(ScoringTrainSettings, settings.train)
     seed, count = fresh_seed(train.seed, "recalibration"), train.recalibration_images
-    pulls = []
+    pulls: list[Tensor] = []
+    snrs: list[Tensor] = []
     with torch.inference_mode():
         for batch in fresh_batches(problem, settings, seed=seed, count=count, device=device):
             known = estimator.known(batch.inputs["image"], estimator.conditions(batch.inputs))
             pulls.append(known.pulls(estimator.truths(batch.targets)))
-        found_qp = torch.quantile(torch.cat(pulls), torch.tensor(LEVELS, device=device), dim=0)
-    estimator.quantile_pq.copy_(found_qp.T)
+            if known.snr_b is not None:
+                snrs.append(known.snr_b)
+        estimator.calibrate(torch.cat(pulls), torch.cat(snrs) if snrs else None)

@@ -239,6 +239,16 @@ class NumbersEstimator(Estimator):
         """A vector as a Gaussian on the standard scales."""
         return read_gaussian(vector_bo, len(self.output_names))
 
+    def calibrate(self, pull_np: Tensor, snr_n: Tensor | None) -> None:  # noqa: ARG002
+        """Set the quantiles so that intervals hold truths that lay at these pulls.
+
+        Args:
+            pull_np: of images n, as `Known.pulls` says.
+            snr_n: of the galaxies found, where some were searched for.
+        """
+        levels_q = torch.tensor(LEVELS, device=pull_np.device)
+        self.quantile_pq.copy_(torch.quantile(pull_np, levels_q, dim=0).T)
+
     def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """What is known in physical units, held against its image where it can be drawn."""
         assert isinstance(known, KnownByNetwork)

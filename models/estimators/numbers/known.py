@@ -20,6 +20,11 @@ __label__ = "known"
 class Known(ABC):
     """What is known."""
 
+    @property
+    def snr_b(self) -> Tensor | None:
+        """SNR of the galaxy found; None where none was searched for."""
+        return None
+
     @abstractmethod
     def samples(self, count: int) -> Tensor:
         """Of the posterior, in physical units, shape (b, count, p)."""

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.estimators.numbers.answer import Answer, Likelihood
+from models.estimators.numbers.answer import LEVELS, Answer, Likelihood
 from models.estimators.numbers.answer_fields import likelihood_arrays, likelihood_fields
 from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.known import Known, KnownByNetwork
@@ -38,6 +38,8 @@ __label__ = "scoring_estimator"
 
 DRAWS = 64
 """Of each posterior, 25 µs each; three of four count. With as many, means are off by a tenth of their error."""
+_GROUPS = 4
+"""Of images by SNR, whose intervals are set apart."""
 _LEAST_EFFECTIVE = 6
 """Draws that must count: below, an answer is doubted."""
 
@@ -55,14 +57,17 @@ class Found(Known):
     frame: Frame
     mixture: Mixture
 
+    @property
+    def snr_b(self) -> Tensor:
+        """Of the maximum of the likelihood."""
+        return self.drawing.misfit_and_snr(self.scored.chi2_b, self.scored.norm_b, self.conditions_bc)[1]
+
     @cached_property
     def draws(self) -> WeightedDraws:
         """Of the posterior."""
         inward_bsp = self.mixture.draws(DRAWS)
         place_bsp = self.frame.outward(inward_bsp)
         log_bs = self.drawing.weigh(self.image_bhw, place_bsp, self.conditions_bc)
-        # Where no galaxy of the prior is like the image, that is answered which was likely before the image was seen.
-        log_bs = log_bs.where(log_bs.isfinite().any(dim=1)[:, None], self._mixture_log_density(inward_bsp))
         return WeightedDraws(
             value_bsp=self.drawing.prior.physical(place_bsp),
             log_weight_bs=log_bs - self._mixture_log_density(inward_bsp),
@@ -107,6 +112,12 @@ class ScoringEstimator(NumbersEstimator):
         ValueError: where nothing can be drawn.
     """
 
+    quantile_gpq: Tensor
+    """Pulls of each of `LEVELS` in groups by the SNR found, in place of `quantile_pq`: where images say little, fewer
+    draws count, and the outer ones are less certain."""
+    log_snr_g: Tensor
+    """The middle of each group."""
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.steps = int(config["scoring_steps"])
@@ -114,6 +125,8 @@ class ScoringEstimator(NumbersEstimator):
             raise ValueError("an estimator that cannot draw its answer cannot score it: set scoring_steps to 0")
         self._drawn: GalaxyDrawing = self.drawing
         sizes = len(self.output_names), len(self.condition_names)
+        self.register_buffer("quantile_gpq", self.quantile_pq.repeat(_GROUPS, 1, 1))
+        self.register_buffer("log_snr_g", torch.arange(_GROUPS, dtype=torch.float32))
         self.proposal = Proposal(*sizes)
         self.bias = LikelihoodBias(*sizes)
 
@@ -162,6 +175,24 @@ class ScoringEstimator(NumbersEstimator):
         bias_bp: Tensor = self.bias(maximum_bp, covariance_bpp, edge_b, standard_bc, self.noise(conditions_bc))
         return bias_bp
 
+    def calibrate(self, pull_np: Tensor, snr_n: Tensor | None) -> None:
+        """As of `NumbersEstimator`, in groups of equal size."""
+        super().calibrate(pull_np, snr_n)
+        assert snr_n is not None
+        levels_q = torch.tensor(LEVELS, device=pull_np.device)
+        for group, rows in enumerate(snr_n.argsort().tensor_split(_GROUPS)):
+            self.log_snr_g[group] = snr_n[rows].log().median()
+            self.quantile_gpq[group] = torch.quantile(pull_np[rows], levels_q, dim=0).T
+
+    def quantiles_at(self, snr_b: Tensor) -> Tensor:
+        """Pulls of each of `LEVELS`, straight between the groups in the logarithm of the SNR, shape (b, p, q)."""
+        log_b = snr_b.clamp_min(1e-3).log()
+        above_b = torch.searchsorted(self.log_snr_g, log_b).clamp(1, _GROUPS - 1)
+        low_b, high_b = self.log_snr_g[above_b - 1], self.log_snr_g[above_b]
+        share_b11 = ((log_b - low_b) / (high_b - low_b).clamp_min(1e-6)).clamp(0, 1)[:, None, None]
+        below_bpq = self.quantile_gpq[above_b - 1]
+        return below_bpq + share_b11 * (self.quantile_gpq[above_b] - below_bpq)
+
     def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:  # noqa: ARG002
         """Both answers."""
         assert isinstance(known, Found)
@@ -172,7 +203,7 @@ class ScoringEstimator(NumbersEstimator):
         return Answer(
             mean_bp=draws.mean_bp.float(),
             covariance_bpp=draws.covariance_bpp.float(),
-            quantile_bpq=draws.quantiles(torch.special.ndtr(self.quantile_pq)).float(),
+            quantile_bpq=draws.quantiles(torch.special.ndtr(self.quantiles_at(snr_b))).float(),
             network_bp=self.answer(known.network).mean_bp,
             misfit_b=misfit_b,
             snr_b=snr_b,

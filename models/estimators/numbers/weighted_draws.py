@@ -19,6 +19,10 @@ _LEAST = 1e-4
 """Share of a distribution that a rank stays away from its ends."""
 
 
+_LEAST_EFFECTIVE = 8
+_POWERS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.02, 0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightedDraws:
     """Draws of each image."""
@@ -26,17 +30,24 @@ class WeightedDraws:
     value_bsp: Tensor
     """In physical units, float64."""
     log_weight_bs: Tensor
-    """ln of density over that of what they were drawn from, float64; −inf where there is none."""
+    """Ln of density over that of what they were drawn from, float64."""
 
     @cached_property
     def weight_bs(self) -> Tensor:
-        """How much each counts; they add up to 1."""
-        return self.log_weight_bs.softmax(dim=1)
+        """How much each counts; they add up to 1.
+
+        Where fewer than `_LEAST_EFFECTIVE` would count, weights are evened out by a power of theirs until as many do:
+        one draw alone has no error, and what was drawn from is the better answer then.
+        """
+        tempered_tbs = (self.log_weight_bs * self.log_weight_bs.new_tensor(_POWERS)[:, None, None]).softmax(dim=2)
+        enough_tb = _effective(tempered_tbs) >= min(_LEAST_EFFECTIVE, self.log_weight_bs.shape[1])
+        first_b = enough_tb.int().argmax(dim=0)
+        return tempered_tbs[first_b, torch.arange(len(first_b), device=first_b.device)]
 
     @cached_property
     def effective_b(self) -> Tensor:
-        """(Σ w)² / Σ w² (Kong 1992)."""
-        return 1 / self.weight_bs.square().sum(dim=1)
+        """How many count, by their own weights: (Σ w)² / Σ w² (Kong 1992)."""
+        return _effective(self.log_weight_bs.softmax(dim=1))
 
     @cached_property
     def log_evidence_b(self) -> Tensor:
@@ -55,12 +66,16 @@ class WeightedDraws:
         covariance_bpp: Tensor = (self.weight_bs[:, :, None] * away_bsp).mT @ away_bsp
         return covariance_bpp
 
-    def quantiles(self, level_pq: Tensor) -> Tensor:
-        """Values below which there is so much of the weight, shape (b, p, q), straight between draws."""
+    def quantiles(self, level: Tensor) -> Tensor:
+        """Values below which there is so much of the weight, shape (b, p, q), straight between draws.
+
+        Args:
+            level: between 0 and 1, shape (b, p, q), or (p, q) for all images.
+        """
         value_bps, order_bps = self.value_bsp.mT.sort(dim=2)
         weight_bps = self.weight_bs[:, None].expand_as(order_bps).gather(2, order_bps)
         middle_bps = weight_bps.cumsum(dim=2) - weight_bps / 2
-        level_bpq = level_pq.to(middle_bps).expand(len(middle_bps), -1, -1).contiguous()
+        level_bpq = level.to(middle_bps).expand(len(middle_bps), -1, -1).contiguous()
         above_bpq = torch.searchsorted(middle_bps.contiguous(), level_bpq).clamp(1, middle_bps.shape[2] - 1)
         ends = [(middle_bps.gather(2, at), value_bps.gather(2, at)) for at in (above_bpq - 1, above_bpq)]
         (low_bpq, from_bpq), (high_bpq, to_bpq) = ends
@@ -81,3 +96,8 @@ class WeightedDraws:
         chosen_bc = torch.searchsorted(ends_bs, share_c.expand(len(ends_bs), -1).contiguous())
         chosen_bc = chosen_bc.clamp(max=ends_bs.shape[1] - 1)
         return self.value_bsp.gather(1, chosen_bc[:, :, None].expand(-1, -1, self.value_bsp.shape[2]))
+
+
+def _effective(weight: Tensor) -> Tensor:
+    """Of weights that add up to 1 along the last axis."""
+    return 1 / weight.square().sum(dim=-1)

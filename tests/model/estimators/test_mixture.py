@@ -53,6 +53,16 @@ def test_weights_make_up_for_what_was_drawn_from() -> None:
     assert (resampled.mean(dim=1) - 0.3).abs().max() < 0.05
 
 
+def test_one_draw_never_has_all_the_weight() -> None:
+    """What few draws say is less than what they were drawn from."""
+    drawn = torch.randn(2, 64, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    log_weight = torch.zeros(2, 64, dtype=torch.float64)
+    log_weight[0, 3] = 1e5
+    draws = WeightedDraws(value_bsp=drawn, log_weight_bs=log_weight)
+    assert draws.effective_b.tolist() == [1.0, 64.0]
+    assert (draws.covariance_bpp.diagonal(dim1=1, dim2=2) > 0.3).all()
+
+
 def test_a_mirrored_galaxy_has_the_mirrored_proposal() -> None:
     generator = torch.Generator().manual_seed(0)
     place = torch.randn(4, 5, dtype=torch.float64, generator=generator)

@@ -173,6 +173,8 @@ def failures(**columns: list[float]) -> pd.DataFrame:
             "rmse_over_crb": [1.0] * count,
             "coverage68": [0.68] * count,
             "trained": [value in (1, 2) for value in columns["value"]],
+            "trained_from": 0.9,
+            "trained_to": 2.2,
             **columns,
         }
     )
