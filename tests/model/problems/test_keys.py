@@ -51,9 +51,11 @@ def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem,
     assert drawing | fitting | {"trainer", "batches", "cnn", "scales"} <= set(found["training"])
     assert drawing | {"posterior", "sersic_posterior", "sersic_prior", "bounds", "scoring"} <= set(found["reference"])
     assert {"reference", "galaxy_shape.posterior"} <= set(found["reference"])
-    assert {"galaxy_shape.present", "galaxy_shape.finish", "estimator", "scoring_correction"} <= set(found["training"])
+    assert {"galaxy_shape.present", "galaxy_shape.finish", "estimator", "scoring_training", "bias_training"} <= set(
+        found["training"]
+    )
     assert set(found["reference"]) | {"gathering", "cnn", "asking", "galaxy_failures"} <= set(found["evaluation"])
-    assert not {"scoring_correction", "trainer", "sersic_draws"} & set(found["evaluation"])
+    assert not {"scoring_training", "trainer", "sersic_draws"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
     assert not {"scoring", "trainer", "galsim_sersics", "galaxy_training", "presenting"} & set(found["simulation"])
@@ -96,7 +98,7 @@ def test_a_renamed_module_changes_no_key_and_a_changed_constant_every_key_that_r
             {"simulation"},
         ),
         ('scored, {"scoring": scoring}', 'scored, {"steps": scoring}', {"training"}),
-        ("samples=512", "samples=64", {"reference", "evaluation"}),
+        ("samples=1024", "samples=64", {"reference", "evaluation"}),
         ('"flux": 1.0, "n": 3.0', '"flux": 1.0, "n": 3.1', {"evaluation"}),
         ("    truths = PARAMETERS\n", "    truths = PARAMETERS[:4]\n", {"evaluation", "reference"}),
         ("presentation.present(stored", "presentation.present(dict(stored)", {"training", "evaluation"}),
