@@ -30,6 +30,8 @@ FRESH = "fresh"
 WORST = "worst"
 _SEEN = "seen"
 _PERCENTS = (68, 95)
+_MOST_WEIGHT = 10
+"""Times the median image's, in a slope: a few that state next to no error may not decide it."""
 _TOGETHER = 0.95
 """Probability that all intervals of a kind hold."""
 
@@ -142,7 +144,7 @@ def slope_metrics(answers: Answers, truths: Sequence[str]) -> dict[str, Metric]:
 
     An unbiased value rises with the truth as fast as the truth itself: the likelihood's slope is that of value on
     truth. A posterior mean is shrunk, and rightly: the truth rises with it as fast as itself, and so its slope is that
-    of truth on value. Images count by what they know: by 1 / bound², and by 1 / stated error².
+    of truth on value. Images count by what they know, within reason: by 1 / bound², and by 1 / stated error².
     """
     metrics = {}
     for i, truth in enumerate(truths):
@@ -156,6 +158,7 @@ def slope_metrics(answers: Answers, truths: Sequence[str]) -> dict[str, Metric]:
 
 def _slope(along: Array, of: Array, width: Array) -> Metric:
     weight = 1 / width**2
+    weight = np.minimum(weight, _MOST_WEIGHT * np.median(weight))
     if not all(np.isfinite(part).all() for part in (along, of, weight)) or np.ptp(along) == 0:
         return no_metric("values that are not finite, or all the same, have no slope")
     away = along - np.average(along, weights=weight)
