@@ -1,5 +1,7 @@
 """The posterior is the exact one, whatever the network that its search starts from."""
 
+from typing import cast
+
 import numpy as np
 import torch
 
@@ -8,6 +10,7 @@ from components.fields.dataset import Dataset
 from components.fields.fresh import fresh_batches
 from components.fields.problem import Problem
 from components.simulators.sersic.posterior import galaxy_posterior
+from components.simulators.sersic.prior import SersicSettings
 from models.estimators import build
 from models.estimators.numbers.scoring import ScoringEstimator
 
@@ -28,9 +31,10 @@ def test_means_errors_and_densities_are_those_of_long_sampling(
     truth = torch.stack([batch.targets[name] for name in names], dim=1).double().numpy()
     away, apart, wider = [], [], []
     for row in range(IMAGES):
-        told = (float(batch.inputs[name][row]) for name in ("sigma", "psf_fwhm"))
+        image_hw = batch.inputs["image"][row].numpy()
+        sigma, psf_fwhm = (float(batch.inputs[name][row]) for name in ("sigma", "psf_fwhm"))
         exact, log_density = galaxy_posterior(
-            batch.inputs["image"][row].numpy(), *told, truth[row], settings.simulate, seed=row
+            image_hw, sigma, psf_fwhm, truth[row], cast(SersicSettings, settings.simulate), seed=row
         )
         mean, error = (
             np.array([float(outputs[f"posterior_{name}{of}"][row]) for name in names]) for of in ("", "_error")
