@@ -22,8 +22,8 @@ _BATCH = 256
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 1e-3
 _ERROR_COUNTS = 0.1
-"""Of the mean square error, in the loss. Over the prior the root mean square bias is 0.06–0.12 bounds then, and the RMSE
-below that of the maximum itself; with 0.02 it is 0.00–0.07 and the RMSE a tenth above."""
+"""Of the mean square error, in the loss. Over the prior the bias is 0.06–0.12 bounds then (root mean square), and the
+RMSE below that of the maximum itself; with 0.02 it is 0.00–0.07, and the RMSE a tenth above."""
 _MOST = 5.0
 """Bounds that one galaxy's error found may count as."""
 _LARGEST_GRADIENT = 1.0
