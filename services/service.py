@@ -7,7 +7,7 @@ the problem only the fields of its manifest. `/predict` takes JSON and answers J
 
     {"images": [{"image": [[…]], "sigma": 200.0, "psf_fwhm": 0.5}, …]}
     {"predictions": [{"id": …, "answer": {"posterior_flux": …, "posterior_flux_error": …,
-                      "posterior_flux_interval68": […, …], …, "likelihood_flux": …, "likelihood_flux_error": …, …,
+                      "posterior_flux_interval68": […, …], …, "posterior_effective": …, "likelihood_flux": …, …,
                       "likelihood_edge": "no", "quote": "likelihood"}, "trusted": true, "doubts": []}, …],
      "units": {"posterior_flux": "1e5 counts", …}, "model": {…}}
 

@@ -227,7 +227,7 @@ class GalaxyShape(RegressionProblem):
     def finish(
         self, estimator: "Estimator", dataset: "Dataset", settings: GalaxyShapeSettings
     ) -> tuple["Estimator", dict[str, Any]]:
-        """The search and the correction behind it, then intervals that hold what they promise."""
+        """The search, what is learned about where it ends, then intervals that hold what they promise."""
         assert isinstance(estimator, NumbersEstimator)
         scored, scoring = add_scoring(self, estimator, dataset, settings)
         recalibrate(self, scored, settings)
