@@ -68,12 +68,9 @@ def _fitted(estimator: ScoringEstimator, drawn: Iterator[PairedObjects], count: 
 
 def _fit(estimator: ScoringEstimator, batch: Batch, bound_bp: Tensor) -> tuple[Tensor, ...]:
     image_bhw, conditions_bc = batch.inputs["image"], estimator.conditions(batch.inputs)
-    start_bp = estimator.answer(estimator.known_by_network(image_bhw, conditions_bc)).mean_bp
-    scored = estimator.scored(image_bhw, conditions_bc, start_bp)
-    frame = estimator.frame(image_bhw, conditions_bc, scored)
-    given = estimator.features(frame, conditions_bc, scored)
-    truth_bp = estimator.truths(batch.targets)
+    known = estimator.known(image_bhw, conditions_bc)
+    scored, truth_bp = known.scored, estimator.truths(batch.targets)
     place_bp = estimator.prior.standardise(truth_bp.double())
-    inward_bp = frame.inward(place_bp[:, None])[:, 0]
+    inward_bp = known.frame.inward(place_bp[:, None])[:, 0]
     off_bp = (scored.maximum_bp - truth_bp) / bound_bp.to(truth_bp.device)
-    return (*given, inward_bp, off_bp, scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)
+    return (*known.given, inward_bp, off_bp, scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)

@@ -53,8 +53,12 @@ class Found(Known):
     conditions_bc: Tensor
     network: KnownByNetwork
     """What is known without a search."""
+    start_bp: Tensor
+    """The network's mean, where the search started."""
     scored: Scored
     frame: Frame
+    given: Features
+    """What the mixture goes by."""
     mixture: Mixture
 
     @property
@@ -143,31 +147,23 @@ class ScoringEstimator(NumbersEstimator):
     def known(self, image_bhw: Tensor, conditions_bc: Tensor) -> "Found":
         """What is known of each image."""
         network = self.known_by_network(image_bhw, conditions_bc)
-        scored = self.scored(image_bhw, conditions_bc, self.answer(network).mean_bp)
-        frame = self.frame(image_bhw, conditions_bc, scored)
+        start_bp = self.answer(network).mean_bp
+        scored = self._drawn.score(image_bhw, start_bp, conditions_bc, self.steps)
+        modes = self._drawn.modes(image_bhw, scored.maximum_bp, conditions_bc)
+        frame = frame_of(modes.place_bp, modes.precision_bpp)
+        _, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
+        given = features(frame, snr_b, self.standardise_conditions(conditions_bc))
         return Found(
             drawing=self._drawn,
             image_bhw=image_bhw,
             conditions_bc=conditions_bc,
             network=network,
+            start_bp=start_bp,
             scored=scored,
             frame=frame,
-            mixture=self.proposal(self.features(frame, conditions_bc, scored)),
+            given=given,
+            mixture=self.proposal(given),
         )
-
-    def scored(self, image_bhw: Tensor, conditions_bc: Tensor, start_bp: Tensor) -> Scored:
-        """The maximum of each image's likelihood, and what it is worth."""
-        return self._drawn.score(image_bhw, start_bp, conditions_bc, self.steps)
-
-    def frame(self, image_bhw: Tensor, conditions_bc: Tensor, scored: Scored) -> Frame:
-        """Where each image's posterior has its mode, and how wide it is there."""
-        modes = self._drawn.modes(image_bhw, scored.maximum_bp, conditions_bc)
-        return frame_of(modes.place_bp, modes.precision_bpp)
-
-    def features(self, frame: Frame, conditions_bc: Tensor, scored: Scored) -> Features:
-        """What the mixture goes by."""
-        _, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
-        return features(frame, snr_b, self.standardise_conditions(conditions_bc))
 
     def bias_at(self, maximum_bp: Tensor, covariance_bpp: Tensor, edge_b: Tensor, conditions_bc: Tensor) -> Tensor:
         """Of maxima of the likelihood, in physical units, shape (b, p)."""
@@ -204,7 +200,7 @@ class ScoringEstimator(NumbersEstimator):
             mean_bp=draws.mean_bp.float(),
             covariance_bpp=draws.covariance_bpp.float(),
             quantile_bpq=draws.quantiles(torch.special.ndtr(self.quantiles_at(snr_b))).float(),
-            network_bp=self.answer(known.network).mean_bp,
+            network_bp=known.start_bp,
             misfit_b=misfit_b,
             snr_b=snr_b,
             likelihood=Likelihood(value_bp, scored.covariance_bpp, scored.edge_b, scored.converged_b),

@@ -17,9 +17,8 @@ __label__ = "weighted_draws"
 
 _LEAST = 1e-4
 """Share of a distribution that a rank stays away from its ends."""
-
-
 _LEAST_EFFECTIVE = 8
+"""Draws: an error from fewer is a matter of luck."""
 _POWERS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.02, 0.0)
 
 
