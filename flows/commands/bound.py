@@ -12,10 +12,10 @@ def bound(
     problem: ProblemName,
     flux: Annotated[float, typer.Option(help="Flux, in units of 1e5 counts.")],
     n: Annotated[float, typer.Option("--n", help="Sérsic index, 0.3 to 6.2.")],
-    r: Annotated[float, typer.Option("--r", help="Half-light radius, arcsec.")],
+    half_light_radius: Annotated[float, typer.Option(help="Half-light radius, arcsec.")],
     g1: Annotated[float, typer.Option(help="Reduced shear along the axes.")],
     g2: Annotated[float, typer.Option(help="Reduced shear along the diagonals.")],
-    fwhm: Annotated[float, typer.Option(help="FWHM of the PSF, arcsec.")],
+    psf_fwhm: Annotated[float, typer.Option(help="FWHM of the PSF, arcsec.")],
     sigma: Annotated[float, typer.Option(help="Standard deviation of a pixel's noise, counts.")],
     shot_noise: Annotated[bool, typer.Option("--shot-noise", help="Add the galaxy's own Poisson noise.")] = False,
     size: Size = "demo",
@@ -31,7 +31,8 @@ def bound(
     if not isinstance(found, GalaxyShape):
         raise AssayError(f"{problem} has no bound of a single image: type `assay bound {GalaxyShape.name}`")
     settings: Any = load_settings(Workspace.find().root / "params.yaml", problem, found.settings, size=size)
-    galaxy = {"flux": flux, "n": n, "half_light_radius": r, "g1": g1, "g2": g2, "psf_fwhm": fwhm, "sigma": sigma}
+    shape = {"flux": flux, "n": n, "half_light_radius": half_light_radius, "g1": g1, "g2": g2}
+    galaxy = {**shape, "psf_fwhm": psf_fwhm, "sigma": sigma}
     limit = bound_of_galaxy(galaxy, settings.simulate.camera, shot_noise=shot_noise)
     names = ("flux", "n", "r", "g1", "g2")
     crb = dict(zip(names, limit.crb.tolist(), strict=True))

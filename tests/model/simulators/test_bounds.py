@@ -30,7 +30,20 @@ from tests.drills.commands import assay_here, refused
 
 BENCHMARK = torch.tensor([[1e5, 3.0, 0.3, -0.069, 0.15]], dtype=torch.float64)
 FWHM = torch.tensor([0.5], dtype=torch.float64)
-OPTIONS = ["--flux", "1", "--n", "3", "--r", "0.3", "--g1", "-0.069", "--g2", "0.15", "--fwhm", "0.5"]
+OPTIONS = [
+    "--flux",
+    "1",
+    "--n",
+    "3",
+    "--half-light-radius",
+    "0.3",
+    "--g1",
+    "-0.069",
+    "--g2",
+    "0.15",
+    "--psf-fwhm",
+    "0.5",
+]
 
 
 def fisher(sigma: float = 200.0, *, shot_noise: bool = False, free_centroid: bool = False) -> Tensor:
@@ -153,9 +166,9 @@ def test_command_prints_the_bound(workspace: Workspace) -> None:
     [
         ("--n", "7", "n = 7: must be within 0.3 to 6.2"),
         ("--flux", "0", "flux = 0: must be above 0"),
-        ("--r", "nan", "half_light_radius = nan: must be above 0"),
+        ("--half-light-radius", "nan", "half_light_radius = nan: must be above 0"),
         ("--g1", "-1.2", "must be below 1"),
-        ("--fwhm", "0.01", "fwhm = 0.01: must be at least 0.115 arcsec"),
+        ("--psf-fwhm", "0.01", "fwhm = 0.01: must be at least 0.115 arcsec"),
         ("--sigma", "-3", "sigma = -3: must be above 0"),
     ],
 )
