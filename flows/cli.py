@@ -6,8 +6,11 @@ Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage
 import errno
 import gc
 import os
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import typer
 
@@ -17,6 +20,7 @@ from flows.commands import bound, lineage, new_problem, operate, pipeline, servi
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
+_GO_ON = "interrupted: run the same command again to go on"
 
 app = typer.Typer(
     help="A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound.",
@@ -63,17 +67,36 @@ def main() -> None:
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
     with suppress(AssayError):  # a command that needs a workspace says itself that there is none
         Workspace.find().activate()  # libraries read their environment when they are imported
-    try:
-        app()
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:
-            console.fail("interrupted: run the same command again to go on")
-        raise
-    except Exception as error:
-        if debug:
+    with _noted_interrupts() as interrupts:
+        try:
+            app()
+        except SystemExit as end:
+            if end.code == _INTERRUPTED:
+                console.fail(_GO_ON)
             raise
-        console.fail(_one_line(error))
-        sys.exit(1)
+        except Exception as error:
+            if debug:
+                raise
+            console.fail(_GO_ON if interrupts else _one_line(error))
+            sys.exit(_INTERRUPTED if interrupts else 1)
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Ctrl-C as ever, and noted: what it raises within an import or a callback, libraries may turn into other errors."""
+    seen: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        seen.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _one_line(error: Exception) -> str:

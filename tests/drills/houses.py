@@ -47,9 +47,11 @@ def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
         for name, value in workspace.environment().items():
             patch.setenv(name, value)
         dataset = Dataset.open(workspace.dataset(NAME))
-        for seed in range(count):
-            seeded = replace(settings, train=replace(settings.train, seed=seed))
-            model = train(workspace, problem, dataset, seeded, source=Source(commit="0" * 40, dirty=False))
+        for number in range(count):
+            # All alike but for what their biases are learned from: which is the better one nobody can see.
+            alike = replace(settings.train, correction_images=settings.train.correction_images + number)
+            other = replace(settings, train=alike)
+            model = train(workspace, problem, dataset, other, source=Source(commit="0" * 40, dirty=False))
             evidence = evaluate(workspace, problem, model, dataset, settings)
             register(
                 workspace,
