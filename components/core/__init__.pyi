@@ -28,6 +28,7 @@ from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
 from .settings import EvaluateSettings as EvaluateSettings
+from .settings import HonestySettings as HonestySettings
 from .settings import NotifySettings as NotifySettings
 from .settings import ProblemSettings as ProblemSettings
 from .settings import SimulationSettings as SimulationSettings

@@ -95,6 +95,14 @@ class EvaluateSettings:
     """Seed of the noise, the same for every model, so that models are compared on the same images."""
 
 
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class HonestySettings:
+    """How thoroughly biases are measured, which takes a night; a problem adds what its own take."""
+
+    seed: Annotated[int, Field(ge=0)]
+    """Seed of objects and noise, the same for every model."""
+
+
 _NOT_SEARCHED = {
     "epochs": "set search.epochs",
     "processes": "a trial runs in one: set search.workers",
@@ -147,6 +155,8 @@ class ProblemSettings:
     package: PackageSettings
     notify: NotifySettings
     schedule: ScheduleSettings
+    honesty: HonestySettings | None = None
+    """None where a problem has no such measurement."""
 
     def __post_init__(self) -> None:
         for name, choices in self.search.space.items():

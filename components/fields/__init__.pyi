@@ -10,6 +10,7 @@ from .estimators import build_estimator as build_estimator
 from .evaluation import ELSEWHERE as ELSEWHERE
 from .evaluation import Confirmation as Confirmation
 from .evaluation import Evaluation as Evaluation
+from .evaluation import Honesty as Honesty
 from .evaluation import Loss as Loss
 from .evaluation import Metric as Metric
 from .evaluation import Report as Report
@@ -28,6 +29,7 @@ from .layout import SPLITS as SPLITS
 from .layout import shard_name as shard_name
 from .paired_noise import PairedObjects as PairedObjects
 from .paired_noise import noise_pairs as noise_pairs
+from .paired_noise import opposite as opposite
 from .presenting import Batch as Batch
 from .presenting import best_device as best_device
 from .presenting import present as present

@@ -115,3 +115,19 @@ class Evaluation:
     """Pictures by file name without ending."""
     timings: Mapping[str, Metric] = field(default_factory=dict)
     """Metrics by the clock: the same evidence may have others, so that its digest leaves them out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Honesty:
+    """How far a model's answers are from the truth on average, to a precision that takes a night."""
+
+    metrics: Mapping[str, Metric]
+    """By name; promotions to production ask for them."""
+    summary: str
+    """What it comes to, in half a line."""
+    report: Report
+    """The table that the command shows."""
+    sections: tuple[Section, ...]
+    """Of the model card, after those of the evaluation."""
+    tables: "Mapping[str, pd.DataFrame]"
+    plots: "Mapping[str, Figure]"

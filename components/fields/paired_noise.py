@@ -57,9 +57,10 @@ def noise_pairs(
         for number, batches in enumerate(zip(*seen, strict=True)):
             chosen = images.dataset.catalogue.iloc[number * BATCH : (number + 1) * BATCH]
             yield PairedObjects(
-                catalogue=chosen, batches=tuple(one for batch in batches for one in (batch, _opposite(batch)))
+                catalogue=chosen, batches=tuple(one for batch in batches for one in (batch, opposite(batch)))
             )
 
 
-def _opposite(batch: Batch) -> Batch:
+def opposite(batch: Batch) -> Batch:
+    """The same images under minus their noise."""
     return replace(batch, inputs={**batch.inputs, _IMAGE: 2 * batch.targets[_CLEAN] - batch.inputs[_IMAGE]})

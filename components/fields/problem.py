@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from components.core import EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
-from components.fields.evaluation import Confirmation, Evaluation
+from components.fields.evaluation import Confirmation, Evaluation, Honesty
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +39,8 @@ class Sources:
     """What decides a training, beside the training itself: scales, noise, symmetry, loss."""
     evaluation: tuple[EntryPoint, ...]
     """What decides an evaluation, beside the model."""
+    honesty: tuple[EntryPoint, ...] = ()
+    """What decides a measurement of honesty, beside the model."""
     reference: tuple[EntryPoint, ...] = ()
     """What decides that part of an evaluation which no model takes part in, and which is kept for all of them."""
     unused: tuple[str, ...] = ()
@@ -66,6 +68,8 @@ _SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""
 _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
+_HONESTY = ("measure_honesty",)
+"""What a measurement of honesty asks it, beside what is shared."""
 _CHECKING = ("name", "settings", "simulated", "sources", "checks")
 """What decides no result: names, and what data is checked by."""
 
@@ -93,12 +97,13 @@ class Problem(ABC):
         Args:
             settings: its `simulate` section.
         """
-        others = {*_SIMULATING, *_TRAINING, *_CHECKING}
+        others = {*_SIMULATING, *_TRAINING, *_HONESTY, *_CHECKING}
         known = (name for name in dir(type(self)) if not name.startswith("_") and name not in others)
         return Sources(
             simulation=(Members(of=self, names=_SIMULATING),),
             training=(Members(of=self, names=_TRAINING),),
             evaluation=(Members(of=self, names=(*known, *_SHARED)),),
+            honesty=(Members(of=self, names=(*_HONESTY, *_SHARED)),),
         )
 
     @abstractmethod
@@ -198,6 +203,24 @@ class Problem(ABC):
             device: as of `evaluate`.
             progress: as of `evaluate`.
         """
+
+    def measure_honesty(
+        self,
+        answer: Answer,  # noqa: ARG002
+        settings: Any,  # noqa: ARG002
+        *,
+        device: "torch.device",  # noqa: ARG002
+        progress: Callable[[int], object],  # noqa: ARG002
+    ) -> Honesty:
+        """Biases, to a precision that an evaluation has no time for; a problem without a `honesty` section has none.
+
+        Args:
+            answer: the model.
+            settings: all of the problem's.
+            device: as of `evaluate`.
+            progress: as of `evaluate`.
+        """
+        raise NotImplementedError
 
     def checks(self, dataset: "Dataset", settings: Any) -> Checks:  # noqa: ARG002
         """What must hold of a dataset beside what must hold of every one; nothing by default.

@@ -2,7 +2,7 @@
 
 * `problem.py`: `RegressionProblem`; `regression.py`: what it can be asked; `cases.py`: what it is measured at, too
 * `gathering.py`: asks, and puts all `parts.py` together
-* `answers.py`, `observed.py`: what a model says of images under the same noise as every other model's
+* `answers.py`, `observing.py`: what a model says of images under the same noise as every other model's
 * `errors_over_bound.py`, `benchmark.py`, `calibration.py`, `reference.py`: how good that is
 * `failure_maps.py`, `trusted_region.py`, `consistency.py`: where it holds, and on real images
 * `timing.py`; `plots.py`, `limit_plots.py`: the pictures

@@ -12,7 +12,7 @@ import numpy as np
 from components.evidence.intervals import share, too_few
 from components.evidence.numbers import plots
 from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers
-from components.evidence.numbers.observed import ObservedSplit
+from components.evidence.numbers.observing import ObservedSplit
 from components.evidence.numbers.parts import Gathering, Part, together
 from components.evidence.numbers.reference import posterior_reference, reference_metrics
 from components.fields import Metric

@@ -12,7 +12,7 @@ from components.core import ProblemSettings, SimulationSettings
 from components.evidence.intervals import Array, interval
 from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.answers import Answers, ask
-from components.evidence.numbers.observed import ObservedSplit, observed
+from components.evidence.numbers.observing import ObservedSplit, observed
 from components.evidence.numbers.settings import NumbersSettings
 from components.fields import Answer, Batch, Dataset, FreshImages, Metric
 

@@ -3,7 +3,7 @@
 The simulation, the benchmark galaxy and the published results follow Harvard CS109b (Finkbeiner & Yin 2020).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ from components.evidence.numbers import (
     PublishedResult,
     RegressionProblem,
 )
-from components.fields import Checks, Seeds, Shard, Sources
+from components.fields import Answer, Checks, Honesty, Seeds, Shard, Sources
 from components.problems.galaxy_shape import failures, presentation
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
@@ -45,6 +45,8 @@ from models.estimators.numbers import LEVELS, NumbersEstimator
 from models.fields import Arrays, Field
 
 if TYPE_CHECKING:
+    import torch
+
     from components.fields import Dataset
     from models.estimators import Estimator
 
@@ -223,6 +225,14 @@ class GalaxyShape(RegressionProblem):
                 )
             )
         return cases
+
+    def measure_honesty(
+        self, answer: Answer, settings: GalaxyShapeSettings, *, device: "torch.device", progress: Callable[[int], object]
+    ) -> Honesty:
+        """See `honesty.py`."""
+        from components.problems.galaxy_shape.honesty import measure_honesty  # with Matplotlib
+
+        return measure_honesty(self, answer, settings, device=device, progress=progress)
 
     def finish(
         self, estimator: "Estimator", dataset: "Dataset", settings: GalaxyShapeSettings

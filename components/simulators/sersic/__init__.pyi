@@ -1,3 +1,4 @@
+from .bounds import covariance_bound as covariance_bound
 from .bounds import cramer_rao_bound as cramer_rao_bound
 from .bounds import galaxy_fisher as galaxy_fisher
 from .drawing import bound_of_galaxy as bound_of_galaxy
