@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One stamp for one state of the lock and of the project file: a changed version installs itself.
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test kills cheats drills lint bench clean lock
+.PHONY: help setup run honesty test kills cheats drills lint bench clean lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -24,6 +24,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: setup  ## the main job: from simulated galaxies to a served prediction
 	$(BIN)/assay run galaxy-shape
+
+honesty: setup  ## how biased production's answers are, over the prior and for shear: a night's work
+	$(BIN)/assay honesty galaxy-shape
 
 test: setup  ## the tests, without the long drills
 	$(BIN)/pytest

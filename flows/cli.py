@@ -39,6 +39,7 @@ for command in (
     pipeline.search,
     pipeline.train,
     pipeline.evaluate,
+    pipeline.honesty,
     stages.models,
     stages.promote,
     stages.rollback,
@@ -83,7 +84,7 @@ def main() -> None:
 
 @contextmanager
 def _noted_interrupts() -> Iterator[list[int]]:
-    """Ctrl-C as ever, and noted: what it raises within an import or a callback, libraries may turn into other errors."""
+    """Ctrl-C as ever, and noted: what it raises within an import or a callback may come out as another error."""
     seen: list[int] = []
 
     def note(number: int, frame: Any) -> None:

@@ -3,7 +3,7 @@
     assay run galaxy-shape
 
 simulate → validate → version → search → train → evaluate → register → gate → package → prove → stage → predict;
-from gate to stage twice, for staging and for production
+from gate to stage twice, for staging and for production; before them honesty, where production's was measured
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from prefect import flow, tags
 
 from components.evidence import read_evidence
-from components.ledger import whoami
+from components.ledger import PRODUCTION, whoami
 from components.lifecycle import Promotion
 from flows import steps
 from flows.job import Job
@@ -41,6 +41,8 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
         evaluation = steps.evaluate(job, dataset, model)
         number = steps.register(job, dataset, model, evaluation, data_md5)
         promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
+        if promotion.judge.wants_honesty(promotion.ledger.holder(problem, PRODUCTION)):
+            steps.honesty(job, dataset, number)
         promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
         answer = steps.predict(job, dataset)
         return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}

@@ -171,6 +171,15 @@ def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5
     return number, f"{job.problem_name} version {number}"
 
 
+@step(has_bar=True)
+def honesty(job: Job, dataset: Dataset, number: int) -> tuple[Path, str]:
+    """Measure the version's biases, which takes a night."""
+    from components.lifecycle import measure_version
+
+    table = measure_version(job.workspace, job.problem, job.settings, dataset, number)
+    return table.folder, f"table {table.digest[:12]}, {table.summary}"
+
+
 @step(retries=1)
 def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
     """Ask the production package for one prediction, over HTTP, as a user would."""

@@ -12,6 +12,7 @@ from .errors import RefusedError as RefusedError
 from .gate_settings import OF_PACKAGE as OF_PACKAGE
 from .gate_settings import GateRule as GateRule
 from .gate_settings import GateSettings as GateSettings
+from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .members import Members as Members
 from .params import load_settings as load_settings

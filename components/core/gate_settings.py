@@ -70,6 +70,19 @@ class Margins:
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
+class HonestyGates:
+    """What promotions to production ask of a version's measured honesty (`assay honesty`)."""
+
+    required: bool
+    """Whether a version without a table is refused; one is in any case where production has one."""
+    rules: tuple[GateRule, ...]
+    """Over the metrics of the table."""
+
+
+NOT_ASKED = HonestyGates(required=False, rules=())
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class GateSettings:
     """The rules for each stage."""
 
@@ -84,6 +97,8 @@ class GateSettings:
     """How much worse than production a challenger may be."""
     over_best: Margins
     """How much worse than the best version that was ever in production: small losses may not add up beyond it."""
+    honesty: HonestyGates = NOT_ASKED
+    """What is asked for production of biases that were measured over night."""
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(Margins)):
@@ -92,6 +107,8 @@ class GateSettings:
                     f"over_best: {name} = {getattr(self.over_best, name):g} is below that of over_production, "
                     f"{getattr(self.over_production, name):g}, which would then never decide: give more"
                 )
-        for rule in self.staging:
+        for rule in (*self.staging, *self.honesty.rules):
             if rule.max_over_production is not None:  # nothing is compared there: it would be passed over
-                raise ValueError(f"staging: {rule.metric} has max_over_production: put it under production")
+                raise ValueError(f"{rule.metric} has max_over_production, and is not compared: put it under production")
+        if self.honesty.required and not self.honesty.rules:
+            raise ValueError("honesty: required, and no rules: nothing would be read of the table: add some")

@@ -159,6 +159,8 @@ class ProblemSettings:
     """None where a problem has no such measurement."""
 
     def __post_init__(self) -> None:
+        if self.honesty is None and self.gates.honesty.rules:
+            raise ValueError("gates.honesty has rules, and no section `honesty` says how it is measured: add one")
         for name, choices in self.search.space.items():
             if not hasattr(self.train, name):
                 known = ", ".join(settings_values(self.train))

@@ -139,6 +139,10 @@ class Workspace:
         """The evaluations of a problem, one folder for each model and dataset."""
         return self.home / "evaluations" / problem
 
+    def honesty(self, problem: str) -> Path:
+        """How honest a problem's models were found to be, one folder for each."""
+        return self.home / "honesty" / problem
+
     @property
     def database_url(self) -> str:
         """Assay's own database (the ledger)."""

@@ -1,6 +1,7 @@
 """The evidence for one model: measured, drawn, kept under the digest of all that it rests on.
 
 * `evaluation.py`: evaluate a model or read its evaluation; `refusals.py`: models that no evaluation is made of
+* `honesty.py`: measure its biases over night; `inputs.py`: what both rest on; `keeping.py`: how they are kept
 * `confirmation.py`: what a promotion to production compares; `confirmation_reads.py`: how often a split was read for it
 * `card.py`: the page about a model
 * `numbers/`, `images/`, `masks/`, `classes/`: a room for each kind of answer

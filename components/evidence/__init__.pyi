@@ -3,7 +3,13 @@ from .confirmation import comparison_seed as comparison_seed
 from .confirmation import confirm as confirm
 from .evaluation import Evidence as Evidence
 from .evaluation import evaluate as evaluate
-from .evaluation import evaluated_weights as evaluated_weights
-from .evaluation import evaluation_inputs as evaluation_inputs
 from .evaluation import read_evidence as read_evidence
+from .evaluation import rewrite_card as rewrite_card
+from .honesty import HonestyTable as HonestyTable
+from .honesty import find_honesty as find_honesty
+from .honesty import measured_honesty as measured_honesty
+from .honesty import was_measured as was_measured
+from .inputs import evaluation_inputs as evaluation_inputs
+from .inputs import honesty_inputs as honesty_inputs
+from .keeping import evaluated_weights as evaluated_weights
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError

@@ -1,6 +1,6 @@
 """The model card: one self-contained HTML page about a model, made from its evaluation (Mitchell et al. 2019).
 
-    write_card(folder, description, result, dataset, confirmed_on="images drawn for each comparison")
+    write_card(folder, description, dataset, summary=…, confirmed_on="images drawn for each comparison", honesty=None)
 
 Everything is in the page: no script, no link to another machine, pictures as data. What it says of the evidence are
 the evaluation's own sections; training, data and lineage are the same for every problem.
@@ -13,7 +13,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from components.fields import Dataset, Evaluation
+from components.evidence.keeping import read_sections
+from components.fields import Dataset
 
 __label__ = None
 
@@ -22,21 +23,30 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_card(
-    folder: Path, description: Mapping[str, Any], result: Evaluation, dataset: Dataset, *, confirmed_on: str
-) -> None:
+    folder: Path,
+    description: Mapping[str, Any],
+    dataset: Dataset,
+    *,
+    summary: str,
+    confirmed_on: str,
+    honesty: Path | None,
+) -> Path:
     """Write the page.
 
     Args:
-        folder: the evaluation's, with its pictures in `plots/`.
+        folder: the evaluation's, with its parts and its pictures.
         description: the model's, as `models.estimators.saved` keeps it.
-        result: its evaluation.
         dataset: the data that it was evaluated on.
+        summary: what the evaluation comes to.
         confirmed_on: what promotions to production compare models on.
+        honesty: the folder of its measured honesty, the same.
+
+    Returns:
+        The page.
     """
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    pictures = {
-        name: base64.b64encode((folder / "plots" / f"{name}.png").read_bytes()).decode() for name in result.plots
-    }
+    parts = [(of, section) for of in (folder, honesty) if of is not None for section in read_sections(of)]
+    pictures = {name: _data(of / "plots" / f"{name}.png") for of, section in parts for name, _ in section.pictures}
     page = environment.get_template("model_card.html").render(
         problem=description["problem"],
         weights=description["weights_sha256"],
@@ -47,12 +57,17 @@ def write_card(
         dataset=dataset.digest,
         fingerprint=description["fingerprint"],
         simulation=dataset.manifest["settings"],
-        summary=result.summary,
+        summary=summary,
         confirmed_on=confirmed_on,
-        sections=result.sections,
+        sections=[section for _, section in parts],
         pictures=pictures,
     )
     (folder / CARD).write_text(page, encoding="utf-8")
+    return folder / CARD
+
+
+def _data(picture: Path) -> str:
+    return base64.b64encode(picture.read_bytes()).decode()
 
 
 def _rows(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:

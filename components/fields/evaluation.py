@@ -76,6 +76,12 @@ class Report:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> "Report":
+        """Read back what `dataclasses.asdict` made of one."""
+        rows = tuple(tuple(row) for row in document["rows"])
+        return cls(title=document["title"], columns=tuple(document["columns"]), rows=rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Section:

@@ -206,11 +206,11 @@ class Problem(ABC):
 
     def measure_honesty(
         self,
-        answer: Answer,  # noqa: ARG002
-        settings: Any,  # noqa: ARG002
+        answer: Answer,
+        settings: Any,
         *,
-        device: "torch.device",  # noqa: ARG002
-        progress: Callable[[int], object],  # noqa: ARG002
+        device: "torch.device",
+        progress: Callable[[int], object],
     ) -> Honesty:
         """Biases, to a precision that an evaluation has no time for; a problem without a `honesty` section has none.
 

@@ -8,4 +8,5 @@ from .rules import GateResult as GateResult
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger
 from .rules import not_compared as not_compared
+from .rules import refused as refused
 from .rules import require_pass as require_pass

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from components.core import GateRule, GateSettings, Margins, RefusedError
-from components.evidence import Confirmed, Evidence
+from components.evidence import Confirmed, Evidence, HonestyTable
 from components.fields import Metric
 from components.gates.comparison import Against, Standing, compare
 
@@ -58,7 +58,7 @@ class GateResult:
 
 def judge(
     rules: Sequence[GateRule],
-    evidence: Evidence,
+    evidence: Evidence | HonestyTable,
     *,
     expected_key: str,
     champion: Evidence | None = None,
@@ -74,7 +74,7 @@ def judge(
         package: metrics of the package, which are not part of the evidence.
     """
     if evidence.key != expected_key:
-        return [_refused(rule.metric, _limits(rule), _STALE, evidence.digest) for rule in rules]
+        return [refused(rule.metric, _limits(rule), _STALE, evidence.digest) for rule in rules]
     metrics = {**evidence.metrics, **(package or {})}
     results = []
     for rule in rules:
@@ -146,7 +146,7 @@ def judge_challenger(
 def not_compared(reason: str, evidence: str, against: Against, settings: GateSettings) -> GateResult:
     """The verdict on a model that cannot be compared with another: it fails, and a person may overrule that."""
     limits = f"≤ {_margins(against, settings).margin:g}"
-    return _refused(_METRIC[against.who], limits, f"{against} cannot be compared with: {reason}", evidence)
+    return refused(_METRIC[against.who], limits, f"{against} cannot be compared with: {reason}", evidence)
 
 
 def _margins(against: Against, settings: GateSettings) -> Margins:
@@ -196,9 +196,9 @@ def _judge_metric(
     name: str, metric: Metric | None, limits: tuple[float, float], said: str, evidence: str
 ) -> GateResult:
     if metric is None:
-        return _refused(name, said, "the evaluation has no such metric", evidence)
+        return refused(name, said, "the evaluation has no such metric", evidence)
     if not all(math.isfinite(number) for number in (metric.value, metric.low, metric.high)):
-        return _refused(name, said, metric.missing or "the metric is not finite", evidence)
+        return refused(name, said, metric.missing or "the metric is not finite", evidence)
     least, most = limits
     if least <= metric.low <= metric.high <= most:
         verdict, reason = Verdict.PASS, "interval within the limits"
@@ -218,7 +218,8 @@ def _judge_metric(
     )
 
 
-def _refused(metric: str, limits: str, reason: str, evidence: str) -> GateResult:
+def refused(metric: str, limits: str, reason: str, evidence: str) -> GateResult:
+    """The verdict on what is not there to be judged."""
     return GateResult(
         metric=metric,
         value=None,

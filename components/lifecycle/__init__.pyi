@@ -5,6 +5,7 @@ from .installation import check_versions as check_versions
 from .installation import create_databases as create_databases
 from .lineage import checkout as checkout
 from .lineage import trace as trace
+from .measurement import measure_version as measure_version
 from .promotion import Promotion as Promotion
 from .reconciliation import reconcile as reconcile
 from .registration import register as register

@@ -124,7 +124,8 @@ def _unprotected_folders(
                 found.append(path)
         except DamagedModelError:  # perhaps a training that goes on
             continue
-    found += [path for path in _folders(workspace.evaluations(problem)) if evaluated_weights(path) in gone]
+    evidence = [*_folders(workspace.evaluations(problem)), *_folders(workspace.honesty(problem))]
+    found += [path for path in evidence if evaluated_weights(path) in gone]
     downloads = workspace.home / "downloads" / problem
     found += [path for path in _folders(downloads) if not (path.name.isdecimal() and int(path.name) in versions)]
     found += [path for path in _folders(workspace.home / "discarded") if path.name.startswith(f"{problem}-v")]

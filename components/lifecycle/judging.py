@@ -17,9 +17,12 @@ from components.evidence import (
     confirm,
     evaluate,
     evaluation_inputs,
+    find_honesty,
+    honesty_inputs,
+    was_measured,
 )
 from components.fields import Dataset, Metric, Problem
-from components.gates import Against, GateResult, judge, judge_challenger, not_compared
+from components.gates import Against, GateResult, judge, judge_challenger, not_compared, refused
 from components.ledger import PRODUCTION
 from components.lifecycle.model_files import model_files
 from components.packages import Package, changed_code
@@ -68,12 +71,35 @@ class Judge:
                 "say --first to go without a comparison"
             )
         if champion in (None, version):
-            return self._judge(version, self._rules(stage))
+            return [*self._judge(version, self._rules(stage)), *self._of_honesty(version, None)]
         against = [Against(who="champion", version=champion)]
         if best not in (None, version, champion):
             against.append(Against(who="best", version=best))
         compared, theirs = self._compare(version, against)
-        return [*self._judge(version, self._rules(stage), champion=theirs), *compared]
+        judged = self._judge(version, self._rules(stage), champion=theirs)
+        return [*judged, *self._of_honesty(version, champion), *compared]
+
+    def wants_honesty(self, champion: int | None) -> bool:
+        """Whether no version gets to production without a table of its honesty."""
+        gates = self._settings.gates.honesty
+        return bool(gates.rules) and (gates.required or (champion is not None and self._was_measured(champion)))
+
+    def _of_honesty(self, version: int, champion: int | None) -> list[GateResult]:
+        """The verdicts on the table of a version's honesty; none where it has none and none is wanted."""
+        description = read_description(self._files(version))
+        table = find_honesty(self._workspace, self._problem, description, self._settings)
+        if table is not None:
+            expected = value_digest(honesty_inputs(self._problem, description, self._settings))
+            return judge(self._settings.gates.honesty.rules, table, expected_key=expected)
+        stale = self._was_measured(version)
+        if not (stale or self.wants_honesty(champion)) or not self._settings.gates.honesty.rules:
+            return []
+        why = "the table is stale: settings or code changed since" if stale else "nobody measured it"
+        return [refused("honesty", "measured", f"{why}: type `assay honesty {self._problem.name} {version}`", "")]
+
+    def _was_measured(self, version: int) -> bool:
+        weights = read_description(self._files(version))["weights_sha256"]
+        return was_measured(self._workspace, self._problem, weights)
 
     def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | None]:
         """The verdict of each comparison, and the evidence for production; None when it has none any more."""

@@ -177,6 +177,19 @@ class Registry:
             raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
         return folder
 
+    def attach(self, problem: str, version: int, path: Path, folder: str) -> None:
+        """Keep a file or a folder beside the evaluation that a version was registered with, in place of an older one.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        with self._mlflow.one_line():
+            run_id, client = str(self._find(problem, version).run_id), self._mlflow.client()
+            if path.is_dir():
+                client.log_artifacts(run_id, str(path), folder)
+            else:
+                client.log_artifact(run_id, str(path), folder)
+
     def tags(self, problem: str) -> dict[int, dict[str, str]]:
         """The tags of every version, whoever registered it; none when the problem has no model."""
         with self._mlflow.one_line():

@@ -1,4 +1,4 @@
-"""Commands that make models: run, simulate, validate, search, train, evaluate."""
+"""Commands that make models and measure them: run, simulate, validate, search, train, evaluate, honesty."""
 
 import dataclasses
 import shutil
@@ -173,6 +173,31 @@ def evaluate(
         return
     console.print_table(evidence.report.title, evidence.report.columns, evidence.report.rows, grouped=True)
     console.out.print(f"card, plots, tables and metrics: {out or evidence.folder}")
+
+
+def honesty(
+    problem: ProblemName,
+    version: Annotated[int | None, typer.Argument(help="Number of a version (default: production's).", min=1)] = None,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a version's biases over night: promotions to production read the table."""
+    from components.core import AssayError
+    from components.ledger import PRODUCTION, open_ledger
+    from components.lifecycle import measure_version
+
+    job = _open(problem, size)
+    measured = version or open_ledger(job.workspace).holder(problem, PRODUCTION)
+    if measured is None:
+        raise AssayError(f"{problem} has nothing in production: name a version, as `assay models` lists them")
+    table = measure_version(job.workspace, job.problem, job.settings, job.published(), measured)
+    if as_json:
+        metrics = {name: dataclasses.asdict(metric) for name, metric in table.metrics.items()}
+        console.print_json({"folder": table.folder, "digest": table.digest, "metrics": metrics})
+        return
+    console.print_table(table.report.title, table.report.columns, table.report.rows)
+    console.out.print(f"version {measured}, table {table.digest[:12]}: {table.summary}")
+    console.out.print(f"tables and plots: {table.folder}; the card has them, too")
 
 
 def _open(problem: str, size: str, **overrides: dict[str, Any]) -> "Job":

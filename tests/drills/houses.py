@@ -20,6 +20,7 @@ from components.fields.dataset import Dataset
 from components.lifecycle.promotion import Promotion
 from components.lifecycle.registration import register
 from components.problems import find_problem
+from components.problems.galaxy_shape.settings import GalaxyTrainSettings
 from components.training.run import train
 from tests.conftest import SMALL, make_house, small_settings
 from tests.drills.commands import assay_here
@@ -42,6 +43,7 @@ def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
     """A house with so many candidates, trained and evaluated."""
     workspace = make_house(folder, LENIENT)
     problem, settings = find_problem(NAME), small_settings(workspace.root)
+    assert isinstance(settings.train, GalaxyTrainSettings)
     adopt(workspace, data)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in workspace.environment().items():

@@ -4,8 +4,9 @@
 * `gathering.py`: asks, and puts all `parts.py` together
 * `answers.py`, `observing.py`: what a model says of images under the same noise as every other model's
 * `errors_over_bound.py`, `benchmark.py`, `calibration.py`, `reference.py`: how good that is
+* `bias_grid.py`: biases at fixed objects, to a precision that takes a night
 * `failure_maps.py`, `trusted_region.py`, `consistency.py`: where it holds, and on real images
-* `timing.py`; `plots.py`, `limit_plots.py`: the pictures
+* `timing.py`; `plots.py`, `limit_plots.py`, `bias_plots.py`: the pictures
 """
 
 import lazy_loader

@@ -143,7 +143,7 @@ def _errors(
     seed: Sequence[int],
     device: "torch.device",
 ) -> tuple[dict[str, Array], Array]:
-    """What each answer gets wrong, and what an efficient estimate would; first half and second are under opposite noise."""
+    """What each answer gets wrong, and what an efficient estimate would; both halves are under opposite noise."""
     halves: tuple[list[dict[str, Array]], list[dict[str, Array]]] = ([], [])
     for batch in observed(problem, point.stored, settings, seed=seed, device=device, count=pairs):
         for parts, seen in zip(halves, (batch, opposite(batch)), strict=True):

@@ -98,9 +98,7 @@ def _candidates(settings: SersicSettings, ends: tuple[float, float], uniform: Ar
     table["sigma"] = np.clip(middle, settings.flux[0] / ratio, settings.flux[1] / ratio)
     table["flux"] = ratio * table["sigma"]
     table = table[table["sigma"].between(*settings.sigma)].reset_index(drop=True)
-    table["inner"] = table["n"].between(*_INNER["n"]) & table["half_light_radius"].between(
-        *_INNER["half_light_radius"]
-    )
+    table["inner"] = table["n"].between(*_INNER["n"]) & table["half_light_radius"].between(*_INNER["half_light_radius"])
     away = _BEYOND * np.sqrt(_covariances(table, settings)[:, 1, 1])
     table["index_judged"] = (table["n"] - away >= INDEX_RANGE[0]) & (table["n"] + away <= INDEX_RANGE[1])
     return table

@@ -227,7 +227,12 @@ class GalaxyShape(RegressionProblem):
         return cases
 
     def measure_honesty(
-        self, answer: Answer, settings: GalaxyShapeSettings, *, device: "torch.device", progress: Callable[[int], object]
+        self,
+        answer: Answer,
+        settings: GalaxyShapeSettings,
+        *,
+        device: "torch.device",
+        progress: Callable[[int], object],
     ) -> Honesty:
         """See `honesty.py`."""
         from components.problems.galaxy_shape.honesty import measure_honesty  # with Matplotlib

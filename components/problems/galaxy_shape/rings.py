@@ -10,6 +10,7 @@ index and radius are left as they are. The galaxies are the prior's.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ class Rings:
 
     stored: tuple[Mapping[str, Array], Mapping[str, Array]]
     """Stored fields under +γ and −γ, rows in the same order."""
-    along_b: Array
+    along_b: np.ndarray[Any, Any]
     """Which component of the shape the shear goes along: 0 for g1, 1 for g2."""
 
 

@@ -3,10 +3,10 @@
     found = ask_rings(problem, answer, settings, rings, seed=7, device=device, progress=progress)
     m, c = biases(found, "likelihood", slices["snr20_40"])
 
-m + 1 is how the mean shape of a slice's galaxies changes with the shear, c the mean shape without any. Who is in a slice
-depends on the shear, too, since the SNR and radius found do: each sign of it has its own members, whose weights fall off
-smoothly at the slice's ends, so that the response of the selection counts and is not decided by few galaxies. Shape
-suffixes: s signs of the shear, n images, k galaxies.
+m + 1 is how the mean shape of a slice's galaxies changes with the shear, c the mean shape without any. Who is in a
+slice depends on the shear, too, since the SNR and radius found do: each sign of it has its own members, whose weights
+fall off smoothly at the slice's ends, so that the response of the selection counts and is not decided by few galaxies.
+Shape suffixes: s signs of the shear, n images, k galaxies.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -140,6 +140,11 @@ class Estimate:
         ratio = self.value / other.value
         return Estimate(value=ratio, influence_k=(self.influence_k - ratio * other.influence_k) / other.value)
 
+    @property
+    def error(self) -> float:
+        """Standard deviation."""
+        return float(self.influence_k.std(ddof=1) / np.sqrt(len(self.influence_k)))
+
     def metric(self, less: float = 0.0, *, error: float = 0.0) -> Metric:
         """With its 95 % interval.
 
@@ -147,8 +152,7 @@ class Estimate:
             less: subtracted.
             error: a standard deviation beside that from these galaxies.
         """
-        own = self.influence_k.std(ddof=1) / np.sqrt(len(self.influence_k))
-        reach = stats.norm.ppf((1 + _CONFIDENCE) / 2) * np.hypot(own, error)
+        reach = stats.norm.ppf((1 + _CONFIDENCE) / 2) * np.hypot(self.error, error)
         value = self.value - less
         return Metric(value=value, low=float(value - reach), high=float(value + reach))
 
@@ -163,10 +167,10 @@ def ratio_of(total_n: Array, weight_n: Array) -> Estimate:
 def _within(value: Array, ends: tuple[float, float]) -> Array:
     """Normal distributions of the logarithm, of width `SOFT`, rising at one end and falling at the other."""
     low, high = ends
-    inside: Array = (stats.norm.cdf(_from(value, low)) if low > 0 else 1.0) - (
-        stats.norm.cdf(_from(value, high)) if high < np.inf else 0.0
-    )
-    return inside
+    inside: Array = np.ones_like(value)
+    if low > 0:
+        inside = stats.norm.cdf(_from(value, low))
+    return inside - stats.norm.cdf(_from(value, high)) if high < np.inf else inside
 
 
 def _from(value: Array, end: float) -> Array:

@@ -3,9 +3,9 @@
     response = learn_response(sheared, "likelihood")
     expected = response.of_slice(others, slices["snr20_40"])      # 1 + m, which the measured one is divided by
 
-What one image's shape changes by under a small shear is noise for the most part; its mean for images like it is a smooth
-function of what is found of them (Pujol et al. 2020, 2006.07011, learn it from simulations, too). Where images are
-chosen by something that the shear changes, that counts by how the shape goes together with that change.
+What one image's shape changes by under a small shear is noise for the most part; its mean for images like it is a
+smooth function of what is found of them (Pujol et al. 2020, 2006.07011, learn it from simulations, too). Where images
+are chosen by something that the shear changes, that counts by how the shape goes together with that change.
 """
 
 from collections.abc import Mapping
@@ -89,9 +89,7 @@ def _scatter(snr_n: Array, value_n: Array) -> Array:
 
 
 def _raw(found: Mapping[str, Array]) -> Array:
-    columns = [
-        np.log(np.maximum(found[name], 1e-6)) if name in _OF_LOGARITHM else found[name] for name in FEATURES
-    ]
+    columns = [np.log(np.maximum(found[name], 1e-6)) if name in _OF_LOGARITHM else found[name] for name in FEATURES]
     return np.stack(columns, axis=1)
 
 

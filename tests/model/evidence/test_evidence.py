@@ -22,15 +22,10 @@ from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.card import CARD
-from components.evidence.evaluation import (
-    METRICS,
-    TRUSTED_REGION,
-    Evidence,
-    evaluate,
-    evaluation_inputs,
-    read_evidence,
-)
+from components.evidence.evaluation import TRUSTED_REGION, Evidence, evaluate, read_evidence
+from components.evidence.inputs import evaluation_inputs
 from components.evidence.intervals import interval, median, share
+from components.evidence.keeping import METRICS
 from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.errors_over_bound import Errors
 from components.evidence.numbers.regression import RegressionQuestions
