@@ -2,6 +2,8 @@
 
 * `problem.py`: what is asked, of which simulator, and the benchmark with its published results
 * `presentation.py`: how galaxies are shown to a network; `failures.py`: how images may depart from that
+* `honesty.py`: biases over the prior (`grid.py`) and of shear (`rings.py`, `shear.py`, `shear_response.py`);
+  `honesty_card.py`: what is said of them
 """
 
 import lazy_loader

@@ -20,6 +20,8 @@ from components.simulators.sersic import PARAMETERS, Array, SersicSettings, draw
 
 __label__ = "galaxy_rings"
 
+Complex = np.ndarray[Any, np.dtype[np.complexfloating[Any, Any]]]
+
 SHEAR = 0.02
 TURNS = 4
 _AT_ONCE = 64
@@ -61,13 +63,13 @@ def sheared_rings(settings: SersicSettings, *, seed: int, galaxies: int) -> Iter
         )
 
 
-def sheared(shape: Array, shear: Array) -> Array:
+def sheared(shape: Complex, shear: Complex) -> Complex:
     """The reduced shear of a sheared galaxy, all as complex numbers."""
-    seen: Array = (shape + shear) / (1 + np.conj(shear) * shape)
+    seen: Complex = (shape + shear) / (1 + np.conj(shear) * shape)
     return seen
 
 
-def _stored(ring: pd.DataFrame, shape_b: Array, settings: SersicSettings) -> dict[str, Array]:
+def _stored(ring: pd.DataFrame, shape_b: Complex, settings: SersicSettings) -> dict[str, Array]:
     seen = ring.assign(g1=shape_b.real, g2=shape_b.imag)
     return {
         "stamp": draw_sersics(seen, settings),

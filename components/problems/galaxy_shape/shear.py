@@ -11,7 +11,7 @@ Shape suffixes: s signs of the shear, n images, k galaxies.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -43,7 +43,7 @@ class Sheared:
     """By answer: the component of the shape along the shear."""
     found: Mapping[str, Array]
     """Of the likelihood's answer: `snr`, `half_light_radius`, `n`, `ellipticity`; and the known `psf_fwhm`."""
-    along_n: Array
+    along_n: np.ndarray[Any, Any]
     """0 where the shear goes along g1, 1 along g2."""
 
     def part(self, rows: slice) -> "Sheared":

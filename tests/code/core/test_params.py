@@ -78,7 +78,7 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
         (lambda s: s["gates"]["staging"].append({"metric": "x"}), ["x has no min, max or max_over_production"]),
         (
             lambda s: s["gates"]["staging"].append({"metric": "x", "max": 3, "max_over_production": 2}),
-            ["staging: x has max_over_production", "put it under production"],
+            ["x has max_over_production", "put it under production"],
         ),
         (
             lambda s: s["gates"]["production"].append({"metric": "x", "max_over_production": 2}),

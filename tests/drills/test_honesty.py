@@ -1,0 +1,96 @@
+"""`assay honesty`: its table is kept, shown, and read by promotions to production, which refuse what it does not bear."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.core.errors import IntegrityError
+from components.core.workspace import Workspace
+from components.gates.rules import GateResult, Verdict
+from components.lifecycle.measurement import measure_version
+from components.registry.registry import Registry
+from tests.conftest import write_params
+from tests.drills.commands import assay_here, refused
+from tests.drills.houses import LENIENT, NAME, mlflow_client, promote, promotion_of
+
+METRIC = "grid.likelihood.rmse_over_biased_bound.flux"
+PASSED = {"metric": METRIC, "max": 1e6}
+UNHEARD_OF = {"metric": METRIC, "max": 1e-6}
+
+
+def asked(house: Workspace, rule: dict[str, Any], *, required: bool = False, **changed: int) -> None:
+    """Write a rule into the house's params.yaml, and how the table is measured."""
+    gates = LENIENT["gates"] | {"honesty": {"required": required, "rules": [rule]}}
+    write_params(house.root, LENIENT | {"gates": gates, "honesty": LENIENT["honesty"] | changed})
+
+
+def measured(house: Workspace, version: int) -> None:
+    promotion = promotion_of(house)
+    measure_version(house, promotion.problem, promotion.settings, promotion.dataset, version)
+
+
+def of_honesty(house: Workspace, version: int, champion: int) -> list[GateResult]:
+    found = promotion_of(house).judge.gates(version, "production", champion=champion)
+    return [result for result in found if result.metric in ("honesty", METRIC)]
+
+
+@pytest.mark.house("promoted")
+def test_the_command_keeps_a_table_and_shows_it_on_the_card(house: Workspace) -> None:
+    asked(house, PASSED)
+    done = assay_here(house, "honesty", NAME)
+    assert done.returncode == 0, done.stderr
+    assert "likelihood: m after response" in done.stdout
+    again = json.loads(assay_here(house, "honesty", NAME, "1", "--json").stdout)
+    assert again["digest"][:12] in done.stdout
+    assert {"shear.posterior.m.all", METRIC} <= set(again["metrics"])
+    folder = Path(again["folder"])
+    assert {path.name for path in (folder / "plots").iterdir()} == {"bias-over-the-prior.png", "shear-bias.png"}
+    (card,) = house.evaluations(NAME).glob("*/card.html")
+    page = card.read_text(encoding="utf-8")
+    assert "Bias over the prior" in page
+    assert "Multiplicative bias against the SNR" in page
+    run = mlflow_client(house).get_model_version(NAME, "1").run_id
+    kept = {file.path for file in mlflow_client(house).list_artifacts(run, "honesty")}
+    assert {"honesty/evidence.json", "honesty/grid.parquet", "honesty/shear.parquet"} <= kept
+    registered = Registry(house).evaluation_folder(NAME, 1) / "card.html"
+    assert registered.read_text(encoding="utf-8") == page
+
+
+@pytest.mark.house("promoted")
+def test_a_challenger_of_a_measured_version_must_be_measured_and_pass(house: Workspace) -> None:
+    asked(house, PASSED)
+    assert of_honesty(house, 2, 1) == [], "nobody asks for what production has not either"
+    measured(house, 1)
+    (missing,) = of_honesty(house, 2, 1)
+    assert (missing.verdict, missing.reason) == (
+        Verdict.FAIL, f"nobody measured it: type `assay honesty {NAME} 2`",
+    )  # fmt: skip
+    assert promote(house, 2, "staging").returncode == 0
+    refused(promote(house, 2, "production"), "gate honesty fail", f"assay honesty {NAME} 2")
+    measured(house, 2)
+    (judged,) = of_honesty(house, 2, 1)
+    assert (judged.verdict, judged.metric) == (Verdict.PASS, METRIC)
+    asked(house, UNHEARD_OF)
+    assert of_honesty(house, 2, 1)[0].verdict is Verdict.FAIL
+    asked(house, PASSED, noise_pairs=5)
+    (stale,) = of_honesty(house, 2, 1)
+    assert (stale.verdict, stale.reason.partition(":")[0]) == (Verdict.FAIL, "the table is stale")
+
+
+def test_the_first_version_needs_a_table_where_one_is_required(house: Workspace) -> None:
+    asked(house, PASSED, required=True)
+    assert promote(house, 1, "staging").returncode == 0
+    refused(promote(house, 1, "production", "--first"), "gate honesty fail: nobody measured it")
+    refused(assay_here(house, "honesty", NAME), "nothing in production: name a version")
+
+
+@pytest.mark.house("promoted")
+def test_a_table_that_was_changed_is_not_believed(house: Workspace) -> None:
+    asked(house, PASSED)
+    measured(house, 1)
+    (metrics,) = house.honesty(NAME).glob("*/metrics.json")
+    metrics.write_text(metrics.read_text(encoding="utf-8").replace('"value"', '"value" '), encoding="utf-8")
+    with pytest.raises(IntegrityError, match="not what was written"):
+        promotion_of(house).judge.gates(1, "production", champion=1)
