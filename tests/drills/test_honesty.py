@@ -1,4 +1,4 @@
-"""`assay honesty`: its table is kept, shown, and read by promotions to production, which refuse what it does not bear."""
+"""`assay honesty`: its table is kept and shown, and promotions to production read it."""
 
 import json
 from pathlib import Path

@@ -146,7 +146,7 @@ def written(house: Workspace) -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.kill
+@pytest.mark.ci
 def test_killed_while_training_and_while_registering_ends_with_one_of_each(house: Workspace) -> None:
     assert kill_during(house, "train", 0.5)
     assert kill_during(house, "register", 1.0)

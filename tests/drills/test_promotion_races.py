@@ -148,7 +148,7 @@ def test_of_four_commands_that_promote_at_once_one_wins(house: Workspace, enviro
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kills", [pytest.param(3, marks=pytest.mark.kill), pytest.param(KILLS, marks=pytest.mark.timeout(3600))]
+    "kills", [pytest.param(3, marks=pytest.mark.ci), pytest.param(KILLS, marks=pytest.mark.timeout(3600))]
 )
 def test_a_promotion_killed_at_any_point_is_before_or_after(
     house: Workspace, environment: Mapping[str, str], tmp_path: Path, kills: int

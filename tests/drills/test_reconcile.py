@@ -51,6 +51,8 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
     refused(assay_here(house, "gc", "--keep", "0"), "version 1 of galaxy-shape is not what the ledger says")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.house("promoted")
 def test_another_or_an_older_mlflow_does_not_empty_the_stages(house: Workspace) -> None:
     """In processes of their own: this one would keep a connection to the file that was moved away."""
@@ -141,6 +143,8 @@ def test_an_older_copy_of_the_ledger_put_back_is_refused(house: Workspace) -> No
     assert int(mlflow_client(house).get_model_version_by_alias(NAME, "production").version) == 1, "nothing was changed"
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.house("promoted")
 def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house: Workspace) -> None:
     before = json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout)

@@ -29,9 +29,12 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
         truths: the parameters.
     """
     answers = list(table["answer"].unique())
-    figure = Figure(figsize=(13, 0.8 + 3.0 * len(answers)), layout="constrained")
+    # Margins in inches: a layout engine would take longer than the drawing, for every axis of the maps.
+    width, height = 13.0, 1.2 + 2.8 * len(answers)
+    figure = Figure(figsize=(width, height))
     rows: list[list[Any]] = [[f"{answer}{column}" for column in _COLUMNS] + ["alarm"] for answer in answers]
-    panels = figure.subplot_mosaic(rows)
+    panels = figure.subplot_mosaic(rows, gridspec_kw={"wspace": 0.3, "hspace": 0.08})
+    figure.subplots_adjust(left=0.85 / width, right=1 - 0.1 / width, bottom=0.8 / height, top=1 - 0.4 / height)
     for answer in answers:
         here = table[table["answer"] == answer]
         _plot_answer([panels[f"{answer}{column}"] for column in _COLUMNS], here, answer, truths)
@@ -48,8 +51,8 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
             axes.tick_params(labelbottom=False)
         if trusted is not None:
             axes.axvspan(*trusted, color="0.88", zorder=0)
-    legend_below(figure, columns=len(truths))
-    figure.suptitle("Shaded: where the model can be trusted")
+    legend_below(figure, columns=len(truths), outside=False)
+    figure.suptitle("Shaded: where the model can be trusted", y=1 - 0.1 / height, verticalalignment="top")
     return figure
 
 

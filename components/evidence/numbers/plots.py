@@ -221,7 +221,14 @@ def label(name: str, units: Mapping[str, str]) -> str:
     return f"{name} [{units[name]}]" if units.get(name) else name
 
 
-def legend_below(figure: Figure, *, columns: int, of: Axes | None = None) -> None:
-    """One legend for all panels: that of the first, or of the given one."""
+def legend_below(figure: Figure, *, columns: int, of: Axes | None = None, outside: bool = True) -> None:
+    """One legend for all panels: that of the first, or of the given one.
+
+    Args:
+        figure: with the panels.
+        columns: of the legend.
+        of: whose labels it shows.
+        outside: whether a layout engine makes room for it.
+    """
     handles, labels = (of or figure.axes[0]).get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center" if outside else "lower center", ncols=columns, frameon=False)

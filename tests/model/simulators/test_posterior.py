@@ -72,6 +72,8 @@ def test_prior_is_that_of_the_draws(settings: ProblemSettings) -> None:
         assert log_prior(outside, prior)[0] == -np.inf
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_posteriors_of_galaxies_cover_the_truth(settings: ProblemSettings) -> None:
     """Averaged over the prior, the error of the posterior mean has the posterior's own variance."""
     import torch
