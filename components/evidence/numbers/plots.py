@@ -231,4 +231,5 @@ def legend_below(figure: Figure, *, columns: int, of: Axes | None = None, outsid
         outside: whether a layout engine makes room for it.
     """
     handles, labels = (of or figure.axes[0]).get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center" if outside else "lower center", ncols=columns, frameon=False)
+    place = "outside lower center" if outside else "lower center"
+    figure.legend(handles, labels, loc=place, ncols=columns, frameon=False)

@@ -53,11 +53,11 @@ def sheared_rings(settings: SersicSettings, *, seed: int, galaxies: int) -> Iter
         ring = table.iloc[each].reset_index(drop=True)
         shape_b = (ring["g1"] + 1j * ring["g2"]).to_numpy() * np.tile(1j ** np.arange(TURNS), len(table))
         along_b = (each + start) % 2
-        direction_b = np.array([1, 1j])[along_b]
+        shear_b: Complex = np.array([SHEAR, 1j * SHEAR])[along_b]
         yield Rings(
             stored=(
-                _stored(ring, sheared(shape_b, SHEAR * direction_b), settings),
-                _stored(ring, sheared(shape_b, -SHEAR * direction_b), settings),
+                _stored(ring, sheared(shape_b, shear_b), settings),
+                _stored(ring, sheared(shape_b, -shear_b), settings),
             ),
             along_b=along_b,
         )

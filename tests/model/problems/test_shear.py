@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from components.core.params import load_settings
 from components.problems import find_problem
 from components.problems.galaxy_shape.honesty import SLICES, measure_shear
-from components.problems.galaxy_shape.rings import SHEAR, TURNS, sheared, sheared_rings
+from components.problems.galaxy_shape.rings import SHEAR, TURNS, Complex, sheared, sheared_rings
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.problems.galaxy_shape.shear import Sheared, Slice, biases
 from tests.conftest import write_params
@@ -60,7 +60,7 @@ def made_up(galaxies: int, *, m: float, c: float, leaning: float, seed: int = 0)
     shape_n = (rng.uniform(0, 0.6, galaxies) * np.exp(2j * np.pi * rng.random(galaxies))).repeat(TURNS)
     shape_n = shape_n * np.tile(1j ** np.arange(TURNS), galaxies)
     along_n = np.arange(galaxies).repeat(TURNS) % 2
-    direction_n = np.array([1, 1j])[along_n]
+    direction_n: Complex = np.array([1, 1j], dtype=complex)[along_n]
     noise_n, log_snr_n = 0.1 * rng.normal(size=along_n.size), rng.uniform(np.log(12), np.log(110), along_n.size)
     seen_sn = np.stack([sheared(shape_n, sign * SHEAR * direction_n) / direction_n for sign in (1, -1)])
     shape_sn = (1 + m) * seen_sn.real + c + noise_n
