@@ -51,7 +51,7 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
             axes.tick_params(labelbottom=False)
         if trusted is not None:
             axes.axvspan(*trusted, color="0.88", zorder=0)
-    legend_below(figure, columns=len(truths), outside=False)
+    legend_below(figure, columns=len(truths), place="lower center")
     figure.suptitle("Shaded: where the model can be trusted", y=1 - 0.1 / height, verticalalignment="top")
     return figure
 

@@ -5,6 +5,7 @@ Every function takes tables that are stored beside the pictures, and returns a m
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -221,15 +222,20 @@ def label(name: str, units: Mapping[str, str]) -> str:
     return f"{name} [{units[name]}]" if units.get(name) else name
 
 
-def legend_below(figure: Figure, *, columns: int, of: Axes | None = None, outside: bool = True) -> None:
+def legend_below(
+    figure: Figure,
+    *,
+    columns: int,
+    of: Axes | None = None,
+    place: Literal["lower center", "outside lower center"] = "outside lower center",
+) -> None:
     """One legend for all panels: that of the first, or of the given one.
 
     Args:
         figure: with the panels.
         columns: of the legend.
         of: whose labels it shows.
-        outside: whether a layout engine makes room for it.
+        place: `outside` where a layout engine is to make room for it.
     """
     handles, labels = (of or figure.axes[0]).get_legend_handles_labels()
-    place = "outside lower center" if outside else "lower center"
     figure.legend(handles, labels, loc=place, ncols=columns, frameon=False)
