@@ -24,6 +24,12 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FLOAT32_MIN = float(np.finfo(np.float32).tiny)
 
 
+MOST_SAMPLES = 4096
+"""Of one image."""
+_MOST_SAMPLES_IN_ALL = 16_384
+"""Of a request: a second's work."""
+
+
 class BadRequestError(ValueError):
     """The request cannot be answered; the message names the item, its value and what is right."""
 
@@ -50,6 +56,18 @@ def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[Any]
         for field in fields:
             arrays[field.name][index] = _read(item[field.name], f"{where}.{field.name}", field)
     return arrays
+
+
+def read_samples(samples: Any, images: int) -> int:
+    """How many samples of each image are asked for.
+
+    Raises:
+        BadRequestError: when that is no number, or too many.
+    """
+    most = min(MOST_SAMPLES, _MOST_SAMPLES_IN_ALL // images)
+    if isinstance(samples, bool) or not isinstance(samples, int) or not 0 <= samples <= most:
+        raise BadRequestError(f"samples is {reprlib.repr(samples)}: must be a whole number from 0 to {most}")
+    return samples
 
 
 def _check_keys(item: Any, keys: Sequence[str], where: str) -> None:

@@ -130,12 +130,13 @@ def is_alive(url: str) -> bool:
         return False
 
 
-def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -> dict[str, Any]:
     """Ask a server for predictions.
 
     Args:
         url: the server, as `served` yields it.
         items: one mapping for each image, with every input of the model by name.
+        samples: joint draws from the posterior of each.
 
     Returns:
         `predictions`, in the order of the items, `units` of the outputs, and `model`.
@@ -144,7 +145,7 @@ def request(url: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         AssayError: with the server's own line when it refuses the request, or when nothing useful answers.
     """
     # Not by httpx's `json=`, which raises on NaN by itself: the server names the pixel.
-    body = json.dumps({"images": list(items)}).encode()
+    body = json.dumps({"images": list(items), **({"samples": samples} if samples else {})}).encode()
     try:
         with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
             answer = client.post(f"{url}/predict", content=body, headers={"Content-Type": "application/json"})

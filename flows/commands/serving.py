@@ -39,6 +39,7 @@ def predict(
         ),
     ] = None,
     stage: Stage = PRODUCTION,
+    samples: Annotated[int, typer.Option(help="Joint draws from each posterior, for --json.", min=0)] = 0,
     url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,11 +50,11 @@ def predict(
     given = dict(_condition(text) for text in conditions or ())
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
     if url is not None:
-        answer = request(url, items)
+        answer = request(url, items, samples=samples)
     else:
         workspace, tag, override = _package_of(problem, stage)
         with served(workspace, tag, environment=override) as started:
-            answer = request(started, items)
+            answer = request(started, items, samples=samples)
     if as_json:
         console.print_json(answer)
         return

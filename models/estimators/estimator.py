@@ -73,6 +73,18 @@ class Estimator(nn.Module, ABC):
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same inputs, each so far outside of the region that its answer must be doubted."""
 
+    def samples(self, inputs: Arrays, count: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Joint draws from what is known of each image, shape (b, count, …) by the names of outputs.
+
+        Args:
+            inputs: as of `forward`.
+            count: of each image.
+
+        Raises:
+            ValueError: when answers of this kind have no joint density.
+        """
+        raise ValueError(f"a model of kind {self.config['kind']} has no samples: leave them out")
+
     def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:  # noqa: ARG002
         """What an evaluation looks at: the outputs, and what else they come from; the outputs alone by default.
 

@@ -134,6 +134,11 @@ class NumbersEstimator(Estimator):
         }
         return measured if targets is None else {**measured, **known.log_densities(self.truths(targets))}
 
+    def samples(self, inputs: Arrays, count: int) -> dict[str, Tensor]:
+        """Draws from the joint posterior: row by row the numbers of one possible truth."""
+        value_bsp = self.known(inputs["image"], self.conditions(inputs)).samples(count)
+        return {f"posterior_{name}": value_bsp[:, :, index] for index, name in enumerate(self.output_names)}
+
     def conditions(self, inputs: Arrays) -> Tensor:
         """The conditions side by side, shape (b, c)."""
         return torch.stack([inputs[name] for name in self.condition_names], dim=1)

@@ -68,8 +68,11 @@ class Found(Known):
 
     @cached_property
     def draws(self) -> WeightedDraws:
-        """Of the posterior."""
-        inward_bsp = self.mixture.draws(DRAWS)
+        """Of the posterior, as many as its answer rests on."""
+        return self._drawn(DRAWS)
+
+    def _drawn(self, count: int) -> WeightedDraws:
+        inward_bsp = self.mixture.draws(count)
         place_bsp = self.frame.outward(inward_bsp)
         log_bs = self.drawing.weigh(self.image_bhw, place_bsp, self.conditions_bc)
         return WeightedDraws(
@@ -78,8 +81,9 @@ class Found(Known):
         )
 
     def samples(self, count: int) -> Tensor:
-        """Some draws more than once."""
-        return self.draws.samples(count).float()
+        """By their weights some of the answer's own draws, or where more are wanted of twice as many."""
+        draws = self.draws if count <= DRAWS else self._drawn(2 * count)
+        return draws.samples(count).float()
 
     def pulls(self, truth_bp: Tensor) -> Tensor:
         """By rank."""

@@ -126,6 +126,37 @@ def test_a_bad_request_gets_400_and_one_line(client: TestClient, items: Any, lin
     assert len(error) < 250
 
 
+@pytest.mark.parametrize(
+    ("images", "samples", "most"),
+    [
+        (1, -1, 4096),
+        (1, 4097, 4096),
+        (8, 2049, 2048),
+        (1, 1.5, 4096),
+        (1, True, 4096),
+        (1, "10", 4096),
+        (1, None, 4096),
+    ],
+)
+def test_samples_that_cannot_be_drawn_get_400(client: TestClient, images: int, samples: Any, most: int) -> None:
+    response = post(client, {"images": good_items(images), "samples": samples})
+    assert response.status_code == 400
+    assert response.json()["error"] == f"samples is {samples!r}: must be a whole number from 0 to {most}"
+
+
+def test_samples_on_request_are_joint_draws_of_the_posterior(client: TestClient) -> None:
+    assert "samples" not in post(client, {"images": good_items(1)}).json()["predictions"][0]
+    for prediction in post(client, {"images": good_items(2), "samples": 2000}).json()["predictions"]:
+        samples, answer = prediction["samples"], prediction["answer"]
+        assert set(samples) == {"posterior_flux", "posterior_g1"}
+        drawn = np.array([samples[name] for name in samples])
+        for row, name in zip(drawn, samples, strict=True):
+            error = answer[f"{name}_error"]
+            assert abs(row.mean() - answer[name]) < 0.2 * error
+            assert 0.8 * error < row.std() < 1.2 * error
+        np.testing.assert_allclose(np.corrcoef(drawn), answer["posterior_correlation"], atol=0.15)
+
+
 @pytest.mark.parametrize("body", ["", "{", "[1]", "{}"])
 def test_a_body_that_is_no_request_gets_400(client: TestClient, body: str) -> None:
     assert client.post("/predict", content=body, headers={"Content-Type": "application/json"}).status_code == 400

@@ -42,6 +42,16 @@ def test_means_errors_and_densities_are_those_of_long_sampling(
         away.append(((mean - exact.mean) / exact.sd) ** 2)
         wider.append(error / exact.sd)
         apart.append(float(outputs["log_density"][row]) - float(log_density(truth[row][None])[0]))
+    # Samples on request are of the same posterior, joint ones.
+    with torch.inference_mode():
+        samples = model.samples(batch.inputs, 512)
+    drawn_bps = torch.stack([samples[f"posterior_{name}"] for name in names], dim=1).numpy()
+    for row, drawn_ps in enumerate(drawn_bps):
+        for index, name in enumerate(names):
+            stated, wide = (float(outputs[f"posterior_{name}{of}"][row]) for of in ("", "_error"))
+            assert abs(drawn_ps[index].mean() - stated) < 0.5 * wide
+        stated_pp = outputs["posterior_correlation"][row].numpy()
+        assert np.abs(np.corrcoef(drawn_ps) - stated_pp).mean() < 0.2
     assert np.mean(away) < 0.06
     assert abs(np.mean(wider) - 1) < 0.1
     assert abs(np.mean(apart)) < 0.15
