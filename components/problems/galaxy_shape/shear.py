@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 __label__ = "galaxy_shear"
 
 ANSWERS = ("posterior", "likelihood")
-SOFT = 0.1
-"""Of a slice's end, within which weights fall from 1 to 0; three times less noise than from a sharp one."""
+SOFT = {"snr": 0.2, "half_light_radius": 0.2, "psf_fwhm": 0.01}
+"""Of a slice's end, within which weights fall from 1 to 0: a sharp one has three times the noise. The shear does not
+change the PSF."""
 _CONFIDENCE = 0.95
 
 
@@ -66,7 +67,7 @@ class Slice:
         """How much each image counts, 0 to 1."""
         weight = np.ones_like(next(iter(found.values())))
         for name, ends in self.ranges.items():
-            weight = weight * _within(found[name], ends)
+            weight = weight * _within(found[name], ends, SOFT[name])
         return weight
 
     def slopes(self, found: Mapping[str, Array], name: str) -> Array:
@@ -74,8 +75,8 @@ class Slice:
         if name not in self.ranges:
             return np.zeros_like(found[name])
         others = Slice(ranges={other: ends for other, ends in self.ranges.items() if other != name})
-        rise, fall = (stats.norm.pdf(_from(found[name], end)) / SOFT if 0 < end < np.inf else 0.0
-                      for end in self.ranges[name])  # fmt: skip
+        ends, soft = self.ranges[name], SOFT[name]
+        rise, fall = (stats.norm.pdf(_from(found[name], end, soft)) / soft if 0 < end < np.inf else 0.0 for end in ends)
         slopes: Array = others.weights(found) * (rise - fall)
         return slopes
 
@@ -164,17 +165,17 @@ def ratio_of(total_n: Array, weight_n: Array) -> Estimate:
     return Estimate(value=ratio, influence_k=(total_k - ratio * weight_k) / weight_k.mean())
 
 
-def _within(value: Array, ends: tuple[float, float]) -> Array:
-    """Normal distributions of the logarithm, of width `SOFT`, rising at one end and falling at the other."""
+def _within(value: Array, ends: tuple[float, float], soft: float) -> Array:
+    """Normal distributions of the logarithm, rising at one end and falling at the other."""
     low, high = ends
     inside: Array = np.ones_like(value)
     if low > 0:
-        inside = stats.norm.cdf(_from(value, low))
-    return inside - stats.norm.cdf(_from(value, high)) if high < np.inf else inside
+        inside = stats.norm.cdf(_from(value, low, soft))
+    return inside - stats.norm.cdf(_from(value, high, soft)) if high < np.inf else inside
 
 
-def _from(value: Array, end: float) -> Array:
-    away: Array = np.log(np.maximum(value, 1e-6) / end) / SOFT
+def _from(value: Array, end: float, soft: float) -> Array:
+    away: Array = np.log(np.maximum(value, 1e-6) / end) / soft
     return away
 
 
