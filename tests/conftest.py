@@ -60,7 +60,7 @@ SMALL: dict[str, Any] = {
         "production": [],
         "fresh_images": 640,
     },
-    "honesty": {"grid_points": 8, "noise_pairs": 4, "shear_galaxies": 64},
+    "honesty": {"grid_points": 8, "noise_pairs": 16, "shear_galaxies": 64},
     "package": {"golden_inputs": 2},
 }
 """What makes every step take seconds; the networks it makes are no good, and its gates do not ask for it."""

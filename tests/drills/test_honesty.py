@@ -74,7 +74,7 @@ def test_a_challenger_of_a_measured_version_must_be_measured_and_pass(house: Wor
     assert (judged.verdict, judged.metric) == (Verdict.PASS, METRIC)
     asked(house, UNHEARD_OF)
     assert of_honesty(house, 2, 1)[0].verdict is Verdict.FAIL
-    asked(house, PASSED, noise_pairs=5)
+    asked(house, PASSED, noise_pairs=17)
     (stale,) = of_honesty(house, 2, 1)
     assert (stale.verdict, stale.reason.partition(":")[0]) == (Verdict.FAIL, "the table is stale")
 

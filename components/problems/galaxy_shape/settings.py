@@ -27,7 +27,7 @@ class GalaxyHonestySettings(HonestySettings):
 
     grid_points: Annotated[int, Field(ge=8, multiple_of=4)]
     """Galaxies of the bias grid, a fourth of them in each slice of the SNR."""
-    noise_pairs: Annotated[int, Field(ge=4)]
+    noise_pairs: Annotated[int, Field(ge=16)]
     """Pairs of opposite noise that each of them is seen under."""
     shear_galaxies: Annotated[int, Field(ge=64, multiple_of=2)]
     """Galaxies that are turned and sheared, eight images each; half of them teach the response."""
