@@ -1,5 +1,6 @@
 """Shear from shapes: rings leave no spurious bias, m is what it is, and a selection's response counts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.params import load_settings
+from components.evidence.honesty import HonestyTable
+from components.fields.evaluation import Metric, Report
+from components.gates.rules import Verdict, judge
 from components.problems import find_problem
 from components.problems.galaxy_shape.honesty import SLICES, measure_shear
 from components.problems.galaxy_shape.rings import SHEAR, TURNS, Complex, sheared, sheared_rings
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.problems.galaxy_shape.shear import Sheared, Slice, biases
-from tests.conftest import write_params
+from tests.conftest import HOUSE, write_params
 
+SHIPPED = load_settings(HOUSE / "params.yaml", "galaxy-shape", GalaxyShapeSettings).gates.honesty.rules
 SHAPES = st.complex_numbers(max_magnitude=0.67, allow_nan=False, allow_infinity=False)
 
 
@@ -74,6 +79,26 @@ def made_up(galaxies: int, *, m: float, c: float, leaning: float, seed: int = 0)
     return Sheared(shape={"posterior": shape_sn, "likelihood": shape_sn}, found=found, along_n=along_n)
 
 
+def together(*parts: Sheared) -> Sheared:
+    return Sheared(
+        shape={name: np.concatenate([part.shape[name] for part in parts], axis=1) for name in parts[0].shape},
+        found={name: np.concatenate([part.found[name] for part in parts], axis=1) for name in parts[0].found},
+        along_n=np.concatenate([part.along_n for part in parts]),
+    )
+
+
+def sound_grid() -> dict[str, Metric]:
+    """Of an efficient model, by the names that the shipped rules ask for."""
+    asked = [rule.metric for rule in SHIPPED if rule.metric.startswith("grid.")]
+    values = {name: 30.0 if ".points." in name else 1.0 for name in asked}
+    return {name: Metric(value=value, low=value, high=value) for name, value in values.items()}
+
+
+def honesty_table(metrics: Mapping[str, Metric], folder: Path) -> HonestyTable:
+    report = Report(title="", columns=(), rows=())
+    return HonestyTable(folder=folder, key="key", digest="digest", metrics=metrics, summary="", report=report)
+
+
 @pytest.mark.parametrize("m", [0.0, -0.1])
 def test_m_and_c_are_what_was_put_in(m: float) -> None:
     response, additive = biases(made_up(4000, m=m, c=0.01, leaning=0.0), "likelihood", Slice(ranges={}))
@@ -86,7 +111,7 @@ def test_m_and_c_are_what_was_put_in(m: float) -> None:
 
 def test_the_response_of_a_selection_counts_and_a_learned_response_takes_it_away() -> None:
     """Elongated galaxies are found brighter, and the shear elongates those that lie along it: more are in a slice."""
-    sheared = made_up(20_000, m=-0.1, c=0.0, leaning=0.5)
+    sheared = made_up(10_000, m=-0.1, c=0.0, leaning=0.5)
     metrics, _ = measure_shear(sheared)
     for name, sign in (("snr_above70", 1), ("snr_below20", -1)):
         raw, left = (metrics[f"shear.likelihood.{of}.{name}"] for of in ("m", "m_after_response"))
@@ -99,13 +124,39 @@ def test_the_response_of_a_selection_counts_and_a_learned_response_takes_it_away
 
 def test_a_response_that_other_galaxies_do_not_have_is_found_out() -> None:
     teaching, judged = made_up(4000, m=0.0, c=0.0, leaning=0.0), made_up(4000, m=-0.05, c=0.0, leaning=0.0, seed=1)
-    both = Sheared(
-        shape={name: np.concatenate([teaching.shape[name], judged.shape[name]], axis=1) for name in teaching.shape},
-        found={name: np.concatenate([teaching.found[name], judged.found[name]], axis=1) for name in teaching.found},
-        along_n=np.concatenate([teaching.along_n, judged.along_n]),
-    )
-    left = measure_shear(both)[0]["shear.likelihood.m_after_response.all"]
+    left = measure_shear(together(teaching, judged))[0]["shear.likelihood.m_after_response.all"]
     assert left.high < -0.03
+
+
+SOUND = {"teaching": (0.0, 0.0), "judged": (0.0, 0.0)}
+BIASED = {
+    "shear.likelihood.m.snr_above20": {"teaching": (-0.1, 0.0), "judged": (-0.1, 0.0)},
+    "shear.likelihood.m_after_response.snr_above20": {"teaching": (0.0, 0.0), "judged": (-0.02, 0.0)},
+    "shear.likelihood.c1.snr_above20": {"teaching": (0.0, 0.005), "judged": (0.0, 0.005)},
+}
+"""By the first rule that refuses them: m and c of the galaxies that teach the response, and of those judged."""
+
+
+@pytest.mark.parametrize("refusing", [None, *BIASED])
+def test_the_shipped_rules_pass_a_sound_model_and_refuse_biased_ones(tmp_path: Path, refusing: str | None) -> None:
+    biases_of = BIASED[refusing] if refusing else SOUND
+    parts = [made_up(10_000, m=m, c=c, leaning=0.0, seed=seed) for seed, (m, c) in enumerate(biases_of.values())]
+    table = honesty_table(measure_shear(together(*parts))[0] | sound_grid(), tmp_path)
+    failed = [
+        result.metric for result in judge(SHIPPED, table, expected_key="key") if result.verdict is not Verdict.PASS
+    ]
+    assert failed[:1] == ([refusing] if refusing else [])
+
+
+def test_the_shipped_rules_refuse_a_likelihood_that_is_biased_at_every_tenth_point(tmp_path: Path) -> None:
+    shear = measure_shear(made_up(10_000, m=0.0, c=0.0, leaning=0.0))[0]
+    for truth in ("flux", "half_light_radius", "g1"):
+        name = f"grid.likelihood.unbiased.{truth}"
+        table = honesty_table(shear | sound_grid() | {name: Metric(value=0.5, low=0.4, high=0.6)}, tmp_path)
+        failed = [
+            result.metric for result in judge(SHIPPED, table, expected_key="key") if result.verdict is Verdict.FAIL
+        ]
+        assert failed == [name]
 
 
 def test_slices_are_soft_and_add_up() -> None:
