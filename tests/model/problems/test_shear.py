@@ -140,7 +140,7 @@ BIASED = {
 @pytest.mark.parametrize("refusing", [None, *BIASED])
 def test_the_shipped_rules_pass_a_sound_model_and_refuse_biased_ones(tmp_path: Path, refusing: str | None) -> None:
     biases_of = BIASED[refusing] if refusing else SOUND
-    parts = [made_up(10_000, m=m, c=c, leaning=0.0, seed=seed) for seed, (m, c) in enumerate(biases_of.values())]
+    parts = [made_up(20_000, m=m, c=c, leaning=0.0, seed=seed) for seed, (m, c) in enumerate(biases_of.values())]
     table = honesty_table(measure_shear(together(*parts))[0] | sound_grid(), tmp_path)
     failed = [
         result.metric for result in judge(SHIPPED, table, expected_key="key") if result.verdict is not Verdict.PASS
