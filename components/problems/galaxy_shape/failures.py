@@ -27,7 +27,7 @@ __label__ = "galaxy_failures"
 Array = np.ndarray[Any, Any]
 
 _WITHIN = 0.1
-"""Of the prior's range of fluxes, that those of the SNR axis stay away from its ends."""
+"""Of the prior's range of fluxes, that those of the axes of SNR and noise stay away from its ends."""
 _LEAST_SNR = 20.0
 """Fainter galaxies are left out, except where the SNR itself is the axis: noise would hide what goes wrong."""
 
@@ -50,19 +50,22 @@ def failure_axes(settings: SersicSettings, galaxies: int, seed: int) -> list[Fai
              images: Callable[[float], FailureImages]) -> FailureAxis:  # fmt: skip
         return FailureAxis(name=name, label=label, values=values, trained=trained, draw=images)
 
+    flux, (low, high) = table["flux"].to_numpy(), settings.sigma
+    away = _WITHIN * (settings.flux[1] - settings.flux[0])
+    least, most = settings.flux[0] + away, settings.flux[1] - away
+
     def at_snr(value: float) -> FailureImages:
         """Fluxes well within the prior, and noise for the rest."""
-        flux = table["flux"].to_numpy()
-        least, most = settings.flux
-        away = _WITHIN * (most - least)
-        chosen = np.clip(flux * value / snr, least + away, most - away)
+        chosen = np.clip(flux * value / snr, least, most)
         return draw(flux=chosen, sigma=sigma * chosen / flux * snr / value)
 
-    low, high = settings.sigma
+    def at_sigma(value: float) -> FailureImages:
+        """Each galaxy at its SNR, and at one that leaves its flux within the prior for all noise levels of that."""
+        return draw(flux=np.clip(flux / sigma, least / low, most / high) * value, sigma=value)
+
     return [
         # The galaxies keep their SNR: their flux grows with the noise.
-        axis("sigma", "noise σ [counts]", (50, 100, 200, 300, 400, 800, 1600), (low, high),
-             lambda value: draw(sigma=value, flux=table["flux"] * value / sigma)),
+        axis("sigma", "noise σ [counts]", (50, 100, 200, 300, 400, 800, 1600), (low, high), at_sigma),
         # Not at the ends of the prior, where all truths lie on one side, and posteriors rightly lean to it.
         axis("snr", "SNR", (5, 12, 20, 40, 60, 97, 200, 400), settings.snr, at_snr),
         axis("psf_fwhm", 'FWHM of the PSF, known ["]', (0.35, 0.42, 0.5, 0.6, 0.75, 0.9, 1.0, 1.2, 1.5),

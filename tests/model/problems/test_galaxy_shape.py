@@ -132,6 +132,20 @@ def test_neighbours_of_failure_maps_are_those_of_galsim(settings: ProblemSetting
             np.testing.assert_allclose(ours, theirs, atol=2e-4 * float(alone[row].max()))
 
 
+def test_galaxies_of_failure_maps_are_the_priors_at_every_value_that_was_trained(settings: ProblemSettings) -> None:
+    """A posterior rightly finds none beyond it, and its map would call the training's own noise a failure."""
+    prior: Any = settings.simulate
+    for axis in failure_axes(prior, 200, 3):
+        low, high = axis.trained
+        for value in (value for value in axis.values if low <= value <= high):
+            stored = axis.draw(value).stored
+            shear = np.hypot(stored["g1"], stored["g2"])
+            for name, values in {**stored, "ellipticity": shear}.items():
+                if hasattr(prior, name) and name != "sigma":  # noise makes up for the SNR on an axis of its own
+                    least, most = getattr(prior, name)
+                    assert least <= values.min() <= values.max() <= most, (axis.name, value, name)
+
+
 def test_noise_has_the_variance_of_read_noise_and_counts(settings: ProblemSettings) -> None:
     stamp, simulation = torch.full((400, 64, 64), 90_000.0), cast(Any, settings.simulate)
     conditions = torch.tensor([[200.0, 0.5]]).expand(400, 2)
