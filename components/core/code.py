@@ -15,10 +15,11 @@ docstrings, layout, what is imported for type checking only, and the version of 
 """
 
 import ast
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -70,7 +71,7 @@ def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOU
     Raises:
         ValueError: when a module is not there, has no `__label__`, or has that of another.
     """
-    house = _House(root)
+    house = _house(root)
     waiting = [source for entry in entries for source in house.begin(entry)]
     found: dict[str, _Source] = {}
     seen: set[str] = set()
@@ -86,7 +87,7 @@ def code_of(*entries: EntryPoint, unused: tuple[str, ...] = (), root: Path = HOU
         libraries |= own_libraries
         waiting += [house.source(name) for name in sorted(modules - seen)]
         seen |= modules
-    digests = {label: meaning_digest(source.tree, house.origin) for label, source in found.items()}
+    digests = {label: house.digest(source) for label, source in found.items()}
     beside = {f"{label}/{file.name}": file for label, source in found.items() for file in source.beside}
     digests |= {label: file_sha256(file) for label, file in beside.items()}
     return Code(
@@ -134,12 +135,30 @@ def _beside(tree: ast.Module, path: Path) -> tuple[Path, ...]:
     return ()
 
 
+def _house(root: Path) -> "_House":
+    """The modules below a folder; those of our own are read once by a process, and again when a file has changed."""
+    return _own_house(_state()) if root == HOUSE else _House(root)
+
+
+def _state() -> tuple[tuple[str, int, int], ...]:
+    """What tells whether any file of ours is another than before."""
+    files = (Path(folder, name) for ours in _OURS for folder, _, names in os.walk(HOUSE / ours) for name in names)
+    stats = ((str(file), file.stat()) for file in files if file.suffix not in (".pyc", ".so"))
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats))
+
+
+@lru_cache(maxsize=1)
+def _own_house(state: tuple[tuple[str, int, int], ...]) -> "_House":  # noqa: ARG001
+    return _House(HOUSE)
+
+
 class _House:
     """The modules below a folder, each looked for and read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.path, self.source, self.defined = cache(self._path), cache(self._source), cache(self._defined)
+        self.digest, self.imports = cache(self._digest), cache(self._imports)
 
     def begin(self, entry: EntryPoint) -> list[_Source]:
         """The modules, or parts of them, that an entry point stands for."""
@@ -198,7 +217,11 @@ class _House:
             rest = [name, *rest] if name else rest
         return ".".join([f"<{self.source(module).label}>", *rest])
 
-    def imports(self, source: _Source) -> tuple[set[str], set[str]]:
+    def _digest(self, source: _Source) -> str:
+        """What a module does."""
+        return meaning_digest(source.tree, self.origin)
+
+    def _imports(self, source: _Source) -> tuple[set[str], set[str]]:
         """Modules of ours that a module imports, those behind faces, and libraries."""
         modules, libraries = set(), set()
         for node in ast.walk(source.tree):

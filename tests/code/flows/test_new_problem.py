@@ -43,7 +43,7 @@ def test_a_problem_is_four_files_and_leaves_the_others_as_they_were(clone: Path)
     assert [*classes] == ["galaxy-shape", "my-problem", "another"]
     params, old = (yaml.safe_load(of["params.yaml"])["problems"] for of in (after, before))
     assert params["galaxy-shape"] == old["galaxy-shape"]
-    assert set(params["another"]) == set(old["galaxy-shape"]) - {"sizes"}
+    assert set(params["another"]) == set(old["galaxy-shape"]) - {"sizes", "honesty"}
     assert set(before["params.yaml"].splitlines()) <= set(after["params.yaml"].splitlines())
     assert "class MyProblem(RegressionProblem)" in after["components/problems/my_problem.py"]
 
