@@ -9,6 +9,7 @@ from pathlib import Path
 import lazy_loader
 import pytest
 
+from components.core import code
 from components.core.code import HOUSE, code_of, imported_files
 
 CODE = 'def f(x):\n    """Says what f does."""\n    return x + 1  # a reason\n'
@@ -215,3 +216,19 @@ def test_another_python_makes_the_same_digests(minor: int, tmp_path: Path) -> No
         for name in (sys.executable, python)
     ]
     assert said[0] == said[1] != ""
+
+
+def test_a_process_notices_that_its_own_code_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads that once, as long as nothing has: a schedule runs for weeks."""
+    monkeypatch.setattr(code, "HOUSE", tmp_path)
+
+    def digests(text: str) -> dict[str, str]:
+        write(tmp_path, components__simulator=f"from components.physics import g\n{CODE}", components__physics=text)
+        return dict(code_of("components.simulator", root=tmp_path).digests)
+
+    first = digests("def g(x):\n    return x\n")
+    with monkeypatch.context() as patch:
+        patch.delattr(code, "read_code")  # so that nothing can be read
+        assert code_of("components.simulator", root=tmp_path).digests == first
+    second = digests("def g(x):\n    return 2 * x\n")
+    assert {label for label in first if first[label] != second[label]} == {"physics"}
