@@ -31,7 +31,7 @@ honesty: setup  ## how biased production's answers are, over the prior and for s
 test: setup  ## the tests, without the long drills
 	$(BIN)/pytest
 
-long: setup  ## the long drills that CI runs, too: main job and promotions killed midway (ten minutes)
+long: setup  ## the long drills that CI runs, too: main job and promotions killed midway, other machines (ten minutes)
 	$(BIN)/pytest -m ci
 
 cheats: setup  ## models that guess, against the rules of params.yaml (a quarter of an hour: they train one)

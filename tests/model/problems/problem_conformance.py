@@ -58,6 +58,8 @@ class ProblemConformance:
         ):
             assert not set(content(other)) & set(images)
 
+    @pytest.mark.slow
+    @pytest.mark.ci
     def test_other_machines_store_the_same_bytes(self, problem: Problem, settings: ProblemSettings) -> None:
         rows = 32
         drawn = on_machines(problem, settings.simulate, MACHINES, rows=rows)
