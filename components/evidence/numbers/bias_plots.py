@@ -13,7 +13,7 @@ from components.evidence.numbers.plots import label, legend_below
 __label__ = None
 
 _SNR = "snr"
-_SHOWN = 2.0
+_SHOWN = 1.0
 """Bounds: points with more bias are drawn at the panel's edge."""
 _LINTHRESH = 0.01
 
@@ -44,6 +44,7 @@ def plot_bias_grid(table: pd.DataFrame, truths: Sequence[str], units: Mapping[st
                 label="judged" if judged else "near an edge of what can be drawn",
             )
         axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_ylim(-1.05 * _SHOWN, 1.05 * _SHOWN)
         axes.set_xscale("log")
         axes.set_xticks([10, 20, 40, 70, 100], minor=False)
         axes.xaxis.set_major_formatter("{x:g}")
