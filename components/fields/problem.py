@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from components.core import EntryPoint, Members, ProblemSettings
+from components.core import AssayError, EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
 
@@ -206,11 +206,11 @@ class Problem(ABC):
 
     def measure_honesty(
         self,
-        answer: Answer,
-        settings: Any,
+        answer: Answer,  # noqa: ARG002
+        settings: Any,  # noqa: ARG002
         *,
-        device: "torch.device",
-        progress: Callable[[int], object],
+        device: "torch.device",  # noqa: ARG002
+        progress: Callable[[int], object],  # noqa: ARG002
     ) -> Honesty:
         """Biases, to a precision that an evaluation has no time for; a problem without a `honesty` section has none.
 
@@ -219,8 +219,11 @@ class Problem(ABC):
             settings: all of the problem's.
             device: as of `evaluate`.
             progress: as of `evaluate`.
+
+        Raises:
+            AssayError: when the problem cannot measure it.
         """
-        raise NotImplementedError
+        raise AssayError(f"{self.name} measures no honesty: take its `honesty` section out of params.yaml")
 
     def checks(self, dataset: "Dataset", settings: Any) -> Checks:  # noqa: ARG002
         """What must hold of a dataset beside what must hold of every one; nothing by default.

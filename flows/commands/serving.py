@@ -47,6 +47,8 @@ def predict(
     from components.data import read_image
     from components.packages import request, served
 
+    if samples and not as_json:
+        raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     given = dict(_condition(text) for text in conditions or ())
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
     if url is not None:

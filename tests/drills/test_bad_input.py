@@ -152,3 +152,4 @@ def test_image_that_is_none(house: Workspace, tmp_path: Path) -> None:
         assay_here(house, "predict", "galaxy-shape", str(tmp_path / "x.tif"), *given), "unknown kind of image '.tif'"
     )
     refused(assay_here(house, "predict", "galaxy-shape", str(picture), "--set", "sigma"), "NAME=NUMBER", status=2)
+    refused(assay_here(house, "predict", "galaxy-shape", str(picture), "--samples", "9"), "add --json", status=2)

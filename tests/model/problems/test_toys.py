@@ -9,6 +9,7 @@ import torch
 import yaml
 from pydantic import TypeAdapter
 
+from components.core.errors import AssayError
 from components.core.params import load_settings
 from components.core.settings import ProblemSettings
 from components.core.workspace import Workspace
@@ -89,3 +90,8 @@ def test_masks_and_clean_images_are_mirrored_with_their_images(toy: type[Any], t
         assert likeness.min() > 0.3
         mirrored += int((targets[target] != stored[target]).flatten(1).any(1).sum())
     assert 60 < mirrored < 140
+
+
+def test_a_problem_that_measures_no_honesty_says_so() -> None:
+    with pytest.raises(AssayError, match="blob-mask measures no honesty: take its `honesty` section out"):
+        BlobMask().measure_honesty(dict, None, device=torch.device("cpu"), progress=lambda _: None)
