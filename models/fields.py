@@ -30,6 +30,8 @@ class Field:
     """An empty string for a pure number."""
     labels: tuple[str, ...] = ()
     """Of the entries along the first axis, where they have names; of the values of an int64."""
+    optional: bool = False
+    """An input that may be left out, and counts as 0 then."""
     limits: tuple[float | None, float | None] = (None, None)
     """Values lie between these and are neither; None where there is no limit."""
     absolute: float = 0.0
@@ -74,11 +76,14 @@ def check_arrays(arrays: Mapping[str, Any], fields: Sequence[Field], where: str)
     known = {field.name: field for field in fields}
     for name in (*known, *arrays):
         if name not in arrays:
+            if known[name].optional:
+                continue
             raise ValueError(f"{where} has no {name}: it must have {', '.join(known)}")
         if name not in known:
             raise ValueError(f"{where} has an unknown field {name}: its fields are {', '.join(known)}")
     rows = {name: len(array) for name, array in arrays.items()}
-    for name, wanted in known.items():
+    for name in arrays:
+        wanted = known[name]
         shape, dtype = tuple(arrays[name].shape[1:]), str(arrays[name].dtype).removeprefix("torch.")
         if shape != wanted.shape:
             raise ValueError(f"{name} of {where} has the shape {shape}: must be {wanted.shape}")

@@ -39,23 +39,25 @@ def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[Any]
 
     Args:
         items: the list under `images`, as it came.
-        fields: what each of them must have, and nothing else.
+        fields: what each of them must have, or may where it is optional, and nothing else.
 
     Raises:
         BadRequestError: when any of it is not what it must be.
     """
-    keys = [field.name for field in fields]
-    named = ", ".join(keys)
+    named = ", ".join(field.name for field in fields if not field.optional)
     if not isinstance(items, list) or not 1 <= len(items) <= MOST_IMAGES:
         shown = f"a list of {len(items)}" if isinstance(items, list) else reprlib.repr(items) if items else "missing"
         raise BadRequestError(f"images is {shown}: must be a list of 1 to {MOST_IMAGES} objects with the keys {named}")
-    arrays = {field.name: np.empty((len(items), *field.shape), dtype=field.dtype) for field in fields}
+    arrays = {field.name: np.zeros((len(items), *field.shape), dtype=field.dtype) for field in fields}
+    stated = {field.name for field in fields if not field.optional}
     for index, item in enumerate(items):
         where = f"images[{index}]"
-        _check_keys(item, keys, where)
+        _check_keys(item, fields, where)
         for field in fields:
-            arrays[field.name][index] = _read(item[field.name], f"{where}.{field.name}", field)
-    return arrays
+            if field.name in item:
+                arrays[field.name][index] = _read(item[field.name], f"{where}.{field.name}", field)
+                stated.add(field.name)
+    return {name: array for name, array in arrays.items() if name in stated}
 
 
 def read_samples(samples: Any, images: int) -> int:
@@ -70,16 +72,17 @@ def read_samples(samples: Any, images: int) -> int:
     return samples
 
 
-def _check_keys(item: Any, keys: Sequence[str], where: str) -> None:
-    named = ", ".join(keys)
+def _check_keys(item: Any, fields: "Sequence[Field]", where: str) -> None:
+    keys, needed = [field.name for field in fields], [field.name for field in fields if not field.optional]
+    named = ", ".join(needed)
     if not isinstance(item, Mapping):
         raise BadRequestError(f"{where} is {reprlib.repr(item)}: must be an object with the keys {named}")
-    for key in keys:
+    for key in needed:
         if key not in item:
             raise BadRequestError(f"{where} has no {key}: it must have the keys {named}")
     for key in item:
         if key not in keys:
-            raise BadRequestError(f"{where} has an unknown key {reprlib.repr(key)}: its keys are {named}")
+            raise BadRequestError(f"{where} has an unknown key {reprlib.repr(key)}: its keys are {', '.join(keys)}")
 
 
 def _read(value: Any, where: str, field: "Field") -> "NDArray[Any]":
@@ -100,6 +103,7 @@ def _read(value: Any, where: str, field: "Field") -> "NDArray[Any]":
     single[np.abs(single) < _FLOAT32_MIN] = 0  # which counts as 0 for some processors
     wrong_places = ~np.isfinite(single)
     wrong_places |= (low is not None and single <= low) | (high is not None and single >= high)
+    wrong_places &= ~(field.optional & (single == 0))  # which says as much as leaving it out
     if wrong_places.any():
         first = tuple(int(index) for index in np.argwhere(wrong_places)[0])
         found = float(array[first])

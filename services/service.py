@@ -8,11 +8,14 @@ the problem only the fields of its manifest. `/predict` takes JSON and answers J
     {"images": [{"image": [[…]], "sigma": 200.0, "psf_fwhm": 0.5}, …]}
     {"predictions": [{"id": …, "answer": {"posterior_flux": …, "posterior_flux_error": …,
                       "posterior_flux_interval68": […, …], …, "posterior_effective": …, "likelihood_flux": …, …,
-                      "likelihood_edge": "no", "quote": "likelihood"}, "trusted": true, "doubts": []}, …],
-     "units": {"posterior_flux": "1e5 counts", …}, "model": {…}}
+                      "likelihood_edge": "no", "quote": "likelihood"}, "in_tested_range": true, "doubts": [],
+                      "not_tested": ["psf_fwhm", …]}, …],
+     "units": {"posterior_flux": "1e5 counts", …}, "labels": {"sensitivity_sky": ["flux", …], …}, "model": {…}}
 
-`<name>_error` is the root mean square error of `<name>`, its intervals hold the truth with 68 and 95 %, and an answer
-is trusted when its image is like those that the model was measured to be reliable on. The posterior has the least error
+`<name>_error` is the root mean square error of `<name>`, its intervals hold the truth with 68 and 95 %. An answer is
+in the tested range when its image is like those that the model was measured to be reliable on, as far as one image can
+show: `doubts` says what departs, and by how much, `not_tested` what is taken for granted, and `sensitivity_<what>` by
+how many bounds values move when it is not as stated. The posterior has the least error
 of single objects and leans on the prior; the likelihood claims to be unbiased, as averages over many objects want it;
 `quote` says which of them to quote of this one. With `"samples": 100` beside `images`, each prediction has as many
 joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
@@ -74,6 +77,7 @@ class Predictor:
         self._fields = {part: manifest[part] for part in ("inputs", "outputs")}
         self._inputs, self._outputs = ([field(document) for document in manifest[of]] for of in ("inputs", "outputs"))
         self._units = {document["name"]: document["unit"] for document in manifest["outputs"]}
+        self._labels = {one.name: one.labels for one in self._outputs if one.shape and one.labels}
         torch.set_num_threads(os.cpu_count() or 1)
         self._estimator, _ = load_model(SOURCE / "model")
         for part, stated in (("inputs", self._inputs), ("outputs", self._outputs)):
@@ -98,7 +102,8 @@ class Predictor:
     ) -> dict[str, Any]:
         """The answer to each image, in the order of the request."""
         try:
-            return {"predictions": self._predictions(images, samples), "units": self._units, "model": self._model}
+            predictions = self._predictions(images, samples)
+            return {"predictions": predictions, "units": self._units, "labels": self._labels, "model": self._model}
         except BadRequestError as error:
             ctx.response.status_code = 400
             return {"error": str(error)}
@@ -126,13 +131,15 @@ class Predictor:
         draws = {name: array.tolist() for name, array in drawn.items()}
         rows = {one.name: in_words(one, arrays[one.name].tolist()) for one in self._outputs}
         doubted = self._estimator.doubts(inputs, outputs, self._region)
+        untested = list(self._estimator.not_tested(inputs))
         return [
             {
                 # The id says by itself which version answered, so that no log is needed to trace it.
                 "id": f"{self._model['problem']}.{self._model['version']}.{uuid.uuid4().hex}",
                 "answer": {name: row[index] for name, row in rows.items()},
-                "trusted": not doubted[index],
+                "in_tested_range": not doubted[index],
                 "doubts": doubted[index],
+                "not_tested": untested,
                 **({"samples": {name: row[index] for name, row in draws.items()}} if count else {}),
             }
             for index in range(len(items))

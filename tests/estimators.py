@@ -23,6 +23,5 @@ CONFIG: dict[str, Any] = {
 TRUSTED_REGION: dict[str, Any] = {
     "conditions": {"sigma": [100.0, 400.0], "psf_fwhm": [0.4, 1.2]},
     "snr": [10.0, 100.0],
-    "misfit": 2.4,
     "axes": {},
 }

@@ -133,9 +133,9 @@ def _largest_difference(
 def _compare_doubts(package: Package, golden: Golden, predictions: Sequence[Mapping[str, Any]]) -> None:
     """That the same answers are doubted, each for the same reasons; what is measured in them may differ a little."""
     for index, (prediction, recorded) in enumerate(zip(predictions, golden.doubts, strict=True)):
-        given, trusted = list(prediction["doubts"]), prediction["trusted"]
-        if trusted is not (not recorded) or len(given) != len(recorded) or not all(map(_alike, given, recorded)):
-            said = f"golden input {index} is {'trusted' if trusted else 'doubted'} for {given}"
+        given, tested = list(prediction["doubts"]), prediction["in_tested_range"]
+        if tested is not (not recorded) or len(given) != len(recorded) or not all(map(_alike, given, recorded)):
+            said = f"golden input {index} is {'in the tested range' if tested else 'doubted'} for {given}"
             raise _otherwise(package, said, recorded)
 
 

@@ -122,7 +122,7 @@ def _signature(inputs: Sequence[Field], outputs: Sequence[Field]) -> "ModelSigna
     from mlflow.types import Schema, TensorSpec
 
     def schema(fields: Sequence[Field]) -> Schema:
-        return Schema([TensorSpec(np.dtype("float32"), (-1, *field.shape), field.name) for field in fields])
+        return Schema([TensorSpec(np.dtype("float32"), (-1, *of.shape), of.name) for of in fields if not of.optional])
 
     return ModelSignature(inputs=schema(inputs), outputs=schema(outputs))
 

@@ -40,7 +40,7 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
     console.out.print()
     console.print_table(report.title, report.columns, report.rows, grouped=True)
     console.out.print()
-    console.print_prediction(answer["predictions"][0], answer["units"], answer["model"])
+    console.print_prediction(answer["predictions"][0], answer)
     console.out.print("\nNext, with `source .venv/bin/activate`:")
     console.out.print(f"  assay serve {problem}      answer requests with the production model")
     console.out.print(f"  assay history {problem}    who promoted what, when and why")

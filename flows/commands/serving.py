@@ -62,7 +62,7 @@ def predict(
         return
     for file, prediction in zip(files, answer["predictions"], strict=True):
         console.out.print(f"\n{file}")
-        console.print_prediction(prediction, answer["units"], answer["model"])
+        console.print_prediction(prediction, answer)
 
 
 def _condition(text: str) -> tuple[str, float]:

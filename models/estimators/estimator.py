@@ -69,6 +69,10 @@ class Estimator(nn.Module, ABC):
             region: where the model can be trusted, as its evaluation found it.
         """
 
+    def not_tested(self, inputs: Arrays) -> tuple[str, ...]:  # noqa: ARG002
+        """What an answer takes for granted, whatever its doubts say: no test of one image could tell."""
+        return ("content",)
+
     @abstractmethod
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same inputs, each so far outside of the region that its answer must be doubted."""

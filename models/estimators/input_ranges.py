@@ -1,7 +1,7 @@
 """Whether inputs lie in the ranges that a model was measured in: one number says of each input where it lies.
 
     ranges = {"image": [0.9, 2.4], "sigma": [100.0, 400.0]}
-    range_doubts({"inputs": ranges}, summaries(inputs, noise_b))     # [["image loudness 7.1 is outside of …"], []]
+    input_doubts({"inputs": ranges}, summaries(inputs, noise_b))     # [["image loudness 7.1 is outside of …"], []]
 
 A scalar speaks for itself, an image by its loudness: the root mean square of its pixels in units of the noise. All are
 positive. Shape suffixes: b batch, h height, w width.
@@ -36,7 +36,7 @@ def summaries(inputs: Arrays, noise_b: Tensor) -> dict[str, Tensor]:
     return {name: _loudness(array, noise_b) if name == _IMAGE else array for name, array in inputs.items()}
 
 
-def range_doubts(region: Mapping[str, Any], summaries: Mapping[str, Tensor]) -> list[list[str]]:
+def input_doubts(region: Mapping[str, Any], summaries: Mapping[str, Tensor]) -> list[list[str]]:
     """For each image the inputs that lie outside of the region, one line each.
 
     Args:
@@ -57,7 +57,7 @@ def pushed_beyond(inputs: Arrays, region: Mapping[str, Any], noise: Callable[[Ar
 
     Args:
         inputs: as of `summaries`.
-        region: as of `range_doubts`.
+        region: as of `input_doubts`.
         noise: from inputs to the noise of a pixel of each image, shape (b,).
     """
     ends = {name: _BEYOND * high for name, (_, high) in region["inputs"].items()}

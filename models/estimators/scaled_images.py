@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.estimators.estimator import Estimator
-from models.estimators.input_ranges import pushed_beyond, range_doubts, summaries
+from models.estimators.input_ranges import input_doubts, pushed_beyond, summaries
 from models.fields import Arrays, Field
 
 __label__ = "scaled_images"
@@ -115,7 +115,7 @@ class ImageInputEstimator(Estimator):
             outputs: what `forward` made of them.
             region: `inputs` as `input_ranges.py` reads it.
         """
-        return range_doubts(region, summaries(inputs, self.noise(inputs)))
+        return input_doubts(region, summaries(inputs, self.noise(inputs)))
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same inputs far above the region: the image too loud for its noise, each condition beyond its range."""

@@ -1,7 +1,7 @@
 """How an estimator's answer is drawn again: the camera, the noise and the prior, from a plain dictionary.
 
     drawing = GalaxyDrawing(config["drawing"], ("sigma", "psf_fwhm"))
-    misfit_b, snr_b = drawing.compare(image_bhw, value_bp, conditions_bc)
+    examined = drawing.examine(image_bhw, value_bp, conditions_bc)
 
 Values are in the units of an answer, in which flux is counted in `flux_unit`. Shape suffixes: b batch, h height,
 w width, c conditions, s places of an image, p parameters (`SHAPE`).
@@ -13,11 +13,12 @@ from typing import Any
 
 from torch import Tensor
 
+from models.galaxies.examining import Examined, examine
 from models.galaxies.fitting import library
 from models.galaxies.parameters import INDEX_RANGE, SHAPE, Camera, Domain
 from models.galaxies.posterior import Modes, find_modes, weigh_places
 from models.galaxies.prior import GalaxyPrior
-from models.galaxies.scoring import MOST_STEPS, Scored, compare, score
+from models.galaxies.scoring import MOST_STEPS, Scored, score
 
 __label__ = "galaxy_drawing"
 
@@ -126,29 +127,27 @@ class GalaxyDrawing:
         beyond_bs = (low - snr_bs).clamp_min(0) + (snr_bs - high).clamp_min(0)
         return log_bs - 0.5 * (beyond_bs / _WALL).square()
 
-    def compare(self, image_bhw: Tensor, value_bp: Tensor, conditions_bc: Tensor) -> tuple[Tensor, Tensor]:
-        """An image against its answer drawn.
-
-        Returns:
-            (χ² − N) / √(2N) of the residual's χ² over N pixels, and the SNR √(Σ p²)/σ of the drawn galaxy, both of
-            shape (b,).
-        """
-        chi2_b, norm_b = compare(
+    def examine(self, image_bhw: Tensor, value_bp: Tensor, conditions_bc: Tensor) -> Examined:
+        """Images against their answers drawn, parameters in the units of an answer."""
+        unit_p = self._unit(value_bp).double()
+        examined = examine(
             image_bhw,
-            value_bp * self._unit(value_bp),
+            value_bp * unit_p,
             conditions_bc[:, self._sigma],
             conditions_bc[:, self._fwhm],
             self.camera,
             shot_noise=self.shot_noise,
             domain=self.domain,
         )
-        return self.misfit_and_snr(chi2_b, norm_b, conditions_bc)
+        return replace(
+            examined,
+            moved_bcp=examined.moved_bcp / unit_p,
+            covariance_bpp=examined.covariance_bpp / (unit_p[:, None] * unit_p),
+        )
 
-    def misfit_and_snr(self, chi2_b: Tensor, norm_b: Tensor, conditions_bc: Tensor) -> tuple[Tensor, Tensor]:
-        """What `compare` returns, from a residual's χ² and the norm of the drawn galaxy."""
-        pixels = self.camera.size**2
-        misfit_b = (chi2_b - pixels) / (2 * pixels) ** 0.5
-        return misfit_b.float(), (norm_b / conditions_bc[:, self._sigma]).float()
+    def snr(self, scored: Scored, conditions_bc: Tensor) -> Tensor:
+        """√(Σ p²)/σ of the galaxies found."""
+        return (scored.norm_b / conditions_bc[:, self._sigma]).float()
 
     def _rounded(self, start_bp: Tensor) -> Tensor:
         """Starts on a coarse grid: the last bits of a network, which depend on its batch, hardly ever decide then."""

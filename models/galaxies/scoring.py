@@ -2,7 +2,6 @@
 
     scored = score(image_bhw, start_bp, sigma_b, fwhm_b, Camera())
     scored.maximum_bp, scored.covariance_bpp, scored.converged_b
-    chi2_b, norm_b = compare(image_bhw, parameters_bp, sigma_b, fwhm_b, Camera())
 
 Each image is worked out by itself, in compiled code (fitting/): steps are taken until the next would be within 1e-5
 errors, within `Domain`, and the answer is the same to the last bit in any company and on any number of threads. Work
@@ -118,46 +117,6 @@ def score(
         **{**found, "steps_b": found["steps_b"].long(), "converged_b": found["converged_b"].bool()},
         edge_b=domain.edges(found["maximum_bp"]).any(dim=1),
     )
-
-
-def compare(
-    image_bhw: Tensor,
-    parameters_bp: Tensor,
-    sigma_b: Tensor,
-    fwhm_b: Tensor,
-    camera: Camera,
-    *,
-    shot_noise: bool = False,
-    domain: Domain = EVERYWHERE,
-) -> tuple[Tensor, Tensor]:
-    """Hold images against galaxies, which are moved into the domain first.
-
-    Args:
-        image_bhw: observed images, counts.
-        parameters_bp: a galaxy for each.
-        sigma_b: standard deviation of a pixel's Gaussian noise, counts.
-        fwhm_b: FWHM of the PSF, arcseconds.
-        camera: size, pixel scale and PSF slope.
-        shot_noise: whether the galaxy's own Poisson noise adds to σ².
-        domain: where galaxies may lie.
-
-    Returns:
-        χ² and √(Σ p²) of the galaxy's image p, counts, float64, shape (b,) each.
-
-    Raises:
-        ValueError, NoCompilerError, MemoryError: as `score`.
-    """
-    check_images(image_bhw, parameters_bp, sigma_b, fwhm_b, camera)
-    shape_bp = domain.clamp(parameters_bp.detach().double().cpu()).numpy()
-
-    def hold(batch: Batch, grid: Grid, rows: Array) -> tuple[Work, dict[str, Array]]:
-        found = {"chi2_b": np.empty(len(rows)), "norm_b": np.empty(len(rows))}
-        pointers = [Pointer(array) for array in (shape_bp[rows], found["chi2_b"], found["norm_b"])]
-        given = (byref(grid), byref(profile_tables(camera.beta)), byref(batch), *pointers)
-        return partial(library().compare_images, *given), found
-
-    found = work_by_axis(hold, image_bhw, sigma_b, fwhm_b, camera, shot_noise, domain)
-    return found["chi2_b"], found["norm_b"]
 
 
 def check_images(image_bhw: Tensor, start_bp: Tensor, sigma_b: Tensor, fwhm_b: Tensor, camera: Camera) -> None:

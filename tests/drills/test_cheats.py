@@ -208,8 +208,8 @@ class LabelsPermuted(Cheat):
 
     def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
         assert answer.likelihood is not None
-        assert answer.snr_b is not None
-        order = answer.snr_b.argsort()
+        assert answer.held is not None
+        order = answer.held.snr_b.argsort()
         other = torch.empty_like(order)
         other[order] = order.roll(1)
         error_bp = error_of(answer)
@@ -278,7 +278,7 @@ def test_the_trained_model_passes_every_rule(trained: Trained) -> None:
             {"posterior.log_score_over_exact", "posterior.rmse_over_exact.flux", "likelihood.bias_over_crb.snr60.flux"},
         ),
         (LabelsPermuted, {"posterior.coverage68.worst", "posterior.log_score_over_exact", "likelihood.slope.g1"}),
-        (NowhereTrusted, {"trusted.share"}),
+        (NowhereTrusted, {"tested.share"}),
         (SawTheTestSplit, {"posterior.log_score.test_less_fresh", "likelihood.absolute_over_crb.test"}),
     ],
 )

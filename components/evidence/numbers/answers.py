@@ -16,6 +16,7 @@ import numpy as np
 from components.evidence.intervals import Array
 from components.evidence.numbers.errors_over_bound import Errors
 from components.evidence.numbers.scores import RANKED, crps, energy_score
+from models.estimators.numbers import FALSE_ALARMS, STEPS
 
 if TYPE_CHECKING:
     from components.fields import Answer, Batch
@@ -59,8 +60,10 @@ class Answers:
     """How many draws of the posterior count, shape (images,)."""
     energy_score: Array
     """Of the posterior's samples, in bounds, shape (images,)."""
-    misfit: Array
-    """χ² against the drawn answer in standard deviations, shape (images,); NaN where nothing can be drawn."""
+    p_value: Array
+    """Chance of as rare a departure from the drawn answer, shape (images,); NaN where nothing can be drawn."""
+    sensitivity: Array
+    """What a step of each of `STEPS` moves values by, in bounds, shape (images, steps, truths)."""
     snr: Array
     """SNR of the drawn answer, shape (images,)."""
     converged: Array
@@ -72,6 +75,12 @@ class Answers:
     def names(self) -> tuple[str, ...]:
         """The answers that are served."""
         return (POSTERIOR, LIKELIHOOD) if np.isfinite(self.converged).all() else (POSTERIOR,)
+
+    @property
+    def departs(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Where the image departs from the answer drawn, shape (images,); nowhere where nothing can be drawn."""
+        departs: np.ndarray[Any, np.dtype[np.bool_]] = self.p_value < FALSE_ALARMS
+        return departs
 
     def value(self, name: str) -> Array:
         """The values of an answer, or of the network alone."""
@@ -129,7 +138,7 @@ def joined(parts: Sequence[Answers]) -> Answers:
 
 
 def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, bound_bp: Array) -> Answers:
-    none_b = np.full(len(truth_bp), np.nan)
+    none_b, none_bp = np.full(len(truth_bp), np.nan), np.full_like(truth_bp, np.nan)
 
     def columns(answer: str, ending: str = "") -> Array:
         found = [outputs.get(f"{answer}_{name}{ending}", none_b) for name in truths]
@@ -162,7 +171,8 @@ def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, 
         gaussian_log_score=-outputs.get("gaussian_log_density", none_b) - log_bound_b,
         effective=outputs.get("posterior_effective", none_b),
         energy_score=energy_score(outputs["samples"], truth_bp, bound_bp),
-        misfit=outputs.get("misfit", none_b),
+        p_value=outputs.get("p_value", none_b),
+        sensitivity=np.stack([outputs.get(f"sensitivity_{name}", none_bp) for name in STEPS], axis=1),
         snr=outputs.get("snr", none_b),
         converged=outputs.get("likelihood_converged", none_b),
         edge=outputs.get("likelihood_edge", none_b),

@@ -18,6 +18,7 @@ from scipy import stats
 
 from components.evidence.intervals import Array, share, too_few
 from components.evidence.numbers import plots
+from components.evidence.numbers.accuracy_needed import accuracy_needed
 from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers, joined
 from components.evidence.numbers.over_prior import score_metrics
 from components.evidence.numbers.parts import Gathering, Part
@@ -50,6 +51,8 @@ def calibration(about: Gathering, tested: Answers) -> Part:
         **score_metrics(about, answers, FRESH),
         **coverage_metrics(answers, slices, truths),
         **slope_metrics(answers, truths),
+        **false_alarms(answers, slices),
+        **accuracy_needed(answers, slices, truths),
         f"{POSTERIOR}.log_score.test_less_fresh": difference(tested.log_score, answers.log_score),
     }
     ranks = rank_table(answers, slices, truths)
@@ -96,6 +99,15 @@ def coverage_metrics(
         metrics |= {f"{POSTERIOR}.coverage{percent}.{cell}": metric for cell, metric in cells.items()}
         metrics[f"{POSTERIOR}.coverage{percent}.{WORST}"] = worst(cells, percent / 100)
     return metrics
+
+
+def false_alarms(answers: Answers, slices: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Metric]:
+    """`false_alarms.<slice>`: share of ordinary images that are said to depart; the intervals hold together."""
+    if not np.isfinite(answers.p_value).all():  # nothing can be drawn
+        return {}
+    confidence = 1 - (1 - _TOGETHER) / len(slices)
+    departs = {name: answers.of(rows).departs.astype(np.float64) for name, rows in slices.items()}
+    return {f"false_alarms.{name}": too_few(name, len(of)) or share(of, confidence) for name, of in departs.items()}
 
 
 def worst(cells: Mapping[str, Metric], wanted: float) -> Metric:

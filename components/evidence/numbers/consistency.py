@@ -1,6 +1,6 @@
 """Images without a known truth: do two realisations of the noise agree, and does the model agree with a direct fit?
 
-table = consistency_table(about, stored, threshold=2.4)
+table = consistency_table(about, stored)
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,17 @@ from components.fields import Metric
 __label__ = "consistency"
 
 
-def consistency_table(
-    about: Gathering, stored: Mapping[str, np.ndarray[Any, Any]], *, threshold: float
-) -> pd.DataFrame:
+def consistency_table(about: Gathering, stored: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
     """Answer every image under two realisations of the noise, and fit the first.
 
     Args:
         about: the model and its problem.
         stored: the images' stored fields.
-        threshold: misfit above which an image is flagged.
 
     Returns:
         One row an image, answer and parameter: `value`, `error` and `again` (the other realisation's value), `fit`,
         `pull` (of the two realisations, in units of their joint error), `fit_pull` (value less fit, in units of the
-        error), `misfit`, and `flagged`.
+        error), `p_value`, and `flagged`.
     """
     problem, truths = about.problem, about.problem.truths
     count = len(next(iter(stored.values())))
@@ -54,8 +51,8 @@ def consistency_table(
             "pull": (first.value(name)[image, i] - second.value(name)[image, i])
             / np.hypot(first.error(name)[image, i], second.error(name)[image, i]),
             "fit_pull": (first.value(name)[image, i] - fitted[image, i]) / first.error(name)[image, i],
-            "misfit": first.misfit[image],
-            "flagged": bool(first.misfit[image] > threshold),
+            "p_value": first.p_value[image],
+            "flagged": bool(first.departs[image]),
         }
         for image in range(count)
         for name in first.names

@@ -1,6 +1,6 @@
 """Where a model fails: images that leave the training's assumptions behind, one assumption at a time.
 
-    table, metrics = measure_failures(about, axes, threshold=2.4)
+    table, metrics = measure_failures(about, axes)
 
 Each axis is a departure of growing size, such as a neighbour that comes nearer; at each value the same galaxies are
 measured. The table has bias and RMSE over the bound, coverage, and how often the in-domain test raises its alarm; the
@@ -25,15 +25,12 @@ if TYPE_CHECKING:
 __label__ = "failure_maps"
 
 
-def measure_failures(
-    about: Gathering, axes: Sequence[FailureAxis], *, threshold: float
-) -> tuple[pd.DataFrame, dict[str, Metric]]:
+def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.DataFrame, dict[str, Metric]]:
     """Measure the model along every axis, under noise that is the same at every value.
 
     Args:
         about: the model and what it is measured on.
         axes: from the problem.
-        threshold: misfit above which the in-domain test raises its alarm.
 
     Returns:
         One row an axis, value, answer and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`,
@@ -62,7 +59,7 @@ def measure_failures(
                         "bias_error": float(ratio[:, i].std() / len(ratio) ** 0.5),
                         "rmse_over_crb": float(rms(ratio[:, i])),
                         "coverage68": float(covered[:, i].mean()),
-                        "alarm": float((answers.misfit > threshold).mean()),
+                        "alarm": float(answers.departs.mean()),
                         "trained": axis.trained[0] <= value <= axis.trained[1],
                         "trained_from": axis.trained[0],
                         "trained_to": axis.trained[1],

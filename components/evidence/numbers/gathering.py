@@ -16,7 +16,7 @@ from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
 from components.evidence.numbers.calibration import FRESH, calibration
 from components.evidence.numbers.cases import BenchmarkCase
-from components.evidence.numbers.limits import false_alarms, in_domain_threshold, limits, share_trusted
+from components.evidence.numbers.limits import limits, share_tested
 from components.evidence.numbers.over_prior import over_prior
 from components.evidence.numbers.parts import Gathering, Part, together
 from components.evidence.numbers.sections import sections
@@ -39,16 +39,14 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     """
     problem, settings = about.problem, about.settings
     prior, answers = over_prior(about, cache)
-    threshold = in_domain_threshold(about)
-    limited, region = limits(about, threshold)
-    parts = [prior, calibration(about, answers), limited, false_alarms(answers, threshold)]
-    parts.append(share_trusted(about, answers, region))
+    limited, region = limits(about)
+    parts = [prior, calibration(about, answers), limited, share_tested(about, answers, region)]
     cases = problem.benchmark_cases(about.simulation)
     if cases:
         benchmark, report = at_benchmark(about, cases)
         parts.insert(0, benchmark)
     if settings.real_galaxies is not None:
-        parts.append(real_objects(about, Path(settings.real_galaxies), threshold))
+        parts.append(real_objects(about, Path(settings.real_galaxies)))
     whole, timings = together(parts), timed(about)
     if not cases:
         report = over_prior_report(about, whole, answers.names)
@@ -130,10 +128,10 @@ def timed(about: Gathering) -> dict[str, Metric]:
     return timing.time_per_image(about.answer, inputs)
 
 
-def real_objects(about: Gathering, folder: Path, threshold: float) -> Part:
+def real_objects(about: Gathering, folder: Path) -> Part:
     """Real objects, whose truth nobody knows."""
     stored = about.problem.real_images(folder, about.simulation)
-    table = consistency.consistency_table(about, stored, threshold=threshold)
+    table = consistency.consistency_table(about, stored)
     return Part(
         metrics=consistency.consistency_metrics(table, about.settings),
         tables={"real": table},

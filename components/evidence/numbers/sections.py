@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from components.evidence.numbers.accuracy_needed import NEEDED, accuracy_table
 from components.evidence.numbers.answers import NETWORK, POSTERIOR
 from components.evidence.numbers.benchmark import OURS
 from components.evidence.numbers.parts import Part
@@ -74,11 +75,10 @@ def sections(
     if "failures" in tables:
         maps = {name: "" for name in whole.plots if name.startswith("failure-")}
         refused = ""
-        if "false_alarms.test" in metrics:
+        if "false_alarms.fresh" in metrics:
             refused = (
-                " The in-domain test (χ² of the image against the answer drawn) refuses "
-                f"{metrics['false_alarms.test'].said('.1%')} of images like the training's, and of others as the last "
-                "table says."
+                f" Its tests of the residual doubt {metrics['false_alarms.fresh'].said('.2%')} of images like the "
+                "training's, and of others as the last table says."
             )
         found.append(
             Section(
@@ -87,6 +87,17 @@ def sections(
                 f"by itself.{refused}",
                 tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
                 pictures=_pictures(whole, {**maps, "real-galaxies": _REAL}),
+            )
+        )
+    if any(name.startswith(NEEDED) for name in metrics):
+        found.append(
+            Section(
+                title="What it cannot know",
+                text="Once a galaxy was fitted, next to nothing is left in the image of an error of the PSF or of a "
+                "small one of the sky: no test can see it, and an answer in the tested range takes these as stated. "
+                "An error of the size below moves half of the answers by more than a quarter of their bound. Each "
+                "answer says by how much it would move (`sensitivity_…`); a stated error of the PSF is in its errors.",
+                tables=(accuracy_table(metrics, truths), _alarm_table(metrics)),
             )
         )
     return (*found, Section(title="Speed", tables=(_speed(timings),)))
@@ -188,6 +199,13 @@ def _alarms(failures: pd.DataFrame) -> Report:
         said = ", ".join(f"{value:.4g}: {100 * share:.0f} %" for value, share in values)
         rows.append((str(group["label"].iloc[0]), said))
     return Report(title="Refused", columns=("what", "share refused, by value"), rows=tuple(rows))
+
+
+def _alarm_table(metrics: Mapping[str, Metric]) -> Report:
+    """Ordinary images that are said to depart, by slices of the SNR found."""
+    begin = "false_alarms."
+    rows = [(name.removeprefix(begin), metrics[name].said(".2%")) for name in metrics if name.startswith(begin)]
+    return Report(title="Doubted without a reason", columns=("images", "share"), rows=tuple(rows))
 
 
 def _speed(timings: Mapping[str, Metric]) -> Report:

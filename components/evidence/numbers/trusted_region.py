@@ -1,6 +1,6 @@
 """Where a model can be trusted: read off the failure maps, in a form that a service can apply to one request.
 
-    region = trusted_region(table, settings, threshold=2.4, …)
+    region = trusted_region(table, settings, conditions={…}, snr="snr")
     (folder / "trusted_region.json").write_text(json.dumps(region))
 
 A value of an axis is trusted when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for every
@@ -33,26 +33,24 @@ def trusted_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, 
 
 
 def trusted_region(
-    table: pd.DataFrame, settings: NumbersSettings, *, threshold: float, conditions: Mapping[str, str], snr: str
+    table: pd.DataFrame, settings: NumbersSettings, *, conditions: Mapping[str, str], snr: str
 ) -> dict[str, Any]:
     """The region as JSON-able values.
 
     Args:
         table: as `failure_maps.measure_failures` makes it.
         settings: with the limits.
-        threshold: largest misfit that the in-domain test lets pass; NaN where nothing can be drawn.
         conditions: for each condition that a request states the axis that varies it.
         snr: the axis that varies the SNR.
 
     Returns:
-        `conditions` (name to range), `snr` (range) and `misfit` (most) can be checked for one image; `axes` says the
-        rest, which a user has to know.
+        `conditions` (name to range) and `snr` (range) can be checked for one image; `axes` says the rest, which a user
+        has to know.
     """
     runs = trusted_values(table, settings)
     return {
         "conditions": {name: runs[axis] for name, axis in conditions.items()},
         "snr": runs[snr],
-        "misfit": threshold if np.isfinite(threshold) else None,
         "axes": runs,
     }
 

@@ -41,7 +41,7 @@ from components.simulators.sersic import (
     reference_stamps,
 )
 from components.training.numbers import add_scoring, recalibrate
-from models.estimators.numbers import LEVELS, NumbersEstimator
+from models.estimators.numbers import LEVELS, PSF_ERRORS, NumbersEstimator
 from models.fields import Arrays, Field
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ HEADLINE = (
     "posterior.log_score_over_exact",
     "posterior.coverage68.worst",
     "posterior.coverage95.worst",
-    "trusted.share",
+    "tested.share",
+    "false_alarms.fresh",
     *(f"likelihood.rmse_over_crb.snr60.{name}" for name in PARAMETERS),
 )
 _SAMPLES = 256
@@ -142,8 +143,9 @@ class GalaxyShape(RegressionProblem):
         return (presentation.image_field("stamp", settings), *truths, *presentation.condition_fields(settings))
 
     def inputs(self, settings: SersicSettings) -> tuple[Field, ...]:
-        """The image and its conditions."""
-        return (presentation.image_field("image", settings), *presentation.condition_fields(settings))
+        """The image, its conditions, and how well the PSF is known."""
+        image = presentation.image_field("image", settings)
+        return (image, *presentation.condition_fields(settings), *PSF_ERRORS)
 
     def targets(self, settings: SersicSettings) -> tuple[Field, ...]:
         """The truths, and the image without noise for networks that make one."""

@@ -39,6 +39,10 @@ class Fits(NamedTuple):
     edge_br: Tensor
     conditions_brc: Tensor
     """As the camera states them."""
+    rarest_br: Tensor
+    """How rare the rarest of its departures is."""
+    snr_br: Tensor
+    """Of the galaxy found."""
 
 
 def fit_fresh(problem: Problem, estimator: ScoringEstimator, settings: ProblemSettings) -> Fits:
@@ -61,8 +65,8 @@ def _fitted(estimator: ScoringEstimator, drawn: Iterator[PairedObjects], count: 
             bound_bp = torch.tensor(objects.catalogue[columns].to_numpy("float32"))
             seen = [_fit(estimator, batch, bound_bp) for batch in objects.batches]
             together = (torch.stack(tensors, dim=1) for tensors in zip(*seen, strict=True))
-            even, odd, inward, off, maximum, covariance, edge, conditions = together
-            yield Fits(even, odd, inward, off, bound_bp.to(off.device), maximum, covariance, edge, conditions)
+            even, odd, inward, off, *others = together
+            yield Fits(even, odd, inward, off, bound_bp.to(off.device), *others)
             bar.update(len(bound_bp))
 
 
@@ -73,4 +77,7 @@ def _fit(estimator: ScoringEstimator, batch: Batch, bound_bp: Tensor) -> tuple[T
     place_bp = estimator.prior.standardise(truth_bp.double())
     inward_bp = known.frame.inward(place_bp[:, None])[:, 0]
     off_bp = (scored.maximum_bp - truth_bp) / bound_bp.to(truth_bp.device)
-    return (*known.given, inward_bp, off_bp, scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)
+    held = estimator.held(scored.maximum_bp, image_bhw, conditions_bc)
+    assert held is not None
+    found = (scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)
+    return (*known.given, inward_bp, off_bp, *found, held.departures.rarest_b, held.snr_b)

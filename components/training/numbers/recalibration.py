@@ -22,15 +22,24 @@ __label__ = "recalibration"
 
 
 def recalibrate(problem: Problem, estimator: NumbersEstimator, settings: ProblemSettings) -> None:
-    """Set the estimator's quantiles."""
+    """Set the estimator's quantiles, and where nothing was searched for how rare a departure must be to count."""
     device, train = estimator.quantile_pq.device, cast(ScoringTrainSettings, settings.train)
     seed, count = fresh_seed(train.seed, "recalibration"), train.recalibration_images
     pulls: list[Tensor] = []
     snrs: list[Tensor] = []
+    rarest: list[Tensor] = []
     with torch.inference_mode():
         for batch in fresh_batches(problem, settings, seed=seed, count=count, device=device):
-            known = estimator.known(batch.inputs["image"], estimator.conditions(batch.inputs))
+            image_bhw, conditions_bc = batch.inputs["image"], estimator.conditions(batch.inputs)
+            known = estimator.known(image_bhw, conditions_bc)
             pulls.append(known.pulls(estimator.truths(batch.targets)))
             if known.snr_b is not None:
                 snrs.append(known.snr_b)
+                continue
+            held = estimator.answer_of(known, image_bhw, conditions_bc).held
+            if held is not None:
+                snrs.append(held.snr_b)
+                rarest.append(held.departures.rarest_b)
         estimator.calibrate(torch.cat(pulls), torch.cat(snrs) if snrs else None)
+        if rarest:
+            estimator.calibrate_departures(torch.cat(rarest), torch.cat(snrs))

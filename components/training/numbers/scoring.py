@@ -3,7 +3,8 @@
     estimator, found = add_scoring(problem, network_estimator, dataset, settings)
 
 Galaxies that nobody has seen are fitted once (`fits.py`); from them come the mixture that draws from a posterior begin
-with (`proposal_training.py`) and the bias of the likelihood's maximum (`bias_training.py`).
+with (`proposal_training.py`), the bias of the likelihood's maximum (`bias_training.py`), and how rare a departure of
+an image must be to count.
 """
 
 from dataclasses import asdict, dataclass
@@ -59,6 +60,7 @@ def add_scoring(
     fits = fit_fresh(problem, scoring, settings)
     train_proposal(scoring, fits, seed=train.seed)
     train_bias(scoring, fits, seed=train.seed)
+    scoring.calibrate_departures(fits.rarest_br.flatten(), fits.snr_br.flatten())
     return scoring, asdict(_found(problem, scoring, dataset, settings, bias_squared(fits.off_brp).mean().item()))
 
 

@@ -4,30 +4,37 @@
 * `known.py`: what is known of images, however it is said; `answer.py`, `answer_fields.py`: what is served of it
 * `scoring.py`: the same network, and a search: the likelihood with its bias (`likelihood_bias.py`), and the posterior
   by draws (`weighted_draws.py`) from a mixture (`mixture.py`, `proposal.py`)
-* `trust.py`: where an answer is not to be trusted
+* `departures.py`, `sensitivities.py`: what in an image no galaxy explains, and what moves answers unseen;
+  `held_fields.py`: both as they are served; `tested_range.py`: both, and ranges, as reasons to doubt
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from models.estimators.numbers.answer import LEVELS, Answer
+from models.estimators.numbers.departures import FALSE_ALARMS, TESTS
 from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.proposal import Features, mirrored
 from models.estimators.numbers.scoring import ScoringEstimator
-from models.estimators.numbers.trust import doubts
+from models.estimators.numbers.sensitivities import PSF_ERRORS, STEPS
+from models.estimators.numbers.tested_range import range_doubts
 from models.networks import network_module
 
 __label__ = "numbers_kind"
 __all__ = [
+    "FALSE_ALARMS",
     "LEVELS",
+    "PSF_ERRORS",
+    "STEPS",
+    "TESTS",
     "Answer",
     "Features",
     "NumbersEstimator",
     "ScoringEstimator",
     "build",
-    "doubts",
     "mirrored",
     "modules",
+    "range_doubts",
 ]
 
 

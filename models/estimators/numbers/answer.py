@@ -1,11 +1,14 @@
 """What is said of a batch of images, as tensors over all parameters.
 
-Shape suffixes: b batch, p parameters, q quantiles.
+Shape suffixes: b batch, p parameters, q quantiles, t tests,
+k what is not known.
 """
 
 from typing import NamedTuple
 
 from torch import Tensor
+
+from models.estimators.numbers.departures import Departures
 
 __label__ = "numbers_answer"
 
@@ -27,6 +30,20 @@ class Likelihood(NamedTuple):
     """Whether the search for it converged."""
 
 
+class Held(NamedTuple):
+    """An answer drawn and held against its image."""
+
+    snr_b: Tensor
+    """Of the galaxy drawn."""
+    departures: Departures
+    p_value_bt: Tensor
+    """Of each departure; calibrated, so that of all together is below 0.01 for one image in a hundred."""
+    moved_bkp: Tensor
+    """What one step of what is not known moves the parameters by, in physical units."""
+    covariance_bpp: Tensor
+    """The inverse Fisher matrix there."""
+
+
 class Answer(NamedTuple):
     """What is said of a batch of images, in physical units."""
 
@@ -38,10 +55,8 @@ class Answer(NamedTuple):
     """Of the posterior, at `LEVELS`."""
     network_bp: Tensor
     """The posterior mean before any search: the network's alone."""
-    misfit_b: Tensor | None
-    """χ² of the image against the answer drawn, as a number of standard deviations; None where nothing can be drawn."""
-    snr_b: Tensor | None
-    """SNR of the answer drawn."""
+    held: Held | None = None
+    """None where nothing can be drawn."""
     likelihood: Likelihood | None = None
     """None where no search was made."""
     effective_b: Tensor | None = None

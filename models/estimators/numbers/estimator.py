@@ -11,6 +11,7 @@ and reads the network's vector as a Gaussian on scales where errors are close to
 p parameters, q quantiles.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,13 +19,16 @@ import torch
 from torch import Tensor
 
 from models.estimators.estimator import Estimator
-from models.estimators.input_ranges import pushed_beyond, range_doubts, summaries
-from models.estimators.numbers.answer import LEVELS, Answer
-from models.estimators.numbers.answer_fields import TOLERANCE, posterior_arrays, posterior_fields
+from models.estimators.input_ranges import input_doubts, pushed_beyond, summaries
+from models.estimators.numbers.answer import LEVELS, Answer, Held
+from models.estimators.numbers.answer_fields import posterior_arrays, posterior_fields
+from models.estimators.numbers.departures import FALSE_ALARMS, departures
 from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
+from models.estimators.numbers.held_fields import held_arrays, held_fields
 from models.estimators.numbers.known import Known, KnownByNetwork
 from models.estimators.numbers.scales import Scales
-from models.estimators.numbers.trust import doubts
+from models.estimators.numbers.sensitivities import PSF_ERRORS, sensitivities, stated_errors, widened
+from models.estimators.numbers.tested_range import departure_doubts, not_tested, psf_doubts, range_doubts
 from models.fields import Arrays, Field
 from models.galaxies import GalaxyDrawing
 from models.layers import NetworkOutput
@@ -32,6 +36,8 @@ from models.networks import find_network
 
 __label__ = "estimator"
 
+GROUPS = 4
+"""Of images by SNR, of which some things are learned apart."""
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
 _SAMPLES = 64
@@ -57,6 +63,10 @@ class NumbersEstimator(Estimator):
     condition_sd: Tensor
     quantile_pq: Tensor
     """Pulls (`Known.pulls`) that truths of each of `LEVELS` have; those of a Gaussian until they are measured."""
+    departure_factor_g: Tensor
+    """By which the rareness of departures is off, in groups by the SNR found; 1 until it is measured."""
+    departure_log_snr_g: Tensor
+    """The middle of each group."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -82,6 +92,8 @@ class NumbersEstimator(Estimator):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         gaussian_q = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float32))
         self.register_buffer("quantile_pq", gaussian_q.repeat(len(self.output_names), 1))
+        self.register_buffer("departure_factor_g", torch.ones(GROUPS))
+        self.register_buffer("departure_log_snr_g", torch.arange(GROUPS, dtype=torch.float32))
 
     @property
     def inputs(self) -> tuple[Field, ...]:
@@ -93,19 +105,14 @@ class NumbersEstimator(Estimator):
                 Field(name=one["name"], unit=one.get("unit", ""), limits=tuple(one.get("limits", (0, None))))
                 for one in self.config["conditions"]
             ),
+            *(PSF_ERRORS if self.drawing is not None else ()),
         )
 
     @property
     def outputs(self) -> tuple[Field, ...]:
         """The posterior: for each parameter mean, error and intervals, and correlations; what the answer drawn says."""
         fields = posterior_fields(self.config["outputs"], self.scales, drawn=self.config["scoring_steps"] > 0)
-        if self.drawing is None:
-            return fields
-        compared = (
-            Field(name="misfit", absolute=10 * TOLERANCE, relative=TOLERANCE),
-            Field(name="snr", relative=TOLERANCE),
-        )
-        return (*fields, *compared)
+        return fields if self.drawing is None else (*fields, *held_fields(self.output_names))
 
     @property
     def targets(self) -> tuple[Field, ...]:
@@ -114,7 +121,9 @@ class NumbersEstimator(Estimator):
 
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
-        return self._outputs(self.answers(inputs["image"], self.conditions(inputs)))
+        answer = self.answers(inputs["image"], self.conditions(inputs))
+        shift_bkp = answer.held and stated_errors(inputs, answer.held.moved_bkp)
+        return self._outputs(answer if shift_bkp is None else widened(answer, shift_bkp))
 
     def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:
         """The outputs, and over all parameters what they come from.
@@ -149,9 +158,7 @@ class NumbersEstimator(Estimator):
 
     def _outputs(self, answer: Answer) -> dict[str, Tensor]:
         outputs = posterior_arrays(answer, self.output_names)
-        if answer.misfit_b is not None and answer.snr_b is not None:
-            outputs |= {"misfit": answer.misfit_b, "snr": answer.snr_b}
-        return outputs
+        return outputs if answer.held is None else {**outputs, **held_arrays(answer.held)}
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
         """For each image the reasons not to trust its answer, one line each.
@@ -159,20 +166,25 @@ class NumbersEstimator(Estimator):
         Args:
             inputs: as of `forward`.
             outputs: what `forward` made of them.
-            region: `conditions`, `snr` and `misfit` as `trust.py` reads them; `inputs`, where nothing maps failures, as
+            region: `conditions` and `snr` as `tested_range.py` reads them; `inputs`, where nothing maps failures, as
                 `input_ranges.py` does.
         """
-        count = len(inputs["image"])
-        told = [inputs[name].tolist() for name in self.condition_names]
-        misfits, snrs = (outputs[name].tolist() if name in outputs else [None] * count for name in ("misfit", "snr"))
-        said = [
-            doubts(region, dict(zip(self.condition_names, row, strict=True)), misfit=misfit, snr=snr)
-            for *row, misfit, snr in zip(*told, misfits, snrs, strict=True)
-        ]
-        if "inputs" not in region:
-            return said
-        ranged = range_doubts(region, summaries(inputs, self._noise_of(inputs)))
-        return [[*lines, *more] for lines, more in zip(said, ranged, strict=True)]
+        values = {name: inputs[name] for name in self.condition_names}
+        said = range_doubts(region["conditions"], values)
+        if self.drawing is not None:
+            said = _joined(
+                said,
+                range_doubts({"the SNR": region["snr"]} if "snr" in region else {}, {"the SNR": outputs["snr"]}),
+                departure_doubts(outputs),
+                psf_doubts(inputs, outputs),
+            )
+        if "inputs" in region:
+            said = _joined(said, input_doubts(region, summaries(inputs, self._noise_of(inputs))))
+        return said
+
+    def not_tested(self, inputs: Arrays) -> tuple[str, ...]:
+        """The PSF as far as its error is not stated, and what can hide behind the galaxy."""
+        return super().not_tested(inputs) if self.drawing is None else not_tested(inputs)
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same inputs outside of the region: the image too loud for its noise, each condition beyond its range.
@@ -249,7 +261,7 @@ class NumbersEstimator(Estimator):
 
         Args:
             pull_np: of images n, as `Known.pulls` says.
-            snr_n: of the galaxies found, where some were searched for.
+            snr_n: of the galaxies found or drawn, where any can be.
         """
         levels_q = torch.tensor(LEVELS, device=pull_np.device)
         self.quantile_pq.copy_(torch.quantile(pull_np, levels_q, dim=0).T)
@@ -258,10 +270,38 @@ class NumbersEstimator(Estimator):
         """What is known in physical units, held against its image where it can be drawn."""
         assert isinstance(known, KnownByNetwork)
         answer = self.answer(known)
+        return answer._replace(held=self.held(answer.mean_bp, image_bhw, conditions_bc))
+
+    def held(self, value_bp: Tensor, image_bhw: Tensor, conditions_bc: Tensor) -> Held | None:
+        """Values drawn and held against their images; None where nothing can be drawn."""
         if self.drawing is None:
-            return answer
-        misfit_b, snr_b = self.drawing.compare(image_bhw, answer.mean_bp, conditions_bc)
-        return answer._replace(misfit_b=misfit_b, snr_b=snr_b)
+            return None
+        examined = self.drawing.examine(image_bhw, value_bp, conditions_bc)
+        noise_b = self.noise(conditions_bc).double()
+        snr_b = examined.norm_b / noise_b
+        found = departures(examined, noise_b, value_bp[:, 0] * self.drawing.flux_unit, size=self.size)
+        return Held(
+            snr_b=snr_b.float(),
+            departures=found,
+            p_value_bt=found.p_values(self._rareness_factor(snr_b)).float(),
+            moved_bkp=sensitivities(examined, noise_b).float(),
+            covariance_bpp=examined.covariance_bpp.float(),
+        )
+
+    def calibrate_departures(self, rarest_n: Tensor, snr_n: Tensor) -> None:
+        """Set what counts as a departure so that of images like these one in a hundred has one, whatever its SNR.
+
+        Args:
+            rarest_n: of images n, as `Departures` says.
+            snr_n: of the galaxies found.
+        """
+        for group, rows in enumerate(snr_n.argsort().tensor_split(GROUPS)):
+            self.departure_log_snr_g[group] = snr_n[rows].double().log().median()
+            tail = torch.quantile(rarest_n[rows].double(), FALSE_ALARMS)
+            self.departure_factor_g[group] = -math.log1p(-FALSE_ALARMS) / FALSE_ALARMS / tail
+
+    def _rareness_factor(self, snr_b: Tensor) -> Tensor:
+        return between_groups(self.departure_log_snr_g, self.departure_factor_g, snr_b.float()).double()
 
     def answer(self, known: KnownByNetwork) -> Answer:
         """What the network says is known, in physical units."""
@@ -274,6 +314,19 @@ class NumbersEstimator(Estimator):
             covariance_bpp=physical_bpp,
             quantile_bpq=self.scales.physical(quantile_bpq, known.noise_b),
             network_bp=mean_bp,
-            misfit_b=None,
-            snr_b=None,
         )
+
+
+def between_groups(log_snr_g: Tensor, of_g: Tensor, snr_b: Tensor) -> Tensor:
+    """What was found of groups of images by SNR: straight between their middles in the logarithm, level beyond."""
+    log_b = snr_b.clamp_min(1e-3).log()
+    above_b = torch.searchsorted(log_snr_g, log_b).clamp(1, len(log_snr_g) - 1)
+    low_b, high_b = log_snr_g[above_b - 1], log_snr_g[above_b]
+    share_b = ((log_b - low_b) / (high_b - low_b).clamp_min(1e-6)).clamp(0, 1)
+    share = share_b.view(-1, *[1] * (of_g.ndim - 1))
+    return of_g[above_b - 1] + share * (of_g[above_b] - of_g[above_b - 1])
+
+
+def _joined(*said: list[list[str]]) -> list[list[str]]:
+    """Lines about the same images, image by image."""
+    return [[line for lines in of_image for line in lines] for of_image in zip(*said, strict=True)]

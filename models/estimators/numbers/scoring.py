@@ -25,7 +25,7 @@ from torch import Tensor
 
 from models.estimators.numbers.answer import LEVELS, Answer, Likelihood
 from models.estimators.numbers.answer_fields import likelihood_arrays, likelihood_fields
-from models.estimators.numbers.estimator import NumbersEstimator
+from models.estimators.numbers.estimator import GROUPS, NumbersEstimator, between_groups
 from models.estimators.numbers.known import Known, KnownByNetwork
 from models.estimators.numbers.likelihood_bias import LikelihoodBias
 from models.estimators.numbers.mixture import Mixture
@@ -38,8 +38,6 @@ __label__ = "scoring_estimator"
 
 DRAWS = 64
 """Of each posterior, 25 µs each; three of four count. With as many, means are off by a tenth of their error."""
-_GROUPS = 4
-"""Of images by SNR, whose intervals are set apart."""
 _LEAST_EFFECTIVE = 6
 """Draws that must count: below, an answer is doubted."""
 
@@ -64,7 +62,7 @@ class Found(Known):
     @property
     def snr_b(self) -> Tensor:
         """Of the maximum of the likelihood."""
-        return self.drawing.misfit_and_snr(self.scored.chi2_b, self.scored.norm_b, self.conditions_bc)[1]
+        return self.drawing.snr(self.scored, self.conditions_bc)
 
     @cached_property
     def draws(self) -> WeightedDraws:
@@ -133,8 +131,8 @@ class ScoringEstimator(NumbersEstimator):
             raise ValueError("an estimator that cannot draw its answer cannot score it: set scoring_steps to 0")
         self._drawn: GalaxyDrawing = self.drawing
         sizes = len(self.output_names), len(self.condition_names)
-        self.register_buffer("quantile_gpq", self.quantile_pq.repeat(_GROUPS, 1, 1))
-        self.register_buffer("log_snr_g", torch.arange(_GROUPS, dtype=torch.float32))
+        self.register_buffer("quantile_gpq", self.quantile_pq.repeat(GROUPS, 1, 1))
+        self.register_buffer("log_snr_g", torch.arange(GROUPS, dtype=torch.float32))
         self.proposal = Proposal(*sizes)
         self.bias = LikelihoodBias(*sizes)
 
@@ -155,7 +153,7 @@ class ScoringEstimator(NumbersEstimator):
         scored = self._drawn.score(image_bhw, start_bp, conditions_bc, self.steps)
         modes = self._drawn.modes(image_bhw, scored.maximum_bp, conditions_bc)
         frame = frame_of(modes.place_bp, modes.precision_bpp)
-        _, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
+        snr_b = self._drawn.snr(scored, conditions_bc)
         given = features(frame, snr_b, self.standardise_conditions(conditions_bc))
         return Found(
             drawing=self._drawn,
@@ -180,33 +178,28 @@ class ScoringEstimator(NumbersEstimator):
         super().calibrate(pull_np, snr_n)
         assert snr_n is not None
         levels_q = torch.tensor(LEVELS, device=pull_np.device)
-        for group, rows in enumerate(snr_n.argsort().tensor_split(_GROUPS)):
+        for group, rows in enumerate(snr_n.argsort().tensor_split(GROUPS)):
             self.log_snr_g[group] = snr_n[rows].log().median()
             self.quantile_gpq[group] = torch.quantile(pull_np[rows], levels_q, dim=0).T
 
     def quantiles_at(self, snr_b: Tensor) -> Tensor:
         """Pulls of each of `LEVELS`, straight between the groups in the logarithm of the SNR, shape (b, p, q)."""
-        log_b = snr_b.clamp_min(1e-3).log()
-        above_b = torch.searchsorted(self.log_snr_g, log_b).clamp(1, _GROUPS - 1)
-        low_b, high_b = self.log_snr_g[above_b - 1], self.log_snr_g[above_b]
-        share_b11 = ((log_b - low_b) / (high_b - low_b).clamp_min(1e-6)).clamp(0, 1)[:, None, None]
-        below_bpq = self.quantile_gpq[above_b - 1]
-        return below_bpq + share_b11 * (self.quantile_gpq[above_b] - below_bpq)
+        return between_groups(self.log_snr_g, self.quantile_gpq, snr_b)
 
-    def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:  # noqa: ARG002
+    def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """Both answers."""
         assert isinstance(known, Found)
         scored, draws = known.scored, known.draws
-        misfit_b, snr_b = self._drawn.misfit_and_snr(scored.chi2_b, scored.norm_b, conditions_bc)
+        held = self.held(scored.maximum_bp, image_bhw, conditions_bc)
+        assert held is not None
         bias_bp = self.bias_at(scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)
         value_bp = scored.maximum_bp - bias_bp
         return Answer(
             mean_bp=draws.mean_bp.float(),
             covariance_bpp=draws.covariance_bpp.float(),
-            quantile_bpq=draws.quantiles(torch.special.ndtr(self.quantiles_at(snr_b))).float(),
+            quantile_bpq=draws.quantiles(torch.special.ndtr(self.quantiles_at(held.snr_b))).float(),
             network_bp=known.start_bp,
-            misfit_b=misfit_b,
-            snr_b=snr_b,
+            held=held,
             likelihood=Likelihood(value_bp, scored.covariance_bpp, scored.edge_b, scored.converged_b),
             effective_b=draws.effective_b.float(),
         )

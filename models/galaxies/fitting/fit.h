@@ -91,6 +91,7 @@ void leave_room(Room *room);
 
 /* spectrum.c */
 void lay_psf(double radius, Room *room);
+void lay_psf_slope(double radius, Room *room, float *slope_kj);
 void lay_spectrum(const Vector shape, int derivatives, Room *room);
 
 /* transform.c */
@@ -101,6 +102,7 @@ void to_grid(const float *weights_n, Room *room);
 /* likelihood.c */
 void fold_signs(const float *value_skj, Room *room);
 double weigh(double flux, const Image *image, Room *room);
+void draw_around(const Vector shape, Room *room);
 void expand(const Vector shape, const Image *image, Room *room, Expansion *found);
 void differentiate_stretch(const Vector shape, Matrix slopes, Matrix bends[3]);
 void carry_over(Matrix matrix, const Matrix slopes);

@@ -23,7 +23,7 @@ from pathlib import Path
 __label__ = "fitting_library"
 __sources__ = (
     "fit.h", "room.c", "transform.c", "spectrum.c", "likelihood.c", "step.c", "covariance.c", "prior.c", "search.c",
-    "posterior.c",
+    "posterior.c", "residual.h", "maps.c", "source.c", "residual.c",
 )  # fmt: skip
 
 _FOLDER = Path(__file__).parent

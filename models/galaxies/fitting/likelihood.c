@@ -180,12 +180,17 @@ void carry_over(Matrix matrix, const Matrix slopes) {
         }
 }
 
+/* A galaxy's image of unit flux, and its derivatives by n and the stretch. */
+void draw_around(const Vector shape, Room *room) {
+    lay_spectrum(shape, 1, room);
+    draw_derivatives(room);
+}
+
 /* All that is asked of the likelihood at one galaxy. */
 void expand(const Vector shape, const Image *image, Room *room, Expansion *found) {
     Matrix slopes, bends[3];
     Vector by_a;
-    lay_spectrum(shape, 1, room);
-    draw_derivatives(room);
+    draw_around(shape, room);
     found->deviance = weigh(shape[FLUX], image, room);
     sum_pixels(shape[FLUX], room, found);
     sum_grid(shape[FLUX], room, found->gradient, found->curvature);

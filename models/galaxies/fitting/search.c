@@ -1,5 +1,5 @@
 /* The maximum of the likelihood, image by image: Newton's steps until one is lost in the errors. What is called from
-   Python: fit_images and compare_images, for every `step`-th image from the `first` one on.
+   Python: fit_images, for every `step`-th image from the `first` one on.
 
    A step is taken when it does not lower the likelihood, or else tried again with more damping, so that a hopeless image
    keeps its start. The search has converged when the next step is within CLOSE errors and the likelihood bends
@@ -148,22 +148,6 @@ int fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const
         invert(end.at.fisher, covariance);
         for (int p = 0; p < PARAMETERS; p++) found->maximum_bp[b * PARAMETERS + p] = end.shape[p];
         hold_against(end.shape, &image, room, found->chi2_b + b, found->norm_b + b);
-    }
-    leave_room(room);
-    return 0;
-}
-
-/* Hold images against galaxies that are given. Returns 1 where memory is short. */
-EXPORTED
-int compare_images(const Grid *grid, const Tables *tables, const Batch *batch, const double *shape_bp, double *chi2_b,
-                   double *norm_b, int first, int step) {
-    const int pixels = 2 * grid->half * grid->half;
-    Room *room = make_room(grid, tables);
-    if (!room) return 1;
-    for (int b = first; b < batch->count; b += step) {
-        const Image image = image_of(batch, b, pixels);
-        lay_psf(image.psf_radius, room);
-        hold_against(shape_bp + b * PARAMETERS, &image, room, chi2_b + b, norm_b + b);
     }
     leave_room(room);
     return 0;

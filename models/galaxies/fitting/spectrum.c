@@ -54,6 +54,27 @@ void lay_psf(double radius, Room *room) {
     }
 }
 
+/* The slope of the PSF's transform by q = radius² k², times the weight of each wave vector. */
+FOR_EACH_PROCESSOR
+void lay_psf_slope(double radius, Room *room, float *restrict slope_kj) {
+    const Tables *tables = room->tables;
+    const float square = (float)(radius * radius);
+    const float *c1 = tables->moffat_t + tables->intervals, *c2 = c1 + tables->intervals, *c3 = c2 + tables->intervals;
+    const float *pixel = room->grid->pixel_kj, *squares = room->grid->squares_3kj;
+    const int plane = room->grid->nodes * room->grid->padded;
+    float q[BLOCK], beyond[BLOCK];
+    int interval[BLOCK];
+    for (int begin = 0; begin < plane; begin += BLOCK) {
+        const int count = plane - begin < BLOCK ? plane - begin : BLOCK;
+        for (int i = 0; i < count; i++) q[i] = square * squares[begin + i];
+        locate(q, count, tables, interval, beyond);
+        for (int i = 0; i < count; i++) {
+            const int t = interval[i];
+            slope_kj[begin + i] = (c1[t] + beyond[i] * (2 * c2[t] + beyond[i] * 3 * c3[t])) * pixel[begin + i];
+        }
+    }
+}
+
 /* The cubics of a Sérsic index, and for three orders their first and second derivatives by it:
    d cos(c a)/dn with cos a linear in ln n. */
 static void lay_cubics(double n, int orders, Room *room) {

@@ -101,6 +101,28 @@ class Found(Structure):
     )
 
 
+class ExaminedPointers(Structure):
+    """What is found of each image at a galaxy."""
+
+    _fields_ = tuple(
+        (name, c_void_p)
+        for name in (
+            "score_bc",
+            "size_bc",
+            "moved_bcp",
+            "covariance_bpp",
+            "chi2_br",
+            "freedom_br",
+            "correlation_b",
+            "source_bs",
+            "source_flux_bs",
+            "source_x_bs",
+            "source_y_bs",
+            "norm_b",
+        )
+    )
+
+
 @cache
 def fitting_grid(camera: Camera, axis: Axis) -> Grid:
     """The grid of k_grid.py, with padded rows."""

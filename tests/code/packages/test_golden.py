@@ -11,7 +11,7 @@ from models.estimators.numbers import NumbersEstimator
 from tests.drills.packages import golden_inputs
 from tests.estimators import CONFIG, TRUSTED_REGION
 
-EMPTY: dict[str, Any] = {"conditions": {}, "snr": None, "misfit": 2.4, "axes": {}}
+EMPTY: dict[str, Any] = {"conditions": {}, "snr": None, "axes": {}}
 
 
 def test_only_the_last_one_is_doubted_and_for_each_condition() -> None:

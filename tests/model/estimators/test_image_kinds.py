@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.estimators import Estimator, answering_modules, build, load_model, save_model
-from models.estimators.input_ranges import range_doubts, summaries
+from models.estimators.input_ranges import input_doubts, summaries
 from models.fields import check_arrays
 
 SHARED: dict[str, Any] = {
@@ -127,7 +127,7 @@ def test_an_empty_image_can_be_made_doubtful(estimator: Estimator) -> None:
 
 def test_doubts_say_what_lies_where() -> None:
     region = {"inputs": {"image": [0.9, 2.4], "sigma": [100.0, 400.0]}}
-    found = range_doubts(region, {"image": torch.tensor([7.1, 2.4]), "sigma": torch.tensor([900.0, 100.0])})
+    found = input_doubts(region, {"image": torch.tensor([7.1, 2.4]), "sigma": torch.tensor([900.0, 100.0])})
     assert found == [
         [
             "image loudness 7.1 is outside of 0.9 to 2.4, where the model was measured",
@@ -135,7 +135,7 @@ def test_doubts_say_what_lies_where() -> None:
         ],
         [],
     ]
-    assert range_doubts({"inputs": {"sigma": [1.0, 2.0]}}, {"sigma": torch.tensor([float("nan")])})[0]
+    assert input_doubts({"inputs": {"sigma": [1.0, 2.0]}}, {"sigma": torch.tensor([float("nan")])})[0]
 
 
 def test_a_saved_one_answers_the_same(estimator: Estimator, tmp_path: Path) -> None:

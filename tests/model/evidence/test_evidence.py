@@ -132,7 +132,7 @@ def test_every_rule_of_the_house_is_about_a_metric_that_there_is(evaluated: Eval
 def test_the_share_trusted_is_that_of_answers_that_a_service_would_not_doubt(evaluated: Evaluated) -> None:
     estimator, _ = load_model(evaluated.model)
     rows, seed = evaluated.dataset.rows("test"), [evaluated.settings.evaluate.seed, SPLIT_SEEDS["test"]]
-    wide: dict[str, Any] = {"conditions": {}, "misfit": None}
+    wide: dict[str, Any] = {"conditions": {}}
     found: dict[str, list[bool]] = {"as measured": [], "everywhere": [], "nowhere": []}
     regions: dict[str, Mapping[str, Any]] = {"as measured": evaluated.evidence.trusted_region, "everywhere": wide}
     regions["nowhere"] = {**wide, "conditions": {"sigma": None}}
@@ -144,7 +144,7 @@ def test_the_share_trusted_is_that_of_answers_that_a_service_would_not_doubt(eva
         for name, region in regions.items():
             found[name] += [not lines for lines in estimator.doubts(batch.inputs, outputs, region)]
     assert len(found["nowhere"]) == len(rows)
-    assert evaluated.evidence.metrics["trusted.share"].value == pytest.approx(np.mean(found["as measured"]))
+    assert evaluated.evidence.metrics["tested.share"].value == pytest.approx(np.mean(found["as measured"]))
     assert np.mean(found["nowhere"]) == 0
     assert np.mean(found["everywhere"]) > 0.9
 
