@@ -33,6 +33,8 @@ _LARGEST_SHEAR = 0.8
 
 _WALL = 0.05
 """Of SNR, beyond the prior's range: steep beside its error of 1, and yet it says which galaxies are nearest to it."""
+_BESIDE = 1.0
+"""Of the SNR found beyond the prior's range, which is its error: farther away galaxies are not of those."""
 
 
 class GalaxyDrawing:
@@ -109,10 +111,17 @@ class GalaxyDrawing:
             shot_noise=self.shot_noise,
         )
 
-    def weigh(self, image_bhw: Tensor, place_bsp: Tensor, conditions_bc: Tensor) -> Tensor:
+    def weigh(self, image_bhw: Tensor, place_bsp: Tensor, conditions_bc: Tensor, found_snr_b: Tensor) -> Tensor:
         """Ln of each image's posterior at places on the scale of `prior`, up to a constant of the image, shape (b, s).
 
-        It falls off as a steep Gaussian where the SNR leaves the prior's range.
+        It falls off as a steep Gaussian where the SNR leaves the prior's range; not for an image whose own SNR says that
+        it was never chosen by that.
+
+        Args:
+            image_bhw: observed counts.
+            place_bsp: places.
+            conditions_bc: the conditions of each image.
+            found_snr_b: of the galaxy found.
         """
         log_bs, snr_bs = weigh_places(
             image_bhw,
@@ -125,7 +134,8 @@ class GalaxyDrawing:
         )
         low, high = self.prior.snr
         beyond_bs = (low - snr_bs).clamp_min(0) + (snr_bs - high).clamp_min(0)
-        return log_bs - 0.5 * (beyond_bs / _WALL).square()
+        chosen_b = (found_snr_b >= low - _BESIDE) & (found_snr_b <= high + _BESIDE)
+        return log_bs - 0.5 * (chosen_b[:, None] * beyond_bs / _WALL).square()
 
     def examine(self, image_bhw: Tensor, value_bp: Tensor, conditions_bc: Tensor) -> Examined:
         """Images against their answers drawn, parameters in the units of an answer."""

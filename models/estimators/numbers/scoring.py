@@ -72,7 +72,7 @@ class Found(Known):
     def _drawn(self, count: int) -> WeightedDraws:
         inward_bsp = self.mixture.draws(count)
         place_bsp = self.frame.outward(inward_bsp)
-        log_bs = self.drawing.weigh(self.image_bhw, place_bsp, self.conditions_bc)
+        log_bs = self.drawing.weigh(self.image_bhw, place_bsp, self.conditions_bc, self.snr_b)
         return WeightedDraws(
             value_bsp=self.drawing.prior.physical(place_bsp),
             log_weight_bs=log_bs - self._mixture_log_density(inward_bsp),
@@ -93,7 +93,7 @@ class Found(Known):
         place_bp = prior.standardise(truth_bp.double())
         stretch_b = prior.log_stretch(place_bp)
         inward_bsp = self.frame.inward(place_bp[:, None])
-        log_b = self.drawing.weigh(self.image_bhw, place_bp[:, None], self.conditions_bc)[:, 0]
+        log_b = self.drawing.weigh(self.image_bhw, place_bp[:, None], self.conditions_bc, self.snr_b)[:, 0]
         constant = 0.5 * truth_bp.shape[1] * math.log(2 * math.pi)
         gaussian_b = -0.5 * inward_bsp[:, 0].double().square().sum(dim=1) - constant - self.frame.log_volume_b
         return {

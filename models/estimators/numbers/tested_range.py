@@ -20,6 +20,9 @@ __label__ = "tested_range"
 
 NOT_TESTED = ("psf_fwhm", "psf_ellipticity", "psf_shape", "galaxy_profile")
 """What no test of one image can see: the answer is right as far as these are what they were stated to be."""
+_NOTHING = 0.01
+"""Of the noise."""
+_CHI2 = ("noise", "core", "wings", "border")
 _MOST_OF_PSF = 1.0
 """Bounds that a stated error of the PSF may move a value by."""
 
@@ -54,8 +57,15 @@ def departure_doubts(outputs: Arrays) -> list[list[str]]:
         strict=True,
     ):
         found = sorted((p_value, index) for index, p_value in enumerate(p_values) if p_value < FALSE_ALARMS)
-        said.append([_departure(TESTS[index], sizes[index], source) for _, index in found])
+        tests = _without_echoes([TESTS[index] for _, index in found])
+        said.append([_departure(test, sizes[TESTS.index(test)], source) for test in tests])
     return said
+
+
+def _without_echoes(tests: Sequence[str]) -> list[str]:
+    """Of χ² over all pixels and over regions the surest alone: the others see the same."""
+    first = next((test for test in tests if test in _CHI2), None)
+    return [test for test in tests if test == first or test not in _CHI2]
 
 
 def psf_doubts(inputs: Arrays, outputs: Arrays) -> list[list[str]]:
@@ -81,13 +91,14 @@ def not_tested(inputs: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 def _departure(test: str, size: float, source: Sequence[float]) -> str:
     flux, x, y = source
+    times = f"{size:.3g}" if size > _NOTHING else f"less than {_NOTHING:g}"
     said: dict[str, Any] = {
         "sky": f"a sky of {size:+.2g} σ a pixel is left in the image",
         "centroid": f"the galaxy lies {size:.2g} pixels off the centre",
-        "noise": f"the noise is {size:.3g} times the stated σ",
-        "core": f"within 5 pixels of the centre the residual is {size:.3g} times the noise: another profile or PSF",
-        "wings": f"around the galaxy the residual is {size:.3g} times the noise: another profile, or something else",
-        "border": f"at the border the residual is {size:.3g} times the noise: something that is not the galaxy",
+        "noise": f"the noise is {times} times the stated σ",
+        "core": f"within 5 pixels of the centre the residual is {times} times the noise: another profile or PSF",
+        "wings": f"around the galaxy the residual is {times} times the noise: another profile, or something else",
+        "border": f"at the border the residual is {times} times the noise: something that is not the galaxy",
         "correlation": f"the noise of neighbouring pixels is correlated by {size:+.2g}",
         "second_source": f"a second source has {100 * flux:.2g} % of the flux, at x {x:+.1f}, y {y:+.1f} pixels",
     }

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -301,3 +302,27 @@ def test_a_changed_file_is_named_before_anything_starts(client: TestClient, tmp_
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=name):
         read_manifest(tmp_path)
+
+
+OPTIONAL = (Field(name="sigma", limits=(0, None)), Field(name="psf_fwhm_error", limits=(0, 1), optional=True))
+
+
+def test_an_optional_input_may_be_left_out_and_counts_as_zero_where_others_state_it() -> None:
+    assert set(read_items([{"sigma": 2.0}], OPTIONAL)) == {"sigma"}
+    arrays = read_items([{"sigma": 2.0}, {"sigma": 3.0, "psf_fwhm_error": 0.25}], OPTIONAL)
+    assert arrays["psf_fwhm_error"].tolist() == [0.0, 0.25]
+    assert read_items([{"sigma": 2.0, "psf_fwhm_error": 0.0}], OPTIONAL)["psf_fwhm_error"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("item", "line"),
+    [
+        ({"sigma": 2.0, "psf_fwhm_error": -0.1}, "images[0].psf_fwhm_error is -0.1: must be above 0 and below 1"),
+        ({"sigma": 2.0, "psf_fwhm_error": 1.0}, "images[0].psf_fwhm_error is 1: must be above 0 and below 1"),
+        ({"psf_fwhm_error": 0.1}, "images[0] has no sigma: it must have the keys sigma"),
+        ({"sigma": 2.0, "psf": 1.0}, "images[0] has an unknown key 'psf': its keys are sigma, psf_fwhm_error"),
+    ],
+)
+def test_a_wrong_optional_input_is_named(item: dict[str, float], line: str) -> None:
+    with pytest.raises(BadRequestError, match=re.escape(line)):
+        read_items([item], OPTIONAL)
