@@ -10,6 +10,7 @@ pixels, at the same 1 %. Departures that are not ours to draw are drawn by GalSi
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -106,7 +107,7 @@ def _check_on_prior(problem: Any, estimator: ScoringEstimator, settings: Any) ->
     p_value = torch.cat([part.p_value_bt for part in parts]).numpy()
     departs, chosen = p_value.min(axis=1) < FALSE_ALARMS, np.digitize(snr, _EDGES[1:-1])
     print(f"false alarms of {_CHECK} images of the prior, with the intervals of 95 % that hold together:")
-    slices = [(f"SNR {low}-{high}", chosen == i) for i, (low, high) in enumerate(zip(_EDGES, _EDGES[1:], strict=False))]
+    slices = [(f"SNR {low}-{high}", chosen == i) for i, (low, high) in enumerate(pairwise(_EDGES))]
     for name, rows in (("all", np.ones(len(snr), dtype=bool)), *slices):
         found, count = int(departs[rows].sum()), int(rows.sum())
         tail = 0.025 / (len(slices) + 1)
@@ -117,13 +118,14 @@ def _check_on_prior(problem: Any, estimator: ScoringEstimator, settings: Any) ->
 
 def _measure(galaxies: "_Galaxies", estimator: ScoringEstimator, before: float) -> None:
     noise = np.random.default_rng(3).normal(size=galaxies.stamps.shape)
-    columns = ("departure", *(f"bias {name}" for name in PARAMETERS), "rms", "before", "after", "limit", "limit ±", "reason")
+    biases = (f"bias {name}" for name in PARAMETERS)
+    columns = ("departure", *biases, "rms", "before", "after", "limit", "limit ±", "reason")
     rows = []
     for departure in galaxies.departures():
         image_bhw = torch.from_numpy(departure.image(noise).astype(np.float32))
         conditions_bc = galaxies.conditions(departure.stated)
         fitted = _fit(estimator, image_bhw, conditions_bc, galaxies.truth_bp)
-        miss = ((fitted.value_bp - galaxies.truth_bp).double().numpy() / galaxies.bound)
+        miss = (fitted.value_bp - galaxies.truth_bp).double().numpy() / galaxies.bound
         departs_bt = (fitted.p_value_bt < FALSE_ALARMS).double().mean(dim=0)
         limit, either = galaxies.limits(departure)
         low, high = galaxies.snr

@@ -114,8 +114,8 @@ class GalaxyDrawing:
     def weigh(self, image_bhw: Tensor, place_bsp: Tensor, conditions_bc: Tensor, found_snr_b: Tensor) -> Tensor:
         """Ln of each image's posterior at places on the scale of `prior`, up to a constant of the image, shape (b, s).
 
-        It falls off as a steep Gaussian where the SNR leaves the prior's range; not for an image whose own SNR says that
-        it was never chosen by that.
+        It falls off as a steep Gaussian where the SNR leaves the prior's range; not for an image whose own SNR says
+        that it was never chosen by that.
 
         Args:
             image_bhw: observed counts.
