@@ -84,7 +84,7 @@ def _of_psf(settings: SersicSettings, drawn: FailureGalaxies, along: Array) -> l
                    (0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2), 1.0, drawn, drawn.with_psf_width),
         _departing("psf_beta", "slope β of the PSF", "a PSF of slope β = {:g}".format,
                    (1.5, 1.75, 1.9, 2.0, 2.1, 2.5, 3.5, 5.0), beta, drawn, drawn.with_psf_slope),
-        _departing("psf_kolmogorov", "share of a Kolmogorov PSF in the PSF",
+        _departing("psf_kolmogorov", "share of a Kolmogorov PSF",
                    lambda value: f"a PSF that is Kolmogorov's to {100 * value:g} %",
                    (0, 0.1, 0.2, 0.4, 0.7, 1.0), 0, drawn, drawn.with_kolmogorov),
         _departing("psf_ellipticity", "ellipticity of the PSF, |g|", "a PSF of ellipticity {:g}".format,
@@ -96,7 +96,7 @@ def _of_psf(settings: SersicSettings, drawn: FailureGalaxies, along: Array) -> l
 def _of_scene(drawn: FailureGalaxies, along: Array) -> list[FailureAxis]:
     neighbours = cache(lambda distance: drawn.neighbours(distance * along))
     return [
-        _departing("centroid_offset", "offset of the centroid [pixels]", "an offset of {:g} pixels".format,
+        _departing("centroid_offset", "offset of the centroid [pixels]", "an offset of {:g} px".format,
                    (0, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0), 0, drawn,
                    lambda value: drawn.departed(drawn.by_galsim(offset=value * along))),
         _departing("neighbour_flux", f"flux of a neighbour, {_APART:g} pixels away",
@@ -123,8 +123,8 @@ def _of_noise(settings: SersicSettings, drawn: FailureGalaxies) -> list[FailureA
         return drawn.delivered(misstated(value), power_of_misstated_noise(value, pixels - len(PARAMETERS)))
 
     return [
-        _departing("noise_correlation", "correlation of the noise of next neighbours",
-                   "a correlation of {:g} between next neighbours".format,
+        _departing("noise_correlation", "noise correlation of next pixels",
+                   "noise with a correlation of {:g} between next pixels".format,
                    (0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5), 0, drawn, at_correlation),
         _departing("sigma_error", "stated σ / true σ", "a σ stated as {:g} times the true one".format,
                    (0.5, 0.7, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.4, 2.0), 1.0, drawn, at_stated),

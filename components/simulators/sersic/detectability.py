@@ -42,7 +42,7 @@ class ChangeDetector:
         columns[:, 0] *= FLUX_UNIT
         sds, tangents = [], []
         with one_thread():
-            for block in columns.split(_BLOCK):
+            for block in torch.split(columns, _BLOCK):
                 parameters_bp, fwhm_b, sigma_b = block[:, :-2], block[:, -2], block[:, -1]
                 image_bhw, derivative_bphw = render_with_derivatives(parameters_bp, fwhm_b, settings.camera)
                 variance_bhw = (sigma_b[:, None, None] ** 2).expand_as(image_bhw)
