@@ -79,7 +79,9 @@ def _harm(here: pd.DataFrame) -> str:
     bias, rmse = float(worst["bias_over_crb"]), float(worst["rmse_over_crb"])
     if abs(bias) > _MOSTLY_BIAS * rmse:
         return f"biases the {POSTERIOR}'s {_name(worst)} by {bias:+.1f} bounds".replace("-", "−")
-    if not rmse <= _PLAIN_ERROR:
+    if not np.isfinite(rmse):
+        return f"leaves the {POSTERIOR} without a number for {_name(worst)}"
+    if rmse > _PLAIN_ERROR:
         return f"makes the {POSTERIOR}'s RMSE of {_name(worst)} {rmse:.1f} bounds"
     worst = here.iloc[int(np.argmin(here["coverage68"].to_numpy()))]
     return f"lowers the {POSTERIOR}'s coverage of {_name(worst)} from 68 to {_percent(worst['coverage68'])}"
