@@ -74,9 +74,9 @@ def as_taken(inputs: "Arrays", stored: "Arrays", seed_b: Seeds) -> "Arrays":  # 
     return inputs
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FailureImages:
-    """The objects at one value of an axis."""
+    """The objects at one value of an axis, which may be the very same on another."""
 
     stored: Mapping[str, np.ndarray[Any, Any]]
     """The stored fields: images without noise as they truly are, conditions as the model is told."""

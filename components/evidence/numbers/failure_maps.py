@@ -9,13 +9,14 @@ often the best possible test would; the metrics say in one number an axis how la
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import POSTERIOR, Answers
-from components.evidence.numbers.cases import FailureAxis
+from components.evidence.numbers.cases import FailureAxis, FailureImages
 from components.evidence.numbers.parts import Gathering
 from components.fields import Metric
 
@@ -44,13 +45,17 @@ def measure_failures(
         typical error along an axis in bounds.
     """
     rows, metrics, truths = [], {}, about.problem.truths
+    # Axes have the ordinary images in common, and noise is the same for all: a tenth of the maps is asked for once.
+    asked: WeakKeyDictionary[FailureImages, Answers] = WeakKeyDictionary()
     for axis in axes:
         losses: dict[str, list[Array]] = {}
         for value in axis.values:
             images = axis.draw(value)
             truths_bp = np.stack([images.stored[name] for name in truths], axis=1).astype(np.float64)
-            seen = about.observe(images.stored, delivery=images.delivery)
-            answers = about.ask(seen, truth=truths_bp, bound=images.bound)
+            answers = asked.get(images)
+            if answers is None:
+                seen = about.observe(images.stored, delivery=images.delivery)
+                asked[images] = answers = about.ask(seen, truth=truths_bp, bound=images.bound)
             of_images = {
                 "axis": axis.name,
                 "label": axis.label,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from components.evidence.numbers.failure_messages import failure_message
 from components.evidence.numbers.plots import GREYS, STYLES, label, legend_below
@@ -32,6 +32,7 @@ _WIDE, _SPREAD = 3.0, 10.0
 _LINE = 120
 """Letters in a line of a title."""
 _SHARES = (-0.02, 1.02)
+"""Ends of the y-axes of shares, so that points at 0 and 1 are whole."""
 _CLOSE = 0.2
 """Of a panel's width: values nearer to each other than this share one label."""
 
@@ -78,9 +79,10 @@ def _plot_answer(panels: Sequence[Axes], table: pd.DataFrame, answer: str, truth
             style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]
             axes.plot(here["value"], here[column].clip(least, most), style, color=grey, markersize=4, label=truth)
             for beyond, edge, arrow in ((here[column] > most, most, "^"), (here[column] < least, least, "v")):
-                at = here["value"][beyond]
-                axes.plot(at, [edge] * len(at), arrow, color=grey, markersize=8, markerfacecolor="white", clip_on=False,
-                          zorder=3)  # fmt: skip
+                if beyond.any():
+                    at = here["value"][beyond]
+                    axes.plot(at, [edge] * len(at), arrow, color=grey, markersize=8, markerfacecolor="white",
+                              clip_on=False, zorder=3)  # fmt: skip
         axes.set_ylabel(f"{answer}: {text}" if axes is panels[0] else text)
     bias, rmse, coverage = panels
     bias.set_yscale("symlog", linthresh=1)
@@ -88,7 +90,7 @@ def _plot_answer(panels: Sequence[Axes], table: pd.DataFrame, answer: str, truth
     for axes, column in ((bias, "bias_over_crb"), (rmse, "rmse_over_crb")):
         axes.set_yticks(_TICKS[column])
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(*_SHOWN[column])
     coverage.set_ylim(*_SHARES)
 

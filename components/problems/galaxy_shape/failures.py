@@ -94,7 +94,7 @@ def _of_psf(settings: SersicSettings, drawn: FailureGalaxies, along: Array) -> l
 
 
 def _of_scene(drawn: FailureGalaxies, along: Array) -> list[FailureAxis]:
-    neighbours = cache(lambda distance: drawn.neighbours(distance * along))
+    beside = cache(lambda: drawn.neighbours(_APART * along))
     return [
         _departing("centroid_offset", "offset of the centroid [pixels]", "an offset of {:g} px".format,
                    (0, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0), 0, drawn,
@@ -102,11 +102,11 @@ def _of_scene(drawn: FailureGalaxies, along: Array) -> list[FailureAxis]:
         _departing("neighbour_flux", f"flux of a neighbour, {_APART:g} pixels away",
                    f"a neighbour of {{:g}} of the flux {_APART:g} pixels away".format,
                    (0, 0.01, 0.03, 0.1, 0.3, 1.0), 0, drawn,
-                   lambda value: drawn.plus(value * neighbours(_APART))),
+                   lambda value: drawn.plus(value * beside())),
         _departing("neighbour_nearness", "1 / distance of a neighbour [1/pixel]",
                    lambda value: f"a neighbour {1 / value:.0f} pixels away" if value else "no neighbour",
                    (0, 1 / 40, 1 / 30, 1 / 20, 1 / 10, 1 / 5), 0, drawn,
-                   lambda value: drawn.plus(neighbours(1 / value))),
+                   lambda value: drawn.plus(drawn.neighbours(along / value))),
         _departing("sky", "sky left in the image [σ a pixel]", lambda value: f"a sky of {value:+g} σ".replace("-", "−"),
                    (-0.2, -0.1, -0.05, -0.02, 0, 0.02, 0.05, 0.1, 0.2, 0.5), 0, drawn, drawn.under_sky),
     ]  # fmt: skip
