@@ -50,14 +50,12 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
     width, height = 13.0, 1.7 + 2.7 * len(answers)
     figure = Figure(figsize=(width, height))
     rows: list[list[Any]] = [[f"{answer}{column}" for column in _COLUMNS] + ["alarm"] for answer in answers]
-    panels = figure.subplot_mosaic(rows, gridspec_kw={"wspace": 0.28, "hspace": 0.08})
+    panels = figure.subplot_mosaic(rows, sharex=True, gridspec_kw={"wspace": 0.28, "hspace": 0.08})
     figure.subplots_adjust(left=0.75 / width, right=1 - 0.1 / width, bottom=0.85 / height, top=1 - 0.8 / height)
+    _set_values(panels["alarm"], table)
     for name, axes in panels.items():
-        _set_values(axes, table)
         if name == "alarm" or name.startswith(answers[-1]):
             axes.set_xlabel(str(table["label"].iloc[0]))
-        else:
-            axes.tick_params(labelbottom=False)
         if trusted is not None:
             axes.axvspan(*trusted, color="0.88", zorder=0, label="trusted" if axes is figure.axes[0] else None)
     for answer in answers:

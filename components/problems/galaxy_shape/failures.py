@@ -27,7 +27,7 @@ __label__ = "galaxy_failures"
 _WITHIN = 0.1
 """Of the prior's range of fluxes, that those of the axes of SNR and noise stay away from its ends."""
 _APART = 8.0
-"""Pixels to a neighbour of varied flux: three times the FWHM of the mean PSF."""
+"""Pixels to a neighbour of varied flux: 2.5 times the FWHM of the mean PSF."""
 
 _Draw = Callable[[float], FailureImages]
 

@@ -58,6 +58,9 @@ class TestGalaxyShape(ProblemConformance):
         perfect, useless = evaluated(perfect=True), evaluated(perfect=False)
         rmse = [of.metrics["posterior.rmse_over_crb.test.g1"] for of in (perfect, useless)]
         assert rmse[0].high < 0.5 < rmse[1].low
+        limit = perfect.tables["failures"].groupby("axis")["limit_power"]
+        assert set(limit.first().index[limit.count() == 0]) == {"sigma", "snr", "psf_fwhm"}  # a model is told of these
+        assert limit.min().dropna().to_numpy() == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("renderer", ["torch", "galsim"])
