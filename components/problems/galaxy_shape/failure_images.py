@@ -57,7 +57,7 @@ class FailureGalaxies:
 
     @cached_property
     def ordinary(self) -> FailureImages:
-        """Images that depart from nothing, of a kind that might: a test finds its false alarms."""
+        """Images that depart from nothing, though they might: of these a test finds its false alarms."""
         return self.departed(self._stamps)
 
     def known(self, **changed: Any) -> FailureImages:
@@ -74,7 +74,8 @@ class FailureGalaxies:
 
         Args:
             stamps: the images as they truly are, without noise.
-            bound: as of these, where it is not that of the ordinary ones.
+            bound: of these; where it is not given that of the ordinary ones, which have galaxy, noise and the FWHM of
+                the PSF in common with them.
         """
         return FailureImages(
             stored=_stored(stamps, self.table),
