@@ -6,7 +6,7 @@
 * `errors_over_bound.py`, `benchmark.py`, `calibration.py`, `reference.py`: how good that is
 * `bias_grid.py`: biases at fixed objects, to a precision that takes a night
 * `failure_maps.py`, `trusted_region.py`, `consistency.py`: where it holds, and on real images
-* `timing.py`; `plots.py`, `limit_plots.py`, `bias_plots.py`: the pictures
+* `timing.py`; `plots.py`, `limit_plots.py` (with `failure_messages.py`), `bias_plots.py`: the pictures
 """
 
 import lazy_loader

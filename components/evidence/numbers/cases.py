@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.evidence.intervals import Array
+from components.fields import Seeds
+
+if TYPE_CHECKING:
+    from models.fields import Arrays
 
 __label__ = "cases"
 
@@ -60,14 +64,29 @@ class ExactPosterior:
     """ln of the joint density at the truth, in the truths' units."""
 
 
-@dataclass(frozen=True, kw_only=True)
+Delivery = Callable[["Arrays", "Arrays", Seeds], "Arrays"]
+"""From what a model would be given of some images, their stored fields and a seed for each of them to what it is given
+of them: the same for the same seeds, in any batch."""
+
+
+def as_taken(inputs: "Arrays", stored: "Arrays", seed_b: Seeds) -> "Arrays":  # noqa: ARG001
+    """Images are given as they were taken."""
+    return inputs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FailureImages:
-    """The objects at one value of an axis."""
+    """The objects at one value of an axis, which may be the very same on another."""
 
     stored: Mapping[str, np.ndarray[Any, Any]]
     """The stored fields: images without noise as they truly are, conditions as the model is told."""
     bound: Array
     """Of the image as it truly is, shape (images, truths)."""
+    delivery: Delivery = as_taken
+    """What befalls images after their noise was drawn."""
+    limit_power: Array | None = None
+    """Share of the noise's realisations in which the best possible test of one image, with 1 % false alarms, finds the
+    departure, shape (images,); None where nothing departs from what a model knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +96,8 @@ class FailureAxis:
     name: str
     label: str
     """With its unit."""
+    case: Callable[[float], str]
+    """What a value is called in a sentence, such as `a neighbour 8 pixels away`."""
     values: tuple[float, ...]
     """Ascending."""
     trained: tuple[float, float]

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from components.evidence.intervals import Array
+from components.evidence.numbers.cases import Delivery, as_taken
 from components.fields import Batch, present, presented, row_seeds
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def observed(
     seed: Sequence[int],
     device: torch.device,
     count: int | None = None,
+    delivery: Delivery = as_taken,
 ) -> Iterator[Batch]:
     """Objects that no dataset holds, under noise.
 
@@ -91,6 +93,7 @@ def observed(
         seed: of the noise.
         device: where batches lie.
         count: how often a single object is seen; each of several is seen once.
+        delivery: what befalls images after their noise was drawn, by the seeds of that noise.
     """
     rows = len(next(iter(stored.values()))) if count is None else count
     kinds = {field.name: field.dtype for field in problem.stored(settings.simulate)}
@@ -98,4 +101,7 @@ def observed(
         numbers = np.arange(start, min(start + _BATCH, rows))
         taken = np.zeros_like(numbers) if count is not None else numbers
         arrays = {name: torch.from_numpy(np.asarray(array[taken], dtype=kinds[name])) for name, array in stored.items()}
-        yield present(problem, arrays, row_seeds(seed, numbers), settings, training=False, device=device)
+        seed_b = row_seeds(seed, numbers)
+        batch = present(problem, arrays, seed_b, settings, training=False, device=device)
+        there = {name: array.to(device) for name, array in arrays.items()}
+        yield Batch(delivery(batch.inputs, there, seed_b), batch.targets)

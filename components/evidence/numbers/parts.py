@@ -12,6 +12,7 @@ from components.core import ProblemSettings, SimulationSettings
 from components.evidence.intervals import Array, interval
 from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.answers import Answers, ask
+from components.evidence.numbers.cases import Delivery, as_taken
 from components.evidence.numbers.observing import ObservedSplit, observed
 from components.evidence.numbers.settings import NumbersSettings
 from components.fields import Answer, Batch, Dataset, FreshImages, Metric
@@ -74,11 +75,21 @@ class Gathering:
         return self.ask(split.batches(), truth=split.truth, bound=split.bound)
 
     def observe(
-        self, stored: Mapping[str, np.ndarray[Any, Any]], *seed: int, count: int | None = None
+        self,
+        stored: Mapping[str, np.ndarray[Any, Any]],
+        *seed: int,
+        count: int | None = None,
+        delivery: Delivery = as_taken,
     ) -> Iterator[Batch]:
         """Objects that no dataset holds, under noise; a single one `count` times."""
         return observed(
-            self.problem, stored, self.whole, seed=[self.settings.seed, *seed], device=self.device, count=count
+            self.problem,
+            stored,
+            self.whole,
+            seed=[self.settings.seed, *seed],
+            device=self.device,
+            count=count,
+            delivery=delivery,
         )
 
 

@@ -1,11 +1,16 @@
 from .bounds import covariance_bound as covariance_bound
 from .bounds import cramer_rao_bound as cramer_rao_bound
 from .bounds import galaxy_fisher as galaxy_fisher
+from .detectability import ChangeDetector as ChangeDetector
+from .detectability import power_of_correlated_noise as power_of_correlated_noise
+from .detectability import power_of_misstated_noise as power_of_misstated_noise
+from .detectability import power_of_zeroed_pixels as power_of_zeroed_pixels
 from .drawing import bound_of_galaxy as bound_of_galaxy
 from .drawing import bound_sersics as bound_sersics
 from .drawing import draw_sersics as draw_sersics
 from .draws import draw_galaxies as draw_galaxies
 from .draws import reference_stamps as reference_stamps
+from .galsim_departures import draw_departed as draw_departed
 from .galsim_drawing import REFERENCE as REFERENCE
 from .galsim_drawing import draw_with_galsim as draw_with_galsim
 from .posterior import galaxy_posterior as galaxy_posterior

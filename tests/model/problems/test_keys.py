@@ -55,10 +55,14 @@ def test_nothing_that_decides_a_result_is_missing_from_its_key(problem: Problem,
         found["training"]
     )
     assert set(found["reference"]) | {"gathering", "cnn", "asking", "galaxy_failures"} <= set(found["evaluation"])
+    departing = {"galaxy_failure_images", "galaxy_delivery", "galsim_departures", "detectability"}
+    assert departing <= set(found["evaluation"])
     assert not {"scoring_training", "trainer", "sersic_draws"} & set(found["evaluation"])
     for kind, digests in found.items():
         assert not {"residual", "unet", "autoencoder", "plots"} & set(digests), f"{kind} does not use that"
-    assert not {"scoring", "trainer", "galsim_sersics", "galaxy_training", "presenting"} & set(found["simulation"])
+    assert not {"scoring", "trainer", "galsim_sersics", "galsim_departures", "galaxy_training", "presenting"} & set(
+        found["simulation"]
+    )
 
 
 def test_another_network_and_another_problem_change_no_key(

@@ -1,0 +1,78 @@
+"""Pictures of failure maps: the same y-axes in every one, nothing lost beyond them, and a title made of the numbers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from components.evidence.numbers.failure_messages import failure_message
+from components.evidence.numbers.limit_plots import plot_failures
+
+VALUES = (-0.1, -0.05, 0.0, 0.05, 0.1)
+
+
+def failures(*, worst: float = 1.0, alarm: float = 0.02, limit: float = 0.52, **changed: Any) -> pd.DataFrame:
+    """One axis of one truth, trained at 0, whose bias is `worst` at 0.05 and five times that at 0.1."""
+    bias = np.array([0, 0, 0, worst, 5 * worst])
+    of_each = {
+        "value": VALUES,
+        "case": [f"a sky of {value:+g} σ" for value in VALUES],
+        "bias_over_crb": bias,
+        "rmse_over_crb": np.hypot(bias, 1.0),
+        "coverage68": 0.68,
+        "alarm": alarm,
+        "limit_power": limit,
+        "trained": [value == 0 for value in VALUES],
+    }
+    whole = {"axis": "sky", "label": "sky [σ]", "truth": "flux", **of_each, **changed}
+    return pd.concat([pd.DataFrame({**whole, "answer": answer}) for answer in ("posterior", "likelihood")])
+
+
+def arrows(axes: Axes) -> list[float]:
+    """The values that stand at the upper edge since they lie beyond it."""
+    return [float(x) for line in axes.lines if line.get_marker() == "^" for x in np.asarray(line.get_xdata())]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"worst": 1.9},
+            "A sky of +0.05 σ biases the posterior's flux by +1.9 bounds; 2 % of such images are doubted, "
+            "and no test could find more than 52 %.",
+        ),
+        ({"worst": -1.9, "limit": 1.0}, "flux by −1.9 bounds; 2 % of such images are doubted, and the best possible"),
+        ({"limit": np.nan}, "+1.0 bounds; 2 % of such images are doubted."),
+        ({"limit": 0.011}, "no test could find more than chance does."),
+        ({"bias_over_crb": 0.0, "rmse_over_crb": [1, 1, 1, 2.5, 3]}, "makes the posterior's RMSE of flux 2.5 bounds"),
+        ({"bias_over_crb": np.nan, "rmse_over_crb": np.nan}, "leaves the posterior without a number for flux"),
+        ({"worst": 0.0, "coverage68": [0.68, 0.68, 0.68, 0.4, 0.3]}, "coverage of flux from 68 to 40 %;"),
+    ],
+)
+def test_title_says_what_the_least_departure_does_that_is_not_trusted(changed: dict[str, Any], said: str) -> None:
+    message = failure_message(failures(**changed), (-0.1, 0.0))
+    assert said in message.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_title_says_so_where_all_is_trusted_or_nothing() -> None:
+    most = "Trusted at every value: the posterior's largest RMSE is 1.12 bounds, of flux at a sky of +0.1 σ."
+    assert failure_message(failures(worst=0.1), (-0.1, 0.1)) == most
+    assert failure_message(failures(), None).startswith("Not trusted where it was trained: a sky of +0 σ")
+
+
+def test_every_map_has_the_same_y_axes_and_shows_what_lies_beyond() -> None:
+    small, large = (plot_failures(failures(worst=worst), (-0.05, 0.0), ["flux"]) for worst in (0.01, 40.0))
+    for one, other in zip(small.axes, large.axes, strict=True):
+        assert (one.get_ylim(), one.get_yscale()) == (other.get_ylim(), other.get_yscale())
+    assert arrows(large.axes[0]) == [0.05, 0.1]
+    assert arrows(small.axes[0]) == []
+
+
+def test_limit_is_drawn_where_there_is_one() -> None:
+    with_limit, without = (plot_failures(failures(limit=limit), None, ["flux"]) for limit in (0.5, np.nan))
+    (there,), (not_there,) = (
+        [axes for axes in figure.axes if axes.get_ylabel() == "share of images"] for figure in (with_limit, without)
+    )
+    assert (len(there.lines), len(not_there.lines)) == (2, 1)
