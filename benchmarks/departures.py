@@ -85,16 +85,15 @@ def main() -> None:
 
 def _set_by_prior(problem: Any, estimator: ScoringEstimator, settings: Any) -> float:
     """Set the threshold; that of the test before."""
-    rarest, snrs, misfits = [], [], []
+    rarest, misfits = [], []
     for batch in fresh_batches(problem, settings, seed=1, count=_CALIBRATE, device=torch.device("cpu")):
         conditions_bc, truth_bp = estimator.conditions(batch.inputs), estimator.truths(batch.targets)
         scored = _drawing(estimator).score(batch.inputs["image"], truth_bp, conditions_bc)
         held = estimator.held(scored.maximum_bp, batch.inputs["image"], conditions_bc)
         assert held is not None
         rarest.append(held.departures.rarest_b)
-        snrs.append(held.snr_b)
         misfits.append(_misfit(scored.chi2_b))
-    estimator.calibrate_departures(torch.cat(rarest), torch.cat(snrs))
+    estimator.calibrate_departures(torch.cat(rarest))
     return float(torch.quantile(torch.cat(misfits), 1 - FALSE_ALARMS))
 
 
@@ -117,7 +116,7 @@ def _check_on_prior(problem: Any, estimator: ScoringEstimator, settings: Any) ->
 
 
 def _measure(galaxies: "_Galaxies", estimator: ScoringEstimator, before: float) -> None:
-    noise = np.random.default_rng(3).normal(size=galaxies.stamps.shape)
+    noise: Array = np.random.default_rng(3).normal(size=galaxies.stamps.shape)
     biases = (f"bias {name}" for name in PARAMETERS)
     columns = ("departure", *biases, "rms", "before", "after", "limit", "limit ±", "reason")
     rows = []
@@ -143,7 +142,7 @@ def _measure(galaxies: "_Galaxies", estimator: ScoringEstimator, before: float) 
 
 def _fit(estimator: ScoringEstimator, image_bhw: Tensor, conditions_bc: Tensor, begin_bp: Tensor) -> Fitted:
     parts = []
-    for rows in torch.arange(len(image_bhw)).split(_BATCH):
+    for rows in torch.split(torch.arange(len(image_bhw)), _BATCH):
         scored = _drawing(estimator).score(image_bhw[rows], begin_bp[rows], conditions_bc[rows])
         held = estimator.held(scored.maximum_bp, image_bhw[rows], conditions_bc[rows])
         assert held is not None
@@ -158,7 +157,8 @@ def _drawing(estimator: ScoringEstimator) -> Any:
 
 
 def _misfit(chi2_b: Tensor, pixels: int = 64**2) -> Tensor:
-    return (chi2_b - pixels) / (2 * pixels) ** 0.5
+    misfit_b: Tensor = (chi2_b - pixels) / (2 * pixels) ** 0.5
+    return misfit_b
 
 
 class _Galaxies:
@@ -167,6 +167,7 @@ class _Galaxies:
     def __init__(self, simulation: Any) -> None:
         self._simulation = simulation
         rng = np.random.default_rng(4)
+        (low_fwhm, high_fwhm), (low_sigma, high_sigma) = simulation.psf_fwhm, simulation.sigma
         length, angle = rng.uniform(0, 0.5, _GALAXIES), rng.uniform(0, 2 * np.pi, _GALAXIES)
         self.table = pd.DataFrame(
             {
@@ -175,8 +176,8 @@ class _Galaxies:
                 "half_light_radius": rng.uniform(0.15, 0.5, _GALAXIES),
                 "g1": length * np.cos(angle),
                 "g2": length * np.sin(angle),
-                "psf_fwhm": rng.uniform(*simulation.psf_fwhm, _GALAXIES),
-                "sigma": rng.uniform(*simulation.sigma, _GALAXIES),
+                "psf_fwhm": rng.uniform(low_fwhm, high_fwhm, _GALAXIES),
+                "sigma": rng.uniform(low_sigma, high_sigma, _GALAXIES),
             }
         )
         sigma = self.table["sigma"].to_numpy()
@@ -195,8 +196,8 @@ class _Galaxies:
         return float(low), float(high)
 
     def conditions(self, stated: float) -> Tensor:
-        told = self.table[["sigma", "psf_fwhm"]].to_numpy(dtype=np.float32) * np.float32([stated, 1])
-        return torch.from_numpy(told)
+        told = self.table[["sigma", "psf_fwhm"]].to_numpy() * np.array([stated, 1.0])
+        return torch.from_numpy(told.astype(np.float32))
 
     def limits(self, departure: Departure) -> tuple[str, str]:
         """Power of the best test, that of the best which does not know the sign; blank where it is not known."""
@@ -250,7 +251,10 @@ class _Galaxies:
             changed("β = 3", draw_departed(self.table, self._simulation, beta=3.0) - ours),
             wider(1.05),
             wider(1.2),
-            changed("PSF shear 0.05", draw_departed(self.table, self._simulation, psf_shear=0.05 * self._along) - ours),
+            changed(
+                "PSF shear 0.05",
+                draw_departed(self.table, self._simulation, psf_shear=np.full((2, _GALAXIES), [[0.05], [0.0]])) - ours,
+            ),
             Departure(name="noise-free", image=lambda _: self.stamps),
             Departure(name="flat", image=lambda _: sigma_bhw + still),
             Departure(name="noise only", image=lambda noise: sigma_bhw * noise),
@@ -271,13 +275,14 @@ class _Galaxies:
 def _beside(noise: Array, correlation: float) -> Array:
     """Each pixel with a little of its four neighbours; their correlation is 2a / (1 + 4a²)."""
     a = (1 - math.sqrt(1 - 4 * correlation**2)) / (4 * correlation)
-    mixed: Array = noise + a * sum(np.roll(noise, by, along) for along in (1, 2) for by in (-1, 1))
-    return mixed / math.sqrt(1 + 4 * a**2)
+    around = np.stack([np.roll(noise, by, along) for along in (1, 2) for by in (-1, 1)]).sum(axis=0)
+    mixed: Array = (noise + a * around) / math.sqrt(1 + 4 * a**2)
+    return mixed
 
 
 def _box(noise: Array) -> Array:
     """The mean of nine pixels, of the same variance."""
-    mixed: Array = sum(np.roll(noise, (i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)) / np.float64(3)
+    mixed: Array = np.stack([np.roll(noise, (i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)]).sum(axis=0) / 3
     return mixed
 
 

@@ -41,8 +41,6 @@ class Fits(NamedTuple):
     """As the camera states them."""
     rarest_br: Tensor
     """How rare the rarest of its departures is."""
-    snr_br: Tensor
-    """Of the galaxy found."""
 
 
 def fit_fresh(problem: Problem, estimator: ScoringEstimator, settings: ProblemSettings) -> Fits:
@@ -80,4 +78,4 @@ def _fit(estimator: ScoringEstimator, batch: Batch, bound_bp: Tensor) -> tuple[T
     held = estimator.held(scored.maximum_bp, image_bhw, conditions_bc)
     assert held is not None
     found = (scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)
-    return (*known.given, inward_bp, off_bp, *found, held.departures.rarest_b, held.snr_b)
+    return (*known.given, inward_bp, off_bp, *found, held.departures.rarest_b)

@@ -38,8 +38,7 @@ def recalibrate(problem: Problem, estimator: NumbersEstimator, settings: Problem
                 continue
             held = estimator.answer_of(known, image_bhw, conditions_bc).held
             if held is not None:
-                snrs.append(held.snr_b)
                 rarest.append(held.departures.rarest_b)
         estimator.calibrate(torch.cat(pulls), torch.cat(snrs) if snrs else None)
         if rarest:
-            estimator.calibrate_departures(torch.cat(rarest), torch.cat(snrs))
+            estimator.calibrate_departures(torch.cat(rarest))

@@ -60,7 +60,7 @@ def add_scoring(
     fits = fit_fresh(problem, scoring, settings)
     train_proposal(scoring, fits, seed=train.seed)
     train_bias(scoring, fits, seed=train.seed)
-    scoring.calibrate_departures(fits.rarest_br.flatten(), fits.snr_br.flatten())
+    scoring.calibrate_departures(fits.rarest_br.flatten())
     return scoring, asdict(_found(problem, scoring, dataset, settings, bias_squared(fits.off_brp).mean().item()))
 
 

@@ -36,8 +36,6 @@ from models.networks import find_network
 
 __label__ = "estimator"
 
-GROUPS = 4
-"""Of images by SNR, of which some things are learned apart."""
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
 _SAMPLES = 64
@@ -63,10 +61,8 @@ class NumbersEstimator(Estimator):
     condition_sd: Tensor
     quantile_pq: Tensor
     """Pulls (`Known.pulls`) that truths of each of `LEVELS` have; those of a Gaussian until they are measured."""
-    departure_factor_g: Tensor
-    """By which the rareness of departures is off, in groups by the SNR found; 1 until it is measured."""
-    departure_log_snr_g: Tensor
-    """The middle of each group."""
+    departure_factor: Tensor
+    """By which the rareness of departures is off; 1 until it is measured."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -92,8 +88,7 @@ class NumbersEstimator(Estimator):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         gaussian_q = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float32))
         self.register_buffer("quantile_pq", gaussian_q.repeat(len(self.output_names), 1))
-        self.register_buffer("departure_factor_g", torch.ones(GROUPS))
-        self.register_buffer("departure_log_snr_g", torch.arange(GROUPS, dtype=torch.float32))
+        self.register_buffer("departure_factor", torch.ones((), dtype=torch.float64))
 
     @property
     def inputs(self) -> tuple[Field, ...]:
@@ -261,7 +256,7 @@ class NumbersEstimator(Estimator):
 
         Args:
             pull_np: of images n, as `Known.pulls` says.
-            snr_n: of the galaxies found or drawn, where any can be.
+            snr_n: of the galaxies found, where some were searched for.
         """
         levels_q = torch.tensor(LEVELS, device=pull_np.device)
         self.quantile_pq.copy_(torch.quantile(pull_np, levels_q, dim=0).T)
@@ -283,25 +278,19 @@ class NumbersEstimator(Estimator):
         return Held(
             snr_b=snr_b.float(),
             departures=found,
-            p_value_bt=found.p_values(self._rareness_factor(snr_b)).float(),
+            p_value_bt=found.p_values(self.departure_factor).float(),
             moved_bkp=sensitivities(examined, noise_b).float(),
             covariance_bpp=examined.covariance_bpp.float(),
         )
 
-    def calibrate_departures(self, rarest_n: Tensor, snr_n: Tensor) -> None:
-        """Set what counts as a departure so that of images like these one in a hundred has one, whatever its SNR.
+    def calibrate_departures(self, rarest_n: Tensor) -> None:
+        """Set what counts as a departure so that of images like these one in a hundred has one.
 
         Args:
-            rarest_n: of images n, as `Departures` says.
-            snr_n: of the galaxies found.
+            rarest_n: of images n, as `Departures` says. The tests know the SNR: it is the same for all.
         """
-        for group, rows in enumerate(snr_n.argsort().tensor_split(GROUPS)):
-            self.departure_log_snr_g[group] = snr_n[rows].double().log().median()
-            tail = torch.quantile(rarest_n[rows].double(), FALSE_ALARMS)
-            self.departure_factor_g[group] = -math.log1p(-FALSE_ALARMS) / FALSE_ALARMS / tail
-
-    def _rareness_factor(self, snr_b: Tensor) -> Tensor:
-        return between_groups(self.departure_log_snr_g, self.departure_factor_g, snr_b.float()).double()
+        tail = torch.quantile(rarest_n.double(), FALSE_ALARMS)
+        self.departure_factor.copy_(-math.log1p(-FALSE_ALARMS) / FALSE_ALARMS / tail)
 
     def answer(self, known: KnownByNetwork) -> Answer:
         """What the network says is known, in physical units."""
@@ -315,16 +304,6 @@ class NumbersEstimator(Estimator):
             quantile_bpq=self.scales.physical(quantile_bpq, known.noise_b),
             network_bp=mean_bp,
         )
-
-
-def between_groups(log_snr_g: Tensor, of_g: Tensor, snr_b: Tensor) -> Tensor:
-    """What was found of groups of images by SNR: straight between their middles in the logarithm, level beyond."""
-    log_b = snr_b.clamp_min(1e-3).log()
-    above_b = torch.searchsorted(log_snr_g, log_b).clamp(1, len(log_snr_g) - 1)
-    low_b, high_b = log_snr_g[above_b - 1], log_snr_g[above_b]
-    share_b = ((log_b - low_b) / (high_b - low_b).clamp_min(1e-6)).clamp(0, 1)
-    share = share_b.view(-1, *[1] * (of_g.ndim - 1))
-    return of_g[above_b - 1] + share * (of_g[above_b] - of_g[above_b - 1])
 
 
 def _joined(*said: list[list[str]]) -> list[list[str]]:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from models.estimators.numbers.answer import LEVELS, Answer, Likelihood
 from models.estimators.numbers.answer_fields import likelihood_arrays, likelihood_fields
-from models.estimators.numbers.estimator import GROUPS, NumbersEstimator, between_groups
+from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.known import Known, KnownByNetwork
 from models.estimators.numbers.likelihood_bias import LikelihoodBias
 from models.estimators.numbers.mixture import Mixture
@@ -38,6 +38,8 @@ __label__ = "scoring_estimator"
 
 DRAWS = 64
 """Of each posterior, 25 µs each; three of four count. With as many, means are off by a tenth of their error."""
+_GROUPS = 4
+"""Of images by SNR, whose intervals are set apart."""
 _LEAST_EFFECTIVE = 6
 """Draws that must count: below, an answer is doubted."""
 
@@ -131,8 +133,8 @@ class ScoringEstimator(NumbersEstimator):
             raise ValueError("an estimator that cannot draw its answer cannot score it: set scoring_steps to 0")
         self._drawn: GalaxyDrawing = self.drawing
         sizes = len(self.output_names), len(self.condition_names)
-        self.register_buffer("quantile_gpq", self.quantile_pq.repeat(GROUPS, 1, 1))
-        self.register_buffer("log_snr_g", torch.arange(GROUPS, dtype=torch.float32))
+        self.register_buffer("quantile_gpq", self.quantile_pq.repeat(_GROUPS, 1, 1))
+        self.register_buffer("log_snr_g", torch.arange(_GROUPS, dtype=torch.float32))
         self.proposal = Proposal(*sizes)
         self.bias = LikelihoodBias(*sizes)
 
@@ -178,13 +180,18 @@ class ScoringEstimator(NumbersEstimator):
         super().calibrate(pull_np, snr_n)
         assert snr_n is not None
         levels_q = torch.tensor(LEVELS, device=pull_np.device)
-        for group, rows in enumerate(snr_n.argsort().tensor_split(GROUPS)):
+        for group, rows in enumerate(snr_n.argsort().tensor_split(_GROUPS)):
             self.log_snr_g[group] = snr_n[rows].log().median()
             self.quantile_gpq[group] = torch.quantile(pull_np[rows], levels_q, dim=0).T
 
     def quantiles_at(self, snr_b: Tensor) -> Tensor:
         """Pulls of each of `LEVELS`, straight between the groups in the logarithm of the SNR, shape (b, p, q)."""
-        return between_groups(self.log_snr_g, self.quantile_gpq, snr_b)
+        log_b = snr_b.clamp_min(1e-3).log()
+        above_b = torch.searchsorted(self.log_snr_g, log_b).clamp(1, _GROUPS - 1)
+        low_b, high_b = self.log_snr_g[above_b - 1], self.log_snr_g[above_b]
+        share_b11 = ((log_b - low_b) / (high_b - low_b).clamp_min(1e-6)).clamp(0, 1)[:, None, None]
+        below_bpq = self.quantile_gpq[above_b - 1]
+        return below_bpq + share_b11 * (self.quantile_gpq[above_b] - below_bpq)
 
     def answer_of(self, known: Known, image_bhw: Tensor, conditions_bc: Tensor) -> Answer:
         """Both answers."""

@@ -33,7 +33,6 @@ def some_fits(count: int, seed: int) -> Fits:
         edge_br=torch.zeros(count, 2 * PAIRS, dtype=torch.bool),
         conditions_brc=torch.tensor([300.0, 0.7]).expand(count, 2 * PAIRS, -1),
         rarest_br=torch.rand(count, 2 * PAIRS, generator=generator),
-        snr_br=torch.full((count, 2 * PAIRS), 40.0),
     )
 
 
