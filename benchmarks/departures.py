@@ -116,7 +116,7 @@ def _check_on_prior(problem: Any, estimator: ScoringEstimator, settings: Any) ->
 
 
 def _measure(galaxies: "_Galaxies", estimator: ScoringEstimator, before: float) -> None:
-    noise: Array = np.random.default_rng(3).normal(size=galaxies.stamps.shape)
+    noise: Array = np.asarray(np.random.default_rng(3).standard_normal(galaxies.stamps.shape))
     biases = (f"bias {name}" for name in PARAMETERS)
     columns = ("departure", *biases, "rms", "before", "after", "limit", "limit ±", "reason")
     rows = []
@@ -251,10 +251,7 @@ class _Galaxies:
             changed("β = 3", draw_departed(self.table, self._simulation, beta=3.0) - ours),
             wider(1.05),
             wider(1.2),
-            changed(
-                "PSF shear 0.05",
-                draw_departed(self.table, self._simulation, psf_shear=np.full((2, _GALAXIES), [[0.05], [0.0]])) - ours,
-            ),
+            changed("PSF shear 0.05", draw_departed(self.table, self._simulation, psf_shear=sheared) - ours),
             Departure(name="noise-free", image=lambda _: self.stamps),
             Departure(name="flat", image=lambda _: sigma_bhw + still),
             Departure(name="noise only", image=lambda noise: sigma_bhw * noise),
