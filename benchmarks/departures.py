@@ -214,6 +214,7 @@ class _Galaxies:
         sigma_bhw = self.table["sigma"].to_numpy()[:, None, None]
         still = np.zeros_like(self.stamps)
         ours = draw_departed(self.table, self._simulation)
+        sheared: Array = np.full((2, _GALAXIES), [[0.05], [0.0]])
 
         def changed(name: str, change: Array) -> Departure:
             return Departure(name=name, image=lambda noise: self._seen(change, noise), change=change)
