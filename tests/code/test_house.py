@@ -50,6 +50,7 @@ TOOLS = {
     "optuna": ("components.training",),
     "optuna_dashboard": ("flows",),
     "prefect": ("flows",),
+    "sep": ("components.simulators",),
     "services": ("components.packages", "services"),
     "sqlalchemy": ("components.ledger",),
 }

@@ -16,3 +16,4 @@ from .observing import observed as observed
 from .parts import Gathering as Gathering
 from .problem import RegressionProblem as RegressionProblem
 from .settings import NumbersSettings as NumbersSettings
+from .tools import MeasuringTool as MeasuringTool

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from components.evidence.numbers import consistency, limit_plots, plots, timing
+from components.evidence.numbers import plots, timing
 from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
 from components.evidence.numbers.calibration import FRESH, calibration
@@ -19,6 +19,7 @@ from components.evidence.numbers.cases import BenchmarkCase
 from components.evidence.numbers.limits import limits, share_tested
 from components.evidence.numbers.over_prior import over_prior
 from components.evidence.numbers.parts import Gathering, Part, together
+from components.evidence.numbers.real_objects import real_objects
 from components.evidence.numbers.sections import sections
 from components.fields import ELSEWHERE, Confirmation, Evaluation, Loss, Metric, Report
 
@@ -126,17 +127,6 @@ def timed(about: Gathering) -> dict[str, Metric]:
     """How long an answer takes."""
     inputs = {name: array.to(about.device) for name, array in about.split("validation").first(_TIMED).items()}
     return timing.time_per_image(about.answer, inputs)
-
-
-def real_objects(about: Gathering, folder: Path) -> Part:
-    """Real objects, whose truth nobody knows."""
-    stored = about.problem.real_images(folder, about.simulation)
-    table = consistency.consistency_table(about, stored)
-    return Part(
-        metrics=consistency.consistency_metrics(table, about.settings),
-        tables={"real": table},
-        plots={"real-galaxies": limit_plots.plot_real(table, about.problem.truths, about.units)},
-    )
 
 
 def _slice_of_each(about: Gathering, split: str) -> np.ndarray[Any, Any]:

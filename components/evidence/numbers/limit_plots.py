@@ -1,8 +1,7 @@
-"""Pictures of a model's limits: failure maps and real objects; see `plots.py` for the rest."""
+"""Pictures of a model's limits: failure maps; see `plots.py` for the rest."""
 
-import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from components.evidence.numbers.failure_messages import failure_message
-from components.evidence.numbers.plots import GREYS, STYLES, label, legend_below
+from components.evidence.numbers.plots import GREYS, STYLES, legend_below
 
 __label__ = None
 
@@ -133,37 +132,3 @@ def _set_values(axes: Axes, table: pd.DataFrame) -> None:
 
 def _said(value: float) -> str:
     return (f"{value:g}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
-
-
-def plot_real(table: pd.DataFrame, truths: Sequence[str], units: Mapping[str, str]) -> Figure:
-    """Real objects, a row an answer: value and error against a direct fit; flagged ones are open.
-
-    Args:
-        table: as `consistency.consistency_table` makes it.
-        truths: the parameters.
-        units: unit of each.
-    """
-    answers = list(table["answer"].unique())
-    figure = Figure(figsize=(3.2 * len(truths), 0.6 + 3.0 * len(answers)), layout="constrained")
-    panels = figure.subplots(len(answers), len(truths), squeeze=False)
-    for axes, (answer, truth) in zip(panels.flat, itertools.product(answers, truths), strict=True):
-        here = table[(table["truth"] == truth) & (table["answer"] == answer)]
-        for flagged, part in here.groupby("flagged"):
-            axes.errorbar(
-                part["fit"],
-                part["value"],
-                part["error"],
-                fmt="o",
-                color="0.55" if flagged else "black",
-                markerfacecolor="white" if flagged else "black",
-                markersize=4,
-                linewidth=0.7,
-                label="refused by the in-domain test" if flagged else "in the domain",
-            )
-        fits = here["fit"]
-        axes.plot([fits.min(), fits.max()], [fits.min(), fits.max()], color="black", linewidth=0.8)
-        axes.set_xlabel(f"direct fit of {label(truth, units)}")
-        axes.set_ylabel(f"{answer} {label(truth, units)}")
-    legend_below(figure, columns=2)
-    figure.suptitle(f"{table['image'].nunique()} real objects: model against direct fit")
-    return figure

@@ -1,6 +1,6 @@
 """What evidence against a bound asks of a problem whose truths are numbers; `gathering.py` does the asking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ import numpy as np
 from components.core import AssayError
 from components.evidence.intervals import Array
 from components.evidence.numbers.cases import BenchmarkCase, ExactPosterior, FailureAxis
+from components.evidence.numbers.tools import MeasuringTool
 from components.fields import Problem
 
 __label__ = "regression"
@@ -74,11 +75,21 @@ class RegressionQuestions(Problem):
         """
         raise AssayError(f"{self.name} knows no real images: set evaluate.real_galaxies to null")
 
-    def fit_directly(
+    def tools(self, simulation: Any) -> Sequence[MeasuringTool]:  # noqa: ARG002
+        """Programs that are not ours and measure such images; without any, nobody contradicts an answer to them."""
+        return ()
+
+    def draw_answers(
         self,
-        images: np.ndarray[Any, Any],  # noqa: ARG002
+        values: Array,  # noqa: ARG002
         conditions: Array,  # noqa: ARG002
         simulation: Any,  # noqa: ARG002
     ) -> Array:
-        """The truths of observed images by maximum likelihood, without any network."""
-        raise AssayError(f"{self.name} has no direct fit: set evaluate.real_galaxies to null")
+        """The images without noise of objects that have the truths' values, for `tools` to measure.
+
+        Args:
+            values: of the truths, shape (b, p); those that cannot be drawn stand for the nearest that can.
+            conditions: to draw them under, shape (b, c).
+            simulation: the problem's settings.
+        """
+        raise AssayError(f"{self.name} draws no answers: let its tools() name none")

@@ -9,11 +9,10 @@ from components.evidence.numbers.accuracy_needed import NEEDED, accuracy_table
 from components.evidence.numbers.answers import NETWORK, POSTERIOR
 from components.evidence.numbers.benchmark import OURS
 from components.evidence.numbers.parts import Part
+from components.evidence.numbers.real_card import real_section
 from components.fields import Metric, Report, Section
 
 __label__ = None
-
-_REAL = "Real images: two realisations of the noise, and a direct fit."
 
 
 def sections(
@@ -87,7 +86,7 @@ def sections(
                 text="The model can be trusted within these ranges; a service applies the first ones to every request "
                 f"by itself.{refused}",
                 tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
-                pictures=_pictures(whole, {**maps, "real-galaxies": _REAL}),
+                pictures=_pictures(whole, maps),
             )
         )
     if any(name.startswith(NEEDED) for name in metrics):
@@ -101,6 +100,8 @@ def sections(
                 tables=(accuracy_table(metrics, truths), _alarm_table(metrics)),
             )
         )
+    if "real" in tables:
+        found.append(real_section(whole))
     return (*found, Section(title="Speed", tables=(_speed(timings),)))
 
 

@@ -18,11 +18,12 @@ from components.evidence.numbers import (
     BenchmarkCase,
     ExactPosterior,
     FailureAxis,
+    MeasuringTool,
     PublishedResult,
     RegressionProblem,
 )
 from components.fields import Answer, Checks, Honesty, Seeds, Shard, Sources
-from components.problems.galaxy_shape import failures, presentation
+from components.problems.galaxy_shape import failures, presentation, real
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
 from components.simulators.sersic import (
@@ -33,10 +34,8 @@ from components.simulators.sersic import (
     SersicSettings,
     bound_sersics,
     draw_galaxies,
-    draw_real_galaxies,
     draw_sersics,
     draw_with_galsim,
-    fit_directly,
     galaxy_posterior,
     reference_stamps,
 )
@@ -84,8 +83,6 @@ HEADLINE = (
 )
 _SAMPLES = 256
 """Draws of an exact posterior, for its energy score."""
-_REAL_SNR = 40.0
-"""SNR that real galaxies are scaled to: in the middle of the prior's."""
 
 
 class GalaxyShape(RegressionProblem):
@@ -180,15 +177,16 @@ class GalaxyShape(RegressionProblem):
         return failures.failure_axes(simulation, objects, seed)
 
     def real_images(self, folder: Path, simulation: SersicSettings) -> dict[str, Array]:
-        """HST galaxies at SNR 40 under the middle of the prior's PSFs and noise levels."""
-        sigma, psf_fwhm = (sum(ends) / 2 for ends in (simulation.sigma, simulation.psf_fwhm))
-        stamps = draw_real_galaxies(folder, simulation, psf_fwhm=psf_fwhm, norm=_REAL_SNR * sigma)
-        told = {"sigma": sigma, "psf_fwhm": psf_fwhm, **dict.fromkeys(self.truths, np.nan)}
-        return {"stamp": stamps, **{name: np.full(len(stamps), value) for name, value in told.items()}}
+        """See `real.py`."""
+        return real.real_images(folder, simulation)
 
-    def fit_directly(self, images: Array, conditions: Array, simulation: SersicSettings) -> Array:
-        """See `components/simulators/sersic/real_galaxies.py`."""
-        return fit_directly(images, conditions, simulation)
+    def tools(self, simulation: SersicSettings) -> tuple[MeasuringTool, ...]:
+        """See `real.py`."""
+        return real.tools(simulation)
+
+    def draw_answers(self, values: Array, conditions: Array, simulation: SersicSettings) -> Array:
+        """See `real.py`."""
+        return real.draw_answers(values, conditions, simulation)
 
     def posterior(
         self, image: Array, conditions: Array, truth: Array, simulation: SersicSettings, *, seed: int

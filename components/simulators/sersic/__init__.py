@@ -6,6 +6,7 @@
 * `galsim_departures.py`: by GalSim, too, where PSF or centre are others; `detectability.py`: how surely that is found
 * `bounds.py`: Fisher matrix and Cramér–Rao bound; `posterior.py`: what image and prior say together
 * `real_galaxies.py`: HST galaxies as this camera would see them
+* `hsm_moments.py`, `sep_photometry.py`: what programs that are not ours measure of an image
 """
 
 import lazy_loader

@@ -13,6 +13,7 @@ from .draws import reference_stamps as reference_stamps
 from .galsim_departures import draw_departed as draw_departed
 from .galsim_drawing import REFERENCE as REFERENCE
 from .galsim_drawing import draw_with_galsim as draw_with_galsim
+from .hsm_moments import adaptive_moments as adaptive_moments
 from .posterior import galaxy_posterior as galaxy_posterior
 from .prior import FLUX_UNIT as FLUX_UNIT
 from .prior import PARAMETERS as PARAMETERS
@@ -22,4 +23,4 @@ from .prior import SersicSettings as SersicSettings
 from .prior import measure_snr as measure_snr
 from .prior import sample_prior as sample_prior
 from .real_galaxies import draw_real_galaxies as draw_real_galaxies
-from .real_galaxies import fit_directly as fit_directly
+from .sep_photometry import kron_photometry as kron_photometry
