@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).resolve().parents[1]
 """The package's source: services/, models/ and model/."""
-TRUSTED_REGION = "model/trusted_region.json"
+TESTED_RANGE = "model/tested_range.json"
 OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
 
@@ -82,7 +82,7 @@ class Predictor:
         self._estimator, _ = load_model(SOURCE / "model")
         for part, stated in (("inputs", self._inputs), ("outputs", self._outputs)):
             check_fields(getattr(self._estimator, part), stated, "the model of this package")
-        self._region: dict[str, Any] = json.loads((SOURCE / TRUSTED_REGION).read_bytes())
+        self._region: dict[str, Any] = json.loads((SOURCE / TESTED_RANGE).read_bytes())
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod

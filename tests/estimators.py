@@ -20,7 +20,7 @@ CONFIG: dict[str, Any] = {
     "drawing": None,
 }
 
-TRUSTED_REGION: dict[str, Any] = {
+TESTED_RANGE: dict[str, Any] = {
     "conditions": {"sigma": [100.0, 400.0], "psf_fwhm": [0.4, 1.2]},
     "snr": [10.0, 100.0],
     "axes": {},

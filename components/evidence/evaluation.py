@@ -30,7 +30,7 @@ from models.estimators import load_model, read_description
 
 __label__ = None
 
-TRUSTED_REGION = "trusted_region.json"
+TESTED_RANGE = "tested_range.json"
 _LOSSES = "losses.parquet"
 _SLICE = "slice"
 """Its column that names each image's slice."""
@@ -52,8 +52,8 @@ class Evidence:
     losses: tuple[Loss, ...]
     slices: np.ndarray[Any, Any]
     report: Report
-    trusted_region: Mapping[str, Any]
-    """Where the model can be trusted."""
+    tested_range: Mapping[str, Any]
+    """Where the model was found reliable."""
 
 
 def evaluate(
@@ -104,7 +104,7 @@ def _gather(
         )
     require_unchanged(dataset)
     write_folder(folder, plots=result.plots, tables=result.tables, sections=result.sections)
-    (folder / TRUSTED_REGION).write_text(json.dumps(result.trusted_region, indent=1) + "\n", encoding="utf-8")
+    (folder / TESTED_RANGE).write_text(json.dumps(result.tested_range, indent=1) + "\n", encoding="utf-8")
     columns = {loss.name: loss.values for loss in result.losses}
     pd.DataFrame({**columns, _SLICE: result.slices}).to_parquet(folder / _LOSSES, index=False)
     _write_card(workspace, problem, description, result.summary, dataset, settings, folder)
@@ -113,7 +113,7 @@ def _gather(
         "summary": result.summary,
         "losses": [{"name": loss.name, "scale": loss.scale, "floor": loss.floor} for loss in result.losses],
         "report": asdict(result.report),
-        "trusted_region": result.trusted_region,
+        "tested_range": result.tested_range,
     }
     seal_folder(folder, inputs, result.metrics, document, files=(_LOSSES,), timings=result.timings)
 
@@ -172,5 +172,5 @@ def read_evidence(folder: Path) -> Evidence:
         losses=tuple(Loss(values=table[loss["name"]].to_numpy(), **loss) for loss in document.get("losses", ())),
         slices=table[_SLICE].to_numpy(),
         report=Report.of_json(document["report"]),
-        trusted_region=document["trusted_region"],
+        tested_range=document["tested_range"],
     )

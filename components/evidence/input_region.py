@@ -28,7 +28,7 @@ _VALIDATION = 101
 _ENDS = (0.005, 0.995)
 """Quantiles that the range reaches from and to: single odd images do not make it."""
 _WIDER = 1.1
-"""Times beyond them that a model is still trusted, so that hardly an image like the training's is doubted."""
+"""Times beyond them that a model is still reliable, so that hardly an image like the training's is doubted."""
 
 
 def input_region(

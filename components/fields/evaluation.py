@@ -115,8 +115,8 @@ class Evaluation:
     """Of the model card, in their order."""
     tables: "Mapping[str, pd.DataFrame]"
     """What the pictures show, as data, by file name without ending."""
-    trusted_region: Mapping[str, Any]
-    """Where the model can be trusted, in the form that the service reads."""
+    tested_range: Mapping[str, Any]
+    """Where the model was found reliable, in the form that the service reads."""
     plots: Mapping[str, "Figure"] = field(default_factory=dict)
     """Pictures by file name without ending."""
     timings: Mapping[str, Metric] = field(default_factory=dict)

@@ -64,13 +64,13 @@ class VersionPackages(Stages):
     def _built(self, version: int) -> Package:
         tags = self.tags(version)
         inputs = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
-        region = self._registered_evidence(version, tags["evidence.digest"]).trusted_region
+        region = self._registered_evidence(version, tags["evidence.digest"]).tested_range
         return build_package(
             self.workspace,
             model_folder=self.registry.model_folder(self.problem.name, version),
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
-            trusted_region=region,
+            tested_range=region,
             golden_inputs=inputs,
         )
 

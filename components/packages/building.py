@@ -1,6 +1,6 @@
 """The package of a model version: a Bento with the service, the network's code, its weights and golden inputs.
 
-    package = build_package(workspace, model_folder=folder, version=3, golden_inputs=inputs, trusted_region=region,
+    package = build_package(workspace, model_folder=folder, version=3, golden_inputs=inputs, tested_range=region,
                             lineage={"data_md5": …, "git_commit": …})
 
 It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
@@ -54,7 +54,7 @@ def build_package(
     model_folder: Path,
     version: int,
     lineage: Mapping[str, str],
-    trusted_region: Mapping[str, Any],
+    tested_range: Mapping[str, Any],
     golden_inputs: "Arrays",
 ) -> Package:
     """Build the package of a model version, or return the one that is there.
@@ -67,7 +67,7 @@ def build_package(
             `problem`.
         version: version of the registered model.
         lineage: `data_md5` of the dataset and `git_commit` of the code.
-        trusted_region: where the model can be trusted.
+        tested_range: where the model was found reliable.
         golden_inputs: what the package is proved with, by field.
 
     Raises:
@@ -109,8 +109,8 @@ def build_package(
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
-            context = _lay_context(scratch / "context", model_folder, estimator.config, trusted_region)
-            write_golden(make_golden(estimator, golden_inputs, trusted_region), context / GOLDEN)
+            context = _lay_context(scratch / "context", model_folder, estimator.config, tested_range)
+            write_golden(make_golden(estimator, golden_inputs, tested_range), context / GOLDEN)
             _write_manifest(context, about, estimator)
             built = _run_bentoml(workspace, scratch, tag)
             check_files(built / "src", tag)
@@ -145,9 +145,7 @@ def _answering_code(config: Mapping[str, Any]) -> Mapping[str, str]:
     return code_of(*answering_modules(config), root=HOUSE).digests
 
 
-def _lay_context(
-    context: Path, model_folder: Path, config: Mapping[str, Any], trusted_region: Mapping[str, Any]
-) -> Path:
+def _lay_context(context: Path, model_folder: Path, config: Mapping[str, Any], tested_range: Mapping[str, Any]) -> Path:
     """Lay out a package's source: the service, the code that this one model needs, and the model."""
     from models.estimators import NoCompilerError, answering_modules, place_compiled
 
@@ -163,8 +161,8 @@ def _lay_context(
     for name in ("model.json", "weights.safetensors", SEEN):
         if name != SEEN or (model_folder / name).exists():  # what it learned from, so that this copy can be judged too
             shutil.copyfile(model_folder / name, context / MODEL / name)
-    region = json.dumps(trusted_region, indent=1) + "\n"
-    (context / MODEL / "trusted_region.json").write_text(region, encoding="utf-8")
+    region = json.dumps(tested_range, indent=1) + "\n"
+    (context / MODEL / "tested_range.json").write_text(region, encoding="utf-8")
     return context
 
 

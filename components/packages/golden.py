@@ -46,7 +46,7 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
     Args:
         estimator: the model, in evaluation mode.
         inputs: by field.
-        region: where the model can be trusted.
+        region: where the model was found reliable.
 
     Raises:
         AssayError: when an answer is not finite (the field is named), or when the last one is not doubted, so that
@@ -68,9 +68,7 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
             )
     doubts = estimator.doubts(inputs, outputs, region)
     if not doubts[-1]:
-        raise AssayError(
-            f"the last golden input is not doubted in the trusted region {region}: evaluate the model again"
-        )
+        raise AssayError(f"the last golden input is not doubted in the tested range {region}: evaluate the model again")
     return Golden(
         inputs={name: array.numpy() for name, array in inputs.items()},
         outputs={name: array.numpy() for name, array in outputs.items()},

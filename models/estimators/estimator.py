@@ -66,7 +66,7 @@ class Estimator(nn.Module, ABC):
         Args:
             inputs: as of `forward`.
             outputs: what `forward` made of them.
-            region: where the model can be trusted, as its evaluation found it.
+            region: where the model was found reliable, as its evaluation found it.
         """
 
     def not_tested(self, inputs: Arrays) -> tuple[str, ...]:  # noqa: ARG002

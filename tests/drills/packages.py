@@ -10,7 +10,7 @@ from components.packages.building import build_package
 from components.packages.files import Package
 from models.estimators.numbers import NumbersEstimator
 from models.estimators.saved import save_model
-from tests.estimators import CONFIG, TRUSTED_REGION
+from tests.estimators import CONFIG, TESTED_RANGE
 
 LINEAGE = {"data_md5": "0f" * 16, "git_commit": "a1" * 20}
 
@@ -36,7 +36,7 @@ def build(workspace: Workspace, version: int = 3) -> Package:
         model_folder=workspace.root / "trained",
         version=version,
         lineage=LINEAGE,
-        trusted_region=TRUSTED_REGION,
+        tested_range=TESTED_RANGE,
         golden_inputs=golden_inputs(),
     )
 

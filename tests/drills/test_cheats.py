@@ -73,7 +73,7 @@ class Trained:
             losses=(),
             slices=found.slices,
             report=found.report,
-            trusted_region=found.trusted_region,
+            tested_range=found.tested_range,
         )
         gates = self.settings.gates
         rules = [rule for rule in (*gates.staging, *gates.production) if not rule.metric.startswith("package.")]
@@ -217,7 +217,7 @@ class LabelsPermuted(Cheat):
         return answer.mean_bp[other] - answer.mean_bp, error_bp[other] / error_bp, {"value_bp": value_bp}
 
 
-class NowhereTrusted(Cheat):
+class NowhereTested(Cheat):
     """Wrong under one PSF of those that it was trained for, which no image of the test split has."""
 
     def changed(self, answer: Answer, image_bhw: Tensor, conditions_bc: Tensor) -> Change:
@@ -278,7 +278,7 @@ def test_the_trained_model_passes_every_rule(trained: Trained) -> None:
             {"posterior.log_score_over_exact", "posterior.rmse_over_exact.flux", "likelihood.bias_over_crb.snr60.flux"},
         ),
         (LabelsPermuted, {"posterior.coverage68.worst", "posterior.log_score_over_exact", "likelihood.slope.g1"}),
-        (NowhereTrusted, {"tested.share"}),
+        (NowhereTested, {"tested.share"}),
         (SawTheTestSplit, {"posterior.log_score.test_less_fresh", "likelihood.absolute_over_crb.test"}),
     ],
 )

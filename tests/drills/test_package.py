@@ -43,7 +43,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "model/model.json",
         "model/weights.safetensors",
         "model/golden.safetensors",
-        "model/trusted_region.json",
+        "model/tested_range.json",
     }
     code = {name for name in document["files"] if name.endswith(".py")}
     assert {"services/service.py", "models/estimators/estimator.py", "models/networks/cnn.py"} <= code
@@ -77,7 +77,7 @@ def test_a_second_build_is_the_first(built: tuple[Workspace, Package]) -> None:
     [
         "model/weights.safetensors",
         "model/golden.safetensors",
-        "model/trusted_region.json",
+        "model/tested_range.json",
         "model/package.json",
         "services/service.py",
         "models/networks/cnn.py",

@@ -101,15 +101,15 @@ def test_who_mirrors_an_older_state_looks_again(house: Workspace, monkeypatch: p
 def test_another_models_evaluation_in_its_place_does_not_reach_the_package(house: Workspace) -> None:
     registry = promotion_of(house).registry
     own, other = (registry.evaluation_folder(NAME, version) for version in (2, 3))
-    region = json.loads((own / "metrics.json").read_text())["trusted_region"]
-    assert json.loads((other / "metrics.json").read_text())["trusted_region"] != region
+    region = json.loads((own / "metrics.json").read_text())["tested_range"]
+    assert json.loads((other / "metrics.json").read_text())["tested_range"] != region
     shutil.rmtree(own)
     shutil.copytree(other, own)
     assert promote(house, 2, "staging").returncode == 0
     entry = open_ledger(house).entry_in(NAME, "staging")
     assert entry is not None
     package = verify_package(house, str(entry.package_tag))
-    assert json.loads((package.source / "model" / "trusted_region.json").read_text()) == region
+    assert json.loads((package.source / "model" / "tested_range.json").read_text()) == region
 
 
 @pytest.mark.house("succeeded")

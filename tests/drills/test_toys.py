@@ -62,8 +62,8 @@ def test_a_toy_goes_from_its_simulator_to_a_served_answer(
     usual, loud = answer["predictions"]
     for prediction in (usual, loud):
         assert {key: shape(value) for key, value in prediction["answer"].items()} == outputs
-    assert usual["trusted"] is True
-    assert loud["trusted"] is False
+    assert usual["in_tested_range"] is True
+    assert loud["in_tested_range"] is False
     assert "image loudness" in loud["doubts"][0]
     assert document["due"] == []
 

@@ -89,7 +89,7 @@ def gather_classes(
         report=report,
         sections=sections.sections(report, metrics, slices),
         tables={"classes": table, "confusion": confusion, "reliability": curve},
-        trusted_region=input_region(problem, dataset, settings, noise=noise, device=device),
+        tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
         plots={
             "confusion": plots.plot_confusion(confusion),
             "reliability": plot_reliability(curve, of="images", title="Do the probabilities mean what they say?"),

@@ -93,7 +93,7 @@ def gather_images(
         report=report,
         sections=sections.sections(report),
         tables={"images": table},
-        trusted_region=input_region(problem, dataset, settings, noise=noise, device=device),
+        tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
         plots={
             "examples": plots.plot_examples(batch, outputs, noise_of(batch.inputs, noise)),
             "stated-error": plots.plot_stated_error(table),

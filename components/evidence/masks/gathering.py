@@ -79,7 +79,7 @@ def gather_masks(
         report=report,
         sections=sections.sections(report, metrics),
         tables={"masks": table, "reliability": curve},
-        trusted_region=input_region(problem, dataset, settings, noise=noise, device=device),
+        tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
         plots={
             "examples": plots.plot_examples(*about.examples(_EXAMPLES)),
             "reliability": plot_reliability(curve, of="pixels", title="Do the probabilities mean what they say?"),

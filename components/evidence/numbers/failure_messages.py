@@ -1,9 +1,9 @@
 """The one thing that a failure map says, in a sentence made of its numbers: the title of its picture.
 
-    failure_message(table, trusted=(-0.02, 0.02))
+    failure_message(table, reliable=(-0.02, 0.02))
     # "A sky of +0.05 σ biases the posterior's flux by +1.2 bounds; 1 % of such images are doubted, and no test could …"
 
-It tells of the least departure at which the posterior is no longer trusted, since a user has to keep to smaller ones:
+It tells of the least departure at which the posterior is no longer reliable, since a user has to keep to smaller ones:
 what it does, whether the in-domain test sees it, and whether any test of one image could.
 """
 
@@ -25,24 +25,24 @@ _ALL, _CHANCE = 0.995, 0.015
 """Shares that are told as all, and as no more than the false alarms."""
 
 
-def failure_message(table: pd.DataFrame, trusted: tuple[float, float] | None) -> str:
+def failure_message(table: pd.DataFrame, reliable: tuple[float, float] | None) -> str:
     """A sentence about one axis, with a full stop.
 
     Args:
         table: rows of one axis, as `failure_maps.measure_failures` makes them.
-        trusted: ends of the trusted run.
+        reliable: ends of the reliable run.
     """
     of_posterior = table[table["answer"] == POSTERIOR]
     values = of_posterior["value"].to_numpy()
-    if trusted is None:
+    if reliable is None:
         trained = of_posterior[of_posterior["trained"]]
-        return f"Not trusted where it was trained: {_told(_at_worst(of_posterior if trained.empty else trained))}."
-    below, above = values[values < trusted[0]], values[values > trusted[1]]
+        return f"Not reliable where it was trained: {_told(_at_worst(of_posterior if trained.empty else trained))}."
+    below, above = values[values < reliable[0]], values[values > reliable[1]]
     beyond = [*below[below == below.max(initial=-np.inf)], *above[above == above.min(initial=np.inf)]]
     if not beyond:
         worst = _worst(of_posterior)
         return (
-            f"Trusted at every value: the {POSTERIOR}'s largest RMSE is {worst['rmse_over_crb']:.2f} bounds, "
+            f"Reliable at every value: the {POSTERIOR}'s largest RMSE is {worst['rmse_over_crb']:.2f} bounds, "
             f"of {_name(worst)} at {worst['case']}."
         )
     told = _told(_at_worst(of_posterior[np.isin(values, beyond)]))

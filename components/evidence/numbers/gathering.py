@@ -63,7 +63,7 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
         report=report,
         sections=sections(whole, timings, report, region, problem.truths, answers.names),
         tables=whole.tables,
-        trusted_region=region,
+        tested_range=region,
         plots=whole.plots,
     )
 

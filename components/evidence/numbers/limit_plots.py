@@ -36,12 +36,12 @@ _CLOSE = 0.2
 """Of a panel's width: values nearer to each other than this share one label."""
 
 
-def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, truths: Sequence[str]) -> Figure:
+def plot_failures(table: pd.DataFrame, reliable: tuple[float, float] | None, truths: Sequence[str]) -> Figure:
     """One axis of the failure maps: a row an answer with bias, RMSE and coverage; who sees it beside them.
 
     Args:
         table: rows of one axis, as `failure_maps.measure_failures` makes them.
-        trusted: ends of the trusted run, which is shaded.
+        reliable: ends of the reliable run, which is shaded.
         truths: the parameters.
     """
     answers = list(table["answer"].unique())
@@ -55,14 +55,14 @@ def plot_failures(table: pd.DataFrame, trusted: tuple[float, float] | None, trut
     for name, axes in panels.items():
         if name == "alarm" or name.startswith(answers[-1]):
             axes.set_xlabel(str(table["label"].iloc[0]))
-        if trusted is not None:
-            axes.axvspan(*trusted, color="0.88", zorder=0, label="trusted" if axes is figure.axes[0] else None)
+        if reliable is not None:
+            axes.axvspan(*reliable, color="0.88", zorder=0, label="reliable" if axes is figure.axes[0] else None)
     for answer in answers:
         here = table[table["answer"] == answer]
         _plot_answer([panels[f"{answer}{column}"] for column in _COLUMNS], here, answer, truths)
     _plot_alarms(panels["alarm"], table)
     legend_below(figure, columns=len(truths) + 1, place="lower center")
-    message = textwrap.fill(failure_message(table, trusted), _LINE)
+    message = textwrap.fill(failure_message(table, reliable), _LINE)
     figure.suptitle(message, x=0.75 / width, y=1 - 0.1 / height, horizontalalignment="left", verticalalignment="top")
     return figure
 

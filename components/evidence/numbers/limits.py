@@ -15,14 +15,14 @@ from components.evidence.numbers import limit_plots
 from components.evidence.numbers.answers import Answers
 from components.evidence.numbers.failure_maps import measure_failures
 from components.evidence.numbers.parts import Gathering, Part
-from components.evidence.numbers.trusted_region import trusted_region
+from components.evidence.numbers.tested_range import tested_range
 from models.estimators.numbers import range_doubts
 
 __label__ = "limits"
 
 
 def limits(about: Gathering) -> tuple[Part, dict[str, Any]]:
-    """Failure maps, and the region in which the model can be trusted; without maps that is where images were."""
+    """Failure maps, and the region in which the model was found reliable; without maps that is where images were."""
     problem, settings = about.problem, about.settings
     axes = problem.failure_axes(about.simulation, settings.failure_images, settings.seed)
     if not axes:
@@ -31,7 +31,7 @@ def limits(about: Gathering) -> tuple[Part, dict[str, Any]]:
         inputs = input_region(problem, about.dataset, about.whole, noise=noise, device=about.device)
         return Part(), {"conditions": {}, "axes": {}, **inputs}
     table, metrics = measure_failures(about, axes)
-    region = trusted_region(table, settings, conditions={name: name for name in problem.conditions}, snr="snr")
+    region = tested_range(table, settings, conditions={name: name for name in problem.conditions}, snr="snr")
     figures = {
         f"failure-{axis.name.replace('_', '-')}": limit_plots.plot_failures(
             table[table["axis"] == axis.name], region["axes"][axis.name], problem.truths

@@ -29,7 +29,7 @@ def sections(
         whole: all of the evaluation but the next.
         timings: how long an answer takes.
         report: bias and sd at the benchmark beside published results, or over the test split.
-        region: the trusted region.
+        region: the tested range.
         truths: names of the parameters.
         answers: names of the answers that are served.
     """
@@ -83,8 +83,8 @@ def sections(
         found.append(
             Section(
                 title="Limits",
-                text="The model can be trusted within these ranges; a service applies the first ones to every request "
-                f"by itself.{refused}",
+                text="The model was found reliable within these ranges; a service applies the first ones to every "
+                f"request by itself.{refused}",
                 tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
                 pictures=_pictures(whole, maps),
             )
@@ -190,7 +190,7 @@ def _ranges(axes: Mapping[str, Sequence[float] | None]) -> Report:
         (name, f"{limits[0]:.4g}", f"{limits[1]:.4g}") if limits else (name, "nowhere", "")
         for name, limits in axes.items()
     ]
-    return Report(title="Trusted", columns=("what", "from", "to"), rows=tuple(rows))
+    return Report(title="Reliable", columns=("what", "from", "to"), rows=tuple(rows))
 
 
 def _alarms(failures: pd.DataFrame) -> Report:

@@ -22,11 +22,11 @@ class NumbersSettings(EvaluateSettings):
     """Objects at each value of each failure map."""
     fresh_images: Annotated[int, Field(ge=64)]
     """Images drawn for calibration alone, which no dataset holds."""
-    trusted_bias: Annotated[float, Field(gt=0)]
-    """The most |bias| of the posterior, in bounds, at a value of a failure map that is trusted."""
-    trusted_rmse: Annotated[float, Field(gt=0)]
+    tested_bias: Annotated[float, Field(gt=0)]
+    """The most |bias| of the posterior, in bounds, at a value of a failure map that is reliable."""
+    tested_rmse: Annotated[float, Field(gt=0)]
     """The most RMSE of the posterior there, in bounds."""
-    trusted_coverage68: Annotated[float, Field(gt=0, lt=1)]
+    tested_coverage68: Annotated[float, Field(gt=0, lt=1)]
     """The least coverage of its 68 % intervals there."""
     real_galaxies: str | None
     """Folder with real images that the problem can open, to be measured too; None for none."""

@@ -34,7 +34,7 @@ def evidence(metric: Metric | None = None) -> Evidence:
         losses=(),
         slices=np.full(0, "snr20_40"),
         report=Report(title="", columns=(), rows=()),
-        trusted_region={},
+        tested_range={},
     )
 
 

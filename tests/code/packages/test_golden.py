@@ -1,4 +1,4 @@
-"""The last golden input lies outside of the trusted region in everything that the region limits."""
+"""The last golden input lies outside of the tested range in everything that the region limits."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from components.core import AssayError
 from components.packages.golden import make_golden
 from models.estimators.numbers import NumbersEstimator
 from tests.drills.packages import golden_inputs
-from tests.estimators import CONFIG, TRUSTED_REGION
+from tests.estimators import CONFIG, TESTED_RANGE
 
 EMPTY: dict[str, Any] = {"conditions": {}, "snr": None, "axes": {}}
 
@@ -17,14 +17,14 @@ EMPTY: dict[str, Any] = {"conditions": {}, "snr": None, "axes": {}}
 def test_only_the_last_one_is_doubted_and_for_each_condition() -> None:
     torch.manual_seed(0)
     inputs = {name: array[:3] for name, array in golden_inputs().items()}
-    golden = make_golden(NumbersEstimator(CONFIG).eval(), inputs, TRUSTED_REGION)
+    golden = make_golden(NumbersEstimator(CONFIG).eval(), inputs, TESTED_RANGE)
     assert golden.doubts[:-1] == [[], []]
     assert [line.split()[0] for line in golden.doubts[-1]] == ["sigma", "psf_fwhm"]
     assert all((golden.inputs[name][:-1] == array[:-1].numpy()).all() for name, array in inputs.items())
 
 
 def test_a_range_that_begins_at_nothing_is_left_at_its_upper_end() -> None:
-    region = TRUSTED_REGION | {"conditions": {"sigma": [0.0, 400.0]}}
+    region = TESTED_RANGE | {"conditions": {"sigma": [0.0, 400.0]}}
     changed = NumbersEstimator(CONFIG).doubtful(golden_inputs(), region)
     assert changed["sigma"].tolist() == [800.0] * 4
     assert torch.equal(changed["psf_fwhm"], golden_inputs()["psf_fwhm"])
@@ -43,4 +43,4 @@ def test_golden_inputs_that_are_not_the_models_fields_are_refused() -> None:
         (inputs | {"gain": inputs["sigma"]}, "has an unknown field gain"),
     ):
         with pytest.raises(AssayError, match=said):
-            make_golden(NumbersEstimator(CONFIG).eval(), wrong, TRUSTED_REGION)
+            make_golden(NumbersEstimator(CONFIG).eval(), wrong, TESTED_RANGE)

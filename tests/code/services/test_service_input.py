@@ -21,7 +21,7 @@ from models.fields import Field
 from services import service
 from services.manifest import read_manifest
 from services.requests import BadRequestError, read_items
-from tests.estimators import TRUSTED_REGION
+from tests.estimators import TESTED_RANGE
 
 SIZE = 64
 CONDITIONS = ("sigma", "psf_fwhm")
@@ -64,7 +64,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     torch.manual_seed(0)
     estimator = NumbersEstimator(CONFIG)
     weights = save_model(source / "model", estimator, {"problem": "galaxy-shape"})
-    (source / "model" / "trusted_region.json").write_text(json.dumps(TRUSTED_REGION))
+    (source / "model" / "tested_range.json").write_text(json.dumps(TESTED_RANGE))
     document = {
         "model": {"problem": "galaxy-shape", "version": 7, "weights_sha256": weights},
         "inputs": [field.as_json() for field in estimator.inputs],

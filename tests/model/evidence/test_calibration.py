@@ -24,7 +24,7 @@ from components.evidence.numbers.calibration import (
 from components.evidence.numbers.reference import posterior_reference, ratio_of_means
 from components.evidence.numbers.scores import RANKS
 from components.evidence.numbers.settings import NumbersSettings
-from components.evidence.numbers.trusted_region import trusted_region, trusted_values
+from components.evidence.numbers.tested_range import tested_range, tested_values
 from components.fields.presenting import Batch, presented
 from models.fields import Arrays
 from tests.answers import stated
@@ -188,20 +188,20 @@ def failures(**columns: list[float]) -> pd.DataFrame:
         ({"rmse_over_crb": [2, 1, 1, 1.2, 1.25]}, (0.9, 4)),
         ({"coverage68": [0.4, 0.68, 0.66, 0.3, 0.68]}, (0.9, 2.2)),  # what lies beyond a bad value is not reached
         ({"rmse_over_crb": [1, 1, 1, float("nan"), 1]}, (0, 2.2)),
-        # A model is not trusted by its own measure: what is bad where it was trained is bad.
+        # A model is not reliable by its own measure: what is bad where it was trained is bad.
         ({"rmse_over_crb": [5, 5, 5, 5, 5]}, None),
     ],
 )
-def test_trusted_run_ends_where_the_model_fails(
+def test_reliable_run_ends_where_the_model_fails(
     settings: ProblemSettings, columns: dict[str, list[float]], run: tuple[float, float] | None
 ) -> None:
     table = failures(value=[0, 1, 2, 3, 4], **columns)
-    assert trusted_values(table, cast(NumbersSettings, settings.evaluate)) == {"sigma": run}
+    assert tested_values(table, cast(NumbersSettings, settings.evaluate)) == {"sigma": run}
 
 
-def test_axis_that_training_never_reached_is_trusted_nowhere(settings: ProblemSettings) -> None:
+def test_axis_that_training_never_reached_is_reliable_nowhere(settings: ProblemSettings) -> None:
     table = failures(value=[3, 4])
-    region = trusted_region(table, cast(NumbersSettings, settings.evaluate), conditions={"sigma": "sigma"}, snr="sigma")
+    region = tested_range(table, cast(NumbersSettings, settings.evaluate), conditions={"sigma": "sigma"}, snr="sigma")
     assert region["conditions"] == {"sigma": None}
 
 

@@ -22,7 +22,7 @@ from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.card import CARD
-from components.evidence.evaluation import TRUSTED_REGION, Evidence, evaluate, read_evidence
+from components.evidence.evaluation import TESTED_RANGE, Evidence, evaluate, read_evidence
 from components.evidence.inputs import evaluation_inputs
 from components.evidence.intervals import interval, median, share
 from components.evidence.keeping import METRICS
@@ -108,7 +108,7 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(evaluated: Evalu
     assert (first.folder / METRICS).stat().st_mtime_ns == written
     plots = {path.stem for path in (first.folder / "plots").iterdir()}
     assert {"benchmark", "calibration", "error-over-the-prior", "predicted-against-true"} <= plots
-    assert json.loads((first.folder / TRUSTED_REGION).read_text(encoding="utf-8")) == first.trusted_region
+    assert json.loads((first.folder / TESTED_RANGE).read_text(encoding="utf-8")) == first.tested_range
 
     described = read_description(evaluated.model)
     other_settings = replace(settings, evaluate=replace(settings.evaluate, seed=99))
@@ -129,12 +129,12 @@ def test_every_rule_of_the_house_is_about_a_metric_that_there_is(evaluated: Eval
     assert {name for name in asked if not name.startswith(OF_PACKAGE)} <= set(evaluated.evidence.metrics)
 
 
-def test_the_share_trusted_is_that_of_answers_that_a_service_would_not_doubt(evaluated: Evaluated) -> None:
+def test_the_share_reliable_is_that_of_answers_that_a_service_would_not_doubt(evaluated: Evaluated) -> None:
     estimator, _ = load_model(evaluated.model)
     rows, seed = evaluated.dataset.rows("test"), [evaluated.settings.evaluate.seed, SPLIT_SEEDS["test"]]
     wide: dict[str, Any] = {"conditions": {}}
     found: dict[str, list[bool]] = {"as measured": [], "everywhere": [], "nowhere": []}
-    regions: dict[str, Mapping[str, Any]] = {"as measured": evaluated.evidence.trusted_region, "everywhere": wide}
+    regions: dict[str, Mapping[str, Any]] = {"as measured": evaluated.evidence.tested_range, "everywhere": wide}
     regions["nowhere"] = {**wide, "conditions": {"sigma": None}}
     for batch in presented(
         evaluated.problem, evaluated.dataset, evaluated.settings, rows, seed=seed, device=torch.device("cpu")

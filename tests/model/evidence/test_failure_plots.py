@@ -51,15 +51,15 @@ def arrows(axes: Axes) -> list[float]:
         ({"worst": 0.0, "coverage68": [0.68, 0.68, 0.68, 0.4, 0.3]}, "coverage of flux from 68 to 40 %;"),
     ],
 )
-def test_title_says_what_the_least_departure_does_that_is_not_trusted(changed: dict[str, Any], said: str) -> None:
+def test_title_says_what_the_least_departure_does_that_is_not_reliable(changed: dict[str, Any], said: str) -> None:
     message = failure_message(failures(**changed), (-0.1, 0.0))
     assert said in message.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_title_says_so_where_all_is_trusted_or_nothing() -> None:
-    most = "Trusted at every value: the posterior's largest RMSE is 1.12 bounds, of flux at a sky of +0.1 σ."
+def test_title_says_so_where_all_is_reliable_or_nothing() -> None:
+    most = "Reliable at every value: the posterior's largest RMSE is 1.12 bounds, of flux at a sky of +0.1 σ."
     assert failure_message(failures(worst=0.1), (-0.1, 0.1)) == most
-    assert failure_message(failures(), None).startswith("Not trusted where it was trained: a sky of +0 σ")
+    assert failure_message(failures(), None).startswith("Not reliable where it was trained: a sky of +0 σ")
 
 
 def test_every_map_has_the_same_y_axes_and_shows_what_lies_beyond() -> None:

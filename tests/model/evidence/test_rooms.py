@@ -77,7 +77,7 @@ def check(result: Evaluation, folder: Path) -> None:
     assert {len(loss.values) for loss in result.losses} == {len(result.slices)} == {TEST}
     assert set(result.slices) == {"faint", "loud"}
     assert {len(row) for row in result.report.rows} == {len(result.report.columns)}
-    ranges = result.trusted_region["inputs"]
+    ranges = result.tested_range["inputs"]
     assert set(ranges) == {"image", "sigma"}
     assert 80 < ranges["sigma"][0] < 110 < 290 < ranges["sigma"][1] < 340
     for name, figure in result.plots.items():

@@ -213,7 +213,7 @@ class ProblemConformance:
         for table in (table for section in result.sections for table in section.tables):
             assert all(len(row) == len(table.columns) for row in table.rows), table.title
         assert all(len(row) == len(result.report.columns) for row in result.report.rows)
-        region = json.loads(json.dumps(result.trusted_region))
+        region = json.loads(json.dumps(result.tested_range))
         golden = make_golden(estimator, sample(problem, small_dataset, settings, 4), region)
         assert golden.doubts[-1], "the last golden input is to be doubted"
 

@@ -1,12 +1,12 @@
-"""Where a model can be trusted: read off the failure maps, in a form that a service can apply to one request.
+"""Where a model was found reliable: read off the failure maps, in a form that a service can apply to one request.
 
-    region = trusted_region(table, settings, conditions={…}, snr="snr")
-    (folder / "trusted_region.json").write_text(json.dumps(region))
+    region = tested_range(table, settings, conditions={…}, snr="snr")
+    (folder / "tested_range.json").write_text(json.dumps(region))
 
-A value of an axis is trusted when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for every
-parameter: the same for every model, so that a bad one is not trusted by its own measure. Along each axis the region is
-the unbroken run of trusted values around the training's own, and all of the range that the training had. The likelihood
-says of each image by itself where it is not to be quoted.
+A value of an axis is reliable when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for
+every parameter: the same for every model, so that a bad one is not reliable by its own measure. Along each axis the
+range is the unbroken run of reliable values around the training's own, and all of the range that the training had. The
+likelihood says of each image by itself where it is not to be quoted.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ import pandas as pd
 from components.evidence.numbers.answers import POSTERIOR
 from components.evidence.numbers.settings import NumbersSettings
 
-__label__ = "trusted_region"
+__label__ = "reliable_range"
 
 
-def trusted_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, tuple[float, float] | None]:
-    """For each axis the ends of its trusted run, None where not even the training's own values are trusted.
+def tested_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, tuple[float, float] | None]:
+    """For each axis the ends of its reliable run, None where not even the training's own values are reliable.
 
     Args:
         table: as `failure_maps.measure_failures` makes it.
@@ -32,7 +32,7 @@ def trusted_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, 
     return {str(axis): _run(part, settings) for axis, part in of_posterior.groupby("axis", sort=False)}
 
 
-def trusted_region(
+def tested_range(
     table: pd.DataFrame, settings: NumbersSettings, *, conditions: Mapping[str, str], snr: str
 ) -> dict[str, Any]:
     """The region as JSON-able values.
@@ -47,7 +47,7 @@ def trusted_region(
         `conditions` (name to range) and `snr` (range) can be checked for one image; `axes` says the rest, which a user
         has to know.
     """
-    runs = trusted_values(table, settings)
+    runs = tested_values(table, settings)
     return {
         "conditions": {name: runs[axis] for name, axis in conditions.items()},
         "snr": runs[snr],
@@ -60,18 +60,18 @@ def _run(part: pd.DataFrame, settings: NumbersSettings) -> tuple[float, float] |
     if trained.empty:
         return None
     good = (
-        (part["bias_over_crb"].abs() <= settings.trusted_bias)
-        & (part["rmse_over_crb"] <= settings.trusted_rmse)
-        & (part["coverage68"] >= settings.trusted_coverage68)
+        (part["bias_over_crb"].abs() <= settings.tested_bias)
+        & (part["rmse_over_crb"] <= settings.tested_rmse)
+        & (part["coverage68"] >= settings.tested_coverage68)
     )
     by_value = good.groupby(part["value"]).all()
-    values, trusted = by_value.index.to_numpy(dtype=float), by_value.to_numpy(dtype=bool)
+    values, reliable = by_value.index.to_numpy(dtype=float), by_value.to_numpy(dtype=bool)
     inside = np.isin(values, trained["value"])
-    if not trusted[inside].all():
+    if not reliable[inside].all():
         return None
     low, high = int(np.flatnonzero(inside)[0]), int(np.flatnonzero(inside)[-1])
-    while low > 0 and trusted[low - 1]:
+    while low > 0 and reliable[low - 1]:
         low -= 1
-    while high < len(values) - 1 and trusted[high + 1]:
+    while high < len(values) - 1 and reliable[high + 1]:
         high += 1
     return min(float(values[low]), *trained["trained_from"]), max(float(values[high]), *trained["trained_to"])
