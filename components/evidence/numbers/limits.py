@@ -15,7 +15,7 @@ from components.evidence.numbers import limit_plots
 from components.evidence.numbers.answers import Answers
 from components.evidence.numbers.failure_maps import measure_failures
 from components.evidence.numbers.parts import Gathering, Part
-from components.evidence.numbers.tested_range import tested_range
+from components.evidence.numbers.reliable_range import reliable_range
 from models.estimators.numbers import range_doubts
 
 __label__ = "limits"
@@ -31,7 +31,7 @@ def limits(about: Gathering) -> tuple[Part, dict[str, Any]]:
         inputs = input_region(problem, about.dataset, about.whole, noise=noise, device=about.device)
         return Part(), {"conditions": {}, "axes": {}, **inputs}
     table, metrics = measure_failures(about, axes)
-    region = tested_range(table, settings, conditions={name: name for name in problem.conditions}, snr="snr")
+    region = reliable_range(table, settings, conditions={name: name for name in problem.conditions}, snr="snr")
     figures = {
         f"failure-{axis.name.replace('_', '-')}": limit_plots.plot_failures(
             table[table["axis"] == axis.name], region["axes"][axis.name], problem.truths

@@ -22,9 +22,9 @@ from components.evidence.numbers.calibration import (
     slope_metrics,
 )
 from components.evidence.numbers.reference import posterior_reference, ratio_of_means
+from components.evidence.numbers.reliable_range import reliable_range, reliable_values
 from components.evidence.numbers.scores import RANKS
 from components.evidence.numbers.settings import NumbersSettings
-from components.evidence.numbers.tested_range import tested_range, tested_values
 from components.fields.presenting import Batch, presented
 from models.fields import Arrays
 from tests.answers import stated
@@ -196,12 +196,12 @@ def test_reliable_run_ends_where_the_model_fails(
     settings: ProblemSettings, columns: dict[str, list[float]], run: tuple[float, float] | None
 ) -> None:
     table = failures(value=[0, 1, 2, 3, 4], **columns)
-    assert tested_values(table, cast(NumbersSettings, settings.evaluate)) == {"sigma": run}
+    assert reliable_values(table, cast(NumbersSettings, settings.evaluate)) == {"sigma": run}
 
 
 def test_axis_that_training_never_reached_is_reliable_nowhere(settings: ProblemSettings) -> None:
     table = failures(value=[3, 4])
-    region = tested_range(table, cast(NumbersSettings, settings.evaluate), conditions={"sigma": "sigma"}, snr="sigma")
+    region = reliable_range(table, cast(NumbersSettings, settings.evaluate), conditions={"sigma": "sigma"}, snr="sigma")
     assert region["conditions"] == {"sigma": None}
 
 

@@ -1,6 +1,6 @@
 """Where a model was found reliable: read off the failure maps, in a form that a service can apply to one request.
 
-    region = tested_range(table, settings, conditions={…}, snr="snr")
+    region = reliable_range(table, settings, conditions={…}, snr="snr")
     (folder / "tested_range.json").write_text(json.dumps(region))
 
 A value of an axis is reliable when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for
@@ -21,7 +21,7 @@ from components.evidence.numbers.settings import NumbersSettings
 __label__ = "reliable_range"
 
 
-def tested_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, tuple[float, float] | None]:
+def reliable_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, tuple[float, float] | None]:
     """For each axis the ends of its reliable run, None where not even the training's own values are reliable.
 
     Args:
@@ -32,7 +32,7 @@ def tested_values(table: pd.DataFrame, settings: NumbersSettings) -> dict[str, t
     return {str(axis): _run(part, settings) for axis, part in of_posterior.groupby("axis", sort=False)}
 
 
-def tested_range(
+def reliable_range(
     table: pd.DataFrame, settings: NumbersSettings, *, conditions: Mapping[str, str], snr: str
 ) -> dict[str, Any]:
     """The region as JSON-able values.
@@ -47,7 +47,7 @@ def tested_range(
         `conditions` (name to range) and `snr` (range) can be checked for one image; `axes` says the rest, which a user
         has to know.
     """
-    runs = tested_values(table, settings)
+    runs = reliable_values(table, settings)
     return {
         "conditions": {name: runs[axis] for name, axis in conditions.items()},
         "snr": runs[snr],
