@@ -155,6 +155,12 @@ class GalaxyDrawing:
             covariance_bpp=examined.covariance_bpp / (unit_p[:, None] * unit_p),
         )
 
+    def widths(self, like_bp: Tensor) -> Tensor:
+        """Of the domain in each parameter, in the units of an answer, shape (p,)."""
+        domain = self.domain
+        ends = (domain.flux, domain.n, domain.half_light_radius, *[(-domain.shear, domain.shear)] * 2)
+        return like_bp.new_tensor([high - low for low, high in ends]) / self._unit(like_bp)
+
     def snr(self, scored: Scored, conditions_bc: Tensor) -> Tensor:
         """√(Σ p²)/σ of the galaxies found."""
         return (scored.norm_b / conditions_bc[:, self._sigma]).float()

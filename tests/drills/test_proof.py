@@ -250,7 +250,7 @@ def test_a_package_that_answers_otherwise_in_any_part_is_refused(
             'correlation": covariance_bpp[:1] / (',
             "correlation of golden input",
         ),
-        (ANSWERS, "doubts(region, dict(", "[] and doubts(region, dict(", "golden input 3 is in the tested range"),
+        (ANSWERS, 'range_doubts(region["conditions"]', "range_doubts({}", "golden input 3 is in the tested range"),
         (SERVICE, '"in_tested_range": not doubted[index]', '"in_tested_range": None', "golden input 0 is doubted for"),
         (SERVICE, "row[index] for name", "str(row[index]) for name", "flux of golden input 0 has the shape of no num"),
         (SERVICE, '"units": self._units', '"units": {"flux": "Jy"}', "its units are"),

@@ -200,7 +200,9 @@ class ScoringEstimator(NumbersEstimator):
         held = self.held(scored.maximum_bp, image_bhw, conditions_bc)
         assert held is not None
         bias_bp = self.bias_at(scored.maximum_bp, scored.covariance_bpp, scored.edge_b, conditions_bc)
-        value_bp = scored.maximum_bp - bias_bp
+        # At an edge errors mean little, and what is learned in units of them neither: a value stays where galaxies are.
+        width_p = self._drawn.widths(bias_bp)
+        value_bp = scored.maximum_bp - bias_bp.clamp(-width_p, width_p)
         return Answer(
             mean_bp=draws.mean_bp.float(),
             covariance_bpp=draws.covariance_bpp.float(),

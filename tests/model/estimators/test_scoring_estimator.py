@@ -106,6 +106,19 @@ def test_the_answer_to_quote_is_the_likelihood_where_the_image_says_more_than_th
     assert likelihood_arrays(found, answer, names)["quote"].tolist() == [1, 0, 0, 0]
 
 
+def test_however_wrong_a_learned_bias_is_values_stay_where_galaxies_are() -> None:
+    """At an edge errors are hundreds of the prior's, and what is learned in units of them was an index of 385."""
+    image, conditions = observed(4, 200.0)
+    model = estimator()
+    with torch.no_grad():
+        list(model.bias.parameters())[-1].fill_(-500.0)
+        answer = model.answers(image, conditions)
+    assert answer.likelihood is not None
+    n, radius = answer.likelihood.value_bp[:, 1], answer.likelihood.value_bp[:, 2]
+    assert (n <= 2 * 6.2).all()
+    assert (radius <= 2 * 0.9).all()
+
+
 @pytest.mark.parametrize("value", [0.0, -1e4, 1e9])
 def test_hopeless_images_have_finite_answers(value: float) -> None:
     with torch.inference_mode():
