@@ -36,7 +36,8 @@ from models.estimators.numbers.known import Known
 from models.estimators.numbers.scoring import Found, ScoringEstimator
 from tests.conftest import HOUSE
 
-pytestmark = pytest.mark.slow
+# The first trains the demo model: ten minutes on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Change = tuple[Tensor, Tensor, dict[str, Tensor]]
 """Shift and factor of the posterior, and what is changed of the likelihood."""
 
