@@ -36,6 +36,9 @@ from models.networks import find_network
 
 __label__ = "estimator"
 
+_TAIL = 3
+"""Times the share of false alarms by which these are set: so far chances are proportional to rareness, to a hundredth,
+and as many more images say how."""
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
 _SAMPLES = 64
@@ -289,7 +292,7 @@ class NumbersEstimator(Estimator):
         Args:
             rarest_n: of images n, as `Departures` says. The tests know the SNR: it is the same for all.
         """
-        tail = torch.quantile(rarest_n.double(), FALSE_ALARMS)
+        tail = torch.quantile(rarest_n.double(), _TAIL * FALSE_ALARMS) / _TAIL
         self.departure_factor.copy_(-math.log1p(-FALSE_ALARMS) / FALSE_ALARMS / tail)
 
     def answer(self, known: KnownByNetwork) -> Answer:
