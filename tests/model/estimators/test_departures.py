@@ -117,7 +117,7 @@ def test_what_is_not_tested_is_said_and_a_stated_error_is() -> None:
 def test_one_in_a_hundred_of_the_images_that_it_was_set_by_departs() -> None:
     model, generator = estimator(), torch.Generator().manual_seed(0)
     # Half as rare as it is meant to be.
-    rarest = 200 * -torch.log1p(-torch.rand(8000, generator=generator)).double()
+    rarest = 200 * -torch.log1p(-torch.rand(100_000, generator=generator)).double()
     model.calibrate_departures(rarest)
     departs = -torch.expm1(-FALSE_ALARMS * model.departure_factor * rarest) < FALSE_ALARMS
-    assert float(departs.float().mean()) == pytest.approx(FALSE_ALARMS, abs=2e-4)
+    assert float(departs.float().mean()) == pytest.approx(FALSE_ALARMS, abs=1e-3)
