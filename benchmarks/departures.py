@@ -38,9 +38,9 @@ from models.estimators.numbers import FALSE_ALARMS, TESTS, ScoringEstimator
 from models.galaxies import render_rows
 
 HOUSE = Path(__file__).parents[1]
-_CALIBRATE, _CHECK = 65_536, 49_152
+_CALIBRATE, _CHECK = 131_072, 65_536
 """Images of the prior."""
-_GALAXIES = 4000
+_GALAXIES = 8000
 """Of index 2 at SNR 60, under each departure."""
 _EDGES = (10, 20, 40, 70, 100)
 _RELIABLE_SNR = (5, 400)

@@ -36,9 +36,9 @@ from models.networks import find_network
 
 __label__ = "estimator"
 
-_TAIL = 3
-"""Times the share of false alarms by which these are set: so far chances are proportional to rareness, to a hundredth,
-and as many more images say how."""
+_TAIL = 2
+"""Times the share of false alarms by which these are set: so far chances are proportional to rareness, to half a
+hundredth, and as many more images say how."""
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
 _SAMPLES = 64

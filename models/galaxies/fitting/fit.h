@@ -90,8 +90,7 @@ Room *make_room(const Grid *grid, const Tables *tables);
 void leave_room(Room *room);
 
 /* spectrum.c */
-void lay_psf(double radius, Room *room);
-void lay_psf_slope(double radius, Room *room, float *slope_kj);
+void lay_psf(double radius, Room *room, float *slope_kj);
 void lay_spectrum(const Vector shape, int derivatives, Room *room);
 
 /* transform.c */

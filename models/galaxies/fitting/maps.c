@@ -80,6 +80,7 @@ void lay_maps(const Vector shape, const Image *image, const float *image_i, Room
     const int half_pixels = 2 * grid->half * grid->half;
     const double flux = shape[FLUX];
     Matrix slopes, bends[3];
+    lay_psf(image->psf_radius, room, maps->psf_slope_kj);
     draw_around(shape, room);
     unfold(room->unit_an, flux, size, maps->model_i);
     const float floor = (float)image->variance, shot = image->shot_noise ? 1 : 0;
@@ -101,7 +102,6 @@ void lay_maps(const Vector shape, const Image *image, const float *image_i, Room
         unfold(sums, 1, size, slope);
         for (int i = 0; i < pixels; i++) slope[i] *= maps->weight_i[i];
     }
-    lay_psf_slope(image->psf_radius, room, maps->psf_slope_kj);
     const double square = image->psf_radius * image->psf_radius;
     for (int c = PSF_FWHM; c <= PSF_G2; c++) {
         /* q = radius² k² of a round profile, and radius² (k² (1 + g²) + 2 g · (kx² − ky², 2 kx ky)) of a sheared one. */

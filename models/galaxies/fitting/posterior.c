@@ -17,7 +17,7 @@ int find_modes(const Grid *grid, const Tables *tables, const Batch *batch, const
     for (int b = first; b < batch->count; b += step) {
         const Image image = image_of(batch, b, pixels);
         End end;
-        lay_psf(image.psf_radius, room);
+        lay_psf(image.psf_radius, room, NULL);
         climb(begin_bp + b * PARAMETERS, &image, &SCALE, prior, most, NULL, room, &end);
         /* Elsewhere than at a maximum it may bend upwards; Fisher's matrix never does. */
         const double (*precision)[PARAMETERS] = end.converged ? end.at.curvature : end.at.fisher;
@@ -42,7 +42,7 @@ int weigh_places(const Grid *grid, const Tables *tables, const Batch *batch, con
     if (!room) return 1;
     for (int b = first; b < batch->count; b += step) {
         const Image image = image_of(batch, b, pixels);
-        lay_psf(image.psf_radius, room);
+        lay_psf(image.psf_radius, room, NULL);
         for (long s = (long)b * places; s < ((long)b + 1) * places; s++) {
             const double *place = place_bsp + s * PARAMETERS;
             Vector shape;

@@ -123,7 +123,6 @@ int examine_images(const Grid *grid, const Tables *tables, const Batch *batch, c
         Matrix fisher, covariance;
         Vector pull, taken;
         double left[CHANGES], rest[CHANGES];
-        lay_psf(image.psf_radius, room);
         lay_maps(shape_bp + b * PARAMETERS, &image, image_bi + (long)b * pixels, room, maps);
         found->norm_b[b] = sqrt(product(maps->model_i, maps->model_i, pixels));
         for (int p = 0; p < PARAMETERS; p++) {

@@ -140,7 +140,7 @@ int fit_images(const Grid *grid, const Tables *tables, const Batch *batch, const
         const Image image = image_of(batch, b, pixels);
         double (*covariance)[PARAMETERS] = (void *)(found->covariance_bpp + b * PARAMETERS * PARAMETERS);
         End end;
-        lay_psf(image.psf_radius, room);
+        lay_psf(image.psf_radius, room, NULL);
         search(begin_bp + b * PARAMETERS, &image, limits, most, room, &end);
         found->converged_b[b] = end.converged;
         found->steps_b[b] = end.taken;

@@ -32,9 +32,10 @@ static inline __attribute__((always_inline)) void locate(const float *restrict q
     for (int i = 0; i < count; i++) beyond[i] = q[i] - beyond[i];
 }
 
-/* The PSF's transform times the weight of each wave vector; `radius` is the Moffat profile's, arcseconds. */
+/* The PSF's transform times the weight of each wave vector, and, unless it is NULL, its slope by q = radius² k² times the
+   same; `radius` is the Moffat profile's, arcseconds. */
 FOR_EACH_PROCESSOR
-void lay_psf(double radius, Room *room) {
+void lay_psf(double radius, Room *room, float *slope_kj) {
     const Tables *tables = room->tables;
     const float square = (float)(radius * radius);
     const float *c0 = tables->moffat_t, *c1 = c0 + tables->intervals, *c2 = c1 + tables->intervals;
@@ -51,24 +52,7 @@ void lay_psf(double radius, Room *room) {
             const float psf = c0[t] + beyond[i] * (c1[t] + beyond[i] * (c2[t] + beyond[i] * c3[t]));
             weight[begin + i] = psf * pixel[begin + i];
         }
-    }
-}
-
-/* The slope of the PSF's transform by q = radius² k², times the weight of each wave vector. */
-FOR_EACH_PROCESSOR
-void lay_psf_slope(double radius, Room *room, float *restrict slope_kj) {
-    const Tables *tables = room->tables;
-    const float square = (float)(radius * radius);
-    const float *c1 = tables->moffat_t + tables->intervals, *c2 = c1 + tables->intervals, *c3 = c2 + tables->intervals;
-    const float *pixel = room->grid->pixel_kj, *squares = room->grid->squares_3kj;
-    const int plane = room->grid->nodes * room->grid->padded;
-    float q[BLOCK], beyond[BLOCK];
-    int interval[BLOCK];
-    for (int begin = 0; begin < plane; begin += BLOCK) {
-        const int count = plane - begin < BLOCK ? plane - begin : BLOCK;
-        for (int i = 0; i < count; i++) q[i] = square * squares[begin + i];
-        locate(q, count, tables, interval, beyond);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; slope_kj && i < count; i++) {
             const int t = interval[i];
             slope_kj[begin + i] = (c1[t] + beyond[i] * (2 * c2[t] + beyond[i] * 3 * c3[t])) * pixel[begin + i];
         }
