@@ -39,10 +39,13 @@ from .problem import Answer as Answer
 from .problem import Problem as Problem
 from .problem import Shard as Shard
 from .problem import Sources as Sources
+from .randomness import Counts as Counts
 from .randomness import Seeds as Seeds
 from .randomness import normal as normal
 from .randomness import random_numbers as random_numbers
 from .randomness import row_seeds as row_seeds
+from .randomness import uneven_normals as uneven_normals
+from .randomness import uneven_numbers as uneven_numbers
 from .randomness import uniform as uniform
 from .rounding import rounded as rounded
 from .rounding import significant as significant

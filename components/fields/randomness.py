@@ -7,7 +7,7 @@
 Drawn on the processor with Philox, a counter-based generator (Salmon et al. 2011), keyed by seed and stream.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,8 @@ __label__ = "randomness"
 
 Seeds = np.ndarray[Any, np.dtype[np.uint64]]
 """One seed a row, shape (b,)."""
+Counts = np.ndarray[Any, np.dtype[np.int64]]
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def row_seeds(seed: Sequence[int], rows: np.ndarray[Any, Any]) -> Seeds:
@@ -38,7 +40,7 @@ def row_seeds(seed: Sequence[int], rows: np.ndarray[Any, Any]) -> Seeds:
         return mixed ^ (mixed >> np.uint64(31))
 
 
-def random_numbers(seed_b: Seeds, count: int, *, stream: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def random_numbers(seed_b: Seeds, count: int, *, stream: int) -> Numbers:
     """Numbers between 0 and 1 of 53 bits, float64, shape (b, count), the same on every machine.
 
     Args:
@@ -49,6 +51,22 @@ def random_numbers(seed_b: Seeds, count: int, *, stream: int) -> np.ndarray[Any,
     drawn = np.empty((len(seed_b), count))
     _draw(seed_b, drawn, stream, lambda rng, out: rng.random(out=out))
     return drawn
+
+
+def uneven_numbers(seed_b: Seeds, count_b: Counts, *, stream: int) -> Numbers:
+    """Other counts of such numbers for each row, one row's after the other's, shape (sum of the counts,).
+
+    Args:
+        seed_b: of each row.
+        count_b: of each row's numbers.
+        stream: as of `random_numbers`.
+    """
+    return _uneven(seed_b, count_b, stream, lambda rng, out: rng.random(out=out))
+
+
+def uneven_normals(seed_b: Seeds, count_b: Counts, *, stream: int) -> Numbers:
+    """The same of standard normal numbers, float64: machines differ in the last bits of a few, to be rounded away."""
+    return _uneven(seed_b, count_b, stream, lambda rng, out: rng.standard_normal(out=out))
 
 
 def normal(seed_b: Seeds, shape: tuple[int, ...], *, stream: int, device: "torch.device") -> "Tensor":
@@ -80,7 +98,13 @@ def _on_device(seed_b: Seeds, shape: tuple[int, ...], stream: int, device: "torc
     return torch.from_numpy(drawn).to(device, non_blocking=True)
 
 
-def _draw(seed_b: Seeds, drawn_bk: np.ndarray[Any, Any], stream: int, draw: _Draw) -> None:
+def _uneven(seed_b: Seeds, count_b: Counts, stream: int, draw: _Draw) -> Numbers:
+    drawn = np.empty(int(count_b.sum()))
+    _draw(seed_b, np.split(drawn, np.cumsum(count_b)[:-1]), stream, draw)
+    return drawn
+
+
+def _draw(seed_b: Seeds, drawn_bk: Iterable[np.ndarray[Any, Any]], stream: int, draw: _Draw) -> None:
     """Fill each row by its own generator."""
     bits = np.random.Philox(key=0)
     rng, state = np.random.Generator(bits), bits.state

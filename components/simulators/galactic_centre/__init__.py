@@ -1,0 +1,11 @@
+"""The gamma-ray sky around the Galactic Centre.
+
+* `prior.py`: what skies there are, the camera, and the settings of all that
+* `templates.py`: the diffuse components; `point_sources.py`: where sources lie and how bright they are
+* `blurring.py`: the PSF, and what smooths the gas
+* `skies.py`: what is expected in each pixel
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,9 @@
+from .point_sources import Sources as Sources
+from .prior import AMPLITUDES as AMPLITUDES
+from .prior import COUNTS as COUNTS
+from .prior import PARAMETERS as PARAMETERS
+from .prior import Array as Array
+from .prior import GalacticCentreSettings as GalacticCentreSettings
+from .skies import Skies as Skies
+from .skies import draw_skies as draw_skies
+from .templates import steady_templates as steady_templates

@@ -1,0 +1,49 @@
+"""The diffuse components: counts a pixel at an amplitude of 1, before the PSF.
+
+    template_khw = steady_templates(settings)              # in the order of AMPLITUDES
+    template_khw[1] * clouds(settings, noise_bhw)          # the gas of each sky
+
+All but the gas are the same in every sky.
+"""
+
+import numpy as np
+from scipy import special, stats
+
+from components.simulators.galactic_centre.blurring import cloud_matrix
+from components.simulators.galactic_centre.prior import Array, GalacticCentreSettings
+
+__label__ = "galactic_centre_templates"
+
+
+def steady_templates(settings: GalacticCentreSettings) -> Array:
+    """Dark matter, the gas without its clouds, inverse Compton light and bubbles, shape (4, size, size)."""
+    x, y = settings.places[None, :], settings.places[:, None]
+    matter, light, gas = settings.dark_matter, settings.inverse_compton, settings.gas
+    # A density of shape below 1 is infinite in the centre, where a grid of an even size has no pixel.
+    dark = matter.brightness * stats.gamma.pdf(np.hypot(x, y), matter.shape, scale=matter.scale)
+    ellipse = gas.brightness * np.exp(-((x / gas.width) ** 2) - (y / gas.height) ** 2)
+    compton = light.brightness * np.exp(-np.abs(y) / light.height) + 0 * x
+    return np.stack([dark, ellipse, compton, _bubbles(settings, x, y)])
+
+
+def clouds(settings: GalacticCentreSettings, noise_bhw: Array) -> Array:
+    """By what the gas is denser than its ellipse, shape (b, size, size).
+
+    Args:
+        settings: the gas.
+        noise_bhw: independent standard normal numbers.
+    """
+    matrix = cloud_matrix(settings)
+    smooth_bhw = matrix @ noise_bhw @ matrix.T
+    denser: Array = np.exp(smooth_bhw / settings.gas.softness)
+    return denser
+
+
+def _bubbles(settings: GalacticCentreSettings, x: Array, y: Array) -> Array:
+    bubbles = settings.bubbles
+    (north, east, least), (south, west, most) = bubbles.north, bubbles.south
+    upper = north * (np.cosh((-x - east) / north) - 1) + least
+    lower = -south * (np.cosh((-x - west) / south) - 1) - most
+    inside = np.where(y > 0, special.expit((y - upper) / bubbles.edge), special.expit((lower - y) / bubbles.edge))
+    found: Array = bubbles.brightness * inside
+    return found
