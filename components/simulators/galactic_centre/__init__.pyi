@@ -1,3 +1,5 @@
+from .chains import Chains as Chains
+from .chains import Start as Start
 from .point_sources import Sources as Sources
 from .prior import AMPLITUDES as AMPLITUDES
 from .prior import COUNTS as COUNTS

@@ -20,6 +20,8 @@ __label__ = "galactic_centre_sources"
 _NODES = 4096
 _FINE = 16
 """Nodes of an integral for each node of the table made of it."""
+_WITHIN = 24
+"""Places along each side of a pixel, for integrals over it."""
 _PLACE_DECIMALS = 5
 """Of degrees: the edges of pixels of 15/32° are such numbers, and no two machines differ about a source's pixel."""
 _FLUX_DECIMALS = 4
@@ -44,11 +46,19 @@ def _inverse(at_n: Array, share_n: Array) -> _Table:
     return _Table(np.interp(np.linspace(0, 1, _NODES + 1), share_n / share_n[-1], at_n))
 
 
+def _as_shares(weight: Array) -> Array:
+    share: Array = weight / weight.sum()
+    return share
+
+
 class Law(Protocol):
     """Where sources lie."""
 
     def places(self, first_n: Array, second_n: Array) -> tuple[Array, Array]:
         """X and Y that two numbers between 0 and 1 stand for, degrees."""
+
+    def shares(self) -> Array:
+        """Of all sources in the field, those in each pixel, shape (size, size)."""
 
 
 class CentreLaw:
@@ -74,7 +84,7 @@ class CentreLaw:
         last = special.gammainc(law.shape, width * 2**0.5 / law.scale) ** self._power
         root_n = np.linspace(0, last, _NODES + 1)
         self._radius = _Table(law.scale * special.gammaincinv(law.shape, root_n ** (1 / self._power)), last)
-        self._width = width
+        self._width, self._settings = width, settings
 
     def places(self, first_n: Array, second_n: Array) -> tuple[Array, Array]:
         """X and Y that two numbers between 0 and 1 stand for, degrees."""
@@ -89,6 +99,14 @@ class CentreLaw:
         x_n, y_n = np.where(swapped_n, short_n, long_n), np.where(swapped_n, long_n, short_n)
         return np.where(which_n & 2, -x_n, x_n), np.where(which_n & 4, -y_n, y_n)
 
+    def shares(self) -> Array:
+        """See `Law`; a pixel's integral is a sum over `_WITHIN`² places of a density that is infinite in the centre."""
+        law, size = self._settings.centre_sources, self._settings.size
+        place_n = ((np.arange(size * _WITHIN) + 0.5) / (size * _WITHIN) * 2 - 1) * self._width
+        radius = np.hypot(place_n[:, None], place_n)
+        density = radius ** (law.shape - 2) * np.exp(-radius / law.scale)
+        return _as_shares(density.reshape(size, _WITHIN, size, _WITHIN).sum(axis=(1, 3)))
+
 
 class DiskLaw:
     """A disk seen edge on: X = R cos φ with exponential R and any φ, and exponential heights, within a square.
@@ -101,13 +119,21 @@ class DiskLaw:
         x_n = width * np.linspace(0, 1, _FINE * _NODES + 1)
         # Infinite in the centre, but so slowly that nodes there are a hundredth of a pixel apart.
         self._x = _inverse(x_n, special.iti0k0(x_n / law.length)[1])
-        self._height, self._lost = law.height, special.expm1(-width / law.height)
+        self._height, self._lost, self._settings = law.height, special.expm1(-width / law.height), settings
 
     def places(self, first_n: Array, second_n: Array) -> tuple[Array, Array]:
         """X and Y that two numbers between 0 and 1 stand for, degrees."""
         right_n, up_n = 2 * first_n - 1, 2 * second_n - 1
         x_n = np.copysign(self._x(np.abs(right_n)), right_n)
         return x_n, np.copysign(-self._height * np.log1p(self._lost * np.abs(up_n)), up_n)
+
+    def shares(self) -> Array:
+        """See `Law`."""
+        law, width = self._settings.disk_sources, self._settings.half_width
+        edge_n = np.linspace(-width, width, self._settings.size + 1)
+        along = np.copysign(special.iti0k0(np.abs(edge_n) / law.length)[1], edge_n)
+        across = np.copysign(special.expm1(-np.abs(edge_n) / law.height), edge_n)
+        return _as_shares(np.outer(np.abs(np.diff(across)), np.diff(along)))
 
 
 class Sources(NamedTuple):

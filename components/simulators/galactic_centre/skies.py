@@ -48,6 +48,8 @@ class Skies:
     """Counts of the disk's sources."""
     expected_bhw: Array
     """Counts that are expected in each pixel."""
+    cloud_bhw: Array
+    """By what the gas is denser: ln of it, times its softness."""
     centre: Sources
     disk: Sources
 
@@ -60,10 +62,11 @@ def draw_skies(settings: GalacticCentreSettings, seed_b: Seeds) -> Skies:
         seed_b: shape (b,).
     """
     count, size, parts = len(seed_b), settings.size, []
-    centre_bhw, disk_bhw, expected_bhw = (np.empty((count, size, size)) for _ in range(3))
+    centre_bhw, disk_bhw, expected_bhw, cloud_bhw = (np.empty((count, size, size)) for _ in range(4))
     for first in range(0, count, _BLOCK):
         block = slice(first, first + _BLOCK)
-        table, *kinds = _draw(settings, seed_b[block], (centre_bhw[block], disk_bhw[block], expected_bhw[block]))
+        maps = (centre_bhw[block], disk_bhw[block], expected_bhw[block], cloud_bhw[block])
+        table, *kinds = _draw(settings, seed_b[block], maps)
         parts.append((table, *(of._replace(sky_n=of.sky_n + first) for of in kinds)))
     tables, centre, disk = zip(*parts, strict=True)
     return Skies(
@@ -71,6 +74,7 @@ def draw_skies(settings: GalacticCentreSettings, seed_b: Seeds) -> Skies:
         centre_bhw=centre_bhw,
         disk_bhw=disk_bhw,
         expected_bhw=expected_bhw,
+        cloud_bhw=cloud_bhw,
         centre=_joined(centre),
         disk=_joined(disk),
     )
@@ -83,7 +87,7 @@ def through_psf(settings: GalacticCentreSettings, map_bhw: Array) -> Array:
 
 
 def _draw(
-    settings: GalacticCentreSettings, seed_b: Seeds, into_bhw: tuple[Array, Array, Array]
+    settings: GalacticCentreSettings, seed_b: Seeds, into_bhw: tuple[Array, Array, Array, Array]
 ) -> tuple[pd.DataFrame, Sources, Sources]:
     """Some skies, their maps written into arrays: both kinds of sources, and what is expected."""
     size, count, flux = settings.size, len(seed_b), settings.source_flux
@@ -97,12 +101,13 @@ def _draw(
     amplitude_bk = table[list(AMPLITUDES)].to_numpy()
     others = [k for k in range(len(AMPLITUDES)) if k != gas]
     sky_bhw = (amplitude_bk[:, others] @ steady_khw[others].reshape(len(others), -1)).reshape(count, size, size)
-    dense_bhw = clouds(settings, noise.reshape(count, size, size))
-    sky_bhw += amplitude_bk[:, gas, None, None] * steady_khw[gas] * dense_bhw
-    for sources, map_bhw in ((centre, into_bhw[0]), (disk, into_bhw[1])):
+    centre_bhw, disk_bhw, expected_bhw, cloud_bhw = into_bhw
+    cloud_bhw[:] = clouds(settings, noise.reshape(count, size, size))
+    sky_bhw += amplitude_bk[:, gas, None, None] * steady_khw[gas] * np.exp(cloud_bhw / settings.gas.softness)
+    for sources, map_bhw in ((centre, centre_bhw), (disk, disk_bhw)):
         map_bhw[:] = sources.flux_map(count, settings)
         sky_bhw += map_bhw
-    into_bhw[2][:] = through_psf(settings, sky_bhw)
+    expected_bhw[:] = through_psf(settings, sky_bhw)
     return table, centre, disk
 
 

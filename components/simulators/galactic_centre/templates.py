@@ -1,7 +1,7 @@
 """The diffuse components: counts a pixel at an amplitude of 1, before the PSF.
 
     template_khw = steady_templates(settings)              # in the order of AMPLITUDES
-    template_khw[1] * clouds(settings, noise_bhw)          # the gas of each sky
+    template_khw[1] * np.exp(clouds(settings, noise_bhw) / settings.gas.softness)      # the gas of each sky
 
 All but the gas are the same in every sky.
 """
@@ -27,16 +27,15 @@ def steady_templates(settings: GalacticCentreSettings) -> Array:
 
 
 def clouds(settings: GalacticCentreSettings, noise_bhw: Array) -> Array:
-    """By what the gas is denser than its ellipse, shape (b, size, size).
+    """What makes the gas denser than its ellipse, by exp(this / softness), shape (b, size, size).
 
     Args:
         settings: the gas.
         noise_bhw: independent standard normal numbers.
     """
     matrix = cloud_matrix(settings)
-    smooth_bhw = matrix @ noise_bhw @ matrix.T
-    denser: Array = np.exp(smooth_bhw / settings.gas.softness)
-    return denser
+    smooth_bhw: Array = matrix @ noise_bhw @ matrix.T
+    return smooth_bhw
 
 
 def _bubbles(settings: GalacticCentreSettings, x: Array, y: Array) -> Array:

@@ -1,0 +1,228 @@
+"""The exact posterior of skies around the Galactic Centre, by Gibbs sampling: one chain for each sky, all at once.
+
+    chains = Chains(settings, count_bhw, Truth(...), seed=1)
+    for _ in range(sweeps):
+        chains.sweep()
+        chains.amplitude_bk, chains.number_bs, chains.flux_bhw, chains.expected_bhw
+
+Counts are Poisson numbers of B (A · T + F), B the PSF, T the templates, F the flux of each pixel's sources. A pixel's
+sources are a Poisson number of log-normal ones, and its flux is drawn from a grid (`flux_grid.py`) given all else; the
+PSF is five pixels wide, so that every fifth pixel of every fifth row is drawn at the same time. Amplitudes and numbers
+of sources follow by Metropolis steps, the clouds of the gas by elliptical slices (Murray, Adams & MacKay 2010). A chain
+that begins at the truth begins with a draw of the posterior: nothing has to be burnt in.
+
+Legend of the shape suffixes: b skies, h rows, w columns, n pixels, k diffuse components, s kinds of sources, f fluxes
+of the grid, c pixels of one colour, j pixels under a PSF, m numbers of sources in a pixel.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.simulators.galactic_centre.blurring import cloud_matrix, psf_matrix
+from components.simulators.galactic_centre.colours import Colours
+from components.simulators.galactic_centre.flux_grid import FluxGrid
+from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
+from components.simulators.galactic_centre.prior import AMPLITUDES, Array, GalacticCentreSettings
+from components.simulators.galactic_centre.templates import steady_templates
+
+__label__ = "galactic_centre_chains"
+
+_GAS = AMPLITUDES.index("A_pi0")
+_STEPS = 4
+"""Metropolis steps of amplitudes and of numbers in each sweep: they cost a fifth of it."""
+_SLICES = 2
+"""Elliptical slices of the clouds in each sweep."""
+_STRIDE = 0.3
+"""Of numbers of sources, in units of the square root of their mean over the prior, times a random factor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where chains begin: at the truth, or anywhere, and then they must be burnt in."""
+
+    amplitude_bk: Array
+    number_bs: Array
+    """Sources around the centre and of the disk."""
+    flux_bhw: Array
+    """Of all sources in each pixel, counts, before the PSF."""
+    cloud_bhw: Array
+    """ln of what the gas is denser by, times its softness."""
+
+
+class Chains:
+    """Chains of several skies.
+
+    Args:
+        settings: prior and camera.
+        count_bhw: what was seen.
+        start: the state to begin with.
+        seed: of the sampling.
+        clouds_known: whether the gas is known as it is, as no one knows it who has only the image.
+        device: where to sample.
+    """
+
+    def __init__(
+        self,
+        settings: GalacticCentreSettings,
+        count_bhw: Array,
+        start: Start,
+        *,
+        seed: int,
+        clouds_known: bool = False,
+        device: torch.device | None = None,
+    ) -> None:
+        self._settings, self._clouds_known = settings, clouds_known
+        self._generator = torch.Generator(device or "cpu").manual_seed(seed)
+        self._grid = FluxGrid.of(settings)
+        self._device = device or torch.device("cpu")
+        self._psf, self._smooth = self._tensor(psf_matrix(settings)), self._tensor(cloud_matrix(settings))
+        self._steady_khw = self._tensor(steady_templates(settings))
+        self._flux_f, self._mass_mf = self._tensor(self._grid.flux_f), self._tensor(self._grid.mass_kf)
+        shares = [law(settings).shares() for law in (CentreLaw, DiskLaw)]
+        self._share_sn = self._tensor(np.stack(shares)).flatten(1)
+        ends = [settings.centre_sources.count, settings.disk_sources.count]
+        self._ends_2s = self._tensor(np.array(ends, dtype=np.float64).T)
+        self._colours = Colours(settings, self._psf)
+        self._count_bhw = self._tensor(count_bhw)
+        self._seen_bn = self._colours.pad(self._count_bhw)
+        self.amplitude_bk, self.number_bs = self._tensor(start.amplitude_bk), self._tensor(start.number_bs)
+        self.cloud_bhw = self._tensor(start.cloud_bhw)
+        self._chosen_bn = torch.as_tensor(self._grid.numbers(start.flux_bhw), device=device).flatten(1)
+        self._renew_templates()
+
+    @property
+    def flux_bhw(self) -> Tensor:
+        """Of all sources in each pixel, counts, before the PSF."""
+        return self._flux_f[self._chosen_bn].view_as(self._count_bhw)
+
+    @property
+    def expected_bhw(self) -> Tensor:
+        """Counts that are expected in each pixel."""
+        return self._diffuse(self.amplitude_bk) + self._blur(self.flux_bhw)
+
+    def sweep(self) -> None:
+        """Draw everything once given all else."""
+        self._draw_fluxes()
+        sources_bhw = self._blur(self.flux_bhw)
+        for _ in range(_STEPS):
+            self._move_amplitudes(sources_bhw)
+            self._move_numbers()
+        if not self._clouds_known:
+            for _ in range(_SLICES):
+                self._move_clouds(sources_bhw)
+
+    def source_chances(self) -> Tensor:
+        """Chances of each flux of the grid in each pixel before any image, shape (b, n, f)."""
+        return self._source_numbers(self.number_bs) @ self._mass_mf
+
+    def _draw_fluxes(self) -> None:
+        """Each pixel's flux given all others, colour by colour."""
+        expected_bn = self._colours.pad(self.expected_bhw)
+        prior_bnf = self.source_chances().log()
+        for at_c, under_cj, spread_j in self._colours:
+            was_bc = self._flux_f[self._chosen_bn[:, at_c]]
+            rest_bcj = expected_bn[:, under_cj] - was_bc[:, :, None] * spread_j
+            seen_bcj = self._seen_bn[:, under_cj]
+            mean_bcjf = rest_bcj[..., None].clamp_min(1e-3) + spread_j[:, None] * self._flux_f
+            # The pixels under a PSF that lie beyond the edge were not seen.
+            there_cj = self._colours.within_n[under_cj]
+            lost_cf = (there_cj * spread_j).sum(dim=1)[:, None] * self._flux_f
+            log_bcf = torch.einsum("bcj,bcjf->bcf", seen_bcj, mean_bcjf.log_()) - lost_cf + prior_bnf[:, at_c]
+            chosen_bc = self._choose(log_bcf)
+            self._chosen_bn[:, at_c] = chosen_bc
+            expected_bn[:, under_cj] = rest_bcj + self._flux_f[chosen_bc][:, :, None] * spread_j
+
+    def _choose(self, log_bcf: Tensor) -> Tensor:
+        share_bcf = torch.softmax(log_bcf, dim=2).cumsum(dim=2)
+        number_bc1 = self._uniform(*log_bcf.shape[:2], 1) * share_bcf[:, :, -1:]
+        chosen_bc: Tensor = torch.searchsorted(share_bcf, number_bc1)[:, :, 0]
+        return chosen_bc.clamp_max(len(self._flux_f) - 1)
+
+    def _move_amplitudes(self, sources_bhw: Tensor) -> None:
+        """A Metropolis step as wide as what the counts say of amplitudes when sources are known."""
+        flat_bkn = self._template_bkhw.flatten(2)
+        fisher_bkk = torch.einsum("bkn,bln,bn->bkl", flat_bkn, flat_bkn, 1 / (self._count_bhw.flatten(1) + 1))
+        root_bkk = torch.linalg.cholesky(torch.linalg.inv(fisher_bkk.double())).float()
+        width = 2.38 / math.sqrt(len(AMPLITUDES))
+        step_bk = width * torch.einsum("bkl,bl->bk", root_bkk, self._normal(len(self.amplitude_bk), len(AMPLITUDES)))
+        moved_bk = self.amplitude_bk + step_bk
+        low, high = self._settings.amplitude
+        inside_b = ((moved_bk >= low) & (moved_bk <= high)).all(dim=1)
+        before_b, after_b = (
+            self._log_likelihood(self._diffuse(of_bk) + sources_bhw) for of_bk in (self.amplitude_bk, moved_bk)
+        )
+        taken_b = inside_b & (self._uniform(len(moved_bk)).log() < after_b - before_b)
+        self.amplitude_bk = torch.where(taken_b[:, None], moved_bk, self.amplitude_bk)
+
+    def _move_numbers(self) -> None:
+        mean_s = self._ends_2s.mean(dim=0)
+        shape = (len(self.number_bs), 2)
+        stride_bs = _STRIDE * 4 ** self._uniform(*shape) * mean_s.sqrt()
+        moved_bs = self.number_bs + (stride_bs * self._normal(*shape)).round()
+        inside_b = ((moved_bs >= self._ends_2s[0]) & (moved_bs <= self._ends_2s[1])).all(dim=1)
+        mass_bnm = self._mass_mf.T[self._chosen_bn]
+        before_b, after_b = (
+            (self._source_numbers(of_bs) * mass_bnm).sum(dim=2).log().sum(dim=1, dtype=torch.float64)
+            for of_bs in (self.number_bs, moved_bs.clamp_min(0))
+        )
+        taken_b = inside_b & (self._uniform(shape[0]).log() < after_b - before_b)
+        self.number_bs = torch.where(taken_b[:, None], moved_bs, self.number_bs)
+
+    def _move_clouds(self, sources_bhw: Tensor) -> None:
+        """An elliptical slice: other clouds of the prior turned into these until the counts allow it."""
+        other_bhw = self._smooth @ self._normal(*self.cloud_bhw.shape) @ self._smooth.T
+        expected_bhw = self._diffuse(self.amplitude_bk) + sources_bhw
+        steady_bhw = expected_bhw - self._gas(self.cloud_bhw)
+        level_b = self._log_likelihood(expected_bhw) + self._uniform(len(other_bhw)).log()
+        angle_b = 2 * math.pi * self._uniform(len(other_bhw))
+        low_b, high_b = angle_b - 2 * math.pi, angle_b.clone()
+        found_bhw, waiting_b = self.cloud_bhw.clone(), torch.ones_like(angle_b, dtype=torch.bool)
+        while waiting_b.any():
+            cosine_b, sine_b = angle_b.cos()[:, None, None], angle_b.sin()[:, None, None]
+            tried_bhw = cosine_b * self.cloud_bhw + sine_b * other_bhw
+            fits_b = waiting_b & (self._log_likelihood(steady_bhw + self._gas(tried_bhw)) > level_b)
+            found_bhw = torch.where(fits_b[:, None, None], tried_bhw, found_bhw)
+            waiting_b = waiting_b & ~fits_b & (high_b - low_b > 1e-6)
+            low_b, high_b = torch.where(angle_b < 0, angle_b, low_b), torch.where(angle_b >= 0, angle_b, high_b)
+            angle_b = low_b + (high_b - low_b) * self._uniform(len(angle_b))
+        self.cloud_bhw = found_bhw
+        self._renew_templates()
+
+    def _gas(self, cloud_bhw: Tensor) -> Tensor:
+        """Counts that the gas adds."""
+        amplitude_b = self.amplitude_bk[:, _GAS, None, None]
+        return amplitude_b * self._blur(self._steady_khw[_GAS] * (cloud_bhw / self._settings.gas.softness).exp())
+
+    def _renew_templates(self) -> None:
+        template_bkhw = self._steady_khw.repeat(len(self.cloud_bhw), 1, 1, 1)
+        template_bkhw[:, _GAS] *= (self.cloud_bhw / self._settings.gas.softness).exp()
+        self._template_bkhw = self._blur(template_bkhw)
+
+    def _diffuse(self, amplitude_bk: Tensor) -> Tensor:
+        return torch.einsum("bk,bkhw->bhw", amplitude_bk, self._template_bkhw)
+
+    def _blur(self, map_bhw: Tensor) -> Tensor:
+        return self._psf @ map_bhw @ self._psf.T
+
+    def _log_likelihood(self, expected_bhw: Tensor) -> Tensor:
+        mean_bhw = expected_bhw.clamp_min(1e-3)
+        return (self._count_bhw * mean_bhw.log() - mean_bhw).sum(dim=(1, 2), dtype=torch.float64)
+
+    def _source_numbers(self, number_bs: Tensor) -> Tensor:
+        """Chances of 0, 1, … sources in each pixel, shape (b, n, m): Poisson, and the last for all that are more."""
+        mean_bn1 = (number_bs @ self._share_sn)[:, :, None].clamp_min(1e-12)
+        number_m = torch.arange(len(self._mass_mf), dtype=torch.float32, device=self._device)
+        return (number_m * mean_bn1.log() - mean_bn1 - torch.lgamma(number_m + 1)).exp()
+
+    def _tensor(self, values: Array) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self._device)
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(shape, generator=self._generator, device=self._device)
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=self._generator, device=self._device)
