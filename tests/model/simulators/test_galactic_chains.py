@@ -46,9 +46,12 @@ def begun(settings: GalacticCentreSettings, skies: Skies, counts: Array, *, clou
 def test_chains_that_begin_at_the_truth_stay_with_the_prior() -> None:
     """Truths are draws of the prior, and so is what any number of sweeps makes of truth and image together."""
     skies = draw_skies(SMALL, row_seeds([3], np.arange(160)))
-    chains = begun(SMALL, skies, np.random.default_rng(1).poisson(skies.expected_bhw).astype(np.float64))
+    counts = np.random.default_rng(1).poisson(skies.expected_bhw).astype(np.float64)
+    chains = begun(SMALL, skies, counts)
     for _ in range(12):
         chains.sweep()
+    expected_bhw = chains.expected_bhw.numpy()
+    assert np.mean((counts - expected_bhw) ** 2 / expected_bhw) == pytest.approx(1, abs=0.03)
     amplitudes, numbers = chains.amplitude_bk.numpy(), chains.number_bs.numpy()
     for k in range(len(AMPLITUDES)):
         assert stats.kstest(amplitudes[:, k], stats.uniform(0, 1).cdf).pvalue > 1e-3, AMPLITUDES[k]
