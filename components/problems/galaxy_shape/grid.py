@@ -36,10 +36,8 @@ _BEYOND = 2.0
 """Bounds that an index must be away from the ends of what can be drawn."""
 _SHARE = 3 / 8
 """Of a slice's points that are to be inner ones, and of those whose index is judged, at the least."""
-_TRIED = 4096
-"""Sobol points that may be looked at for each that is kept: at an SNR of 10 to 20 the index of one galaxy in some
-thousand can be judged."""
-_AT_ONCE = 256
+_TRIED = 64
+"""Sobol points that may be looked at for each that is kept: where images say little, next to no index can be judged."""
 
 
 def grid_points(settings: SersicSettings, *, count: int, seed: int) -> list[GridPoint]:
@@ -61,14 +59,12 @@ def _in_slice(settings: SersicSettings, ends: tuple[float, float], count: int, s
     wanted = {"inner": int(np.ceil(_SHARE * count)), "index_judged": int(np.ceil(_SHARE * count))}
     kept: list[pd.Series] = []
     others: list[pd.Series] = []
-    for _ in range(_TRIED * count // _AT_ONCE):
-        candidates = _candidates(settings, ends, sobol.random(_AT_ONCE))
+    for _ in range(_TRIED):
+        candidates = _candidates(settings, ends, sobol.random(1 << int(np.ceil(np.log2(count)))))
         for _, galaxy in candidates.iterrows():
             helps = [name for name, more in wanted.items() if galaxy[name] and more > 0]
-            if helps or count - len(kept) > sum(wanted.values()):
-                kept.append(galaxy)
-            elif len(others) < count:
-                others.append(galaxy)
+            chosen = helps or count - len(kept) > sum(wanted.values())
+            (kept if chosen else others).append(galaxy)
             wanted |= {name: wanted[name] - 1 for name in helps}
         if len(kept) >= count:
             break

@@ -1,0 +1,88 @@
+"""The least errors that skies around the Galactic Centre allow, by the exact posterior, and what its sampling costs.
+
+python -m benchmarks sky_limits
+
+Chains begin at the truth, so that every draw is one of the posterior. `known clouds` is the gas as it was drawn, which
+nobody knows who has only the image. Errors are those of a mean over skies, one standard deviation.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from components.fields import row_seeds
+from components.simulators.galactic_centre import AMPLITUDES, COUNTS, Chains, Start, draw_skies
+from tests.model.simulators.test_galactic_centre import EXERCISE
+
+_SKIES = 48
+_SWEEPS, _EACH = 160, 2
+"""Sweeps, and every how many of them are kept."""
+_BRIGHT = 5.0
+"""Counts of a bright pixel."""
+
+
+def main() -> None:
+    """Print the limits with their errors."""
+    skies = draw_skies(EXERCISE, row_seeds([18], np.arange(_SKIES)))
+    counts = np.random.default_rng(18).poisson(skies.expected_bhw).astype(np.float64)
+    start = Start(
+        amplitude_bk=skies.table[list(AMPLITUDES)].to_numpy(),
+        number_bs=skies.table[list(COUNTS)].to_numpy(),
+        flux_bhw=skies.centre_bhw + skies.disk_bhw,
+        cloud_bhw=skies.cloud_bhw,
+    )
+    for known in (True, False):
+        print("known clouds" if known else "clouds unknown, as to a network")
+        print(_limits(skies, Chains(EXERCISE, counts, start, seed=1, clouds_known=known)).to_string(index=False))
+
+
+def _limits(skies: Any, chains: Chains) -> pd.DataFrame:
+    began, numbers, holds, bright = time.time(), [], 0.0, 0.0
+    for sweep in range(_SWEEPS):
+        chains.sweep()
+        if sweep % _EACH == 0:
+            numbers.append(torch.cat([chains.amplitude_bk, chains.number_bs], dim=1).numpy())
+            holds = holds + (chains.flux_bhw > 0).double().numpy()
+            bright = bright + (chains.flux_bhw > _BRIGHT).double().numpy()
+    took = time.time() - began
+    drawn_sbk = np.stack(numbers)
+    rows = [_of_number(skies.table["A_dm"].to_numpy(), drawn_sbk[:, :, 0], "A_dm, mean absolute error")]
+    ranges = {name: np.ptp(ends) for name, ends in zip(COUNTS, ((200, 799), (1000, 3999)), strict=True)}
+    for k, name in enumerate(COUNTS):
+        truth_b = skies.table[name].to_numpy()
+        rows.append(
+            _of_number(truth_b / ranges[name], drawn_sbk[:, :, 4 + k] / ranges[name], f"{name}, over its range")
+        )
+    whole, total_b = sum(ranges.values()), skies.table[list(COUNTS)].sum(axis=1).to_numpy()
+    rows.append(_of_number(total_b / whole, drawn_sbk[:, :, 4:].sum(axis=2) / whole, "N_total, over its range"))
+    flux_bhw = skies.centre_bhw + skies.disk_bhw
+    for name, true, chance in (("sources", flux_bhw > 0, holds), ("sources above 5", flux_bhw > _BRIGHT, bright)):
+        of = true.ravel(), np.ravel(chance) / len(numbers)
+        rows.append((f"{name}: AUC", roc_auc_score(*of), np.nan))
+        rows.append((f"{name}: average precision", average_precision_score(*of), np.nan))
+        rows.append((f"{name}: accuracy", np.mean((of[1] > 0.5) == of[0]), np.nan))
+    rows.append(("seconds a sweep and sky", took / _SWEEPS / _SKIES, np.nan))
+    rows.append(("sweeps to decorrelate A_dm", _sweeps_to_forget(drawn_sbk[:, :, 0]), np.nan))
+    return pd.DataFrame(rows, columns=("quantity", "value", "error")).round(4)
+
+
+def _of_number(truth_b: Any, drawn_sb: Any, name: str) -> tuple[str, float, float]:
+    """Of the posterior's median, which has the least absolute error."""
+    miss_b = np.abs(np.median(drawn_sb, axis=0) - truth_b)
+    return name, float(miss_b.mean()), float(miss_b.std() / len(miss_b) ** 0.5)
+
+
+def _sweeps_to_forget(drawn_sb: Any) -> float:
+    """Integrated autocorrelation time, summed up to the first lag below 0.05."""
+    off_sb = drawn_sb - drawn_sb.mean(axis=0)
+    lags = [np.mean(off_sb[lag:] * off_sb[: len(off_sb) - lag]) / np.mean(off_sb**2) for lag in range(len(off_sb) // 2)]
+    last = next((lag for lag, of in enumerate(lags) if of < 0.05), len(lags))
+    return float(_EACH * (1 + 2 * sum(lags[1:last])))
+
+
+if __name__ == "__main__":
+    main()
