@@ -1,6 +1,7 @@
 """Images from physics, a folder for each kind: prior, drawing, bound, exact posterior.
 
 * `sersic/`: galaxies behind a telescope
+* `galactic_centre/`: the gamma-ray sky around the Galactic Centre
 * `checks.py`: what must hold of simulated images, whatever they show
 * `importance_sampling.py`: moments of a posterior that is known up to a constant, for every simulator
 """
