@@ -1,12 +1,14 @@
 """A problem that was begun is whole, and nothing is written over or written by half."""
 
 import ast
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import yaml
 
 from components.core.errors import AssayError
+from components.core.params import load_settings
 from flows.commands.new_problem import write_problem
 from tests.conftest import HOUSE
 
@@ -46,6 +48,17 @@ def test_a_problem_is_four_files_and_leaves_the_others_as_they_were(clone: Path)
     assert set(params["another"]) == set(old["galaxy-shape"]) - {"sizes", "honesty"}
     assert set(before["params.yaml"].splitlines()) <= set(after["params.yaml"].splitlines())
     assert "class MyProblem(RegressionProblem)" in after["components/problems/my_problem.py"]
+
+
+def test_a_problem_reads_the_settings_that_were_written_for_it(clone: Path) -> None:
+    write_problem(clone, "mine")
+    found = spec_from_file_location("mine", clone / "components" / "problems" / "mine.py")
+    assert found is not None
+    assert found.loader is not None
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    settings = load_settings(clone / "params.yaml", "mine", module.Mine.settings)
+    assert settings.evaluate.tested_bias == 0.5
 
 
 def test_problems_need_not_be_the_last_in_params(clone: Path) -> None:
