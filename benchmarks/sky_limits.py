@@ -3,10 +3,12 @@
 python -m benchmarks sky_limits
 
 Chains begin at the truth, so that every draw is one of the posterior. `known clouds` is the gas as it was drawn, which
-nobody knows who has only the image. Errors are those of a mean over skies, one standard deviation.
+nobody knows who has only the image. Errors are those of a mean over skies, one standard deviation. The kernel is the
+summer school's; brackets without a chain stand above (`components/simulators/galactic_centre/brackets.py`).
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,30 +16,36 @@ import pandas as pd
 import torch
 from scipy.stats import rankdata
 
+from components.core import load_settings
 from components.fields import row_seeds
-from components.simulators.galactic_centre import AMPLITUDES, COUNTS, Chains, Start, draw_skies
-from tests.model.simulators.test_galactic_centre import EXERCISE
+from components.problems import find_problem
+from components.simulators.galactic_centre import COUNTS, Chains, draw_skies, known_sources, linear_errors, start_of
 
+HOUSE = Path(__file__).parents[1]
 _SKIES = 48
 _SWEEPS, _EACH = 160, 2
 """Sweeps, and every how many of them are kept."""
+_BRACKETED = 8
+"""Skies of the brackets without a chain."""
 _BRIGHT = 5.0
 """Counts of a bright pixel."""
 
 
 def main() -> None:
     """Print the limits with their errors."""
-    skies = draw_skies(EXERCISE, row_seeds([18], np.arange(_SKIES)))
+    problem = find_problem("galactic-centre")
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="published").simulate
+    skies = draw_skies(settings, row_seeds([18], np.arange(_SKIES)))
     counts = np.random.default_rng(18).poisson(skies.expected_bhw).astype(np.float64)
-    start = Start(
-        amplitude_bk=skies.table[list(AMPLITUDES)].to_numpy(),
-        number_bs=skies.table[list(COUNTS)].to_numpy(),
-        flux_bhw=skies.centre_bhw + skies.disk_bhw,
-        cloud_bhw=skies.cloud_bhw,
-    )
+    start = start_of(skies)
+    for name, of in (("known sources", known_sources), ("best weighted sum of pixels", linear_errors)):
+        least = np.sqrt(
+            np.mean(of(settings, draw_skies(settings, row_seeds([18], np.arange(_BRACKETED)))) ** 2, axis=0)
+        )
+        print(f"sd of A_dm, {name}: {least[0]:.3f}")
     for known in (True, False):
         print("known clouds" if known else "clouds unknown, as to a network")
-        print(_limits(skies, Chains(EXERCISE, counts, start, seed=1, clouds_known=known)).to_string(index=False))
+        print(_limits(skies, Chains(settings, counts, start, seed=1, clouds_known=known)).to_string(index=False))
 
 
 def _limits(skies: Any, chains: Chains) -> pd.DataFrame:

@@ -18,6 +18,7 @@ CONFIG: dict[str, Any] = {
     ],
     "scoring_steps": 0,
     "drawing": None,
+    "familiar": None,
 }
 
 TESTED_RANGE: dict[str, Any] = {

@@ -5,6 +5,7 @@
 * `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
 * `digests.py`: of files and plain values
 * `processes.py`: children that never outlive their parent, ports, signals
+* `memory.py`: what is freed and wanted again
 * `source.py`: the commit of the working tree
 * `errors.py`: one line with what happened, the value and the next step
 """

@@ -15,6 +15,7 @@ from .gate_settings import GateSettings as GateSettings
 from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .members import Members as Members
+from .memory import keep_freed_memory as keep_freed_memory
 from .params import load_settings as load_settings
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free

@@ -11,5 +11,6 @@ from .honesty import measured_honesty as measured_honesty
 from .honesty import was_measured as was_measured
 from .inputs import evaluation_inputs as evaluation_inputs
 from .inputs import honesty_inputs as honesty_inputs
+from .intervals import interval as interval
 from .keeping import evaluated_weights as evaluated_weights
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError

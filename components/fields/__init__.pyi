@@ -41,7 +41,9 @@ from .problem import Shard as Shard
 from .problem import Sources as Sources
 from .randomness import Counts as Counts
 from .randomness import Seeds as Seeds
+from .randomness import binomial as binomial
 from .randomness import normal as normal
+from .randomness import poisson as poisson
 from .randomness import random_numbers as random_numbers
 from .randomness import row_seeds as row_seeds
 from .randomness import uneven_normals as uneven_normals

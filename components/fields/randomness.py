@@ -86,6 +86,41 @@ def uniform(seed_b: Seeds, shape: tuple[int, ...], *, stream: int, device: "torc
     return _on_device(seed_b, shape, stream, device, lambda rng, out: rng.random(out=out, dtype=np.float32))
 
 
+def poisson(seed_b: Seeds, mean: "Tensor", *, stream: int) -> "Tensor":
+    """Poisson numbers of some means, float32, in their shape and on their device.
+
+    Args:
+        seed_b: of each row.
+        mean: shape (b, …), not below 0.
+        stream: as of `random_numbers`.
+    """
+    import torch
+
+    drawn = mean.double().cpu().numpy().copy()
+    _draw(seed_b, drawn.reshape(len(seed_b), -1), stream, lambda rng, out: np.copyto(out, rng.poisson(out)))
+    return torch.from_numpy(drawn).to(mean.device, torch.float32, non_blocking=True)
+
+
+def binomial(seed_b: Seeds, count: "Tensor", share: float, *, stream: int) -> "Tensor":
+    """What is left of some counts, float32, where each single one stays with some probability.
+
+    Args:
+        seed_b: of each row.
+        count: whole numbers, shape (b, …).
+        share: that probability.
+        stream: as of `random_numbers`.
+    """
+    import torch
+
+    drawn = count.double().cpu().numpy().copy()
+
+    def draw(rng: np.random.Generator, out: np.ndarray[Any, Any]) -> None:
+        out[:] = rng.binomial(out.astype(np.int64), share)
+
+    _draw(seed_b, drawn.reshape(len(seed_b), -1), stream, draw)
+    return torch.from_numpy(drawn).to(count.device, torch.float32, non_blocking=True)
+
+
 _Draw = Callable[[np.random.Generator, np.ndarray[Any, Any]], object]
 
 

@@ -1,6 +1,7 @@
 """The scientific problems, a folder each: what is asked, of which simulator, and how answers are judged.
 
 * `galaxy_shape/`: five Sérsic parameters of one galaxy
+* `galactic_centre/`: diffuse light and point sources of one gamma-ray sky
 
 Everything else meets them through `find_problem`.
 """
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 __label__ = None
 
-_CLASSES = {"galaxy-shape": "galaxy_shape:GalaxyShape"}
+_CLASSES = {
+    "galaxy-shape": "galaxy_shape:GalaxyShape",
+    "galactic-centre": "galactic_centre:GalacticCentre",
+}
 """Name on the command line to folder and class; a new problem is one line here."""
 
 NAMES = tuple(_CLASSES)

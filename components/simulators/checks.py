@@ -55,28 +55,44 @@ def simulated_checks(
         redraw: stamps of catalogue rows by an independent implementation, float64.
     """
     catalogue = dataset.catalogue.reset_index(drop=True)
-    snr = _stamp_norm(dataset) / _numbers(catalogue, "sigma")
-    least = min(_COVERAGE, 1 - 3 / math.sqrt(settings.count))
-    expected = [
-        Expectation(table=IMAGES, column=column, said=f"within its prior, {low:g} to {high:g}", low=low, high=high)
-        for column, (low, high) in ranges.items()
-    ]
+    of_prior = prior_checks(catalogue, settings, ranges=ranges, covered=covered)
+    snr = _stamp_norm(dataset) / numbers(catalogue, "sigma")
+    expected = [*of_prior.expectations]
     said = f"≤ {_SNR_TOLERANCE:g}, between the catalogue's SNR and the stamp's, relative"
     expected.append(Expectation(table=IMAGES, column="stamp_snr_difference", said=said, low=0, high=_SNR_TOLERANCE))
     expected.append(Expectation(table=IMAGES, column="stamp_max", said="> 0", low=0, strict=True))
     bounds = sorted(name for name in map(str, catalogue) if name.startswith("crb_"))
     expected += [Expectation(table=IMAGES, column=name, said="> 0", low=0, strict=True) for name in bounds]
-    expected += [
+    return Checks(
+        images={"stamp_snr": snr, "stamp_snr_difference": (snr / numbers(catalogue, "snr") - 1).abs()},
+        dataset=of_prior.dataset,
+        tables={_REDRAWN_TABLE: _redrawn(dataset, settings, ranges, redraw)},
+        expectations=(*expected, *_REDRAWN_EXPECTATIONS),
+    )
+
+
+def prior_checks(
+    catalogue: pd.DataFrame,
+    settings: SimulationSettings,
+    *,
+    ranges: Mapping[str, tuple[float, float]],
+    covered: Sequence[str],
+) -> Checks:
+    """Every image lies within the prior, and all of them fill it; arguments as of `simulated_checks`."""
+    least = min(_COVERAGE, 1 - 3 / math.sqrt(settings.count))
+    within = [
+        Expectation(table=IMAGES, column=column, said=f"within its prior, {low:g} to {high:g}", low=low, high=high)
+        for column, (low, high) in ranges.items()
+    ]
+    filled = [
         Expectation(
             table=DATASET, column=f"coverage_{column}", said=f"≥ {least:.2f}, the share spanned of its prior", low=least
         )
         for column in covered
     ]
     return Checks(
-        images={"stamp_snr": snr, "stamp_snr_difference": (snr / _numbers(catalogue, "snr") - 1).abs()},
-        dataset={f"coverage_{column}": _coverage(_numbers(catalogue, column), *ranges[column]) for column in covered},
-        tables={_REDRAWN_TABLE: _redrawn(dataset, settings, ranges, redraw)},
-        expectations=(*expected, *_REDRAWN_EXPECTATIONS),
+        dataset={f"coverage_{column}": _coverage(numbers(catalogue, column), *ranges[column]) for column in covered},
+        expectations=(*within, *filled),
     )
 
 
@@ -124,14 +140,14 @@ def _redrawn(
     sample = dataset.catalogue.loc[rows]
     sound = np.ones(len(rows), dtype=bool)
     for column, (low, high) in ranges.items():
-        sound &= _numbers(sample, column).between(low, high).to_numpy()
+        sound &= numbers(sample, column).between(low, high).to_numpy()
     table = pd.DataFrame({"row": rows, "redrawn_difference": np.nan, "redrawn_chi": np.nan})
     if not sound.any():
         return table
     redrawn = redraw(sample[sound])
     difference = np.abs(dataset.read((_STAMP,), rows[sound])[_STAMP].numpy() - redrawn)
     table.loc[sound, "redrawn_difference"] = difference.max(axis=(1, 2)) / redrawn.max(axis=(1, 2))
-    chi = np.sqrt(np.square(difference).sum(axis=(1, 2))) / _numbers(sample[sound], "sigma").to_numpy()
+    chi = np.sqrt(np.square(difference).sum(axis=(1, 2))) / numbers(sample[sound], "sigma").to_numpy()
     table.loc[sound, "redrawn_chi"] = chi
     return table
 
@@ -146,7 +162,7 @@ def _stamp_norm(dataset: Dataset) -> "pd.Series[float]":
     return pd.Series(np.concatenate(norms) if norms else np.empty(0), dtype=float)
 
 
-def _numbers(table: pd.DataFrame, column: str) -> "pd.Series[float]":
+def numbers(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     """A column as floats; what is no number, or not there, is NaN."""
     if column not in table:
         return pd.Series(np.nan, index=table.index)

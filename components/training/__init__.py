@@ -2,6 +2,7 @@
 
 * `run.py`: a whole training, the same after a kill; `trainer.py`: its loop; `batches.py`: what it is shown
 * `checkpoints.py`; `distributed.py`: several processes (torch DDP)
+* `familiar.py`: what doubts need to know of ordinary images
 * `numbers/`: the room of models that answer with numbers: what follows the loop
 * `study.py`: Optuna, met here alone
 * `inputs.py`: what decides a training and a search, for their keys

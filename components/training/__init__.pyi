@@ -1,3 +1,4 @@
+from .familiar import learn_familiar as learn_familiar
 from .inputs import search_inputs as search_inputs
 from .inputs import training_inputs as training_inputs
 from .run import train as train

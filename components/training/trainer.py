@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from components.core import ProblemSettings
+from components.core import ProblemSettings, keep_freed_memory
 from components.fields import Batch, Dataset, Problem, best_device, build_estimator
 from components.training.batches import Batches, observed_validation
 from models.estimators import Estimator
@@ -75,6 +75,8 @@ class Trainer:
     ) -> None:
         train, self.device = settings.train, device or best_device()
         self.train = train
+        if self.device.type == "cpu":
+            keep_freed_memory()
         torch.manual_seed(train.seed)
         estimator = build_estimator(problem, settings)
         # Convolutions are up to twice as fast in this layout.

@@ -4,10 +4,12 @@
 * `saved.py`: weights and description on disk, checked at every load; `compiled.py`: what answers take beside Python
 * `numbers/`: parameters with errors; `image/`: an image with its error; `mask/`: which pixels belong to something;
   `classes/`: probabilities of classes. What the last three share: `scaled_images.py`, `input_ranges.py`
+* `channels.py`: how a network is shown an image; `familiar.py`: whether that is one of those a simulator draws
 """
 
 from models.estimators.compiled import NoCompilerError, place_compiled
 from models.estimators.estimator import Estimator, build, kinds
+from models.estimators.familiar import FamiliarImages
 from models.estimators.input_ranges import summaries
 from models.estimators.saved import (
     DESCRIPTION,
@@ -24,6 +26,7 @@ __all__ = [
     "WEIGHTS",
     "DamagedModelError",
     "Estimator",
+    "FamiliarImages",
     "NoCompilerError",
     "answering_modules",
     "build",

@@ -14,14 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.estimators.channels import channel_count, image_channels
 from models.estimators.estimator import Estimator
 from models.estimators.input_ranges import input_doubts, pushed_beyond, summaries
 from models.fields import Arrays, Field
 
 __label__ = "scaled_images"
-
-IMAGE_CHANNELS = 2
-"""Channels that an image is shown in."""
 
 
 class ImageInputEstimator(Estimator):
@@ -69,7 +67,7 @@ class ImageInputEstimator(Estimator):
     @property
     def map_channel_count(self) -> int:
         """Channels that `map_channels` makes."""
-        return IMAGE_CHANNELS + len(self.condition_names)
+        return channel_count(counts=False) + len(self.condition_names)
 
     @property
     def typical_noise(self) -> float:
@@ -85,15 +83,9 @@ class ImageInputEstimator(Estimator):
             return torch.full_like(inputs["image"][:, 0, 0], self.config["scale"])
         return inputs[self.config["noise"]]
 
-    def ratio(self, inputs: Arrays) -> Tensor:
-        """The image in units of its noise, shape (b, h, w)."""
-        return inputs["image"] / self.noise(inputs)[:, None, None]
-
     def image_channels(self, inputs: Arrays) -> Tensor:
         """The image as a network is shown it, shape (b, c, h, w)."""
-        ratio_bhw = self.ratio(inputs)
-        # Wings live near the noise, cores far above it: one channel resolves each.
-        return torch.stack([torch.asinh(ratio_bhw), ratio_bhw / 16], dim=1)
+        return image_channels(inputs["image"], self.noise(inputs))
 
     def conditions(self, inputs: Arrays) -> Tensor:
         """Logarithms of the conditions, of mean 0 and sd 1 over the prior, shape (b, c)."""

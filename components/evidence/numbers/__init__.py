@@ -5,7 +5,8 @@
 * `answers.py`, `observing.py`: what a model says of images under the same noise as every other model's
 * `errors_over_bound.py`, `benchmark.py`, `calibration.py`, `reference.py`: how good that is
 * `bias_grid.py`: biases at fixed objects, to a precision that takes a night
-* `failure_maps.py`, `tested_range.py`: where it holds
+* `yardsticks.py`: what errors are measured in
+* `failure_maps.py`, `limits.py`, `reliable_range.py`: where it holds
 * `real_objects.py`: images whose truth nobody knows: does the model agree with itself (`consistency.py`), and with
   programs that are not ours (`independent.py`, `tools.py`)? `real_card.py`, `real_plots.py` show it
 * `timing.py`; `plots.py`, `limit_plots.py` (with `failure_messages.py`), `bias_plots.py`: the pictures

@@ -1,3 +1,4 @@
+from .answers import Answers as Answers
 from .bias_grid import UNBIASED as UNBIASED
 from .bias_grid import GridPoint as GridPoint
 from .bias_grid import grid_metrics as grid_metrics
@@ -15,5 +16,9 @@ from .gathering import gather as gather
 from .observing import observed as observed
 from .parts import Gathering as Gathering
 from .problem import RegressionProblem as RegressionProblem
+from .reference import ratio_of_means as ratio_of_means
 from .settings import NumbersSettings as NumbersSettings
 from .tools import MeasuringTool as MeasuringTool
+from .yardsticks import BOUND as BOUND
+from .yardsticks import RANGE as RANGE
+from .yardsticks import Yardstick as Yardstick

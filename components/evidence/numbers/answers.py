@@ -16,7 +16,7 @@ import numpy as np
 from components.evidence.intervals import Array
 from components.evidence.numbers.errors_over_bound import Errors
 from components.evidence.numbers.scores import RANKED, crps, energy_score
-from models.estimators.numbers import FALSE_ALARMS, STEPS
+from models.estimators.numbers import FALSE_ALARMS, LEVELS, STEPS
 
 if TYPE_CHECKING:
     from components.fields import Answer, Batch
@@ -34,6 +34,8 @@ class Answers:
     bound: Array
     network: Array
     posterior: Array
+    median: Array
+    """Of the posterior, which has the least absolute error."""
     posterior_error: Array
     """The root mean square error that the model itself states."""
     likelihood: Array
@@ -157,6 +159,7 @@ def _read(outputs: Mapping[str, Array], truths: Sequence[str], truth_bp: Array, 
         bound=bound_bp,
         network=outputs["network"],
         posterior=columns(POSTERIOR),
+        median=outputs["quantiles"][:, :, LEVELS.index(0.5)],
         posterior_error=columns(POSTERIOR, "_error"),
         likelihood=columns(LIKELIHOOD),
         likelihood_error=columns(LIKELIHOOD, "_error"),

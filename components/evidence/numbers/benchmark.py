@@ -13,6 +13,7 @@ from components.core import EvaluateSettings
 from components.evidence.intervals import Array, interval
 from components.evidence.numbers.answers import LIKELIHOOD, NETWORK, POSTERIOR, Answers
 from components.evidence.numbers.cases import BenchmarkCase
+from components.evidence.numbers.yardsticks import BOUND
 from components.fields import Metric, Report
 
 __label__ = "benchmark"
@@ -43,7 +44,7 @@ def benchmark_metrics(
             if name != NETWORK:
                 stated = answers.error(name)[:, i] / answers.bound[:, i]
                 found["stated"] = interval(stated, np.mean, settings.bootstrap, settings.seed)
-            metrics |= {f"{name}.{of}_over_crb.{case.name}.{truth}": metric for of, metric in found.items()}
+            metrics |= {f"{name}.{of}_over_{BOUND.key}.{case.name}.{truth}": metric for of, metric in found.items()}
             over = case.bound[i] / case.best_published[i]
             rmse = (found["rmse"].value, found["rmse"].low, found["rmse"].high)
             value, low, high = (over * end for end in rmse)

@@ -59,9 +59,11 @@ class ExactPosterior:
     quantiles: Array
     """At `models.estimators.numbers.LEVELS`, shape (truths, levels)."""
     samples: Array
-    """Independent draws, shape (samples, truths)."""
-    log_density: float
-    """ln of the joint density at the truth, in the truths' units."""
+    """Draws, shape (samples, truths)."""
+    log_density: float | None
+    """ln of the joint density at the truth, in the truths' units; None where nobody can say."""
+    steps_apart: int = 0
+    """Where draws are a chain in its order, how many steps apart they are independent; 0: all are."""
 
 
 Delivery = Callable[["Arrays", "Arrays", Seeds], "Arrays"]

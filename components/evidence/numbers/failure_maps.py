@@ -34,7 +34,7 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
         axes: from the problem.
 
     Returns:
-        One row an axis, value, answer and truth, with the columns `bias_over_crb`, `bias_error`, `rmse_over_crb`,
+        One row an axis, value, answer and truth, with the columns `bias`, `bias_error`, `rmse`,
         `coverage68` (of ± the stated error for the likelihood), `alarm` (share of images that the in-domain test
         doubts), `limit_power` (share that the best possible test finds, NaN where nothing departs from what a model
         knows), `trained` (whether the training had that value; its range is `trained_from` to `trained_to`),
@@ -73,9 +73,9 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
                         **of_images,
                         "answer": name,
                         "truth": truth,
-                        "bias_over_crb": float(ratio[:, i].mean()),
+                        "bias": float(ratio[:, i].mean()),
                         "bias_error": float(ratio[:, i].std() / len(ratio) ** 0.5),
-                        "rmse_over_crb": float(rms(ratio[:, i])),
+                        "rmse": float(rms(ratio[:, i])),
                         "coverage68": float(covered[:, i].mean()),
                     }
                     for i, truth in enumerate(truths)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from components.evidence.numbers.answers import POSTERIOR
+from components.evidence.numbers.yardsticks import BOUND, Yardstick
 
 __label__ = None
 
@@ -25,27 +26,29 @@ _ALL, _CHANCE = 0.995, 0.015
 """Shares that are told as all, and as no more than the false alarms."""
 
 
-def failure_message(table: pd.DataFrame, reliable: tuple[float, float] | None) -> str:
+def failure_message(table: pd.DataFrame, reliable: tuple[float, float] | None, yardstick: Yardstick) -> str:
     """A sentence about one axis, with a full stop.
 
     Args:
         table: rows of one axis, as `failure_maps.measure_failures` makes them.
         reliable: ends of the reliable run.
+        yardstick: what errors are measured in.
     """
     of_posterior = table[table["answer"] == POSTERIOR]
     values = of_posterior["value"].to_numpy()
     if reliable is None:
         trained = of_posterior[of_posterior["trained"]]
-        return f"Not reliable where it was trained: {_told(_at_worst(of_posterior if trained.empty else trained))}."
+        here = _at_worst(of_posterior if trained.empty else trained)
+        return f"Not reliable where it was trained: {_told(here, yardstick)}."
     below, above = values[values < reliable[0]], values[values > reliable[1]]
     beyond = [*below[below == below.max(initial=-np.inf)], *above[above == above.min(initial=np.inf)]]
     if not beyond:
         worst = _worst(of_posterior)
         return (
-            f"Reliable at every value: the {POSTERIOR}'s largest RMSE is {worst['rmse_over_crb']:.2f} bounds, "
+            f"Reliable at every value: the {POSTERIOR}'s largest RMSE is {worst['rmse']:.2f} {yardstick.plural}, "
             f"of {_name(worst)} at {worst['case']}."
         )
-    told = _told(_at_worst(of_posterior[np.isin(values, beyond)]))
+    told = _told(_at_worst(of_posterior[np.isin(values, beyond)]), yardstick)
     return f"{told[0].upper()}{told[1:]}."
 
 
@@ -57,13 +60,13 @@ def _at_worst(table: pd.DataFrame) -> pd.DataFrame:
 
 def _worst(table: pd.DataFrame) -> "pd.Series[Any]":
     """The row of the largest error, of one that is not finite first."""
-    return table.iloc[int(np.argmax(table["rmse_over_crb"].fillna(np.inf).to_numpy()))]
+    return table.iloc[int(np.argmax(table["rmse"].fillna(np.inf).to_numpy()))]
 
 
-def _told(here: pd.DataFrame) -> str:
+def _told(here: pd.DataFrame, yardstick: Yardstick) -> str:
     """What one value does and who sees it."""
     first = here.iloc[0]
-    doubted = f"{first['case']} {_harm(here)}; {_percent(first['alarm'])} of such images are doubted"
+    doubted = f"{first['case']} {_harm(here, yardstick)}; {_percent(first['alarm'])} of such images are doubted"
     limit = float(first["limit_power"])
     if np.isnan(limit):
         return doubted
@@ -74,15 +77,15 @@ def _told(here: pd.DataFrame) -> str:
     return f"{doubted}, and no test could find more than {_percent(limit)}"
 
 
-def _harm(here: pd.DataFrame) -> str:
+def _harm(here: pd.DataFrame, yardstick: Yardstick) -> str:
     worst = _worst(here)
-    bias, rmse = float(worst["bias_over_crb"]), float(worst["rmse_over_crb"])
+    bias, rmse = float(worst["bias"]), float(worst["rmse"])
     if abs(bias) > _MOSTLY_BIAS * rmse:
-        return f"biases the {POSTERIOR}'s {_name(worst)} by {bias:+.1f} bounds".replace("-", "−")
+        return f"biases the {POSTERIOR}'s {_name(worst)} by {bias:+.2g} {yardstick.plural}".replace("-", "−")
     if not np.isfinite(rmse):
         return f"leaves the {POSTERIOR} without a number for {_name(worst)}"
-    if rmse > _PLAIN_ERROR:
-        return f"makes the {POSTERIOR}'s RMSE of {_name(worst)} {rmse:.1f} bounds"
+    if yardstick is not BOUND or rmse > _PLAIN_ERROR:
+        return f"makes the {POSTERIOR}'s RMSE of {_name(worst)} {rmse:.2g} {yardstick.plural}"
     worst = here.iloc[int(np.argmin(here["coverage68"].to_numpy()))]
     return f"lowers the {POSTERIOR}'s coverage of {_name(worst)} from 68 to {_percent(worst['coverage68'])}"
 

@@ -51,17 +51,17 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     whole, timings = together(parts), timed(about)
     if not cases:
         report = over_prior_report(about, whole, answers.names)
-    metrics = whole.metrics
+    metrics, yardstick = whole.metrics, problem.yardstick
     return Evaluation(
         metrics=metrics,
         timings=timings,
         headline=tuple(name for name in problem.headline() if name in metrics),  # a model without a search has fewer
-        summary=f"CRPS {metrics[f'{POSTERIOR}.crps_over_crb.{FRESH}'].value:.2f} bounds over the prior, "
-        f"worst 68 % interval holds {100 * metrics[f'{POSTERIOR}.coverage68.worst'].value:.0f} %",
+        summary=f"CRPS {metrics[f'{POSTERIOR}.crps_over_{yardstick.key}.{FRESH}'].value:.2g} {yardstick.plural} over "
+        f"the prior, worst 68 % interval holds {100 * metrics[f'{POSTERIOR}.coverage68.worst'].value:.0f} %",
         losses=losses(about, answers),
         slices=_slice_of_each(about, "test"),
         report=report,
-        sections=sections(whole, timings, report, region, problem.truths, answers.names),
+        sections=sections(about, whole, timings, report, region, answers.names),
         tables=whole.tables,
         tested_range=region,
         plots=whole.plots,
@@ -97,15 +97,15 @@ def at_benchmark(about: Gathering, cases: Sequence[BenchmarkCase]) -> tuple[Part
 
 
 def over_prior_report(about: Gathering, whole: Part, answers: Sequence[str]) -> Report:
-    """Errors over the bound, for a problem that nothing is published about."""
-    rows = []
+    """Errors over the yardstick, for a problem that nothing is published about."""
+    rows, said = [], about.problem.yardstick
     for truth in about.problem.truths:
         covered = f"{100 * whole.metrics[f'{POSTERIOR}.coverage68.{FRESH}.{truth}'].value:.1f} %"
         for answer in answers:
-            errors = (whole.metrics[f"{answer}.{of}_over_crb.test.{truth}"].value for of in ("bias", "rmse"))
+            errors = (whole.metrics[f"{answer}.{of}_over_{said.key}.test.{truth}"].value for of in ("bias", "rmse"))
             cells = (f"{value:+.3f}" for value in errors)
             rows.append((truth, answer, *cells, covered if answer == POSTERIOR else ""))
-    columns = ("parameter", "answer", "bias / bound", "RMSE / bound", "68 % interval holds")
+    columns = ("parameter", "answer", f"bias / {said.said}", f"RMSE / {said.said}", "68 % interval holds")
     return Report(title="over the test split", columns=columns, rows=tuple(rows))
 
 

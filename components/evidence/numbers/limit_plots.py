@@ -12,20 +12,25 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from components.evidence.numbers.failure_messages import failure_message
 from components.evidence.numbers.plots import GREYS, STYLES, legend_below
+from components.evidence.numbers.yardsticks import BOUND, RANGE, Yardstick
 
 __label__ = None
 
-_COLUMNS = {
-    "bias_over_crb": "bias / bound",
-    "rmse_over_crb": "RMSE / bound",
-    "coverage68": "coverage of the 68 % interval",
+_COLUMNS = ("bias", "rmse", "coverage68")
+_SHOWN = {
+    BOUND.key: {"bias": (-10.0, 10.0), "rmse": (0.5, 10.0), "coverage68": (0.0, 1.0)},
+    RANGE.key: {"bias": (-1.0, 1.0), "rmse": (0.01, 1.0), "coverage68": (0.0, 1.0)},
 }
-_SHOWN = {"bias_over_crb": (-10.0, 10.0), "rmse_over_crb": (0.5, 10.0), "coverage68": (0.0, 1.0)}
-"""Ends of the y-axes, the same in every map, so that maps can be compared at a glance: an error of ten bounds is as bad
-as any. What lies beyond stands at the edge, as an arrow."""
-_RIGHT = {"bias_over_crb": 0.0, "rmse_over_crb": 1.0, "coverage68": 0.68}
+"""Ends of the y-axes, the same in every map, so that maps can be compared at a glance: an error of ten bounds, or of a
+prior's range, is as bad as any. What lies beyond stands at the edge, as an arrow."""
+_RIGHT = {"bias": 0.0, "rmse": 1.0, "coverage68": 0.68}
 """Of an unbiased answer at the bound that knows its errors."""
-_TICKS = {"bias_over_crb": (-10, -3, -1, 0, 1, 3, 10), "rmse_over_crb": (0.5, 1, 2, 5, 10)}
+_TICKS = {
+    BOUND.key: {"bias": (-10, -3, -1, 0, 1, 3, 10), "rmse": (0.5, 1, 2, 5, 10)},
+    RANGE.key: {"bias": (-1, -0.3, -0.1, 0, 0.1, 0.3, 1), "rmse": (0.01, 0.03, 0.1, 0.3, 1)},
+}
+_LINEAR = {BOUND.key: 1.0, RANGE.key: 0.1}
+"""Biases up to which an axis is linear."""
 _WIDE, _SPREAD = 3.0, 10.0
 """Ratio of an axis' largest value to the least above 0 from which it is logarithmic, and where it has a 0, too."""
 _LINE = 120
@@ -36,13 +41,16 @@ _CLOSE = 0.2
 """Of a panel's width: values nearer to each other than this share one label."""
 
 
-def plot_failures(table: pd.DataFrame, reliable: tuple[float, float] | None, truths: Sequence[str]) -> Figure:
+def plot_failures(
+    table: pd.DataFrame, reliable: tuple[float, float] | None, truths: Sequence[str], yardstick: Yardstick
+) -> Figure:
     """One axis of the failure maps: a row an answer with bias, RMSE and coverage; who sees it beside them.
 
     Args:
         table: rows of one axis, as `failure_maps.measure_failures` makes them.
         reliable: ends of the reliable run, which is shaded.
         truths: the parameters.
+        yardstick: what errors are measured in.
     """
     answers = list(table["answer"].unique())
     # Margins in inches: a layout engine would take longer than the drawing, for every axis of the maps.
@@ -59,17 +67,21 @@ def plot_failures(table: pd.DataFrame, reliable: tuple[float, float] | None, tru
             axes.axvspan(*reliable, color="0.88", zorder=0, label="reliable" if axes is figure.axes[0] else None)
     for answer in answers:
         here = table[table["answer"] == answer]
-        _plot_answer([panels[f"{answer}{column}"] for column in _COLUMNS], here, answer, truths)
+        _plot_answer([panels[f"{answer}{column}"] for column in _COLUMNS], here, answer, truths, yardstick)
     _plot_alarms(panels["alarm"], table)
     legend_below(figure, columns=len(truths) + 1, place="lower center")
-    message = textwrap.fill(failure_message(table, reliable), _LINE)
+    message = textwrap.fill(failure_message(table, reliable, yardstick), _LINE)
     figure.suptitle(message, x=0.75 / width, y=1 - 0.1 / height, horizontalalignment="left", verticalalignment="top")
     return figure
 
 
-def _plot_answer(panels: Sequence[Axes], table: pd.DataFrame, answer: str, truths: Sequence[str]) -> None:
-    for axes, (column, text) in zip(panels, _COLUMNS.items(), strict=True):
-        least, most = _SHOWN[column]
+def _plot_answer(
+    panels: Sequence[Axes], table: pd.DataFrame, answer: str, truths: Sequence[str], yardstick: Yardstick
+) -> None:
+    shown, said = _SHOWN[yardstick.key], yardstick.said
+    texts = (f"bias / {said}", f"RMSE / {said}", "coverage of the 68 % interval")
+    for axes, column, text in zip(panels, _COLUMNS, texts, strict=True):
+        least, most = shown[column]
         axes.axhline(_RIGHT[column], color="black", linewidth=0.8)
         for number, truth in enumerate(truths):
             here = table[table["truth"] == truth].sort_values("value")
@@ -82,13 +94,13 @@ def _plot_answer(panels: Sequence[Axes], table: pd.DataFrame, answer: str, truth
                               clip_on=False, zorder=3)  # fmt: skip
         axes.set_ylabel(f"{answer}: {text}" if axes is panels[0] else text)
     bias, rmse, coverage = panels
-    bias.set_yscale("symlog", linthresh=1)
+    bias.set_yscale("symlog", linthresh=_LINEAR[yardstick.key])
     rmse.set_yscale("log")
-    for axes, column in ((bias, "bias_over_crb"), (rmse, "rmse_over_crb")):
-        axes.set_yticks(_TICKS[column])
+    for axes, column in ((bias, "bias"), (rmse, "rmse")):
+        axes.set_yticks(_TICKS[yardstick.key][column])
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylim(*_SHOWN[column])
+        axes.set_ylim(*shown[column])
     coverage.set_ylim(*_SHARES)
 
 

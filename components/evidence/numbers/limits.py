@@ -27,14 +27,14 @@ def limits(about: Gathering) -> tuple[Part, dict[str, Any]]:
     axes = problem.failure_axes(about.simulation, settings.failure_images, settings.seed)
     if not axes:
         # Images are known by how loud they are.
-        noise = problem.estimator_config(about.whole)["noise"]
+        noise = problem.estimator_config(about.whole)["noise"] or 1.0
         inputs = input_region(problem, about.dataset, about.whole, noise=noise, device=about.device)
         return Part(), {"conditions": {}, "axes": {}, **inputs}
     table, metrics = measure_failures(about, axes)
     region = reliable_range(table, settings, conditions={name: name for name in problem.conditions}, snr="snr")
     figures = {
         f"failure-{axis.name.replace('_', '-')}": limit_plots.plot_failures(
-            table[table["axis"] == axis.name], region["axes"][axis.name], problem.truths
+            table[table["axis"] == axis.name], region["axes"][axis.name], problem.truths, problem.yardstick
         )
         for axis in axes
     }
@@ -47,7 +47,8 @@ def share_tested(about: Gathering, answers: Answers, region: Mapping[str, Any]) 
         return Part()
     inputs = about.split("test").first(len(answers.snr))
     values = {name: inputs[name] for name in about.problem.conditions} | {"snr": torch.from_numpy(answers.snr)}
-    outside = range_doubts({**region["conditions"], "snr": region["snr"]}, values)
+    ranges = {**region["conditions"], **{name: region[name] for name in ("snr",) if name in region}}
+    outside = range_doubts(ranges, values)
     within = np.array([not lines for lines in outside])
     tested = within & ~answers.departs & (answers.converged != 0)
     return Part(metrics={"tested.share": share(tested.astype(np.float64))})

@@ -52,7 +52,7 @@ class ObservedSplit:
         self.rows = dataset.rows(split)
         self.table = dataset.catalogue.loc[self.rows].reset_index(drop=True)
         self.truth: Array = self.table[list(problem.truths)].to_numpy(dtype=np.float64)
-        self.bound: Array = self.table[[f"crb_{name}" for name in problem.truths]].to_numpy(dtype=np.float64)
+        self.bound: Array = problem.measures(self.table, settings.simulate)
 
     @property
     def slices(self) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:

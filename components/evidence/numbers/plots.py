@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from scipy import stats
 
+from components.evidence.numbers.yardsticks import BOUND, Yardstick
 from components.fields import Metric
 
 __label__ = None
 
-STYLES = ("o-", "s--", "^-.", "D:", "v-")
-GREYS = ("0.0", "0.25", "0.4", "0.55", "0.1")
+STYLES = ("o-", "s--", "^-.", "D:", "v-", "x--")
+GREYS = ("0.0", "0.25", "0.4", "0.55", "0.1", "0.35")
 """Of the lines of each parameter, which differ in their markers too."""
 
 
@@ -60,15 +61,16 @@ def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
 
 def plot_slices(metrics: Mapping[str, Metric], answers: Sequence[str],
                 slices: Mapping[str, tuple[str, float, float]],
-                truths: Sequence[str], units: Mapping[str, str]) -> Figure:  # fmt: skip
-    """RMSE over the bound along each sliced column, one row an answer and one line a parameter.
+                truths: Sequence[str], units: Mapping[str, str], yardstick: Yardstick) -> Figure:  # fmt: skip
+    """RMSE over the yardstick along each sliced column, one row an answer and one line a parameter.
 
     Args:
-        metrics: with `<answer>.rmse_over_crb.<slice>.<truth>`.
+        metrics: with `<answer>.rmse_over_<yardstick>.<slice>.<truth>`.
         answers: their names.
         slices: name to (column, least, largest).
         truths: the parameters.
         units: unit of each column.
+        yardstick: what errors are measured in.
     """
     columns = list(dict.fromkeys(column for column, _, _ in slices.values()))
     size = (max(5.0, 3.4 * len(columns)), 0.6 + 3.2 * len(answers))
@@ -80,7 +82,7 @@ def plot_slices(metrics: Mapping[str, Metric], answers: Sequence[str],
             found = [
                 ((low + high) / 2, metrics[key])
                 for name, low, high in here
-                if (key := f"{answer}.rmse_over_crb.{name}.{truth}") in metrics
+                if (key := f"{answer}.rmse_over_{yardstick.key}.{name}.{truth}") in metrics
             ]
             if not found:
                 continue
@@ -94,13 +96,14 @@ def plot_slices(metrics: Mapping[str, Metric], answers: Sequence[str],
                 markersize=4,
                 label=truth,
             )
-        axes.axhline(1, color="black", linewidth=0.8)
+        if yardstick is BOUND:
+            axes.axhline(1, color="black", linewidth=0.8)
         if answer == answers[-1]:
             axes.set_xlabel("SNR" if column == "snr" else label(column, units))
         if column == columns[0]:
-            axes.set_ylabel(f"{answer}: RMSE / bound")
+            axes.set_ylabel(f"{answer}: RMSE / {yardstick.said}")
     legend_below(figure, columns=len(truths))
-    figure.suptitle("Error over the prior, in units of each image's own bound (95 % intervals)")
+    figure.suptitle(f"Error over the prior, in {yardstick.plural} (95 % intervals)")
     return figure
 
 

@@ -16,7 +16,7 @@ __label__ = "regression_problem"
 
 
 class RegressionProblem(RegressionQuestions):
-    """A problem whose truths are numbers, each with a bound in the catalogue column `crb_<truth>`.
+    """A problem whose truths are numbers, each with a yardstick for its errors, such as a bound.
 
     What it knows beside that it says by the methods of `RegressionQuestions`.
     """

@@ -1,6 +1,6 @@
 """The prior-aware reference: how well anyone could do who knows the prior and the likelihood exactly.
 
-    table = posterior_reference(problem, images, conditions, truth, simulation, seed=7, cache=folder)
+    table = posterior_reference(problem, images, conditions, truth, simulation, draws=256, seed=7, cache=folder)
     metrics = reference_metrics(table, answers.of(first), problem.truths, settings)
 
 The posterior mean has the least mean squared error over the prior (Lehmann & Casella 1998, theorem 4.1.1), which the
@@ -26,8 +26,9 @@ from tqdm.auto import tqdm
 from components.core import AssayError, EvaluateSettings, code_of, die_with_parent, settings_values, value_digest
 from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import NETWORK, POSTERIOR, Answers
-from components.evidence.numbers.scores import RANKED, crps, energy_score
+from components.evidence.numbers.scores import RANKED, chain_energy_score, crps, energy_score, sample_crps
 from components.fields import Metric, no_metric
+from models.estimators.numbers import LEVELS
 
 if TYPE_CHECKING:
     from components.evidence.numbers.regression import RegressionQuestions
@@ -47,6 +48,7 @@ def posterior_reference(
     bound: Array,
     simulation: Any,
     *,
+    draws: int,
     seed: int,
     cache: Path,
 ) -> pd.DataFrame:
@@ -59,12 +61,13 @@ def posterior_reference(
         truth: of each image, where the sampling begins.
         bound: of each image.
         simulation: the problem's simulation settings.
+        draws: of each posterior.
         seed: of the sampling.
         cache: folder where results are kept.
 
     Returns:
-        Columns `mean_<truth>`, `sd_<truth>`, `crps_<truth>`, `log_score` and `energy_score` (the last three as of
-        `Answers`), NaN where the sampling was refused.
+        Columns `mean_<truth>`, `median_<truth>`, `sd_<truth>`, `crps_<truth>`, `log_score` and `energy_score` (the last
+        three as of `Answers`), NaN where the sampling was refused; `log_score` also where nobody knows the density.
     """
     seen = hashlib.sha256()
     for array in (images, conditions, truth, bound):
@@ -74,6 +77,7 @@ def posterior_reference(
         **code_of(posterior_reference, *sources.reference, unused=sources.unused).as_inputs(),
         "images": seen.hexdigest(),
         "simulation": settings_values(simulation),
+        "draws": draws,
         "seed": seed,
     }
     key = value_digest(inputs)
@@ -81,12 +85,12 @@ def posterior_reference(
     if path.exists():
         return pd.read_parquet(path)
     work = [
-        (problem, image, condition, true, least, simulation, seed + number)
+        (problem, image, condition, true, least, simulation, number, draws, seed + number)
         for number, (image, condition, true, least) in enumerate(zip(images, conditions, truth, bound, strict=True))
     ]
     with _processes(len(work)) as spread:
         rows = list(tqdm(spread(_posterior, work), total=len(work), desc="reference", unit="img", disable=None))
-    names = [f"{quantity}_{name}" for quantity in ("mean", "sd", "crps") for name in problem.truths]
+    names = [f"{quantity}_{name}" for quantity in ("mean", "median", "sd", "crps") for name in problem.truths]
     table = pd.DataFrame(rows, columns=[*names, "log_score", "energy_score"])
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -108,7 +112,7 @@ def reference_metrics(
     image's errors are in units of its exact sd, so that no image outweighs the others. A metric says why it is missing
     when fewer than two images have a reference.
     """
-    known = reference.notna().all(axis=1).to_numpy()
+    known = sampled(reference)
     exact, ours = reference[known], answers.of(known)
     found: dict[str, Callable[[], Metric]] = {}
 
@@ -131,8 +135,9 @@ def reference_metrics(
         found[f"{POSTERIOR}.stated_over_exact.{truth}"] = ratio(stated, least, rms)
         scores, least = ours.crps[:, i], exact[f"crps_{truth}"].to_numpy()
         found[f"{POSTERIOR}.crps_over_exact.{truth}"] = ratio(scores, least, np.mean)
-    found[f"{POSTERIOR}.log_score_over_exact"] = nats(ours.log_score)
-    found[f"{NETWORK}.log_score_over_exact"] = nats(ours.network_log_score)
+    if exact["log_score"].notna().any():
+        found[f"{POSTERIOR}.log_score_over_exact"] = nats(ours.log_score)
+        found[f"{NETWORK}.log_score_over_exact"] = nats(ours.network_log_score)
     if np.isfinite(ours.effective).all():
         found["mixture.log_score_over_exact"] = nats(ours.mixture_log_score)
         found["gaussian.log_score_over_exact"] = nats(ours.gaussian_log_score)
@@ -144,6 +149,12 @@ def reference_metrics(
         lost = no_metric(f"the exact posterior is known of {known.sum()} images, and {_LEAST_IMAGES} are needed")
         return dict.fromkeys(found, lost)
     return {name: measure() for name, measure in found.items()}
+
+
+def sampled(reference: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The images whose exact posterior is known."""
+    known: np.ndarray[Any, np.dtype[np.bool_]] = reference.drop(columns="log_score").notna().all(axis=1).to_numpy()
+    return known
 
 
 def sd_of(exact: pd.DataFrame, truths: tuple[str, ...]) -> Array:
@@ -185,14 +196,20 @@ def _processes(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
 
 
 def _posterior(
-    work: tuple["RegressionQuestions", np.ndarray[Any, Any], Array, Array, Array, Any, int],
+    work: tuple["RegressionQuestions", np.ndarray[Any, Any], Array, Array, Array, Any, int, int, int],
 ) -> list[float]:
-    problem, image, conditions, truth, bound, simulation, seed = work
+    problem, image, conditions, truth, bound, simulation, row, draws, seed = work
     try:
-        exact = problem.posterior(image, conditions, truth, simulation, seed=seed)
+        exact = problem.posterior(image, conditions, truth, simulation, row=row, draws=draws, seed=seed)
     except AssayError:  # too few effective samples: the row says so by holding no number
-        return [float("nan")] * (3 * len(problem.truths) + 2)
-    scores = crps(exact.quantiles[None][:, :, RANKED], truth[None])[0] / bound
-    energy = energy_score(exact.samples[None], truth[None], bound[None])[0]
-    log_score = -exact.log_density - float(np.log(bound).sum())
-    return [*exact.mean, *exact.sd, *scores, log_score if np.isfinite(log_score) else float("nan"), energy]
+        return [float("nan")] * (4 * len(problem.truths) + 2)
+    if exact.steps_apart:
+        scores = sample_crps(exact.samples, truth, exact.steps_apart) / bound
+        energy = chain_energy_score(exact.samples, truth, bound, exact.steps_apart)
+    else:
+        scores = crps(exact.quantiles[None][:, :, RANKED], truth[None])[0] / bound
+        energy = float(energy_score(exact.samples[None], truth[None], bound[None])[0])
+    density = exact.log_density
+    log_score = float("nan") if density is None else -density - float(np.log(bound).sum())
+    median = exact.quantiles[:, LEVELS.index(0.5)]
+    return [*exact.mean, *median, *exact.sd, *scores, log_score if np.isfinite(log_score) else float("nan"), energy]

@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from components.core import AssayError
 from components.evidence.intervals import Array
 from components.evidence.numbers.cases import BenchmarkCase, ExactPosterior, FailureAxis
 from components.evidence.numbers.tools import MeasuringTool
-from components.fields import Problem
+from components.evidence.numbers.yardsticks import BOUND, Yardstick
+from components.fields import Metric, Problem
+
+if TYPE_CHECKING:
+    from components.evidence.numbers.answers import Answers
 
 __label__ = "regression"
 
@@ -22,11 +27,23 @@ class RegressionQuestions(Problem):
     """The targets that models are to find, catalogue columns too."""
     conditions: ClassVar[tuple[str, ...]]
     """The numbers that are given to a model beside the image, catalogue columns too."""
+    yardstick: ClassVar[Yardstick] = BOUND
+    """What errors are measured in."""
+
+    def measures(self, table: pd.DataFrame, simulation: Any) -> Array:  # noqa: ARG002
+        """The yardstick of each image and truth, in the truths' units, shape (images, truths).
+
+        Args:
+            table: rows of a catalogue.
+            simulation: the problem's settings.
+        """
+        return table[[f"crb_{name}" for name in self.truths]].to_numpy(dtype=np.float64)
 
     def headline(self) -> tuple[str, ...]:
         """Names of the metrics that lists of versions show."""
-        scores = ("log_score.fresh", "crps_over_crb.fresh", "coverage68.worst", "coverage95.worst")
-        return tuple(f"posterior.{of}" for of in (*scores, *(f"rmse_over_crb.test.{name}" for name in self.truths)))
+        key = self.yardstick.key
+        scores = ("log_score.fresh", f"crps_over_{key}.fresh", "coverage68.worst", "coverage95.worst")
+        return tuple(f"posterior.{of}" for of in (*scores, *(f"rmse_over_{key}.test.{name}" for name in self.truths)))
 
     def benchmark_cases(self, simulation: Any) -> list[BenchmarkCase]:  # noqa: ARG002
         """The objects that published results are compared at."""
@@ -47,6 +64,8 @@ class RegressionQuestions(Problem):
         truth: Array,  # noqa: ARG002
         simulation: Any,  # noqa: ARG002
         *,
+        row: int,  # noqa: ARG002
+        draws: int,  # noqa: ARG002
         seed: int,  # noqa: ARG002
     ) -> ExactPosterior:
         """What is known of the truths under the exact likelihood and prior.
@@ -56,12 +75,29 @@ class RegressionQuestions(Problem):
             conditions: it was taken under.
             truth: where sampling may begin.
             simulation: the problem's settings.
+            row: of the test split, by which the image was drawn.
+            draws: how many samples to give.
             seed: of the sampling.
 
         Raises:
             AssayError: when the sampling is too poor to be used, or nobody can sample it.
         """
         raise AssayError(f"{self.name} has no exact posterior: set evaluate.reference_images to 0")
+
+    def own_metrics(
+        self,
+        answers: "Answers",  # noqa: ARG002
+        exact: pd.DataFrame | None,  # noqa: ARG002
+        settings: Any,  # noqa: ARG002
+    ) -> dict[str, Metric]:
+        """What else literature about the problem measures; nothing by default.
+
+        Args:
+            answers: to the test split.
+            exact: of its first images, as `reference.posterior_reference` makes it; None where there is none.
+            settings: all of the problem's.
+        """
+        return {}
 
     def real_images(
         self,

@@ -41,7 +41,7 @@ def reliable_range(
         table: as `failure_maps.measure_failures` makes it.
         settings: with the limits.
         conditions: for each condition that a request states the axis that varies it.
-        snr: the axis that varies the SNR.
+        snr: the axis that varies the SNR, where there is one.
 
     Returns:
         `conditions` (name to range) and `snr` (range) can be checked for one image; `axes` says the rest, which a user
@@ -50,7 +50,7 @@ def reliable_range(
     runs = reliable_values(table, settings)
     return {
         "conditions": {name: runs[axis] for name, axis in conditions.items()},
-        "snr": runs[snr],
+        **({"snr": runs[snr]} if snr in runs else {}),
         "axes": runs,
     }
 
@@ -60,8 +60,8 @@ def _run(part: pd.DataFrame, settings: NumbersSettings) -> tuple[float, float] |
     if trained.empty:
         return None
     good = (
-        (part["bias_over_crb"].abs() <= settings.tested_bias)
-        & (part["rmse_over_crb"] <= settings.tested_rmse)
+        (part["bias"].abs() <= settings.tested_bias)
+        & (part["rmse"] <= settings.tested_rmse)
         & (part["coverage68"] >= settings.tested_coverage68)
     )
     by_value = good.groupby(part["value"]).all()

@@ -38,6 +38,30 @@ def crps(quantile_bpq: Array, truth_bp: Array) -> Array:
     return scores
 
 
+def sample_crps(sample_sp: Array, truth_p: Array, steps_apart: int) -> Array:
+    """E|X − θ| − ½ E|X − X′| of a chain's draws X, each parameter by itself (Gneiting & Raftery 2007, eq. 21), (p,).
+
+    Right on average however few the draws are, since X′ is far from X in the chain: quantiles of few are not.
+
+    Args:
+        sample_sp: in the chain's order, shape (s, p).
+        truth_p: shape (p,).
+        steps_apart: of draws that are independent.
+    """
+    away_p = np.abs(sample_sp - truth_p).mean(axis=0)
+    apart_p = np.abs(sample_sp[steps_apart:] - sample_sp[:-steps_apart]).mean(axis=0)
+    scores: Array = away_p - apart_p / 2
+    return scores
+
+
+def chain_energy_score(sample_sp: Array, truth_p: Array, bound_p: Array, steps_apart: int) -> float:
+    """The same of all parameters together, in units of the bound."""
+    scaled_sp = sample_sp / bound_p
+    away = np.linalg.norm(scaled_sp - truth_p / bound_p, axis=1).mean()
+    apart = np.linalg.norm(scaled_sp[steps_apart:] - scaled_sp[:-steps_apart], axis=1).mean()
+    return float(away - apart / 2)
+
+
 def energy_score(sample_bsp: Array, truth_bp: Array, bound_bp: Array) -> Array:
     """E|X − θ| − ½ E|X − X′| of samples X in units of the bound (Gneiting & Raftery 2007, eq. 22), shape (b,).
 

@@ -8,32 +8,34 @@ import pandas as pd
 from components.evidence.numbers.accuracy_needed import NEEDED, accuracy_table
 from components.evidence.numbers.answers import NETWORK, POSTERIOR
 from components.evidence.numbers.benchmark import OURS
-from components.evidence.numbers.parts import Part
+from components.evidence.numbers.parts import Gathering, Part
 from components.evidence.numbers.real_card import real_section
+from components.evidence.numbers.yardsticks import Yardstick
 from components.fields import Metric, Report, Section
 
 __label__ = None
 
 
 def sections(
+    about: Gathering,
     whole: Part,
     timings: Mapping[str, Metric],
     report: Report,
     region: Mapping[str, Any],
-    truths: Sequence[str],
     answers: Sequence[str],
 ) -> tuple[Section, ...]:
     """The parts of the card, for what was measured.
 
     Args:
+        about: the model and what it was measured on.
         whole: all of the evaluation but the next.
         timings: how long an answer takes.
         report: bias and sd at the benchmark beside published results, or over the test split.
         region: the tested range.
-        truths: names of the parameters.
         answers: names of the answers that are served.
     """
     metrics, tables = whole.metrics, whole.tables
+    truths, yardstick = about.problem.truths, about.problem.yardstick
     found = []
     if "benchmark" in tables:
         found.append(
@@ -48,16 +50,16 @@ def sections(
             )
         )
     over_prior = {
-        "error-over-the-prior": "Error over the prior, in slices, against each image's own bound.",
+        "error-over-the-prior": f"Error over the prior, in slices, in {yardstick.plural}.",
         "error-over-the-posterior": "Error over that of the exact posterior mean, which knows the prior.",
         "predicted-against-true": "Answers against the truth.",
     }
     found += [
         Section(
             title="Over the prior",
-            text="Errors in units of each image's own bound. The log score is in nats, of the parameters in units of "
-            "the bound; what is said over the exact posterior is over the best that anybody could state.",
-            tables=(*(() if "benchmark" in tables else (report,)), _scores(metrics, truths, answers)),
+            text=f"Errors in {yardstick.plural}: {yardstick.meant}. The log score is in nats, of the parameters in "
+            f"{yardstick.plural}; what is said over the exact posterior is over the best that anybody could state.",
+            tables=(*(() if "benchmark" in tables else (report,)), _scores(metrics, truths, answers, yardstick)),
             pictures=_pictures(whole, over_prior),
         ),
         Section(
@@ -133,12 +135,16 @@ def _won(metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequenc
     return f"Of the {len(cases) * len(truths)} published cells each wins by itself: {said}."
 
 
-def _scores(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str]) -> Report:
+def _scores(
+    metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str], yardstick: Yardstick
+) -> Report:
     """Each answer's error and stated error over the test split, and the posterior's over the exact one."""
     rows: list[tuple[str, ...]] = []
     for name in answers:
         for truth in truths:
-            cells = [metrics[f"{name}.{of}_over_crb.test.{truth}"].said() for of in ("bias", "rmse", "stated")]
+            cells = [
+                metrics[f"{name}.{of}_over_{yardstick.key}.test.{truth}"].said() for of in ("bias", "rmse", "stated")
+            ]
             exact = (metrics.get(f"{name}.{of}_over_exact.{truth}") for of in ("rmse", "stated", "crps"))
             rows.append((name, truth, *cells, *(metric.said() if metric else "" for metric in exact)))
     over_exact = "log score less the exact posterior's [nats]"
@@ -156,8 +162,8 @@ def _scores(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Seque
         for name, said in whole.items()
         if name in metrics
     ]
-    columns = ("answer", "of", "bias / bound", "RMSE / bound", "stated / bound", "RMSE / exact", "stated / exact",
-               "CRPS / exact")  # fmt: skip
+    over = (f"{quantity} / {yardstick.said}" for quantity in ("bias", "RMSE", "stated"))
+    columns = ("answer", "of", *over, "RMSE / exact", "stated / exact", "CRPS / exact")
     return Report(title="Scores", columns=columns, rows=tuple(rows))
 
 

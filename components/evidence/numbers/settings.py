@@ -17,15 +17,17 @@ class NumbersSettings(EvaluateSettings):
     realisations: Annotated[int, Field(ge=10)]
     """Noise realisations of each benchmark case."""
     reference_images: Annotated[int, Field(ge=0)]
-    """Test images that the exact posterior mean is computed for, about a second each on one core; 0 for none."""
+    """Test images that the exact posterior is sampled for, a second each on one core or many; 0 for none."""
+    reference_draws: Annotated[int, Field(ge=32)]
+    """Draws of each exact posterior."""
     failure_images: Annotated[int, Field(ge=8)]
     """Objects at each value of each failure map."""
     fresh_images: Annotated[int, Field(ge=64)]
     """Images drawn for calibration alone, which no dataset holds."""
     tested_bias: Annotated[float, Field(gt=0)]
-    """The most |bias| of the posterior, in bounds, at a value of a failure map that is reliable."""
+    """The most |bias| of the posterior, in the problem's yardstick, at a value of a failure map that is reliable."""
     tested_rmse: Annotated[float, Field(gt=0)]
-    """The most RMSE of the posterior there, in bounds."""
+    """The most RMSE of the posterior there, in the same."""
     tested_coverage68: Annotated[float, Field(gt=0, lt=1)]
     """The least coverage of its 68 % intervals there."""
     real_galaxies: str | None

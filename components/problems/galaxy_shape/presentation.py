@@ -111,6 +111,7 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
                 "shear": settings.ellipticity[1],
             },
         },
+        "familiar": None,
     }
 
 

@@ -81,8 +81,6 @@ HEADLINE = (
     "false_alarms.fresh",
     *(f"likelihood.rmse_over_crb.snr60.{name}" for name in PARAMETERS),
 )
-_SAMPLES = 256
-"""Draws of an exact posterior, for its energy score."""
 
 
 class GalaxyShape(RegressionProblem):
@@ -189,7 +187,15 @@ class GalaxyShape(RegressionProblem):
         return real.draw_answers(values, conditions, simulation)
 
     def posterior(
-        self, image: Array, conditions: Array, truth: Array, simulation: SersicSettings, *, seed: int
+        self,
+        image: Array,
+        conditions: Array,
+        truth: Array,
+        simulation: SersicSettings,
+        *,
+        row: int,  # noqa: ARG002
+        draws: int,
+        seed: int,
     ) -> ExactPosterior:
         """See `components/simulators/sersic/posterior.py`."""
         sigma, psf_fwhm = (float(value) for value in conditions)
@@ -200,7 +206,7 @@ class GalaxyShape(RegressionProblem):
             mean=found.mean,
             sd=found.sd,
             quantiles=found.quantiles(LEVELS),
-            samples=found.draws(_SAMPLES, np.random.default_rng(seed)),
+            samples=found.draws(draws, np.random.default_rng(seed)),
             log_density=float(log_density(truth[None])[0]),
         )
 

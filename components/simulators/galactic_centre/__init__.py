@@ -4,6 +4,7 @@
 * `templates.py`: the diffuse components; `point_sources.py`: where sources lie and how bright they are
 * `blurring.py`: the PSF, and what smooths the gas
 * `skies.py`: what is expected in each pixel
+* `brackets.py`: what bounds the least errors without a chain
 * `chains.py`: the exact posterior by Gibbs sampling; `flux_grid.py`, `colours.py`: what its fluxes are drawn from, and
   which are drawn at the same time
 """

@@ -1,5 +1,9 @@
+from .blurring import psf_matrix as psf_matrix
+from .brackets import known_sources as known_sources
+from .brackets import linear_errors as linear_errors
 from .chains import Chains as Chains
 from .chains import Start as Start
+from .chains import start_of as start_of
 from .point_sources import Sources as Sources
 from .prior import AMPLITUDES as AMPLITUDES
 from .prior import COUNTS as COUNTS

@@ -26,7 +26,8 @@ from components.simulators.galactic_centre.blurring import cloud_matrix, psf_mat
 from components.simulators.galactic_centre.colours import Colours
 from components.simulators.galactic_centre.flux_grid import FluxGrid
 from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
-from components.simulators.galactic_centre.prior import AMPLITUDES, Array, GalacticCentreSettings
+from components.simulators.galactic_centre.prior import AMPLITUDES, COUNTS, Array, GalacticCentreSettings
+from components.simulators.galactic_centre.skies import Skies
 from components.simulators.galactic_centre.templates import steady_templates
 
 __label__ = "galactic_centre_chains"
@@ -51,6 +52,16 @@ class Start:
     """Of all sources in each pixel, counts, before the PSF."""
     cloud_bhw: Array
     """ln of what the gas is denser by, times its softness."""
+
+
+def start_of(skies: Skies) -> Start:
+    """The truth of some skies."""
+    return Start(
+        amplitude_bk=skies.table[list(AMPLITUDES)].to_numpy(dtype=np.float64),
+        number_bs=skies.table[list(COUNTS)].to_numpy(dtype=np.float64),
+        flux_bhw=skies.centre_bhw + skies.disk_bhw,
+        cloud_bhw=skies.cloud_bhw,
+    )
 
 
 class Chains:

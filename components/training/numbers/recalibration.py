@@ -15,7 +15,7 @@ from torch import Tensor
 
 from components.core import ProblemSettings
 from components.fields import Problem, fresh_batches, fresh_seed
-from components.training.numbers.settings import ScoringTrainSettings
+from components.training.numbers.settings import NumbersTrainSettings
 from models.estimators.numbers import NumbersEstimator
 
 __label__ = "recalibration"
@@ -23,7 +23,7 @@ __label__ = "recalibration"
 
 def recalibrate(problem: Problem, estimator: NumbersEstimator, settings: ProblemSettings) -> None:
     """Set the estimator's quantiles, and where nothing was searched for how rare a departure must be to count."""
-    device, train = estimator.quantile_pq.device, cast(ScoringTrainSettings, settings.train)
+    device, train = estimator.quantile_pq.device, cast(NumbersTrainSettings, settings.train)
     seed, count = fresh_seed(train.seed, "recalibration"), train.recalibration_images
     pulls: list[Tensor] = []
     snrs: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""What a training knows beside the loop where Fisher scoring follows the network."""
+"""What a training knows beside the loop where models answer with numbers."""
 
 from typing import Annotated
 
@@ -11,12 +11,18 @@ __label__ = None
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
-class ScoringTrainSettings(TrainSettings):
-    """The `train` section of such a problem."""
+class NumbersTrainSettings(TrainSettings):
+    """The `train` section of a problem whose intervals are set by fresh images."""
+
+    recalibration_images: Annotated[int, Field(ge=64)]
+    """Images that are drawn for the intervals to be set by."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class ScoringTrainSettings(NumbersTrainSettings):
+    """The `train` section of a problem with a search behind the network."""
 
     scoring_steps: Annotated[int, Field(ge=0)]
     """The most steps of the search for the likelihood's maximum behind the network, which ends itself; 0 for none."""
     correction_images: Annotated[int, Field(gt=0)]
     """Galaxies that are drawn for what follows the search to learn from, each seen under four noises."""
-    recalibration_images: Annotated[int, Field(ge=64)]
-    """Images that are drawn for the intervals to be set by."""

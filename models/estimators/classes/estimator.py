@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
-from models.estimators.scaled_images import IMAGE_CHANNELS, ImageInputEstimator
+from models.estimators.channels import channel_count
+from models.estimators.scaled_images import ImageInputEstimator
 from models.fields import Arrays, Field
 from models.networks import find_network
 
@@ -42,7 +43,7 @@ class ClassesEstimator(ImageInputEstimator):
         if len(self.classes) < 2:
             raise ValueError(f"classes = {list(self.classes)}: must be two or more")
         self.network = find_network(config["network"])(
-            channels=IMAGE_CHANNELS,
+            channels=channel_count(counts=False),
             size=self.size,
             conditions=len(self.condition_names),
             outputs=len(self.classes),

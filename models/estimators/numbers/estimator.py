@@ -1,7 +1,7 @@
 """From an image and its conditions to parameters with errors, in physical units.
 
-`NumbersEstimator` wraps any network: it scales the image by its noise, hands the conditions over standardised,
-and reads the network's vector as a Gaussian on scales where errors are close to one (`scales.py`):
+`NumbersEstimator` wraps any network: it scales the image by its noise, or takes it as counts, hands the conditions over
+standardised, and reads the network's vector as a Gaussian on scales where errors are close to one (`scales.py`):
 
     estimator = NumbersEstimator(config)
     outputs = estimator({"image": image_bhw, "sigma": sigma_b})      # {"posterior_flux": …, …}
@@ -18,7 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.estimators.channels import channel_count, image_channels
 from models.estimators.estimator import Estimator
+from models.estimators.familiar import FamiliarImages
 from models.estimators.input_ranges import input_doubts, pushed_beyond, summaries
 from models.estimators.numbers.answer import LEVELS, Answer, Held
 from models.estimators.numbers.answer_fields import posterior_arrays, posterior_fields
@@ -41,6 +43,8 @@ _TAIL = 2
 hundredth, and as many more images say how."""
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
+_BRIGHTER = 100
+"""Times an image of counts is itself where it is to be like no other."""
 _SAMPLES = 64
 """Of each posterior, for scores that are means over it."""
 
@@ -53,11 +57,12 @@ class NumbersEstimator(Estimator):
             network, width: which network, how wide;
             size: pixels on a side;
             unit: of the image;
-            noise: name of the condition that is the noise of a pixel, in the image's units;
+            noise: name of the condition that is the noise of a pixel, in the image's units; None for images of counts;
             conditions: list of {name, unit, limits, mean, sd}, mean and sd of the condition's logarithm;
             outputs: list of {name, unit, scale, …} as `models.estimators.numbers.scales.Scales` takes them;
             drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
-            scoring_steps: the most steps of the search that follows the network (`scoring.py`); 0 for none.
+            scoring_steps: the most steps of the search that follows the network (`scoring.py`); 0 for none;
+            familiar: as `models.estimators.familiar.FamiliarImages` takes it, or None where images are known otherwise.
     """
 
     condition_mean: Tensor
@@ -72,11 +77,12 @@ class NumbersEstimator(Estimator):
         self.size = int(config["size"])
         self.condition_names = tuple(condition["name"] for condition in config["conditions"])
         self.output_names = tuple(output["name"] for output in config["outputs"])
-        if config["noise"] not in self.condition_names:
-            raise ValueError(f"noise = {config['noise']!r}: must be one of the conditions {self.condition_names}")
-        self._noise = self.condition_names.index(config["noise"])
+        noise = config["noise"]
+        if noise is not None and noise not in self.condition_names:
+            raise ValueError(f"noise = {noise!r}: must be one of the conditions {self.condition_names}")
+        self._noise = None if noise is None else self.condition_names.index(noise)
         self.network = find_network(config["network"])(
-            channels=2,
+            channels=channel_count(counts=noise is None),
             size=self.size,
             conditions=len(self.condition_names),
             outputs=vector_length(len(self.output_names)),
@@ -84,6 +90,7 @@ class NumbersEstimator(Estimator):
         )
         self.scales = Scales(config["outputs"])
         self.drawing = GalaxyDrawing(config["drawing"], self.condition_names) if config["drawing"] else None
+        self.familiar = FamiliarImages(config["familiar"]) if config["familiar"] else None
         for name, values in {
             "condition_mean": [condition["mean"] for condition in config["conditions"]],
             "condition_sd": [condition["sd"] for condition in config["conditions"]],
@@ -108,8 +115,10 @@ class NumbersEstimator(Estimator):
 
     @property
     def outputs(self) -> tuple[Field, ...]:
-        """The posterior: for each parameter mean, error and intervals, and correlations; what the answer drawn says."""
+        """The posterior: for each parameter mean, error and intervals, and correlations; how the image departs."""
         fields = posterior_fields(self.config["outputs"], self.scales, drawn=self.config["scoring_steps"] > 0)
+        if self.familiar is not None:
+            return (*fields, *self.familiar.fields)
         return fields if self.drawing is None else (*fields, *held_fields(self.output_names))
 
     @property
@@ -119,9 +128,10 @@ class NumbersEstimator(Estimator):
 
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
-        answer = self.answers(inputs["image"], self.conditions(inputs))
+        image_bhw = inputs["image"]
+        answer = self.answers(image_bhw, self.conditions(inputs))
         shift_bkp = answer.held and stated_errors(inputs, answer.held.moved_bkp)
-        return self._outputs(answer if shift_bkp is None else widened(answer, shift_bkp))
+        return self._outputs(answer if shift_bkp is None else widened(answer, shift_bkp), image_bhw)
 
     def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:
         """The outputs, and over all parameters what they come from.
@@ -134,7 +144,7 @@ class NumbersEstimator(Estimator):
         known = self.known(image_bhw, conditions_bc)
         answer = self.answer_of(known, image_bhw, conditions_bc)
         measured = {
-            **self._outputs(answer),
+            **self._outputs(answer, image_bhw),
             "quantiles": answer.quantile_bpq,
             "network": answer.network_bp,
             "samples": known.samples(_SAMPLES),
@@ -148,14 +158,18 @@ class NumbersEstimator(Estimator):
 
     def conditions(self, inputs: Arrays) -> Tensor:
         """The conditions side by side, shape (b, c)."""
+        if not self.condition_names:
+            return inputs["image"][:, 0, :0]
         return torch.stack([inputs[name] for name in self.condition_names], dim=1)
 
     def truths(self, targets: Arrays) -> Tensor:
         """The truths side by side, shape (b, p)."""
         return torch.stack([targets[name] for name in self.output_names], dim=1)
 
-    def _outputs(self, answer: Answer) -> dict[str, Tensor]:
+    def _outputs(self, answer: Answer, image_bhw: Tensor) -> dict[str, Tensor]:
         outputs = posterior_arrays(answer, self.output_names)
+        if self.familiar is not None:
+            return {**outputs, **self.familiar.arrays(image_bhw)}
         return outputs if answer.held is None else {**outputs, **held_arrays(answer.held)}
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:
@@ -168,7 +182,7 @@ class NumbersEstimator(Estimator):
                 `input_ranges.py` does.
         """
         values = {name: inputs[name] for name in self.condition_names}
-        said = range_doubts(region["conditions"], values)
+        said = range_doubts(region["conditions"], values) if values else [[] for _ in inputs["image"]]
         if self.drawing is not None:
             said = _joined(
                 said,
@@ -176,12 +190,14 @@ class NumbersEstimator(Estimator):
                 departure_doubts(outputs),
                 psf_doubts(inputs, outputs),
             )
+        if self.familiar is not None:
+            said = _joined(said, self.familiar.doubts(outputs, inputs["image"]))
         if "inputs" in region:
             said = _joined(said, input_doubts(region, summaries(inputs, self._noise_of(inputs))))
         return said
 
     def not_tested(self, inputs: Arrays) -> tuple[str, ...]:
-        """The PSF as far as its error is not stated, and what can hide behind the galaxy."""
+        """Of a galaxy drawn the PSF as far as its error is not stated, and what can hide behind the galaxy."""
         return super().not_tested(inputs) if self.drawing is None else not_tested(inputs)
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -197,6 +213,8 @@ class NumbersEstimator(Estimator):
                 low, high = limits
                 up = low <= 0 or name == self.config["noise"]
                 changed[name][:] = high + max(high - low, 1.0) if up else low / 2
+        if self._noise is None:
+            return {**changed, "image": _BRIGHTER * changed["image"] + 1}
         changed["image"] *= (_LOUDER * self._noise_of(changed) / self._noise_of(inputs))[:, None, None]
         return changed
 
@@ -218,7 +236,9 @@ class NumbersEstimator(Estimator):
         return self.noise(self.conditions(inputs))
 
     def noise(self, conditions_bc: Tensor) -> Tensor:
-        """Noise of a pixel of each image, shape (b,)."""
+        """Noise of a pixel of each image, shape (b,); 1 for counts, which tell their own."""
+        if self._noise is None:
+            return conditions_bc.new_ones(len(conditions_bc))
         return conditions_bc[:, self._noise]
 
     def standardise(self, truth_bp: Tensor, conditions_bc: Tensor) -> Tensor:
@@ -231,9 +251,7 @@ class NumbersEstimator(Estimator):
 
     def vector(self, image_bhw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """What the network says, as it says it."""
-        ratio_bhw = image_bhw / self.noise(conditions_bc)[:, None, None]
-        # Wings live near the noise, cores far above it: one channel resolves each.
-        channels_bchw = torch.stack([torch.asinh(ratio_bhw), ratio_bhw / 16], dim=1)
+        channels_bchw = image_channels(image_bhw, None if self._noise is None else self.noise(conditions_bc))
         output: NetworkOutput = self.network(channels_bchw, self.standardise_conditions(conditions_bc))
         return output
 

@@ -227,6 +227,9 @@ class ScoringEstimator(NumbersEstimator):
             said.append(f"the posterior rests on {effective:.1f} of {DRAWS} draws: no galaxy of the prior is like it")
         return said
 
-    def _outputs(self, answer: Answer) -> dict[str, Tensor]:
+    def _outputs(self, answer: Answer, image_bhw: Tensor) -> dict[str, Tensor]:
         assert answer.likelihood is not None
-        return {**super()._outputs(answer), **likelihood_arrays(answer.likelihood, answer, self.output_names)}
+        return {
+            **super()._outputs(answer, image_bhw),
+            **likelihood_arrays(answer.likelihood, answer, self.output_names),
+        }

@@ -38,6 +38,7 @@ CONFIG: dict[str, Any] = {
     ],
     "scoring_steps": 0,
     "drawing": None,
+    "familiar": None,
 }
 
 

@@ -169,8 +169,8 @@ def failures(**columns: list[float]) -> pd.DataFrame:
             "axis": "sigma",
             "answer": "posterior",
             "truth": "flux",
-            "bias_over_crb": [0.0] * count,
-            "rmse_over_crb": [1.0] * count,
+            "bias": [0.0] * count,
+            "rmse": [1.0] * count,
             "coverage68": [0.68] * count,
             "trained": [value in (1, 2) for value in columns["value"]],
             "trained_from": 0.9,
@@ -184,12 +184,12 @@ def failures(**columns: list[float]) -> pd.DataFrame:
     ("columns", "run"),
     [
         ({}, (0, 4)),
-        ({"bias_over_crb": [0, 0, 0, -0.7, 3]}, (0, 3)),
-        ({"rmse_over_crb": [2, 1, 1, 1.2, 1.25]}, (0.9, 4)),
+        ({"bias": [0, 0, 0, -0.7, 3]}, (0, 3)),
+        ({"rmse": [2, 1, 1, 1.2, 1.25]}, (0.9, 4)),
         ({"coverage68": [0.4, 0.68, 0.66, 0.3, 0.68]}, (0.9, 2.2)),  # what lies beyond a bad value is not reached
-        ({"rmse_over_crb": [1, 1, 1, float("nan"), 1]}, (0, 2.2)),
+        ({"rmse": [1, 1, 1, float("nan"), 1]}, (0, 2.2)),
         # A model is not reliable by its own measure: what is bad where it was trained is bad.
-        ({"rmse_over_crb": [5, 5, 5, 5, 5]}, None),
+        ({"rmse": [5, 5, 5, 5, 5]}, None),
     ],
 )
 def test_reliable_run_ends_where_the_model_fails(
@@ -215,7 +215,7 @@ def test_reference_is_computed_once_and_is_near_the_truth(
     truth = small_dataset.catalogue.loc[rows, list(problem.truths)].to_numpy(dtype=np.float64)
     bound = np.full_like(truth, 0.1)
     arguments: Any = (problem, images, conditions, truth, bound, settings.simulate)
-    first = posterior_reference(*arguments, seed=1, cache=tmp_path)
+    first = posterior_reference(*arguments, draws=256, seed=1, cache=tmp_path)
     for i, name in enumerate(problem.truths):
         assert (np.abs(first[f"mean_{name}"] - truth[:, i]) < 5 * first[f"sd_{name}"]).all()
         assert (first[f"crps_{name}"] > 0).all()
@@ -225,9 +225,9 @@ def test_reference_is_computed_once_and_is_near_the_truth(
         raise AssertionError("computed again")
 
     monkeypatch.setattr(reference, "_WORTH_A_PROCESS", 1)
-    spread = posterior_reference(*arguments, seed=1, cache=tmp_path / "elsewhere")
+    spread = posterior_reference(*arguments, draws=256, seed=1, cache=tmp_path / "elsewhere")
     pd.testing.assert_frame_equal(spread, first)  # over other processes or in this one
     monkeypatch.setattr(reference, "_processes", refuse)
-    pd.testing.assert_frame_equal(posterior_reference(*arguments, seed=1, cache=tmp_path), first)
+    pd.testing.assert_frame_equal(posterior_reference(*arguments, draws=256, seed=1, cache=tmp_path), first)
     with pytest.raises(AssertionError, match="computed again"):
-        posterior_reference(problem, images + 1, *arguments[2:], seed=1, cache=tmp_path)
+        posterior_reference(problem, images + 1, *arguments[2:], draws=256, seed=1, cache=tmp_path)

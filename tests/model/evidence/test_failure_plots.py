@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from components.evidence.numbers.failure_messages import failure_message
 from components.evidence.numbers.limit_plots import plot_failures
+from components.evidence.numbers.yardsticks import BOUND
 
 VALUES = (-0.1, -0.05, 0.0, 0.05, 0.1)
 
@@ -19,8 +20,8 @@ def failures(*, worst: float = 1.0, alarm: float = 0.02, limit: float = 0.52, **
     of_each = {
         "value": VALUES,
         "case": [f"a sky of {value:+g} σ" for value in VALUES],
-        "bias_over_crb": bias,
-        "rmse_over_crb": np.hypot(bias, 1.0),
+        "bias": bias,
+        "rmse": np.hypot(bias, 1.0),
         "coverage68": 0.68,
         "alarm": alarm,
         "limit_power": limit,
@@ -46,24 +47,24 @@ def arrows(axes: Axes) -> list[float]:
         ({"worst": -1.9, "limit": 1.0}, "flux by −1.9 bounds; 2 % of such images are doubted, and the best possible"),
         ({"limit": np.nan}, "+1.0 bounds; 2 % of such images are doubted."),
         ({"limit": 0.011}, "no test could find more than chance does."),
-        ({"bias_over_crb": 0.0, "rmse_over_crb": [1, 1, 1, 2.5, 3]}, "makes the posterior's RMSE of flux 2.5 bounds"),
-        ({"bias_over_crb": np.nan, "rmse_over_crb": np.nan}, "leaves the posterior without a number for flux"),
+        ({"bias": 0.0, "rmse": [1, 1, 1, 2.5, 3]}, "makes the posterior's RMSE of flux 2.5 bounds"),
+        ({"bias": np.nan, "rmse": np.nan}, "leaves the posterior without a number for flux"),
         ({"worst": 0.0, "coverage68": [0.68, 0.68, 0.68, 0.4, 0.3]}, "coverage of flux from 68 to 40 %;"),
     ],
 )
 def test_title_says_what_the_least_departure_does_that_is_not_reliable(changed: dict[str, Any], said: str) -> None:
-    message = failure_message(failures(**changed), (-0.1, 0.0))
+    message = failure_message(failures(**changed), (-0.1, 0.0), BOUND)
     assert said in message.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_title_says_so_where_all_is_reliable_or_nothing() -> None:
     most = "Reliable at every value: the posterior's largest RMSE is 1.12 bounds, of flux at a sky of +0.1 σ."
-    assert failure_message(failures(worst=0.1), (-0.1, 0.1)) == most
-    assert failure_message(failures(), None).startswith("Not reliable where it was trained: a sky of +0 σ")
+    assert failure_message(failures(worst=0.1), (-0.1, 0.1), BOUND) == most
+    assert failure_message(failures(), None, BOUND).startswith("Not reliable where it was trained: a sky of +0 σ")
 
 
 def test_every_map_has_the_same_y_axes_and_shows_what_lies_beyond() -> None:
-    small, large = (plot_failures(failures(worst=worst), (-0.05, 0.0), ["flux"]) for worst in (0.01, 40.0))
+    small, large = (plot_failures(failures(worst=worst), (-0.05, 0.0), ["flux"], BOUND) for worst in (0.01, 40.0))
     for one, other in zip(small.axes, large.axes, strict=True):
         assert (one.get_ylim(), one.get_yscale()) == (other.get_ylim(), other.get_yscale())
     assert arrows(large.axes[0]) == [0.05, 0.1]
@@ -71,7 +72,7 @@ def test_every_map_has_the_same_y_axes_and_shows_what_lies_beyond() -> None:
 
 
 def test_limit_is_drawn_where_there_is_one() -> None:
-    with_limit, without = (plot_failures(failures(limit=limit), None, ["flux"]) for limit in (0.5, np.nan))
+    with_limit, without = (plot_failures(failures(limit=limit), None, ["flux"], BOUND) for limit in (0.5, np.nan))
     (there,), (not_there,) = (
         [axes for axes in figure.axes if axes.get_ylabel() == "share of images"] for figure in (with_limit, without)
     )

@@ -12,12 +12,24 @@ class TestPlainCNN(NetworkConformance):
     name = "cnn"
 
 
+class TestMultiOutputCNN(NetworkConformance):
+    name = "multi_cnn"
+
+
 class TestResidualEncoder(NetworkConformance):
     name = "residual"
 
 
+class TestSingleOutputCNN(NetworkConformance):
+    name = "single_cnn"
+
+
 class TestUNetRegressor(NetworkConformance):
     name = "unet"
+
+
+class TestWideKernels(NetworkConformance):
+    name = "wide_kernels"
 
 
 def test_no_network_is_without_its_test_class() -> None:
