@@ -4,7 +4,9 @@ The simulation follows a summer school's exercise (`components/simulators/galact
 known, since their sources are not: errors are in ranges of the prior, and held against the exact posterior.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 __label__ = "galactic_centre"
 
 _FINGERPRINTED = 4
+_DARKNESS = (0, 0.25, 0.5, 0.75, 1.0001)
+"""Edges of slices of the test split, by A_dm; 1 itself is in the last."""
 _SPREAD = 5.0
 """Standard errors that a dataset's mean flux of a source may be off by."""
 
@@ -120,6 +124,10 @@ class GalacticCentre(RegressionProblem):
                 ),
             ),
         )
+
+    def slices(self) -> Mapping[str, tuple[str, float, float]]:
+        """The test split by how much dark matter there is."""
+        return {f"test_A_dm{low:g}_{high:g}": ("A_dm", low, high) for low, high in pairwise(_DARKNESS)}
 
     def failure_axes(self, simulation: GalacticCentreSettings, objects: int, seed: int) -> list[FailureAxis]:
         """See `failures.py`."""
