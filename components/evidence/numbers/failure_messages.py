@@ -81,11 +81,13 @@ def _harm(here: pd.DataFrame, yardstick: Yardstick) -> str:
     worst = _worst(here)
     bias, rmse = float(worst["bias"]), float(worst["rmse"])
     if abs(bias) > _MOSTLY_BIAS * rmse:
-        return f"biases the {POSTERIOR}'s {_name(worst)} by {bias:+.2g} {yardstick.plural}".replace("-", "−")
+        return f"biases the {POSTERIOR}'s {_name(worst)} by {bias:+.{yardstick.decimals}f} {yardstick.plural}".replace(
+            "-", "−"
+        )
     if not np.isfinite(rmse):
         return f"leaves the {POSTERIOR} without a number for {_name(worst)}"
     if yardstick is not BOUND or rmse > _PLAIN_ERROR:
-        return f"makes the {POSTERIOR}'s RMSE of {_name(worst)} {rmse:.2g} {yardstick.plural}"
+        return f"makes the {POSTERIOR}'s RMSE of {_name(worst)} {rmse:.{yardstick.decimals}f} {yardstick.plural}"
     worst = here.iloc[int(np.argmin(here["coverage68"].to_numpy()))]
     return f"lowers the {POSTERIOR}'s coverage of {_name(worst)} from 68 to {_percent(worst['coverage68'])}"
 

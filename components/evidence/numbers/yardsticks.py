@@ -18,9 +18,13 @@ class Yardstick(NamedTuple):
     plural: str
     meant: str
     """After `Errors in bounds: `."""
+    decimals: int
+    """Of an error in a sentence."""
 
 
-BOUND = Yardstick(key="crb", said="bound", plural="bounds", meant="of each image's own Cramér–Rao bound")
+BOUND = Yardstick(key="crb", said="bound", plural="bounds", meant="of each image's own Cramér–Rao bound", decimals=1)
+"""The bound of each image, in the catalogue columns `crb_<truth>`."""
 RANGE = Yardstick(
-    key="range", said="range", plural="ranges", meant="of each parameter's prior, the same for all images"
+    key="range", said="range", plural="ranges", meant="of each parameter's prior, the same for all images", decimals=2
 )
+"""The range of the prior, where no bound of single images is known."""

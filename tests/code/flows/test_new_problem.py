@@ -9,6 +9,7 @@ import yaml
 
 from components.core.errors import AssayError
 from components.core.params import load_settings
+from components.problems import NAMES
 from flows.commands.new_problem import write_problem
 from tests.conftest import HOUSE
 
@@ -42,7 +43,7 @@ def test_a_problem_is_four_files_and_leaves_the_others_as_they_were(clone: Path)
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "_CLASSES"
     )
     assert classes["my-problem"] == "my_problem:MyProblem"
-    assert [*classes] == ["galaxy-shape", "my-problem", "another"]
+    assert [*classes] == [*NAMES, "my-problem", "another"]
     params, old = (yaml.safe_load(of["params.yaml"])["problems"] for of in (after, before))
     assert params["galaxy-shape"] == old["galaxy-shape"]
     assert set(params["another"]) == set(old["galaxy-shape"]) - {"sizes", "honesty"}
@@ -66,7 +67,7 @@ def test_problems_need_not_be_the_last_in_params(clone: Path) -> None:
     assert (clone / "params.yaml").read_text().rstrip().endswith("profile: local")
     write_problem(clone, "mine")
     params = yaml.safe_load((clone / "params.yaml").read_text())
-    assert [*params["problems"]] == ["mine", "galaxy-shape"]
+    assert [*params["problems"]] == ["mine", *sorted(NAMES)]
     assert params["profile"] == "local"
 
 

@@ -129,6 +129,6 @@ def test_what_a_member_asks_of_its_parent_counts(house: Path, problem: Problem, 
     before = keys(house, problem, settings)
     assert "regression.RegressionQuestions.headline" in before["evaluation"]
     parent = house / "components" / "evidence" / "numbers" / "regression.py"
-    parent.write_text(parent.read_text().replace('f"rmse_over_crb.test.{name}"', 'f"bias_over_crb.test.{name}"'))
+    parent.write_text(parent.read_text().replace('f"rmse_over_{key}.test.{name}"', 'f"bias_over_{key}.test.{name}"'))
     found = changed(before, keys(house, problem, settings))
     assert "regression.RegressionQuestions.headline" in found["evaluation"]
