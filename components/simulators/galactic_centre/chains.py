@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from components.core import AssayError
 from components.simulators.galactic_centre.blurring import cloud_matrix, psf_matrix
 from components.simulators.galactic_centre.colours import Colours
 from components.simulators.galactic_centre.flux_grid import FluxGrid
@@ -39,6 +40,10 @@ _SLICES = 2
 """Elliptical slices of the clouds in each sweep."""
 _STRIDE = 0.3
 """Of numbers of sources, in units of the square root of their mean over the prior, times a random factor."""
+
+
+_MOST_SOURCES = 0.6
+"""Of the most that are counted in a pixel, on average: hardly a Poisson number is larger than those then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,9 @@ class Chains:
         seed: of the sampling.
         clouds_known: whether the gas is known as it is, as no one knows it who has only the image.
         device: where to sample.
+
+    Raises:
+        AssayError: when pixels may have more sources than are counted.
     """
 
     def __init__(
@@ -97,6 +105,12 @@ class Chains:
         self._share_sn = self._tensor(np.stack(shares)).flatten(1)
         ends = [settings.centre_sources.count, settings.disk_sources.count]
         self._ends_2s = self._tensor(np.array(ends, dtype=np.float64).T)
+        most = float((self._ends_2s[1] @ self._share_sn).max())
+        if most > _MOST_SOURCES * len(self._mass_mf):
+            raise AssayError(
+                f"up to {most:.0f} sources a pixel on average, and chains count up to {len(self._mass_mf) - 1} in one: "
+                "fewer sources or more pixels (simulate.size) can be sampled"
+            )
         self._colours = Colours(settings, self._psf)
         self._count_bhw = self._tensor(count_bhw)
         self._seen_bn = self._colours.pad(self._count_bhw)

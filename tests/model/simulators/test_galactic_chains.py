@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy import stats
 
+from components.core.errors import AssayError
 from components.fields.randomness import row_seeds
-from components.simulators.galactic_centre.chains import Chains, Start
+from components.simulators.galactic_centre.chains import Chains, Start, start_of
 from components.simulators.galactic_centre.flux_grid import FluxGrid
 from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
 from components.simulators.galactic_centre.prior import (
@@ -33,14 +34,19 @@ SMALL = replace(
 
 
 def begun(settings: GalacticCentreSettings, skies: Skies, counts: Array, *, clouds_known: bool = False) -> Chains:
-    """Chains at the truth, but for the clouds."""
-    start = Start(
-        amplitude_bk=skies.table[list(AMPLITUDES)].to_numpy(),
-        number_bs=skies.table[list(COUNTS)].to_numpy(),
-        flux_bhw=skies.centre_bhw + skies.disk_bhw,
-        cloud_bhw=skies.cloud_bhw,
-    )
-    return Chains(settings, counts, start, seed=5, clouds_known=clouds_known)
+    """Chains at the truth."""
+    return Chains(settings, counts, start_of(skies), seed=5, clouds_known=clouds_known)
+
+
+def test_more_sources_in_a_pixel_than_are_counted_are_refused() -> None:
+    crowded = replace(EXERCISE, size=16)  # as many in a sixteenth of the pixels
+    skies = draw_skies(crowded, row_seeds([1], np.arange(1)))
+    with pytest.raises(
+        AssayError, match=r"sources a pixel on average, and chains count up to 32 in one: fewer sources"
+    ):
+        begun(crowded, skies, skies.expected_bhw.round())
+    whole = draw_skies(EXERCISE, row_seeds([1], np.arange(1)))
+    assert begun(EXERCISE, whole, whole.expected_bhw.round()).number_bs.shape == (1, 2)
 
 
 def test_chains_that_begin_at_the_truth_stay_with_the_prior() -> None:
