@@ -42,8 +42,8 @@ _STRIDE = 0.3
 """Of numbers of sources, in units of the square root of their mean over the prior, times a random factor."""
 
 
-_MOST_SOURCES = 0.6
-"""Of the most that are counted in a pixel, on average: hardly a Poisson number is larger than those then."""
+_MOST_SOURCES = 0.75
+"""Of the most that are counted in a pixel, on average: then one Poisson number in forty is larger, in the worst pixel."""
 
 
 @dataclass(frozen=True, kw_only=True)
