@@ -43,7 +43,7 @@ _STRIDE = 0.3
 
 
 _MOST_SOURCES = 0.75
-"""Of the most that are counted in a pixel, on average: then one Poisson number in forty is larger, in the worst pixel."""
+"""Of the most that are counted in a pixel, on average: one Poisson number in forty is larger then, in the worst one."""
 
 
 @dataclass(frozen=True, kw_only=True)
