@@ -9,6 +9,7 @@ from .digests import value_digest as value_digest
 from .errors import AssayError as AssayError
 from .errors import IntegrityError as IntegrityError
 from .errors import RefusedError as RefusedError
+from .errors import TooFewDrawsError as TooFewDrawsError
 from .gate_settings import OF_PACKAGE as OF_PACKAGE
 from .gate_settings import GateRule as GateRule
 from .gate_settings import GateSettings as GateSettings

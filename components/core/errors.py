@@ -16,6 +16,10 @@ class AssayError(Exception):
         self.what = what
 
 
+class TooFewDrawsError(AssayError):
+    """One image's posterior cannot be sampled well enough to be used; that of another may."""
+
+
 class RefusedError(AssayError):
     """A gate, a validation or a proof said no. Nothing was changed."""
 

@@ -3,8 +3,8 @@
     keep_freed_memory()
 
 glibc gives large arrays back to the kernel as soon as they are freed, and the kernel fills each page with zeros when it
-is asked for it again: layers at the full resolution of an image take two to four times as long by that
-(`python -m benchmarks training_speed`).
+is asked for it again: forward and backward take up to two fifths longer by that, and several times as long where other
+processes want the kernel, too (`python -m benchmarks freed_memory`).
 """
 
 import ctypes

@@ -97,6 +97,8 @@ def poisson(seed_b: Seeds, mean: "Tensor", *, stream: int) -> "Tensor":
     import torch
 
     drawn = mean.double().cpu().numpy().copy()
+    if not drawn.size:
+        return mean
     _draw(seed_b, drawn.reshape(len(seed_b), -1), stream, lambda rng, out: np.copyto(out, rng.poisson(out)))
     return torch.from_numpy(drawn).to(mean.device, torch.float32, non_blocking=True)
 
@@ -113,6 +115,8 @@ def binomial(seed_b: Seeds, count: "Tensor", share: float, *, stream: int) -> "T
     import torch
 
     drawn = count.double().cpu().numpy().copy()
+    if not drawn.size:
+        return count
 
     def draw(rng: np.random.Generator, out: np.ndarray[Any, Any]) -> None:
         out[:] = rng.binomial(out.astype(np.int64), share)

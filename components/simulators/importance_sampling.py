@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import multivariate_t
 
-from components.core import AssayError
+from components.core import TooFewDrawsError
 
 __label__ = "posterior"
 
@@ -92,7 +92,7 @@ def sample_posterior(
         seed: of the samples.
 
     Raises:
-        AssayError: when the effective sample size is too small.
+        TooFewDrawsError: when the effective sample size is too small.
     """
     rng = np.random.default_rng(seed)
     proposals: list[Any] = []
@@ -103,7 +103,7 @@ def sample_posterior(
         sample, target = np.concatenate([sample, drawn]), np.concatenate([target, log_density(drawn)])
         log_weight = target - logsumexp([proposal.logpdf(sample) for proposal in proposals], axis=0)
         if not np.isfinite(log_weight).any():
-            raise AssayError(f"none of {len(sample)} samples lies where the posterior is: start nearer to it")
+            raise TooFewDrawsError(f"none of {len(sample)} samples lies where the posterior is: start nearer to it")
         weight = np.exp(log_weight - logsumexp(log_weight))
         effective = float(1 / np.sum(weight**2))
         mean, fitted = _moments(sample, weight)
@@ -111,7 +111,7 @@ def sample_posterior(
         trust = min(1.0, effective / (20 * len(mean)))
         covariance = trust * fitted + (1 - trust) * covariance
     if effective < least_effective:
-        raise AssayError(
+        raise TooFewDrawsError(
             f"effective sample size {effective:.0f} of {len(sample)} is below {least_effective:g}: ask for more samples"
         )
     quantity_sq = quantities(sample)

@@ -13,7 +13,7 @@ from torch.nn import functional
 __label__ = "image_channels"
 
 _ROOT = 4.0
-"""Of counts: what the root of 16 comes to is 1."""
+"""Of counts: the root of 16 comes to 0, that of 64 to 1."""
 _NEAR = (0.25, 0.5, 0.25)
 """Weights of pixels in a row, by which light of a point source is brought together again."""
 _AROUND = 3

@@ -2,8 +2,8 @@
 
     familiar = FamiliarImages({"size": 64, "cells": 4, "images": 4096, "said": "the diffuse emission"})
     familiar.learn(image_bhw)                              # of images like the training's, which nothing else saw
-    found = familiar.examine(image_bhw)                    # p_value_bt: below FALSE_ALARMS the image is none of them
-    familiar.doubts(found)                                 # [["the diffuse emission is spread as in no …"], []]
+    outputs = familiar.arrays(image_bhw)                   # p_value: below FALSE_ALARMS the image is none of them
+    familiar.doubts(outputs, image_bhw)                    # [["the diffuse emission is spread as in no …"], []]
 
 The image is summed over coarse cells, the brightest pixels of each left out, which are sources. The cells' shares of
 the light, as roots, are held against the mean and covariance that simulated images have, by Mahalanobis distance; the

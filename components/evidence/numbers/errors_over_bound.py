@@ -1,4 +1,4 @@
-"""Errors in units of the bound, with bootstrap confidence intervals."""
+"""Errors in units of the bound, or of another yardstick, with bootstrap confidence intervals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ class Errors:
     miss: Array
     """Answer minus truth."""
     bound: Array
-    """The Cramér–Rao bound of each image."""
+    """The yardstick of each image."""
 
     @property
     def in_bounds(self) -> Array:

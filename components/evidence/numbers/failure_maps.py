@@ -3,8 +3,8 @@
     table, metrics = measure_failures(about, axes)
 
 Each axis is a departure of growing size, such as a neighbour that comes nearer; at each value the same galaxies are
-measured. The table has bias and RMSE over the bound, coverage, how often the in-domain test raises its alarm, and how
-often the best possible test would; the metrics say in one number an axis how large errors are along it.
+measured. The table has bias and RMSE over the yardstick, coverage, how often the in-domain test raises its alarm, and
+how often the best possible test would; the metrics say in one number an axis how large errors are along it.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
         doubts), `limit_power` (share that the best possible test finds, NaN where nothing departs from what a model
         knows), `trained` (whether the training had that value; its range is `trained_from` to `trained_to`),
         `images`, and in words `label` (the axis) and `case` (the value); and `<answer>.failure_error.<axis>`, the
-        typical error along an axis in bounds.
+        typical error along an axis in the same.
     """
     rows, metrics, truths = [], {}, about.problem.truths
     # Axes have the ordinary images in common, and noise is the same for all: a tenth of the maps is asked for once.

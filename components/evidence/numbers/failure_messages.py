@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 
 from components.evidence.numbers.answers import POSTERIOR
-from components.evidence.numbers.yardsticks import BOUND, Yardstick
+from components.evidence.numbers.yardsticks import Yardstick
 
 __label__ = None
 
 _MOSTLY_BIAS = 0.7
 """Of an RMSE: with more of it in the bias, this is half of the mean square or more."""
-_PLAIN_ERROR = 1.3
-"""Bounds: an RMSE that speaks for itself. Where every one is less, what is wrong are the stated errors."""
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _ALL, _CHANCE = 0.995, 0.015
 """Shares that are told as all, and as no more than the false alarms."""
@@ -86,7 +84,7 @@ def _harm(here: pd.DataFrame, yardstick: Yardstick) -> str:
         )
     if not np.isfinite(rmse):
         return f"leaves the {POSTERIOR} without a number for {_name(worst)}"
-    if yardstick is not BOUND or rmse > _PLAIN_ERROR:
+    if rmse > yardstick.plain:
         return f"makes the {POSTERIOR}'s RMSE of {_name(worst)} {rmse:.{yardstick.decimals}f} {yardstick.plural}"
     worst = here.iloc[int(np.argmin(here["coverage68"].to_numpy()))]
     return f"lowers the {POSTERIOR}'s coverage of {_name(worst)} from 68 to {_percent(worst['coverage68'])}"

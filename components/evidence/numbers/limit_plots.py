@@ -82,7 +82,8 @@ def _plot_answer(
     texts = (f"bias / {said}", f"RMSE / {said}", "coverage of the 68 % interval")
     for axes, column, text in zip(panels, _COLUMNS, texts, strict=True):
         least, most = shown[column]
-        axes.axhline(_RIGHT[column], color="black", linewidth=0.8)
+        if column != "rmse" or yardstick is BOUND:
+            axes.axhline(_RIGHT[column], color="black", linewidth=0.8)
         for number, truth in enumerate(truths):
             here = table[table["truth"] == truth].sort_values("value")
             style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]

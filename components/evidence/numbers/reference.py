@@ -23,7 +23,7 @@ import pandas as pd
 from scipy import stats
 from tqdm.auto import tqdm
 
-from components.core import AssayError, EvaluateSettings, code_of, die_with_parent, settings_values, value_digest
+from components.core import EvaluateSettings, TooFewDrawsError, code_of, die_with_parent, settings_values, value_digest
 from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import NETWORK, POSTERIOR, Answers
 from components.evidence.numbers.scores import RANKED, chain_energy_score, crps, energy_score, sample_crps
@@ -108,9 +108,10 @@ def reference_metrics(
     the stated error over the exact sd (its sharpness: 1 is all that the image allows), `<answer>.log_score_over_exact`
     the nats that are lost, also by the mixture and by the single Gaussian behind the posterior,
     `posterior.away_from_exact.<truth>` the mean square distance of the two means over the exact variance, and
-    `posterior.crps_over_exact.<truth>` and `posterior.energy_over_exact` are ratios. Each
-    image's errors are in units of its exact sd, so that no image outweighs the others. A metric says why it is missing
-    when fewer than two images have a reference.
+    `posterior.crps_over_exact.<truth>` and `posterior.energy_over_exact` are ratios. Each image's errors are in units
+    of its exact sd, so that no image outweighs the others. Where the exact posterior is a chain of n independent draws,
+    its own mean errs by 1 + 1/n in the square, which these ratios do not take out. A metric says why it is
+    missing when fewer than two images have a reference.
     """
     known = sampled(reference)
     exact, ours = reference[known], answers.of(known)
@@ -135,7 +136,7 @@ def reference_metrics(
         found[f"{POSTERIOR}.stated_over_exact.{truth}"] = ratio(stated, least, rms)
         scores, least = ours.crps[:, i], exact[f"crps_{truth}"].to_numpy()
         found[f"{POSTERIOR}.crps_over_exact.{truth}"] = ratio(scores, least, np.mean)
-    if exact["log_score"].notna().any():
+    if exact["log_score"].notna().any() or exact.empty:
         found[f"{POSTERIOR}.log_score_over_exact"] = nats(ours.log_score)
         found[f"{NETWORK}.log_score_over_exact"] = nats(ours.network_log_score)
     if np.isfinite(ours.effective).all():
@@ -153,7 +154,8 @@ def reference_metrics(
 
 def sampled(reference: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """The images whose exact posterior is known."""
-    known: np.ndarray[Any, np.dtype[np.bool_]] = reference.drop(columns="log_score").notna().all(axis=1).to_numpy()
+    counted = reference if reference["log_score"].notna().any() else reference.drop(columns="log_score")
+    known: np.ndarray[Any, np.dtype[np.bool_]] = counted.notna().all(axis=1).to_numpy()
     return known
 
 
@@ -201,7 +203,7 @@ def _posterior(
     problem, image, conditions, truth, bound, simulation, row, draws, seed = work
     try:
         exact = problem.posterior(image, conditions, truth, simulation, row=row, draws=draws, seed=seed)
-    except AssayError:  # too few effective samples: the row says so by holding no number
+    except TooFewDrawsError:  # the row says so by holding no number
         return [float("nan")] * (4 * len(problem.truths) + 2)
     if exact.steps_apart:
         scores = sample_crps(exact.samples, truth, exact.steps_apart) / bound

@@ -80,7 +80,8 @@ class RegressionQuestions(Problem):
             seed: of the sampling.
 
         Raises:
-            AssayError: when the sampling is too poor to be used, or nobody can sample it.
+            TooFewDrawsError: when the sampling of this image is too poor to be used.
+            AssayError: when nobody can sample any.
         """
         raise AssayError(f"{self.name} has no exact posterior: set evaluate.reference_images to 0")
 

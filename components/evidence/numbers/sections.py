@@ -64,8 +64,9 @@ def sections(
         ),
         Section(
             title="Can its errors be believed?",
-            text="Images that no dataset holds, drawn for this alone; slices are by the SNR that the model finds. The "
-            "intervals of all cells hold together. The slope is 1 where values are neither stretched nor shrunk.",
+            text="Images that no dataset holds, drawn for this alone; slices, where there are any, are by the SNR that "
+            "the model finds. The intervals of all cells hold together. The slope is 1 where values are neither "
+            "stretched nor shrunk.",
             tables=(_coverage(metrics, truths), _slopes(metrics, truths, answers)),
             pictures=_pictures(
                 whole,
@@ -78,15 +79,15 @@ def sections(
         refused = ""
         if "false_alarms.fresh" in metrics:
             refused = (
-                f" Its tests of the residual doubt {metrics['false_alarms.fresh'].said('.2%')} of images like the "
+                f" Its tests doubt {metrics['false_alarms.fresh'].said('.2%')} of images like the "
                 "training's, and of others as the last table says, beside what no test of one image could exceed that "
                 "raises 1 % false alarms."
             )
         found.append(
             Section(
                 title="Limits",
-                text="The model was found reliable within these ranges; a service applies the first ones to every "
-                f"request by itself.{refused}",
+                text="The model was found reliable within these ranges; a service applies those of what it is told, "
+                f"and of the SNR where one is found, to every request by itself.{refused}",
                 tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
                 pictures=_pictures(whole, maps),
             )

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence.numbers import Delivery, FailureAxis, FailureImages, as_taken
+from components.evidence.numbers import Delivery, FailureAxis, FailureImages
 from components.fields import Seeds, binomial, poisson, row_seeds
 from components.simulators.galactic_centre import PARAMETERS, Array, GalacticCentreSettings, draw_skies
 from models.fields import Arrays
@@ -108,7 +108,7 @@ def _with_light(level: float) -> Delivery:
         image_bhw = inputs["image"]
         return {**inputs, "image": image_bhw + poisson(seed_b, torch.full_like(image_bhw, level), stream=_LIGHT)}
 
-    return deliver if level else as_taken
+    return deliver
 
 
 def _exposed(share: float) -> Delivery:

@@ -4,7 +4,7 @@
 
 The published "mean relative errors" are very likely mean absolute errors on targets scaled to 0–1: as relative errors
 that of N_gc would be below the least possible. Both are given; an amplitude that may be 0 has no relative one.
-The limit is the same error of the exact posterior's median, on the same skies.
+The limit is the same error of the exact posterior's medians, on the same skies; both for N_total are sums of two.
 """
 
 from typing import Any

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from components.fields import Seeds, poisson, uniform
-from components.problems.galactic_centre.settings import GalacticCentreProblemSettings
+from components.problems.galactic_centre.settings import CELLS, GalacticCentreProblemSettings
 from components.simulators.galactic_centre import (
     AMPLITUDES,
     COUNTS,
@@ -26,8 +26,6 @@ __label__ = "galactic_centre_presentation"
 _COUNTS, _AFRESH = range(2)
 """Streams of random numbers of each image."""
 _GAS = AMPLITUDES.index("A_pi0")
-_CELLS = 4
-"""On a side, over which a sky's light is held against that of simulated ones."""
 
 
 def map_field(name: str, settings: GalacticCentreSettings) -> Field:
@@ -77,7 +75,7 @@ def estimator_config(settings: GalacticCentreProblemSettings) -> dict[str, Any]:
         "drawing": None,
         "familiar": {
             "size": settings.simulate.size,
-            "cells": _CELLS,
+            "cells": CELLS,
             "images": settings.train.familiar_images,
             "said": "the diffuse emission",
         },

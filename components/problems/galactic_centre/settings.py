@@ -12,6 +12,9 @@ from components.training.numbers import NumbersTrainSettings
 
 __label__ = None
 
+CELLS = 4
+"""On a side, over which a sky's light is held against that of simulated ones; networks want a multiple of 4, too."""
+
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class SkyTrainSettings(NumbersTrainSettings):
@@ -30,3 +33,18 @@ class GalacticCentreProblemSettings(ProblemSettings):
     simulate: GalacticCentreSettings
     train: SkyTrainSettings
     evaluate: NumbersSettings
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.simulate.size % CELLS:
+            raise ValueError(f"simulate.size = {self.simulate.size}: must be a multiple of {CELLS}")
+        low, high = self.simulate.amplitude
+        if low == high:
+            raise ValueError(f"simulate.amplitude = {[low, high]}: its range measures errors, and must be above 0")
+        for name in ("centre_sources", "disk_sources"):
+            least, most = getattr(self.simulate, name).count
+            if not 0 < least < most:
+                raise ValueError(
+                    f"simulate.{name}.count = {[least, most]}: its range measures errors: the least must be above 0, "
+                    "and below the most"
+                )

@@ -1,6 +1,6 @@
 """The exact posterior of skies around the Galactic Centre, by Gibbs sampling: one chain for each sky, all at once.
 
-    chains = Chains(settings, count_bhw, Truth(...), seed=1)
+    chains = Chains(settings, count_bhw, start_of(skies), seed=1)
     for _ in range(sweeps):
         chains.sweep()
         chains.amplitude_bk, chains.number_bs, chains.flux_bhw, chains.expected_bhw
@@ -43,7 +43,7 @@ _STRIDE = 0.3
 
 
 _MOST_SOURCES = 0.75
-"""Of the most that are counted in a pixel, on average: one Poisson number in forty is larger then, in the worst one."""
+"""Of the most that are counted in a pixel, on average: one Poisson number in twenty is larger then, in the worst."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class Chains:
         ends = [settings.centre_sources.count, settings.disk_sources.count]
         self._ends_2s = self._tensor(np.array(ends, dtype=np.float64).T)
         most = float((self._ends_2s[1] @ self._share_sn).max())
-        if most > _MOST_SOURCES * len(self._mass_mf):
+        if most > _MOST_SOURCES * (len(self._mass_mf) - 1):
             raise AssayError(
                 f"up to {most:.0f} sources a pixel on average, and chains count up to {len(self._mass_mf) - 1} in one: "
                 "fewer sources or more pixels (simulate.size) can be sampled"
@@ -238,7 +238,7 @@ class Chains:
         return (self._count_bhw * mean_bhw.log() - mean_bhw).sum(dim=(1, 2), dtype=torch.float64)
 
     def _source_numbers(self, number_bs: Tensor) -> Tensor:
-        """Chances of 0, 1, … sources in each pixel, shape (b, n, m): Poisson, and the last for all that are more."""
+        """Chances of 0, 1, … sources in each pixel, shape (b, n, m): Poisson, what is beyond the last left out."""
         mean_bn1 = (number_bs @ self._share_sn)[:, :, None].clamp_min(1e-12)
         number_m = torch.arange(len(self._mass_mf), dtype=torch.float32, device=self._device)
         return (number_m * mean_bn1.log() - mean_bn1 - torch.lgamma(number_m + 1)).exp()

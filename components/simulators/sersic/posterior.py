@@ -43,7 +43,7 @@ def galaxy_posterior(
         seed: of the samples.
 
     Raises:
-        AssayError: when the effective sample size is too small.
+        TooFewDrawsError: when the effective sample size is too small.
     """
     units = np.array([FLUX_UNIT, 1, 1, 1, 1])
     camera = settings.camera

@@ -11,8 +11,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.estimators.familiar import FALSE_ALARMS
 from models.estimators.numbers.answer import LEVELS, Answer
-from models.estimators.numbers.departures import FALSE_ALARMS, TESTS
+from models.estimators.numbers.departures import TESTS
 from models.estimators.numbers.estimator import NumbersEstimator
 from models.estimators.numbers.proposal import Features, mirrored
 from models.estimators.numbers.scoring import ScoringEstimator

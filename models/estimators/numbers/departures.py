@@ -15,12 +15,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from models.estimators.familiar import FALSE_ALARMS
 from models.galaxies import CHANGES, PLACES, REGIONS, Examined
 
 __label__ = "departures"
-
-FALSE_ALARMS = 0.01
-"""Share of images like the training's that are doubted, by all tests together."""
 
 
 class Share(NamedTuple):

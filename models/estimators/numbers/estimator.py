@@ -20,11 +20,11 @@ from torch import Tensor
 
 from models.estimators.channels import channel_count, image_channels
 from models.estimators.estimator import Estimator
-from models.estimators.familiar import FamiliarImages
+from models.estimators.familiar import FALSE_ALARMS, FamiliarImages
 from models.estimators.input_ranges import input_doubts, pushed_beyond, summaries
 from models.estimators.numbers.answer import LEVELS, Answer, Held
 from models.estimators.numbers.answer_fields import posterior_arrays, posterior_fields
-from models.estimators.numbers.departures import FALSE_ALARMS, departures
+from models.estimators.numbers.departures import departures
 from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
 from models.estimators.numbers.held_fields import held_arrays, held_fields
 from models.estimators.numbers.known import Known, KnownByNetwork

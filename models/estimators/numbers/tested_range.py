@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.estimators.numbers.departures import FALSE_ALARMS, TESTS
+from models.estimators.familiar import FALSE_ALARMS
+from models.estimators.numbers.departures import TESTS
 from models.estimators.numbers.sensitivities import STEPS, stated_errors
 from models.fields import Arrays
 

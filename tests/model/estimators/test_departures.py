@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.estimators.numbers.departures import FALSE_ALARMS, TESTS
+from models.estimators.familiar import FALSE_ALARMS
+from models.estimators.numbers.departures import TESTS
 from models.galaxies import Camera, render_rows
 from tests.model.estimators.test_scoring_estimator import TRUTH, UNIT, bound, estimator, observed
 

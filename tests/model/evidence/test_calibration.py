@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from components.core.errors import AssayError, TooFewDrawsError
 from components.core.settings import EvaluateSettings, ProblemSettings
 from components.evidence.numbers import reference
 from components.evidence.numbers.answers import Answers, ask, joined
@@ -231,3 +232,29 @@ def test_reference_is_computed_once_and_is_near_the_truth(
     pd.testing.assert_frame_equal(posterior_reference(*arguments, draws=256, seed=1, cache=tmp_path), first)
     with pytest.raises(AssertionError, match="computed again"):
         posterior_reference(problem, images + 1, *arguments[2:], draws=256, seed=1, cache=tmp_path)
+
+
+def test_images_without_a_density_count_only_where_nobody_knows_any() -> None:
+    """One galaxy whose truth has no density is left out; of chains, which know none, every sky counts."""
+    columns = {"mean_a": [0.0, 1.0, np.nan], "log_score": [1.0, np.nan, np.nan]}
+    assert reference.sampled(pd.DataFrame(columns)).tolist() == [True, False, False]
+    assert reference.sampled(pd.DataFrame(columns | {"log_score": np.nan})).tolist() == [True, True, False]
+
+
+def test_a_reason_that_concerns_all_images_is_told_and_a_poor_sampling_of_one_is_not(settings: Any) -> None:
+    class Refusing:
+        truths = ("a",)
+
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def posterior(self, *_: Any, **__: Any) -> None:
+            raise self.error
+
+    def asked(error: Exception) -> list[float]:
+        one = np.ones(1)
+        return reference._posterior((Refusing(error), one, one, one, one, settings, 0, 32, 1))  # type: ignore[arg-type]
+
+    assert np.isnan(asked(TooFewDrawsError("effective sample size 3"))).all()
+    with pytest.raises(AssayError, match="draw the dataset anew"):
+        asked(AssayError("another sky today: draw the dataset anew"))

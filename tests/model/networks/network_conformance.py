@@ -52,6 +52,13 @@ class NetworkConformance:
             assert weight.grad is not None, name
             assert weight.grad.isfinite().all(), name
 
+    def test_trains_in_bfloat16_as_on_a_gpu(self, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+        network = self.build().train()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = network(*batch).answer_bo.float().square().mean()
+        loss.backward()
+        assert all(weight.grad is None or weight.grad.isfinite().all() for weight in network.parameters())
+
     def test_huge_and_empty_images_have_finite_answers(self) -> None:
         network = self.build().eval()
         for value in (0.0, 1e6, -1e6):

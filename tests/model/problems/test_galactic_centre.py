@@ -16,6 +16,7 @@ from components.core.settings import ProblemSettings
 from components.core.workspace import Workspace
 from components.data.simulation import publish, simulate
 from components.evidence.asking import asking
+from components.evidence.numbers.scores import chain_energy_score, sample_crps
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented
@@ -234,6 +235,49 @@ def test_answers_doubt_light_that_no_simulated_sky_has(
     assert sum("diffuse emission" in " ".join(lines) for lines in turned) > 60
     bright = doubts(20 * batch.inputs["image"])
     assert all("times the light that is usual" in " ".join(lines) for lines in bright)
+
+
+def test_a_chains_scores_are_right_however_few_its_draws_are() -> None:
+    """Of a standard normal posterior: 1/√π in the mean, by forty draws that forget each other slowly."""
+    rng, scores = np.random.default_rng(1), []
+    for _ in range(4000):
+        steps = rng.normal(size=(41, 1))
+        drawn = np.empty((40, 1))
+        last = steps[0]
+        for number in range(40):
+            last = 0.7 * last + (1 - 0.49) ** 0.5 * steps[number + 1]
+            drawn[number] = last
+        truth = rng.normal(size=1)
+        scores.append([sample_crps(drawn, truth, 20)[0], chain_energy_score(drawn, truth, np.ones(1), 20)])
+    assert np.mean(scores, axis=0) == pytest.approx([np.pi**-0.5] * 2, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"amplitude": [0.5, 0.5]}, "its range measures errors, and must be above 0"),
+        ({"centre_sources": {"count": [500, 500]}}, "centre_sources.count = .* and below the most"),
+        ({"disk_sources": {"count": [0, 10]}}, "the least must be above 0"),
+        ({"size": 18}, "size = 18: must be a multiple of 4"),
+    ],
+)
+def test_settings_that_measure_nothing_are_refused(changed: dict[str, Any], said: str) -> None:
+    problem = find_problem("galactic-centre")
+    with pytest.raises(AssayError, match=said):
+        load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides={"simulate": changed})
+
+
+def test_a_damaged_dataset_is_told_of_and_breaks_nothing(
+    problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+) -> None:
+    sound = problem.checks(small_dataset, settings.simulate)
+    assert abs(sound.dataset["source_flux_pull"]) < 5
+    bright = replace(small_dataset)
+    bright.__dict__["shards"] = {**small_dataset.shards, "sources": [2 * of for of in small_dataset.shards["sources"]]}
+    assert problem.checks(bright, settings.simulate).dataset["source_flux_pull"] > 5
+    lost = replace(small_dataset)
+    lost.__dict__["catalogue"] = small_dataset.catalogue.drop(columns="N_gc")
+    assert np.isnan(problem.checks(lost, settings.simulate).dataset["source_flux_pull"])
 
 
 @pytest.mark.skipif(not FERMI.exists(), reason="no real sky here")
