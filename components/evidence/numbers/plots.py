@@ -102,7 +102,7 @@ def plot_slices(metrics: Mapping[str, Metric], answers: Sequence[str],
             axes.set_xlabel("SNR" if column == "snr" else label(column, units))
         if column == columns[0]:
             axes.set_ylabel(f"{answer}: RMSE / {yardstick.said}")
-    legend_below(figure, columns=len(truths))
+    legend_below(figure, columns=min(len(truths), 3 * len(columns)))
     figure.suptitle(f"Error over the prior, in {yardstick.plural} (95 % intervals)")
     return figure
 
