@@ -5,6 +5,11 @@ from .evaluation import Evidence as Evidence
 from .evaluation import evaluate as evaluate
 from .evaluation import read_evidence as read_evidence
 from .evaluation import rewrite_card as rewrite_card
+from .failures import Delivery as Delivery
+from .failures import FailureAxis as FailureAxis
+from .failures import FailureImages as FailureImages
+from .failures import as_taken as as_taken
+from .failures import observed as observed
 from .honesty import HonestyTable as HonestyTable
 from .honesty import find_honesty as find_honesty
 from .honesty import measured_honesty as measured_honesty

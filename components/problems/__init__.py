@@ -1,7 +1,9 @@
 """The scientific problems, a folder each: what is asked, of which simulator, and how answers are judged.
 
 * `galaxy_shape/`: five Sérsic parameters of one galaxy
-* `galactic_centre/`: diffuse light and point sources of one gamma-ray sky
+* `galactic_centre/`: diffuse light and numbers of point sources of one gamma-ray sky
+* `point_sources/`: where the point sources of such a sky are, and how bright
+* `skies/`: what these have in common
 
 Everything else meets them through `find_problem`.
 """

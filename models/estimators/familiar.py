@@ -35,6 +35,13 @@ _FLOOR = 1e-6
 """Of the largest variance of a direction: directions that no image differs in tell nothing."""
 _SAME = 0.02
 """Of p-values on another processor: one more or one less of the images learned from."""
+_BRIGHTER = 100.0
+"""Times the light of an image that hardly any has as much as."""
+
+
+def brighter(image_bhw: Tensor) -> Tensor:
+    """Images with so much more light that they must be doubted."""
+    return _BRIGHTER * image_bhw + 1
 
 
 class Found(NamedTuple):

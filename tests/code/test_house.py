@@ -181,7 +181,7 @@ def test_every_kind_of_fault_is_found(graph: ImportGraph, importer: str, importe
     assert imported in graph.modules
     graph.add_import(importer=importer, imported=imported)
     if said == "circle":  # a room that would be asked by what it asks
-        graph.add_import(importer="components.evidence.numbers.timing", imported="components.evidence.evaluation")
+        graph.add_import(importer="components.evidence.timing", imported="components.evidence.evaluation")
     assert any(said in fault for fault in faults(graph)), faults(graph)
 
 

@@ -6,14 +6,9 @@ from .bias_grid import measure_grid as measure_grid
 from .bias_plots import plot_bias_grid as plot_bias_grid
 from .bias_plots import plot_shear_bias as plot_shear_bias
 from .cases import BenchmarkCase as BenchmarkCase
-from .cases import Delivery as Delivery
 from .cases import ExactPosterior as ExactPosterior
-from .cases import FailureAxis as FailureAxis
-from .cases import FailureImages as FailureImages
 from .cases import PublishedResult as PublishedResult
-from .cases import as_taken as as_taken
 from .gathering import gather as gather
-from .observing import observed as observed
 from .parts import Gathering as Gathering
 from .problem import RegressionProblem as RegressionProblem
 from .reference import ratio_of_means as ratio_of_means

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from components.evidence.failures import observed
 from components.evidence.intervals import Array, interval
 from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR
-from components.evidence.numbers.observing import observed
 from components.fields import Answer, Metric, opposite
 
 if TYPE_CHECKING:

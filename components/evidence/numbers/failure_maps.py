@@ -14,9 +14,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from components.evidence.failures import FailureAxis, FailureImages
 from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import POSTERIOR, Answers
-from components.evidence.numbers.cases import FailureAxis, FailureImages
 from components.evidence.numbers.parts import Gathering
 from components.fields import Metric
 
@@ -51,6 +51,7 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
             truths_bp = np.stack([images.stored[name] for name in truths], axis=1).astype(np.float64)
             answers = asked.get(images)
             if answers is None:
+                assert images.bound is not None
                 seen = about.observe(images.stored, delivery=images.delivery)
                 asked[images] = answers = about.ask(seen, truth=truths_bp, bound=images.bound)
             of_images = {

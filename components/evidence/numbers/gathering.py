@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from components.evidence.numbers import plots, timing
+from components.evidence.numbers import plots
 from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
 from components.evidence.numbers.calibration import FRESH, calibration
@@ -21,6 +21,7 @@ from components.evidence.numbers.over_prior import over_prior
 from components.evidence.numbers.parts import Gathering, Part, together
 from components.evidence.numbers.real_objects import real_objects
 from components.evidence.numbers.sections import sections
+from components.evidence.timing import time_per_image
 from components.fields import ELSEWHERE, Confirmation, Evaluation, Loss, Metric, Report
 
 __label__ = "gathering"
@@ -126,7 +127,7 @@ def losses(about: Gathering, answers: Answers) -> tuple[Loss, ...]:
 def timed(about: Gathering) -> dict[str, Metric]:
     """How long an answer takes."""
     inputs = {name: array.to(about.device) for name, array in about.split("validation").first(_TIMED).items()}
-    return timing.time_per_image(about.answer, inputs)
+    return time_per_image(about.answer, inputs)
 
 
 def _slice_of_each(about: Gathering, split: str) -> np.ndarray[Any, Any]:

@@ -6,23 +6,20 @@ answers = ask(answer, split.batches(), truth=split.truth, bound=split.bound)
 Everything is streamed: what is kept of a split are the numbers of its catalogue.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from components.evidence.intervals import Array
-from components.evidence.numbers.cases import Delivery, as_taken
-from components.fields import Batch, present, presented, row_seeds
+from components.fields import Batch, presented
 
 if TYPE_CHECKING:
     from components.evidence.numbers.regression import RegressionQuestions
     from components.fields import Dataset
 
 __label__ = "observed"
-
-_BATCH = 256
 
 
 class ObservedSplit:
@@ -72,36 +69,3 @@ class ObservedSplit:
         """The inputs of the first images, on the processor."""
         batches = [batch.inputs for batch in self.batches(count)]
         return {name: torch.cat([inputs[name] for inputs in batches]).cpu() for name in batches[0]}
-
-
-def observed(
-    problem: "RegressionQuestions",
-    stored: Mapping[str, np.ndarray[Any, Any]],
-    settings: Any,
-    *,
-    seed: Sequence[int],
-    device: torch.device,
-    count: int | None = None,
-    delivery: Delivery = as_taken,
-) -> Iterator[Batch]:
-    """Objects that no dataset holds, under noise.
-
-    Args:
-        problem: draws the noise.
-        stored: its stored fields, rows first.
-        settings: the problem's.
-        seed: of the noise.
-        device: where batches lie.
-        count: how often a single object is seen; each of several is seen once.
-        delivery: what befalls images after their noise was drawn, by the seeds of that noise.
-    """
-    rows = len(next(iter(stored.values()))) if count is None else count
-    kinds = {field.name: field.dtype for field in problem.stored(settings.simulate)}
-    for start in range(0, rows, _BATCH):
-        numbers = np.arange(start, min(start + _BATCH, rows))
-        taken = np.zeros_like(numbers) if count is not None else numbers
-        arrays = {name: torch.from_numpy(np.asarray(array[taken], dtype=kinds[name])) for name, array in stored.items()}
-        seed_b = row_seeds(seed, numbers)
-        batch = present(problem, arrays, seed_b, settings, training=False, device=device)
-        there = {name: array.to(device) for name, array in arrays.items()}
-        yield Batch(delivery(batch.inputs, there, seed_b), batch.targets)

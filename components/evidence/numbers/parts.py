@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 
 from components.core import ProblemSettings, SimulationSettings
+from components.evidence.failures import Delivery, as_taken, observed
 from components.evidence.intervals import Array, interval
 from components.evidence.measuring import SPLIT_SEEDS
 from components.evidence.numbers.answers import Answers, ask
-from components.evidence.numbers.cases import Delivery, as_taken
-from components.evidence.numbers.observing import ObservedSplit, observed
+from components.evidence.numbers.observing import ObservedSplit
 from components.evidence.numbers.settings import NumbersSettings
 from components.fields import Answer, Batch, Dataset, FreshImages, Metric
 

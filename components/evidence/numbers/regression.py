@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from components.core import AssayError
+from components.evidence.failures import FailureAxis
 from components.evidence.intervals import Array
-from components.evidence.numbers.cases import BenchmarkCase, ExactPosterior, FailureAxis
+from components.evidence.numbers.cases import BenchmarkCase, ExactPosterior
 from components.evidence.numbers.tools import MeasuringTool
 from components.evidence.numbers.yardsticks import BOUND, Yardstick
 from components.fields import Metric, Problem

@@ -1,7 +1,7 @@
 """`galactic-centre`: how bright the diffuse components of a gamma-ray sky are, and how many point sources it has.
 
 * `problem.py`: what is asked, of which simulator
-* `presentation.py`: how skies are shown to a network; `failures.py`: how they may depart from that
+* `presentation.py`: how skies are shown to a network
 * `posterior.py`: the exact posterior of one sky; `measures.py`: what papers quote
 """
 

@@ -15,7 +15,7 @@ import pandas as pd
 from components.evidence import interval
 from components.evidence.numbers import Answers, ratio_of_means
 from components.fields import Metric, no_metric
-from components.problems.galactic_centre.presentation import ends
+from components.problems.skies import ends
 from components.simulators.galactic_centre import COUNTS, PARAMETERS, Array, GalacticCentreSettings
 
 __label__ = "galactic_centre_measures"

@@ -14,24 +14,14 @@ import pandas as pd
 from torch import Tensor
 
 from components.core import Members, ProblemSettings
-from components.evidence.numbers import RANGE, Answers, ExactPosterior, FailureAxis, RegressionProblem
-from components.fields import (
-    DATASET,
-    IMAGES,
-    Checks,
-    Expectation,
-    Metric,
-    Seeds,
-    Shard,
-    Sources,
-    drawing_seeds,
-    row_seeds,
-)
-from components.problems.galactic_centre import failures, measures, presentation
+from components.evidence import FailureAxis, FailureImages
+from components.evidence.numbers import RANGE, Answers, ExactPosterior, RegressionProblem
+from components.fields import Metric, Seeds, Sources
+from components.problems.galactic_centre import measures, presentation
 from components.problems.galactic_centre.posterior import sky_posterior
 from components.problems.galactic_centre.settings import GalacticCentreProblemSettings
-from components.simulators import numbers, prior_checks
-from components.simulators.galactic_centre import COUNTS, PARAMETERS, Array, GalacticCentreSettings, draw_skies
+from components.problems.skies import SkyProblem, ends, failure_axes
+from components.simulators.galactic_centre import PARAMETERS, Array, GalacticCentreSettings, Skies
 from components.training import learn_familiar
 from components.training.numbers import recalibrate
 from models.estimators.numbers import NumbersEstimator
@@ -43,14 +33,11 @@ if TYPE_CHECKING:
 
 __label__ = "galactic_centre"
 
-_FINGERPRINTED = 4
 _DARKNESS = (0, 0.25, 0.5, 0.75, 1.0001)
 """Edges of slices of the test split, by A_dm; 1 itself is in the last."""
-_SPREAD = 5.0
-"""Standard errors that a dataset's mean flux of a source may be off by."""
 
 
-class GalacticCentre(RegressionProblem):
+class GalacticCentre(SkyProblem, RegressionProblem):
     """Four amplitudes and two numbers of sources."""
 
     name = "galactic-centre"
@@ -65,32 +52,16 @@ class GalacticCentre(RegressionProblem):
 
     def measures(self, table: pd.DataFrame, simulation: GalacticCentreSettings) -> Array:
         """The range of each parameter's prior."""
-        widths = [high - low for low, high in presentation.ends(simulation).values()]
+        widths = [high - low for low, high in ends(simulation).values()]
         return np.tile(np.array(widths), (len(table), 1))
 
     def stored(self, settings: GalacticCentreSettings) -> tuple[Field, ...]:
-        """What is expected of each sky, its sources and clouds, and the truths."""
-        maps = (presentation.map_field(name, settings) for name in ("expected", "sources", "clouds"))
-        return (*maps, *presentation.truth_fields())
-
-    def inputs(self, settings: GalacticCentreSettings) -> tuple[Field, ...]:
-        """Counts."""
-        return (presentation.map_field("image", settings),)
+        """What is stored of every sky, and the truths."""
+        return (*super().stored(settings), *presentation.truth_fields())
 
     def targets(self, settings: GalacticCentreSettings) -> tuple[Field, ...]:  # noqa: ARG002
         """The truths."""
         return presentation.truth_fields()
-
-    def draw(self, settings: GalacticCentreSettings, split: str, rows: range) -> Shard:
-        """Skies of the prior."""
-        skies = draw_skies(settings, drawing_seeds(settings, split, rows))
-        maps = {"expected": skies.expected_bhw, "sources": skies.centre_bhw + skies.disk_bhw, "clouds": skies.cloud_bhw}
-        return Shard(columns=skies.table, arrays={name: of.astype(np.float32) for name, of in maps.items()})
-
-    def reference(self, settings: GalacticCentreSettings) -> dict[str, Array]:
-        """A few skies, as roots of what is expected: where that is more than a few counts, their noise is 1/2."""
-        skies = draw_skies(settings, row_seeds([0], np.arange(_FINGERPRINTED)))
-        return {"expected": 2 * np.sqrt(skies.expected_bhw)}
 
     def present(
         self, stored: Arrays, seed_b: Seeds, settings: GalacticCentreProblemSettings, *, training: bool
@@ -102,37 +73,26 @@ class GalacticCentre(RegressionProblem):
         """See `presentation.py`."""
         return presentation.estimator_config(settings)
 
-    def checks(self, dataset: "Dataset", settings: GalacticCentreSettings) -> Checks:
-        """Parameters within their prior and spread over it; sources as bright on average as their law says."""
-        catalogue = dataset.catalogue.reset_index(drop=True)
-        of_prior = prior_checks(catalogue, settings, ranges=presentation.ends(settings), covered=PARAMETERS)
-        flux, number = settings.source_flux, sum(numbers(catalogue, name) for name in COUNTS)
-        mean, square = (np.exp(power * flux.mean + (power * flux.sd) ** 2 / 2) for power in (1, 2))
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # damaged numbers are NaN, and refused
-            pull = (_sums(dataset, "sources") - mean * number) / np.sqrt((square - mean**2) * number)
-        return Checks(
-            dataset={**of_prior.dataset, "source_flux_pull": float(pull.mean(skipna=False) * len(pull) ** 0.5)},
-            expectations=(
-                *of_prior.expectations,
-                Expectation(table=IMAGES, column="expected_min", said="≥ 0", low=0),
-                Expectation(table=IMAGES, column="sources_min", said="≥ 0", low=0),
-                Expectation(
-                    table=DATASET,
-                    column="source_flux_pull",
-                    said=f"within ± {_SPREAD:g} standard errors of the law's mean",
-                    low=-_SPREAD,
-                    high=_SPREAD,
-                ),
-            ),
-        )
-
     def slices(self) -> Mapping[str, tuple[str, float, float]]:
         """The test split by how much dark matter there is."""
         return {f"test_A_dm{low:g}_{high:g}": ("A_dm", low, high) for low, high in pairwise(_DARKNESS)}
 
     def failure_axes(self, simulation: GalacticCentreSettings, objects: int, seed: int) -> list[FailureAxis]:
-        """See `failures.py`."""
-        return failures.failure_axes(simulation, lambda table: self.measures(table, simulation), objects, seed)
+        """Those of every problem of skies."""
+
+        def images(skies: Skies) -> FailureImages:
+            nothing = np.zeros_like(skies.expected_bhw, dtype=np.float32)  # nothing is drawn afresh
+            return FailureImages(
+                stored={
+                    "expected": skies.expected_bhw,
+                    "sources": nothing,
+                    "clouds": nothing,
+                    **{name: skies.table[name].to_numpy() for name in PARAMETERS},
+                },
+                bound=self.measures(skies.table, simulation),
+            )
+
+        return failure_axes(simulation, images, objects, seed)
 
     def own_metrics(self, answers: Answers, exact: pd.DataFrame | None, settings: Any) -> dict[str, Metric]:
         """See `measures.py`."""
@@ -170,10 +130,3 @@ class GalacticCentre(RegressionProblem):
         learn_familiar(self, estimator.familiar, settings)
         recalibrate(self, estimator, settings)
         return estimator, {}
-
-
-def _sums(dataset: "Dataset", name: str) -> "pd.Series[float]":
-    """Of each map, a block at a time, so that memory does not grow with the dataset."""
-    blocks = dataset.blocks(name) if name in dataset.shards else ()
-    sums = [block.reshape(len(block), -1).sum(axis=1, dtype=np.float64) for block in blocks]
-    return pd.Series(np.concatenate(sums) if sums else np.full(len(dataset.catalogue), np.nan))

@@ -7,13 +7,11 @@ from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings
 from components.evidence.numbers import NumbersSettings
+from components.problems.skies import CELLS
 from components.simulators.galactic_centre import GalacticCentreSettings
 from components.training.numbers import NumbersTrainSettings
 
 __label__ = None
-
-CELLS = 4
-"""On a side, over which a sky's light is held against that of simulated ones; networks want a multiple of 4, too."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.evidence.numbers import Delivery
+from components.evidence import Delivery
 from components.fields import Seeds, uniform
 from components.simulators.sersic import Array, SersicSettings
 from models.fields import Arrays

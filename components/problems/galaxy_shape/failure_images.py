@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence.numbers import Delivery, FailureImages
+from components.evidence import Delivery, FailureImages
 from components.problems.galaxy_shape.delivery import with_sky
 from components.simulators.sersic import (
     FLUX_UNIT,

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from components.evidence.numbers import FailureAxis, FailureImages
+from components.evidence import FailureAxis, FailureImages
 from components.problems.galaxy_shape.delivery import correlated, correlated_spectrum, misstated, zeroed
 from components.problems.galaxy_shape.failure_images import FailureGalaxies
 from components.simulators.sersic import (

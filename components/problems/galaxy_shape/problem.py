@@ -14,10 +14,10 @@ import pandas as pd
 from torch import Tensor
 
 from components.core import Members, ProblemSettings
+from components.evidence import FailureAxis
 from components.evidence.numbers import (
     BenchmarkCase,
     ExactPosterior,
-    FailureAxis,
     MeasuringTool,
     PublishedResult,
     RegressionProblem,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from components.evidence.numbers import observed
+from components.evidence import observed
 from components.fields import Answer, Metric
 from components.problems.galaxy_shape.rings import SHEAR, TURNS, Rings
 from components.simulators.sersic import Array

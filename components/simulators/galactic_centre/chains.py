@@ -120,6 +120,11 @@ class Chains:
         self._renew_templates()
 
     @property
+    def grid(self) -> FluxGrid:
+        """Fluxes that pixels may have."""
+        return self._grid
+
+    @property
     def flux_bhw(self) -> Tensor:
         """Of all sources in each pixel, counts, before the PSF."""
         return self._flux_f[self._chosen_bn].view_as(self._count_bhw)
@@ -144,22 +149,43 @@ class Chains:
         """Chances of each flux of the grid in each pixel before any image, shape (b, n, f)."""
         return self._source_numbers(self.number_bs) @ self._mass_mf
 
+    def flux_chances(self) -> Tensor:
+        """Chances of each flux of the grid in each pixel given the image and all else as it stands, shape (b, n, f).
+
+        Their mean over a chain is the posterior's, and less noisy than shares of draws (Gelfand & Smith 1990); at the
+        truth they are what a detector says that knows the background and all other sources.
+        """
+        expected_bn = self._colours.pad(self.expected_bhw)
+        prior_bnf = self.source_chances().log()
+        chance_bnf = torch.empty_like(prior_bnf)
+        for at_c, under_cj, spread_j in self._colours:
+            log_bcf, _ = self._log_chances(expected_bn, prior_bnf, at_c, under_cj, spread_j)
+            chance_bnf[:, at_c] = log_bcf.softmax(dim=2)
+        return chance_bnf
+
     def _draw_fluxes(self) -> None:
         """Each pixel's flux given all others, colour by colour."""
         expected_bn = self._colours.pad(self.expected_bhw)
         prior_bnf = self.source_chances().log()
         for at_c, under_cj, spread_j in self._colours:
-            was_bc = self._flux_f[self._chosen_bn[:, at_c]]
-            rest_bcj = expected_bn[:, under_cj] - was_bc[:, :, None] * spread_j
-            seen_bcj = self._seen_bn[:, under_cj]
-            mean_bcjf = rest_bcj[..., None].clamp_min(1e-3) + spread_j[:, None] * self._flux_f
-            # The pixels under a PSF that lie beyond the edge were not seen.
-            there_cj = self._colours.within_n[under_cj]
-            lost_cf = (there_cj * spread_j).sum(dim=1)[:, None] * self._flux_f
-            log_bcf = torch.einsum("bcj,bcjf->bcf", seen_bcj, mean_bcjf.log_()) - lost_cf + prior_bnf[:, at_c]
+            log_bcf, rest_bcj = self._log_chances(expected_bn, prior_bnf, at_c, under_cj, spread_j)
             chosen_bc = self._choose(log_bcf)
             self._chosen_bn[:, at_c] = chosen_bc
             expected_bn[:, under_cj] = rest_bcj + self._flux_f[chosen_bc][:, :, None] * spread_j
+
+    def _log_chances(
+        self, expected_bn: Tensor, prior_bnf: Tensor, at_c: Tensor, under_cj: Tensor, spread_j: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Of each flux in pixels of one colour, up to a constant, and what is expected under their PSFs without it."""
+        was_bc = self._flux_f[self._chosen_bn[:, at_c]]
+        rest_bcj = expected_bn[:, under_cj] - was_bc[:, :, None] * spread_j
+        seen_bcj = self._seen_bn[:, under_cj]
+        mean_bcjf = rest_bcj[..., None].clamp_min(1e-3) + spread_j[:, None] * self._flux_f
+        # The pixels under a PSF that lie beyond the edge were not seen.
+        there_cj = self._colours.within_n[under_cj]
+        lost_cf = (there_cj * spread_j).sum(dim=1)[:, None] * self._flux_f
+        log_bcf = torch.einsum("bcj,bcjf->bcf", seen_bcj, mean_bcjf.log_()) - lost_cf + prior_bnf[:, at_c]
+        return log_bcf, rest_bcj
 
     def _choose(self, log_bcf: Tensor) -> Tensor:
         share_bcf = torch.softmax(log_bcf, dim=2).cumsum(dim=2)

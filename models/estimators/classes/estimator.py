@@ -43,7 +43,7 @@ class ClassesEstimator(ImageInputEstimator):
         if len(self.classes) < 2:
             raise ValueError(f"classes = {list(self.classes)}: must be two or more")
         self.network = find_network(config["network"])(
-            channels=channel_count(counts=False),
+            channels=channel_count(counts=self.counts),
             size=self.size,
             conditions=len(self.condition_names),
             outputs=len(self.classes),
@@ -54,7 +54,8 @@ class ClassesEstimator(ImageInputEstimator):
     def outputs(self) -> tuple[Field, ...]:
         """The probability of each class; they add up to 1."""
         shape = (len(self.classes),)
-        return (Field(name="probabilities", shape=shape, labels=self.classes, limits=(0, 1), absolute=TOLERANCE),)
+        chances = Field(name="probabilities", shape=shape, labels=self.classes, limits=(0, 1), absolute=TOLERANCE)
+        return (chances, *self.familiar_fields())
 
     @property
     def targets(self) -> tuple[Field, ...]:
@@ -64,7 +65,8 @@ class ClassesEstimator(ImageInputEstimator):
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
         probability_bk = self._logits(inputs).softmax(dim=1).clamp(_LEAST, 1 - _LEAST)
-        return {"probabilities": probability_bk / probability_bk.sum(dim=1, keepdim=True)}
+        probabilities_bk = probability_bk / probability_bk.sum(dim=1, keepdim=True)
+        return {"probabilities": probabilities_bk, **self.familiar_arrays(inputs)}
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
         """Cross entropy of the target `class`, the number of one of the classes, in nats; shape (b,)."""

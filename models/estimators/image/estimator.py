@@ -49,7 +49,8 @@ class ImageEstimator(ImageInputEstimator):
             "relative": TOLERANCE,
             "of": "restored_error",
         }
-        return (Field(name="restored", **shared), Field(name="restored_error", limits=(0, None), **shared))
+        error = Field(name="restored_error", limits=(0, None), **shared)
+        return (Field(name="restored", **shared), error, *self.familiar_fields())
 
     @property
     def targets(self) -> tuple[Field, ...]:
@@ -63,6 +64,7 @@ class ImageEstimator(ImageInputEstimator):
         return {
             "restored": inputs["image"] + noise_bhw * residual_bhw,
             "restored_error": noise_bhw * log_sd_bhw.exp(),
+            **self.familiar_arrays(inputs),
         }
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:

@@ -24,11 +24,23 @@ TOLERANCE = 1e-3
 """How far a probability of the same model may be another on another processor."""
 
 
+def probability(log_odds: Tensor) -> Tensor:
+    """What log odds stand for."""
+    return as_probability(log_odds.sigmoid())
+
+
+def as_probability(chance: Tensor) -> Tensor:
+    """A number from 0 to 1 that is neither, so that no log score is infinite."""
+    return chance.clamp(_LEAST, 1 - _LEAST)
+
+
 class MaskEstimator(ImageInputEstimator):
     """A network with its units.
 
     Args:
-        config: as of `ImageInputEstimator`, and network, width: which of `models.map_networks`, how wide.
+        config: as of `ImageInputEstimator`, and
+            network, width: which of `models.map_networks`, how wide;
+            count_penalty: weight in the loss of the difference between pixels answered and true ones, 0 by default.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -36,11 +48,13 @@ class MaskEstimator(ImageInputEstimator):
         self.network = find_map_network(config["network"])(
             channels=self.map_channel_count, maps=1, width=int(config["width"])
         )
+        self._count_penalty = float(config.get("count_penalty", 0))
 
     @property
     def outputs(self) -> tuple[Field, ...]:
         """The probability of each pixel."""
-        return (Field(name="mask", shape=(self.size, self.size), limits=(0, 1), absolute=TOLERANCE),)
+        mask = Field(name="mask", shape=(self.size, self.size), limits=(0, 1), absolute=TOLERANCE)
+        return (mask, *self.familiar_fields())
 
     @property
     def targets(self) -> tuple[Field, ...]:
@@ -49,13 +63,14 @@ class MaskEstimator(ImageInputEstimator):
 
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
-        return {"mask": self._log_odds(inputs).sigmoid().clamp(_LEAST, 1 - _LEAST)}
+        return {"mask": probability(self._log_odds(inputs)), **self.familiar_arrays(inputs)}
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
         """Cross entropy of the target `mask` (0 or 1, or a share between), a pixel's mean in nats, shape (b,)."""
         log_odds_bhw = self._log_odds(inputs)
         loss_bhw = functional.binary_cross_entropy_with_logits(log_odds_bhw, targets["mask"], reduction="none")
-        return loss_bhw.mean(dim=(1, 2))
+        surplus_b = (log_odds_bhw.sigmoid() - targets["mask"]).sum(dim=(1, 2))
+        return loss_bhw.mean(dim=(1, 2)) + self._count_penalty * surplus_b.abs()
 
     def _log_odds(self, inputs: Arrays) -> Tensor:
         maps_bmhw: Tensor = self.network(self.map_channels(inputs))

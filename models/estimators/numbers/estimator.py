@@ -20,7 +20,7 @@ from torch import Tensor
 
 from models.estimators.channels import channel_count, image_channels
 from models.estimators.estimator import Estimator
-from models.estimators.familiar import FALSE_ALARMS, FamiliarImages
+from models.estimators.familiar import FALSE_ALARMS, FamiliarImages, brighter
 from models.estimators.input_ranges import input_doubts, pushed_beyond, summaries
 from models.estimators.numbers.answer import LEVELS, Answer, Held
 from models.estimators.numbers.answer_fields import posterior_arrays, posterior_fields
@@ -43,8 +43,6 @@ _TAIL = 2
 hundredth, and as many more images say how."""
 _LOUDER = 3
 """Times an image is itself where its noise is not to be what is stated."""
-_BRIGHTER = 100
-"""Times an image of counts is itself where it is to be like no other."""
 _SAMPLES = 64
 """Of each posterior, for scores that are means over it."""
 
@@ -214,7 +212,7 @@ class NumbersEstimator(Estimator):
                 up = low <= 0 or name == self.config["noise"]
                 changed[name][:] = high + max(high - low, 1.0) if up else low / 2
         if self._noise is None:
-            return {**changed, "image": _BRIGHTER * changed["image"] + 1}
+            return {**changed, "image": brighter(changed["image"])}
         changed["image"] *= (_LOUDER * self._noise_of(changed) / self._noise_of(inputs))[:, None, None]
         return changed
 

@@ -164,7 +164,7 @@ def test_a_number_may_take_the_noise_s_place(estimator: Estimator) -> None:
         ({"kind": "picture"}, "kind of estimator = 'picture': must be one of classes, image, mask, numbers"),
         ({"network": "no_such"}, "network = 'no_such': must be one of"),
         ({"noise": "psf"}, "noise = 'psf': must be one of the conditions sigma, psf_fwhm"),
-        ({"noise": None}, "noise = None and scale = None: scale must be above 0"),
+        ({"noise": None, "scale": 0.0}, "noise = None and scale = 0.0: scale must be above 0, or None for counts"),
     ],
 )
 def test_what_is_wrong_is_named(estimator: Estimator, changed: dict[str, Any], said: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from components.core.settings import ProblemSettings
-from components.evidence.numbers import FailureAxis, FailureImages, observed
+from components.evidence import FailureAxis, FailureImages, observed
 from components.fields.problem import Problem
 from components.problems.galaxy_shape.delivery import correlated, correlated_spectrum, misstated, with_sky, zeroed
 from components.problems.galaxy_shape.failure_images import FailureGalaxies

@@ -23,10 +23,10 @@ from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.fields.randomness import row_seeds
 from components.problems import find_problem
-from components.problems.galactic_centre.failures import failure_axes
 from components.problems.galactic_centre.measures import MEASURED, ranges, with_total
 from components.problems.galactic_centre.posterior import sky_posterior
-from components.problems.galactic_centre.presentation import ends, expected_skies, present
+from components.problems.galactic_centre.presentation import present
+from components.problems.skies import ends, expected_skies
 from components.simulators.galactic_centre import AMPLITUDES, PARAMETERS, draw_skies
 from components.training.familiar import learn_familiar
 from models.estimators import FamiliarImages
@@ -174,7 +174,7 @@ def test_counts_have_the_dispersion_of_poisson_numbers(
 
 
 def test_departures_change_what_they_name_and_nothing_else(problem: Any, settings: Any) -> None:
-    axes = failure_axes(settings.simulate, lambda table: problem.measures(table, settings.simulate), skies=8, seed=1)
+    axes = problem.failure_axes(settings.simulate, objects=8, seed=1)
     usual = next(iter(axes)).draw(1.0)
     for axis in axes:
         assert axis.trained[0] in axis.values
@@ -193,7 +193,7 @@ def test_departures_change_what_they_name_and_nothing_else(problem: Any, setting
 def test_what_befalls_counts_after_they_were_taken(
     problem: Any, settings: Any, name: str, value: float, mean: float
 ) -> None:
-    axes = failure_axes(settings.simulate, lambda table: problem.measures(table, settings.simulate), skies=8, seed=1)
+    axes = problem.failure_axes(settings.simulate, objects=8, seed=1)
     images = next(axis for axis in axes if axis.name == name).draw(value)
     counts = torch.full((8, 16, 16), 40.0)
     after = images.delivery({"image": counts}, {}, row_seeds([1], np.arange(8)))["image"]

@@ -1,6 +1,6 @@
 """How skies may depart from what a network was trained on: the axes of its failure maps. None of it is told to a model.
 
-    axes = failure_axes(settings, measures, skies=128, seed=7)
+    axes = failure_axes(settings, images, skies=128, seed=7)
 
 Another PSF, other gas, brighter sources, fewer or more of them, light that the simulator does not know, less exposure.
 """
@@ -8,34 +8,32 @@ Another PSF, other gas, brighter sources, fewer or more of them, light that the 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
-from components.evidence.numbers import Delivery, FailureAxis, FailureImages
+from components.evidence import Delivery, FailureAxis, FailureImages
 from components.fields import Seeds, binomial, poisson, row_seeds
-from components.simulators.galactic_centre import PARAMETERS, Array, GalacticCentreSettings, draw_skies
+from components.simulators.galactic_centre import GalacticCentreSettings, Skies, draw_skies
 from models.fields import Arrays
 
-__label__ = "galactic_centre_failures"
+__label__ = "sky_failures"
 
 _LIGHT, _LOST = 2, 3
-"""Streams of random numbers of each image; `presentation.py` has those before."""
+"""Streams of random numbers of each image; `presentation` of problems has those before."""
 _RATIOS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 
 _Draw = Callable[[float], FailureImages]
 
 
 def failure_axes(
-    settings: GalacticCentreSettings, measures: Callable[[pd.DataFrame], Array], skies: int, seed: int
+    settings: GalacticCentreSettings, images: Callable[[Skies], FailureImages], skies: int, seed: int
 ) -> list[FailureAxis]:
     """Each departure by itself.
 
     Args:
         settings: prior and camera.
-        measures: from a catalogue to the yardstick of each sky.
+        images: from skies to what a problem stores of them, and what errors are measured in.
         skies: how many are measured at each value.
         seed: of the skies, the same at every value and on every axis.
     """
@@ -43,8 +41,7 @@ def failure_axes(
     @cache
     def drawn(changed: GalacticCentreSettings) -> FailureImages:
         """Skies of such a simulator."""
-        found = draw_skies(changed, row_seeds([seed, 4], np.arange(skies)))
-        return FailureImages(stored=stored_fields(found.table, found.expected_bhw), bound=measures(found.table))
+        return images(draw_skies(changed, row_seeds([seed, 4], np.arange(skies))))
 
     def altered(change: Callable[[float], GalacticCentreSettings]) -> _Draw:
         return lambda value: drawn(change(value))
@@ -78,17 +75,6 @@ def failure_axes(
         )
         for name, label, case, values, draw in axes
     ]
-
-
-def stored_fields(table: pd.DataFrame, expected_bhw: Array) -> dict[str, np.ndarray[Any, Any]]:
-    """What `present` takes where nothing is drawn afresh."""
-    nothing = np.zeros_like(expected_bhw, dtype=np.float32)
-    return {
-        "expected": expected_bhw,
-        "sources": nothing,
-        "clouds": nothing,
-        **{name: table[name].to_numpy() for name in PARAMETERS},
-    }
 
 
 def _numbered(settings: GalacticCentreSettings, ratio: float) -> GalacticCentreSettings:

@@ -1,0 +1,10 @@
+from .afresh import Afresh as Afresh
+from .afresh import afresh as afresh
+from .afresh import expected_skies as expected_skies
+from .failures import failure_axes as failure_axes
+from .problem import CELLS as CELLS
+from .problem import OF_COUNTS as OF_COUNTS
+from .problem import SkyProblem as SkyProblem
+from .problem import ends as ends
+from .problem import familiar_config as familiar_config
+from .problem import map_field as map_field

@@ -1,0 +1,85 @@
+"""Skies drawn anew of the sources and clouds that a dataset holds, at each presentation of a training.
+
+    shown = afresh(stored, seed_b, settings)
+    shown.expected_bhw, shown.sources_bhw, shown.amplitude_bk
+
+Shape suffixes: b batch, h height, w width, k diffuse components.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from components.fields import Seeds, uniform
+from components.simulators.galactic_centre import AMPLITUDES, GalacticCentreSettings, psf_matrix, steady_templates
+from models.fields import Arrays
+
+__label__ = "skies_afresh"
+
+_AFRESH = 1
+"""Stream of random numbers of each image; 0 is that of its counts."""
+_GAS = AMPLITUDES.index("A_pi0")
+
+
+def expected_skies(
+    amplitude_bk: Tensor, sources_bhw: Tensor, cloud_bhw: Tensor, settings: GalacticCentreSettings
+) -> Tensor:
+    """Counts that are expected in each pixel of skies, shape (b, h, w).
+
+    Args:
+        amplitude_bk: of the diffuse components.
+        sources_bhw: counts of all sources in each pixel, before the PSF.
+        cloud_bhw: as `Skies.cloud_bhw`.
+        settings: prior and camera.
+    """
+    blur, steady_khw = _tables(settings, sources_bhw.device)
+    template_bkhw = steady_khw.repeat(len(amplitude_bk), 1, 1, 1)
+    template_bkhw[:, _GAS] *= (cloud_bhw / settings.gas.softness).exp()
+    return blur @ (sources_bhw + torch.einsum("bk,bkhw->bhw", amplitude_bk, template_bkhw)) @ blur.T
+
+
+class Afresh(NamedTuple):
+    """Skies as a training shows them."""
+
+    amplitude_bk: Tensor
+    """Of the diffuse components."""
+    sources_bhw: Tensor
+    """Counts of all sources in each pixel, before the PSF."""
+    expected_bhw: Tensor
+    """Counts that are expected in each pixel."""
+
+
+def afresh(stored: Arrays, seed_b: Seeds, settings: GalacticCentreSettings) -> Afresh:
+    """Other amplitudes, and sources and clouds mirrored: they know neither east and west nor north and south.
+
+    Args:
+        stored: with `sources` and `clouds`.
+        seed_b: of each sky.
+        settings: prior and camera.
+    """
+    device = stored["sources"].device
+    drawn_bn = uniform(seed_b, (len(AMPLITUDES) + 4,), stream=_AFRESH, device=device)
+    (low, high), count = settings.amplitude, len(AMPLITUDES)
+    amplitude_bk = low + (high - low) * drawn_bn[:, :count]
+    sources_bhw, cloud_bhw = (
+        _mirrored(stored[name], drawn_bn[:, place : place + 2])
+        for name, place in (("sources", count), ("clouds", count + 2))
+    )
+    return Afresh(amplitude_bk, sources_bhw, expected_skies(amplitude_bk, sources_bhw, cloud_bhw, settings))
+
+
+def _mirrored(map_bhw: Tensor, drawn_b2: Tensor) -> Tensor:
+    for along in (1, 2):
+        turned_b11 = drawn_b2[:, along - 1, None, None] < 0.5
+        map_bhw = torch.where(turned_b11, map_bhw.flip(along), map_bhw)
+    return map_bhw
+
+
+@lru_cache(maxsize=2)
+def _tables(settings: GalacticCentreSettings, device: torch.device) -> tuple[Tensor, Tensor]:
+    return tuple(
+        torch.tensor(table, dtype=torch.float32, device=device)
+        for table in (psf_matrix(settings), steady_templates(settings))
+    )  # type: ignore[return-value]
