@@ -86,6 +86,13 @@ def median(values: Array) -> Metric:
     return Metric(value=float(np.median(ordered)), low=float(ordered[rank]), high=float(ordered[-1 - rank]))
 
 
+def difference(ours: Array, others: Array) -> Metric:
+    """The difference of two means over different images."""
+    value = float(ours.mean() - others.mean())
+    reach = stats.norm.ppf(0.975) * float(np.hypot(stats.sem(ours), stats.sem(others)))
+    return Metric(value=value, low=value - reach, high=value + reach)
+
+
 def too_few(name: str, count: int) -> Metric | None:
     """What stands for a metric of a slice that has too few images to say anything; None where it has enough."""
     if count >= _LEAST_IMAGES:

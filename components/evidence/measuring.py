@@ -45,6 +45,8 @@ class Measuring:
     progress: Callable[[int], object]
     slices: Slices
     split: str = "test"
+    told: bool = False
+    """Whether the model is told the targets, to say what it gives to them (`Estimator.measured`)."""
 
     def measure(self, numbers: "Callable[[Batch, Mapping[str, Tensor]], Mapping[str, Tensor]]") -> dict[str, Array]:
         """Numbers of every image, by name, shape (images, …) each.
@@ -53,15 +55,16 @@ class Measuring:
             numbers: from a batch and the model's answer to it to numbers of each image, shape (b, …).
         """
         parts: list[dict[str, Array]] = []
-        for batch in self._batches(self.rows):
-            found = numbers(batch, self.answer(batch.inputs))
+        for batch in self.batches(self.rows):
+            outputs = self.answer(batch.inputs, batch.targets) if self.told else self.answer(batch.inputs)
+            found = numbers(batch, outputs)
             parts.append({name: array.double().cpu().numpy() for name, array in found.items()})
             self.progress(batch.count)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def examples(self, count: int) -> "tuple[Batch, dict[str, Tensor]]":
         """The first images and what the model makes of them, on the processor."""
-        batch = next(iter(self._batches(self.rows[:count])))
+        batch = next(iter(self.batches(self.rows[:count])))
         outputs = self.answer(batch.inputs)
         inputs, targets = (
             {name: array.cpu() for name, array in arrays.items()} for arrays in (batch.inputs, batch.targets)
@@ -109,7 +112,8 @@ class Measuring:
         low, high = np.quantile(found, [0.025, 0.975])
         return _around(Metric(value=float(statistic(values.mean(axis=0))), low=float(low), high=float(high)))
 
-    def _batches(self, rows: np.ndarray[Any, Any]) -> Iterator[Batch]:
+    def batches(self, rows: np.ndarray[Any, Any]) -> Iterator[Batch]:
+        """Some rows of the dataset, under the noise of the split."""
         return presented(
             self.problem, self.dataset, self.settings, rows,
             seed=[self.settings.evaluate.seed, SPLIT_SEEDS[self.split]], device=self.device,

@@ -21,6 +21,7 @@ __label__ = None
 _CLASSES = {
     "galaxy-shape": "galaxy_shape:GalaxyShape",
     "galactic-centre": "galactic_centre:GalacticCentre",
+    "point-sources": "point_sources:PointSources",
 }
 """Name on the command line to folder and class; a new problem is one line here."""
 

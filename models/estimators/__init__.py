@@ -10,7 +10,7 @@
 
 from models.estimators.compiled import NoCompilerError, place_compiled
 from models.estimators.estimator import Estimator, build, kinds
-from models.estimators.familiar import FamiliarImages
+from models.estimators.familiar import FALSE_ALARMS, FamiliarImages
 from models.estimators.input_ranges import summaries
 from models.estimators.saved import (
     DESCRIPTION,
@@ -24,6 +24,7 @@ from models.estimators.saved import (
 
 __all__ = [
     "DESCRIPTION",
+    "FALSE_ALARMS",
     "WEIGHTS",
     "DamagedModelError",
     "Estimator",

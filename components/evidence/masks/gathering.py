@@ -17,8 +17,9 @@ from components.core import ProblemSettings
 from components.evidence.input_region import input_region
 from components.evidence.intervals import Array
 from components.evidence.masks import plots, sections
+from components.evidence.masks.scores import INSIDE, mask_metrics, pixel_scores
 from components.evidence.measuring import NO_SLICES, Measuring, Slices
-from components.evidence.reliability import calibration_error, reliability, reliability_table
+from components.evidence.reliability import reliability_table
 from components.evidence.reliability_plot import plot_reliability
 from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
 
@@ -29,8 +30,6 @@ __label__ = "mask_gathering"
 
 _DICE_FLOOR, _BRIER_FLOOR = 1e-3, 1e-6
 """What counts as no loss: one pixel in a mask of a thousand, a probability that is wrong by a thousandth."""
-_INSIDE = 0.5
-"""Probability from which a pixel counts as part of the mask."""
 _EXAMPLES = 3
 
 
@@ -63,9 +62,9 @@ def gather_masks(
     )  # fmt: skip
     found = about.measure(_numbers)
     metrics = {
+        **mask_metrics(about, found, "test"),
         **about.metrics("dice", found["dice"], np.mean),
         **about.metrics("brier", found["brier"], np.mean),
-        "calibration_error.test": about.metric_of_means(found["reliability"], calibration_error),
     }
     table = pd.DataFrame({"slice": about.slice_of, "dice": found["dice"], "brier": found["brier"]})
     curve = reliability_table(found["reliability"])
@@ -115,16 +114,12 @@ def _losses(found: Mapping[str, Array]) -> tuple[Loss, ...]:
 def _numbers(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """Of each image."""
     probability_bhw, truth_bhw = outputs["mask"].double(), batch.targets["mask"].double()
-    return {
-        "dice": dice(probability_bhw, truth_bhw),
-        "brier": (probability_bhw - truth_bhw).square().mean(dim=(1, 2)),
-        "reliability": reliability(probability_bhw.flatten(1), truth_bhw.flatten(1)),
-    }
+    return {"dice": dice(probability_bhw, truth_bhw), **pixel_scores(probability_bhw, truth_bhw)}
 
 
 def dice(probability_bhw: "Tensor", truth_bhw: "Tensor") -> "Tensor":
     """Dice coefficient of each image, shape (b,): twice what both hold over what each holds; 1 where both are empty."""
-    answered_bhw, true_bhw = probability_bhw >= _INSIDE, truth_bhw >= _INSIDE
+    answered_bhw, true_bhw = probability_bhw >= INSIDE, truth_bhw >= INSIDE
     both_b = (answered_bhw & true_bhw).sum(dim=(1, 2)).double()
     sum_b = (answered_bhw.int() + true_bhw.int()).sum(dim=(1, 2))
     found_b = torch.where(sum_b > 0, 2 * both_b / sum_b.clamp_min(1), 1.0)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from components.evidence.intervals import Array, share, too_few
+from components.evidence.intervals import Array, difference, share, too_few
 from components.evidence.numbers import plots
 from components.evidence.numbers.accuracy_needed import accuracy_needed
 from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers, joined
@@ -180,10 +180,3 @@ def _slope(along: Array, of: Array, width: Array) -> Metric:
     # White's (1980) error, which needs no equal variances.
     reach = stats.norm.ppf((1 + _TOGETHER) / 2) * float(np.sqrt(np.sum((weight * away * rest) ** 2)) / over)
     return Metric(value=slope, low=slope - reach, high=slope + reach)
-
-
-def difference(ours: Array, others: Array) -> Metric:
-    """The difference of two means over different images."""
-    value = float(ours.mean() - others.mean())
-    reach = stats.norm.ppf((1 + _TOGETHER) / 2) * float(np.hypot(stats.sem(ours), stats.sem(others)))
-    return Metric(value=value, low=value - reach, high=value + reach)

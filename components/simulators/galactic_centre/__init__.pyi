@@ -5,11 +5,13 @@ from .chains import Chains as Chains
 from .chains import Start as Start
 from .chains import start_of as start_of
 from .point_sources import Sources as Sources
+from .point_sources import mean_sources as mean_sources
 from .prior import AMPLITUDES as AMPLITUDES
 from .prior import COUNTS as COUNTS
 from .prior import PARAMETERS as PARAMETERS
 from .prior import Array as Array
 from .prior import GalacticCentreSettings as GalacticCentreSettings
+from .prior import SourceFlux as SourceFlux
 from .skies import Skies as Skies
 from .skies import draw_skies as draw_skies
 from .templates import steady_templates as steady_templates

@@ -136,6 +136,13 @@ class DiskLaw:
         return _as_shares(np.outer(np.abs(np.diff(across)), np.diff(along)))
 
 
+def mean_sources(settings: GalacticCentreSettings) -> Array:
+    """Sources in each pixel on average over the prior, shape (size, size)."""
+    centre, disk = (np.mean(of.count) for of in (settings.centre_sources, settings.disk_sources))
+    found: Array = centre * CentreLaw(settings).shares() + disk * DiskLaw(settings).shares()
+    return found
+
+
 class Sources(NamedTuple):
     """Point sources of one kind in several skies, those of one sky together."""
 

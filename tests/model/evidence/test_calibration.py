@@ -13,11 +13,11 @@ import torch
 
 from components.core.errors import AssayError, TooFewDrawsError
 from components.core.settings import EvaluateSettings, ProblemSettings
+from components.evidence.intervals import difference
 from components.evidence.numbers import reference
 from components.evidence.numbers.answers import Answers, ask, joined
 from components.evidence.numbers.calibration import (
     coverage_metrics,
-    difference,
     rank_metrics,
     rank_table,
     slope_metrics,

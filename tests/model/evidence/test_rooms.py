@@ -16,6 +16,7 @@ from components.evidence.classes import gather_classes
 from components.evidence.images import gather_images
 from components.evidence.masks import gather_masks
 from components.evidence.masks.gathering import dice
+from components.evidence.masks.scores import POOLED, pixel_scores
 from components.evidence.reliability import calibration_error, reliability
 from components.fields import Dataset, Evaluation, normal
 from models.fields import Arrays, Field
@@ -161,3 +162,29 @@ def test_probabilities_that_are_right_have_no_calibration_error() -> None:
     truth = (torch.rand(50, 4000, generator=generator) < probability).float()
     assert calibration_error(reliability(probability, truth).mean(dim=0).numpy()) < 0.005
     assert calibration_error(reliability(probability, 1 - truth).mean(dim=0).numpy()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_scores_of_pixels_are_those_of_their_definitions() -> None:
+    """Against every pair and every threshold, on probabilities that say something and on one image without a mask."""
+    generator = torch.Generator().manual_seed(4)
+    truth = (torch.rand(6, 20, 20, generator=generator) < 0.3).double()
+    truth[5] = 0
+    probability = (0.3 * truth + torch.randn(6, 20, 20, generator=generator) / 4).sigmoid()
+    found = {name: of.numpy() for name, of in pixel_scores(probability, truth).items()}
+    above = [p[t == 1][:, None] > p[t == 0] for p, t in zip(probability[:5], truth[:5], strict=True)]
+    np.testing.assert_allclose(found["auc"][:5], [float(of.double().mean()) for of in above], atol=2e-3)
+    assert np.isnan(found["auc"][5])
+    order = probability.flatten().argsort(descending=True)
+    true = truth.flatten()[order]
+    precision = true.cumsum(0) / torch.arange(1, len(true) + 1)
+    pooled = found["histogram"].mean(axis=0)
+    assert POOLED["ap"](pooled) == pytest.approx(float((precision * true).sum() / true.sum()), abs=2e-3)
+    wanted = probability[truth == 1][:, None] > probability[truth == 0]
+    assert POOLED["auc_pooled"](pooled) == pytest.approx(float(wanted.double().mean()), abs=1e-3)
+    hits = ((probability >= 0.5) & (truth == 1)).sum()
+    assert POOLED["f1"](pooled) == pytest.approx(float(2 * hits / ((probability >= 0.5).sum() + truth.sum())), abs=1e-9)
+    np.testing.assert_allclose(found["accuracy"], ((probability >= 0.5) == (truth == 1)).double().mean(dim=(1, 2)))
+    cross_entropy = torch.nn.functional.binary_cross_entropy(probability, truth, reduction="none").mean(dim=(1, 2))
+    np.testing.assert_allclose(found["log_score"], cross_entropy, rtol=1e-9)
+    broken = pixel_scores(probability.where(truth == 1, torch.nan), truth)
+    assert all(bool(broken[name].isnan().any()) for name in ("accuracy", "auc", "brier", "log_score", "histogram"))

@@ -57,11 +57,21 @@ class TestSmallUNet(MapNetworkConformance):
     name = "small_unet"
 
 
+class TestDeepUNet(MapNetworkConformance):
+    name = "deep_unet"
+    sizes = ((16, 16), (64, 64), (32, 24))
+
+
+class TestPublishedUNet(MapNetworkConformance):
+    name = "published_unet"
+    sizes = ((16, 16), (64, 64), (32, 48))
+
+
 def test_no_network_is_without_its_test_class() -> None:
     tested = {case.name for case in MapNetworkConformance.__subclasses__()}
     assert tested == set(map_network_names())
 
 
 def test_an_unknown_network_is_named() -> None:
-    with pytest.raises(ValueError, match=r"network = 'cnn': must be one of small_unet"):
+    with pytest.raises(ValueError, match=r"network = 'cnn': must be one of deep_unet, published_unet, small_unet"):
         map_network_module("cnn")

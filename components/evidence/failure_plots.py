@@ -1,0 +1,69 @@
+"""Pictures of how scores change along an axis of the failure maps. Returned as matplotlib figures."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from components.evidence.failure_scores import ALARM
+
+__label__ = None
+
+_WIDE = 3.0
+"""Ratio of an axis' largest value to its least from which it is logarithmic."""
+
+
+class Shown(NamedTuple):
+    """How a score is drawn."""
+
+    said: str
+    """Its name, with its unit."""
+    right: float | None = None
+    """What it is where nothing is wrong."""
+    logarithmic: bool = False
+
+
+def plot_scores(table: pd.DataFrame, shown: Mapping[str, Shown], title: str) -> Figure:
+    """One axis: a panel a score, and how many images are doubted.
+
+    Args:
+        table: rows of one axis, as of `failure_scores.measure_scores`.
+        shown: the scores that are drawn.
+        title: the one thing that it says.
+    """
+    here = table.sort_values("value")
+    figure = Figure(figsize=(3.2 * (len(shown) + 1), 3.1), layout="constrained")
+    panels = figure.subplots(1, len(shown) + 1, squeeze=False)[0]
+    for axes, (name, of) in zip(panels, shown.items(), strict=False):
+        axes.errorbar(here["value"], here[name], here[f"{name}_error"], fmt="o-", color="black", markersize=4)
+        if of.right is not None:
+            axes.axhline(of.right, color="0.5", linewidth=0.8)
+        if of.logarithmic:
+            axes.set_yscale("log")
+        axes.set_ylabel(of.said)
+    panels[-1].plot(here["value"], here[ALARM], "o-", color="black", markersize=4)
+    panels[-1].set_ylim(-0.02, 1.02)
+    panels[-1].set_ylabel("share of images doubted")
+    for axes in panels:
+        _set_values(axes, here)
+    figure.supxlabel(str(here["label"].iloc[0]), fontsize=10)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def worst_case(table: pd.DataFrame, loss: str) -> "pd.Series[float]":
+    """The row of one axis at which a loss is largest."""
+    return table.iloc[int(np.argmax(table[loss].fillna(np.inf).to_numpy()))]
+
+
+def _set_values(axes: Axes, table: pd.DataFrame) -> None:
+    values = table["value"].to_numpy()
+    if values.min() > 0 and values.max() / values.min() > _WIDE:
+        axes.set_xscale("log")
+        axes.set_xticks(values, [f"{value:g}" for value in values], rotation=60, fontsize=8)
+        axes.minorticks_off()
+    for value in table.loc[table["trained"], "value"]:
+        axes.axvline(value, color="0.8", linewidth=4, zorder=0)

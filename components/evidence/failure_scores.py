@@ -1,0 +1,103 @@
+"""Where a model fails, for answers that are scored as a whole, such as masks and images: scores along each axis.
+
+    table, metrics = measure_scores(about, axes, scores, loss="log_score")
+
+`failures.py` says what an axis is. The table has the mean of each score over the same objects at every value, and how
+many of their images are doubted; the metrics say in one number an axis how large the loss is along it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from components.evidence.failures import FailureAxis, FailureImages, observed
+from components.evidence.intervals import Array
+from components.evidence.measuring import Measuring
+from components.fields import Batch, Metric
+from models.estimators import FALSE_ALARMS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__label__ = "failure_scores"
+
+Scores = Callable[[Batch, "Mapping[str, Tensor]"], "Mapping[str, Tensor]"]
+"""From images and the answer to them to numbers of each image, shape (b,)."""
+
+ALARM = "alarm"
+
+
+def measure_scores(
+    about: Measuring, axes: Sequence[FailureAxis], scores: Scores, *, loss: str
+) -> tuple[pd.DataFrame, dict[str, Metric]]:
+    """Score the model along every axis, under noise that is the same at every value.
+
+    Args:
+        about: the model; its dataset is not read.
+        axes: from the problem.
+        scores: of one batch.
+        loss: the score that is a loss, positive.
+
+    Returns:
+        One row an axis and value, with `<score>` and `<score>_error` (of the mean), `alarm` (share of images that are
+        doubted), `trained` (whether the training had that value), `images`, and in words `label` (the axis) and `case`
+        (the value); and `failure.<loss>.<axis>`, the geometric mean over values of the mean loss.
+    """
+    rows, metrics = [], {}
+    # Axes have the ordinary images in common.
+    asked: WeakKeyDictionary[FailureImages, dict[str, Array]] = WeakKeyDictionary()
+    for axis in axes:
+        losses = []
+        for value in axis.values:
+            images = axis.draw(value)
+            found = asked.get(images)
+            if found is None:
+                asked[images] = found = _score(about, images, scores)
+            losses.append(found[loss])
+            count = len(found[loss])
+            means = {name: float(of.mean()) for name, of in found.items()}
+            errors = {f"{name}_error": float(of.std() / count**0.5) for name, of in found.items()}
+            rows.append(
+                {
+                    "axis": axis.name, "label": axis.label, "value": value, "case": axis.case(value),
+                    "trained": axis.trained[0] <= value <= axis.trained[1], "images": count, **means, **errors,
+                }
+            )  # fmt: skip
+        metrics[f"failure.{loss}.{axis.name}"] = _typical(about, np.stack(losses, axis=1))
+    return pd.DataFrame(rows), metrics
+
+
+def alarms(outputs: "Mapping[str, Tensor]") -> "Tensor":
+    """Whether each image is doubted, by what its answer says of how familiar it is: 1, else 0."""
+    return (outputs["p_value"] < FALSE_ALARMS).double()
+
+
+def _score(about: Measuring, images: FailureImages, scores: Scores) -> dict[str, Array]:
+    parts: list[dict[str, Array]] = []
+    batches = observed(
+        about.problem, images.stored, about.settings,
+        seed=[about.settings.evaluate.seed], device=about.device, delivery=images.delivery,
+    )  # fmt: skip
+    for batch in batches:
+        outputs = about.answer(batch.inputs)
+        found = {**scores(batch, outputs), ALARM: alarms(outputs)}
+        parts.append({name: of.double().cpu().numpy() for name, of in found.items()})
+        about.progress(batch.count)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _typical(about: Measuring, loss_iv: Array) -> Metric:
+    """Geometric mean over values of the mean over images, which are resampled.
+
+    Args:
+        about: how to resample.
+        loss_iv: shape (images, values).
+    """
+
+    def typical(chosen: Array, axis: int = -1) -> Any:  # noqa: ARG001
+        return np.exp(np.log(loss_iv[chosen.astype(int)].mean(axis=-2)).mean(axis=-1))
+
+    return about.metric(np.arange(len(loss_iv), dtype=np.float64), typical)

@@ -1,0 +1,128 @@
+"""`point-sources`: which pixels of a gamma-ray sky around the Galactic Centre hold point sources, and how bright.
+
+The simulation follows a summer school's exercise (`components/simulators/galactic_centre`). Answers are probabilities,
+held against those of the exact posterior; those of all pixels with any source are literature's target A, those of the
+brightest pixels of an image target B.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from components.core import ProblemSettings
+from components.evidence import FailureAxis, FailureImages
+from components.fields import Answer, Confirmation, Evaluation, Seeds
+from components.problems.point_sources import presentation
+from components.problems.point_sources.settings import PointSourcesSettings
+from components.problems.skies import SkyProblem, failure_axes, map_field
+from components.simulators.galactic_centre import GalacticCentreSettings, Skies
+from components.training import learn_familiar
+from models.estimators.sources import SourcesEstimator
+from models.fields import Arrays, Field
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from components.evidence.measuring import Measuring
+    from components.fields import Dataset
+    from models.estimators import Estimator
+
+__label__ = "point_sources"
+
+_GAS = (0, 0.5, 1.0001)
+"""Edges of slices of the test split, by A_pi0, whose light hides sources; 1 itself is in the last."""
+
+
+class PointSources(SkyProblem):
+    """Probabilities and fluxes of each pixel, and a list of sources."""
+
+    name = "point-sources"
+    settings: ClassVar[type[ProblemSettings]] = PointSourcesSettings
+
+    def targets(self, settings: GalacticCentreSettings) -> tuple[Field, ...]:
+        """Flux of all sources in each pixel, before the PSF."""
+        return (map_field("flux", settings),)
+
+    def present(
+        self, stored: Arrays, seed_b: Seeds, settings: PointSourcesSettings, *, training: bool
+    ) -> "tuple[dict[str, Tensor], dict[str, Tensor]]":
+        """See `presentation.py`."""
+        return presentation.present(stored, seed_b, settings, training=training)
+
+    def estimator_config(self, settings: PointSourcesSettings) -> dict[str, Any]:
+        """See `presentation.py`."""
+        return presentation.estimator_config(settings)
+
+    def finish(
+        self,
+        estimator: "Estimator",
+        dataset: "Dataset",  # noqa: ARG002
+        settings: PointSourcesSettings,
+    ) -> tuple["Estimator", dict[str, Any]]:
+        """What doubts need to know of ordinary skies."""
+        assert isinstance(estimator, SourcesEstimator)
+        assert estimator.familiar is not None
+        learn_familiar(self, estimator.familiar, settings)
+        return estimator, {}
+
+    def failure_axes(self, simulation: GalacticCentreSettings, objects: int, seed: int) -> list[FailureAxis]:
+        """Those of every problem of skies."""
+
+        def images(skies: Skies) -> FailureImages:
+            sources_bhw = (skies.centre_bhw + skies.disk_bhw).astype(np.float32)
+            return FailureImages(
+                stored={"expected": skies.expected_bhw, "sources": sources_bhw, "clouds": np.zeros_like(sources_bhw)}
+            )
+
+        return failure_axes(simulation, images, objects, seed)
+
+    def evaluate(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: PointSourcesSettings,
+        *,
+        device: "torch.device",
+        cache: Path,
+        progress: Callable[[int], object],
+    ) -> Evaluation:
+        """See `evaluation.py`."""
+        from components.problems.point_sources.evaluation import gather  # with Matplotlib, which no list needs
+
+        return gather(self._measuring(answer, dataset, settings, device, progress), cache=cache)
+
+    def confirm(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: PointSourcesSettings,
+        *,
+        device: "torch.device",
+        progress: Callable[[int], object],
+    ) -> Confirmation:
+        """The same losses on the confirmation split."""
+        from components.problems.point_sources.evaluation import losses, measure
+
+        about = replace(self._measuring(answer, dataset, settings, device, progress), split="confirmation")
+        return Confirmation(losses=losses(measure(about)), slices=about.slice_of)
+
+    def _measuring(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: PointSourcesSettings,
+        device: "torch.device",
+        progress: Callable[[int], object],
+    ) -> "Measuring":
+        from components.evidence.measuring import Measuring
+
+        slices = {f"A_pi0_{low:g}_{high:g}": ("A_pi0", low, high) for low, high in pairwise(_GAS)}
+        return Measuring(
+            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
+            slices=slices,
+        )  # fmt: skip
