@@ -148,6 +148,11 @@ class Registry:
         with self._mlflow.one_line():
             return version_info(self._find(problem, version))
 
+    def metrics(self, info: VersionInfo) -> dict[str, float]:
+        """All that a version's evaluation measured, each with its interval's ends (`.low`, `.high`)."""
+        with self._mlflow.one_line():
+            return dict(self._mlflow.client().get_run(info.run_id).data.metrics)
+
     def model_folder(self, problem: str, version: int) -> Path:
         """The local folder with the weights and description of a version, digests checked.
 

@@ -17,7 +17,7 @@ Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 def models(
     problem: Annotated[str | None, typer.Argument(help="One problem only.")] = None, as_json: AsJson = False
 ) -> None:
-    """List versions with their stages and headline metrics."""
+    """List versions with their stages and headline metrics; as JSON of one problem, with all metrics."""
     from components.ledger import ARCHIVED, describe_override, open_ledger
     from components.problems import NAMES, find_problem
     from components.registry import Registry
@@ -26,6 +26,8 @@ def models(
     workspace = open_workspace()
     registry, ledger = Registry(workspace), open_ledger(workspace)
     registry.create()
+    # All of them take a tenth of a second a version.
+    measured = registry.metrics if as_json and problem else lambda info: dict(info.metrics)
     rows: list[dict[str, Any]] = []
     for name in [find_problem(problem).name] if problem else NAMES:
         entries = ledger.current(name)
@@ -42,7 +44,7 @@ def models(
                     "version": version,
                     "stage": entry.to_stage if entry else None,
                     "override": describe_override(override, datetime.now(UTC)) if override else None,
-                    "metrics": dict(info.metrics) if info else {},
+                    "metrics": measured(info) if info else {},
                     "created": info.created.isoformat(timespec="seconds") if info else "not in MLflow",
                     "tags": dict(info.tags) if info else {},
                 }

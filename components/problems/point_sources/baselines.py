@@ -3,18 +3,22 @@
     baselines = Baselines.learned(problem, dataset, settings, device=device)
     outputs = baselines.answer("counts")(inputs)           # probabilities of each mask, as a model answers
 
-`location` knows where sources are frequent, and not the image; `counts` takes each pixel's counts, `filter` the PSF's
-matched filter on the mean sky. Each score becomes a probability by how often such pixels are sources in the validation
-split: an isotonic regression, which keeps their order (Zadrozny & Elkan 2002). Shape suffixes: b batch, h height,
-w width, q quantiles of a score.
+`location` knows where sources are frequent, and not the image; `counts` takes each pixel's counts; `filter` is a
+matched filter on the mean sky: the posterior odds of one source under the PSF, on a background that is the same in
+every sky (for Poisson counts as Stewart 2006). Each score becomes a probability by how often such pixels are sources in
+the validation split: an isotonic regression, which keeps their order (Zadrozny & Elkan 2002). Shape suffixes: b batch,
+h height, w width, f fluxes, q quantiles of a score.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 from scipy.optimize import isotonic_regression
+from scipy.special import logsumexp
 
 from components.fields import Answer, Dataset, presented
 from components.problems.point_sources.truths import MASKS, true_masks
@@ -33,6 +37,8 @@ __label__ = "point_sources_baselines"
 NAMES = ("location", "counts", "filter")
 _GROUPS = 1000
 """Pixels of like score are taken together in so many groups."""
+_FLUXES = 8
+"""Of a source, equally likely, that stand for their law."""
 _SEED = 104
 """Second part of the seed of the noise of the images that they learn from."""
 
@@ -71,14 +77,30 @@ class Baselines:
 
     def scores(self, count_bhw: Array) -> dict[str, Array]:
         """Of each baseline, shape (b, h, w) each: the higher, the likelier a source."""
-        blur = psf_matrix(self.settings)
-        excess_bhw = blur @ ((count_bhw - self.mean_hw) / self.mean_hw) @ blur.T
-        error_hw = np.sqrt(blur**2 @ (1 / self.mean_hw) @ (blur**2).T)
+        location_hw = mean_sources(self.settings)
         return {
-            "location": np.broadcast_to(mean_sources(self.settings), count_bhw.shape),
+            "location": np.broadcast_to(location_hw, count_bhw.shape),
             "counts": count_bhw,
-            "filter": excess_bhw / error_hw,
+            "filter": np.log(location_hw) + self._log_likelihood_ratio(count_bhw),
         }
+
+    def _log_likelihood_ratio(self, count_bhw: Array) -> Array:
+        """Ln of the mean, over the law of fluxes, of the likelihood with a source over that without one."""
+        kernel = psf_matrix(self.settings)[self.settings.size // 2]
+        kernel = kernel[np.flatnonzero(kernel)]
+        reach, size = len(kernel) // 2, self.settings.size
+        law = self.settings.source_flux
+        flux_f = np.exp(law.mean + law.sd * stats.norm.ppf((np.arange(_FLUXES) + 0.5) / _FLUXES))
+        padded_bhw = np.pad(count_bhw, ((0, 0), (reach, reach), (reach, reach)))
+        mean_hw = np.pad(self.mean_hw, reach, constant_values=np.inf)  # beyond the edge nothing is seen
+        log_fbhw = np.zeros((_FLUXES, *count_bhw.shape))
+        for (down, below), (right, beside) in product(enumerate(kernel), enumerate(kernel)):
+            window = (..., slice(down, down + size), slice(right, right + size))
+            seen_bhw, behind_hw = padded_bhw[window], mean_hw[window]
+            for number, flux in enumerate(flux_f * below * beside):
+                log_fbhw[number] += seen_bhw * np.log1p(flux / behind_hw) - flux * np.isfinite(behind_hw)
+        ratio: Array = logsumexp(log_fbhw, axis=0)
+        return ratio
 
     def answer(self, name: str) -> Answer:
         """One of `NAMES` as a model: from counts to the probability of each mask."""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import torch
 
 from components.core import ProblemSettings
 from components.evidence import FailureAxis, FailureImages
-from components.fields import Answer, Confirmation, Evaluation, Seeds
+from components.fields import Answer, Confirmation, Evaluation, Seeds, fresh_batches, fresh_seed
 from components.problems.point_sources import presentation
 from components.problems.point_sources.settings import PointSourcesSettings
 from components.problems.skies import SkyProblem, failure_axes, map_field
@@ -25,7 +26,6 @@ from models.estimators.sources import SourcesEstimator
 from models.fields import Arrays, Field
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from components.evidence.measuring import Measuring
@@ -64,9 +64,16 @@ class PointSources(SkyProblem):
         dataset: "Dataset",  # noqa: ARG002
         settings: PointSourcesSettings,
     ) -> tuple["Estimator", dict[str, Any]]:
-        """What doubts need to know of ordinary skies."""
+        """Probabilities that mean what they say, and what doubts need to know of ordinary skies."""
         assert isinstance(estimator, SourcesEstimator)
         assert estimator.familiar is not None
+        seed, device = fresh_seed(settings.train.seed, "recalibration"), estimator.scale_m.device
+        count = settings.train.recalibration_images
+        batches = list(fresh_batches(self, settings, seed=seed, count=count, device=device))
+        estimator.calibrate(
+            torch.cat([batch.inputs["image"] for batch in batches]),
+            torch.cat([batch.targets["flux"] for batch in batches]),
+        )
         learn_familiar(self, estimator.familiar, settings)
         return estimator, {}
 

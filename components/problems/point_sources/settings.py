@@ -25,6 +25,8 @@ class PointSourcesTrainSettings(TrainSettings):
     """Counts, before the PSF, above which a pixel is a bright one and is listed."""
     brightest_share: Annotated[float, Field(gt=0, lt=1)]
     """Of an image's pixels, those that are its brightest."""
+    recalibration_images: Annotated[int, Field(ge=32)]
+    """Skies that are drawn for the probabilities to be set by; each holds thousands of pixels."""
     familiar_images: Annotated[int, Field(ge=1000, multiple_of=2)]
     """Skies that are drawn for doubts to be set by."""
 

@@ -28,6 +28,9 @@ MASKS = ("mask", "bright", "brightest")
 """Outputs that are probabilities of pixels: of any source, of a bright one, of one of the brightest."""
 _LISTED = 4
 """Pixels for each entry that a list has room for: half as many again as a crowded sky needs."""
+_ITERATIONS = 20
+_AT_ONCE = 64
+"""Images of a batch, in calibration."""
 _LEAST_ERROR = 1e-3
 """Of a flux, counts."""
 
@@ -43,12 +46,18 @@ class SourcesEstimator(ImageInputEstimator):
             pixel_scale: degrees a pixel.
     """
 
+    scale_m: Tensor
+    shift_m: Tensor
+    """What maps are multiplied by, and what is added; 1 and 0 until `calibrate`."""
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.levels = FluxLevels(config["levels"])
         self.network = find_map_network(config["network"])(
             channels=self.map_channel_count, maps=len(self.levels) + 1, width=int(config["width"])
         )
+        for name, value in {"scale_m": 1.0, "shift_m": 0.0}.items():
+            self.register_buffer(name, torch.full((len(self.levels) + 1,), value))
 
     @property
     def outputs(self) -> tuple[Field, ...]:
@@ -80,7 +89,7 @@ class SourcesEstimator(ImageInputEstimator):
         # Ratios of what is left of a softmax are 0 / 0 where hardly any is: those of its own logits are not.
         if_bright_blhw = torch.cat([torch.zeros_like(chance_blhw[:, :first]), logit_blhw[:, first:].softmax(dim=1)], 1)
         bright_bhw = as_probability(chance_blhw[:, first:].sum(dim=1))
-        bright_flux_bhw, bright_error_bhw = self.levels.flux(if_bright_blhw)
+        bright_flux_bhw, bright_error_bhw = self.levels.interval(if_bright_blhw)
         sources_bck, count_b = source_list(
             bright_bhw, bright_flux_bhw, bright_error_bhw,
             most=self.size**2 // _LISTED, pixel_scale=float(self.config["pixel_scale"]),
@@ -110,11 +119,44 @@ class SourcesEstimator(ImageInputEstimator):
         of_top_bhw = functional.binary_cross_entropy_with_logits(log_odds_bhw, top_bhw, reduction="none")
         return self._cross_entropy(logit_blhw, targets["flux"]) + of_top_bhw.mean(dim=(1, 2))
 
+    def calibrate(self, image_bhw: Tensor, flux_bhw: Tensor) -> None:
+        """Make probabilities mean what they say: one scale and a shift of each map, by images that nothing else saw.
+
+        Temperatures after Guo et al. (2017), and shifts of the levels, of which the rare ones are learned last.
+
+        Args:
+            image_bhw: counts.
+            flux_bhw: of their sources.
+        """
+        with torch.no_grad():
+            maps_bmhw = torch.cat(
+                [self.network(self.map_channels({"image": of})) for of in torch.split(image_bhw, _AT_ONCE)]
+            )
+            top_bhw = brightest(flux_bhw, float(self.config["brightest_share"]))
+        scales_2 = torch.zeros(2, device=maps_bmhw.device, requires_grad=True)
+        shift_m = torch.zeros_like(self.shift_m, requires_grad=True)
+        optimizer = torch.optim.LBFGS([scales_2, shift_m], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            optimizer.zero_grad()
+            logit_blhw = maps_bmhw[:, :-1] * scales_2[0].exp() + shift_m[:-1, None, None]
+            log_odds_bhw = maps_bmhw[:, -1] * scales_2[1].exp() + shift_m[-1]
+            of_top = functional.binary_cross_entropy_with_logits(log_odds_bhw, top_bhw)
+            total = self._cross_entropy(logit_blhw, flux_bhw).mean() + of_top
+            total.backward()  # type: ignore[no-untyped-call]
+            return total
+
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            self.scale_m[:-1], self.scale_m[-1] = scales_2[0].exp(), scales_2[1].exp()
+            self.shift_m.copy_(shift_m)
+
     def _cross_entropy(self, logit_blhw: Tensor, flux_bhw: Tensor) -> Tensor:
         loss_bhw = functional.cross_entropy(logit_blhw, self.levels.of(flux_bhw), reduction="none")
         return loss_bhw.mean(dim=(1, 2))
 
     def _maps(self, inputs: Arrays) -> tuple[Tensor, Tensor]:
-        """Logits of each level, and log odds of being one of the brightest."""
-        maps_bmhw: Tensor = self.network(self.map_channels(inputs))
+        """Logits of each level, and log odds of being one of the brightest, as fresh skies have them."""
+        maps_bmhw: Tensor = self.network(self.map_channels(inputs)) * self.scale_m[:, None, None]
+        maps_bmhw = maps_bmhw + self.shift_m[:, None, None]
         return maps_bmhw[:, :-1], maps_bmhw[:, -1]

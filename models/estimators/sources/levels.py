@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 __label__ = "flux_levels"
 
+_LEVELS = (0.16, 0.5, 0.84)
+"""Of the quantiles of an interval."""
+
 
 class FluxLevels(nn.Module):
     """The levels.
@@ -32,6 +35,9 @@ class FluxLevels(nn.Module):
     edge_e: Tensor
     mean_l: Tensor
     variance_l: Tensor
+    low_l: Tensor
+    high_l: Tensor
+    """Ends of the levels, those of the first and last half and twice their neighbour."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
@@ -46,6 +52,8 @@ class FluxLevels(nn.Module):
             "edge_e": edges,
             "mean_l": [0.0, *mean],
             "variance_l": [0.0, *(of**2 for of in sd)],
+            "low_l": [edges[0] / 2, edges[0] / 2, *edges],
+            "high_l": [edges[0] / 2, *edges, 2 * edges[-1]],
         }.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
@@ -55,6 +63,24 @@ class FluxLevels(nn.Module):
     def of(self, flux_bhw: Tensor) -> Tensor:
         """Number of the level of each flux; one that is an edge belongs to the level below."""
         return torch.where(flux_bhw > 0, torch.bucketize(flux_bhw, self.edge_e) + 1, 0)
+
+    def interval(self, probability_blhw: Tensor) -> tuple[Tensor, Tensor]:
+        """Median flux and half the length of the central 68 % interval.
+
+        Within a level the logarithm of the flux is taken as even. A mean and its standard deviation would hang on the
+        last, endless levels, however unlikely.
+        """
+        share_blhw = probability_blhw.cumsum(dim=1)
+        low, middle, high = (self._quantile(probability_blhw, share_blhw, level) for level in _LEVELS)
+        return middle, (high - low) / 2
+
+    def _quantile(self, probability_blhw: Tensor, share_blhw: Tensor, level: float) -> Tensor:
+        number_b1hw = (share_blhw < level).sum(dim=1, keepdim=True).clamp_max(len(self) - 1)
+        inside_b1hw = probability_blhw.gather(1, number_b1hw)
+        below_b1hw = share_blhw.gather(1, number_b1hw) - inside_b1hw
+        part_bhw = ((level - below_b1hw) / inside_b1hw.clamp_min(1e-12)).clamp(0, 1)[:, 0]
+        low_bhw, high_bhw = (of_l[number_b1hw[:, 0]] for of_l in (self.low_l, self.high_l))
+        return low_bhw * (high_bhw / low_bhw) ** part_bhw
 
     def flux(self, probability_blhw: Tensor) -> tuple[Tensor, Tensor]:
         """Mean flux and its standard deviation, of pixels whose levels have probabilities that sum to 1."""

@@ -44,7 +44,7 @@ SMALL: dict[str, Any] = {
         "validation_fraction": 0.2,
         "confirmation_fraction": 0.1,
     },
-    "train": {"epochs": 2, "width": 8, "batch_size": 16, "familiar_images": 1000},
+    "train": {"epochs": 2, "width": 8, "batch_size": 16, "familiar_images": 1000, "recalibration_images": 64},
     "evaluate": {
         "reference_images": 12, "reference_draws": 8, "fresh_images": 64, "failure_images": 8, "bootstrap": 100,
     },
