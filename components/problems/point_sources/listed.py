@@ -46,8 +46,8 @@ def list_scores(
     Returns:
         `there` and `found`, pixels of each run of true flux, all and those found, (b, f); `said` and `right`, entries
         of each run of stated flux, all and those whose pixel is bright, (b, f); `bright`, the number of bright pixels
-        that a model expects, that there is, and of these that are found, (b, 3); `pulls` (b, 3): of entries that are
-        right how many, how many truths lie within the stated error, and the sum of differences over errors.
+        that a model expects, that there is, and of these that are found, (b, 3); `fluxes` (b, 3): of entries that are
+        right how many, of how many the truth lies within the stated error, and of how many above the stated flux.
     """
     import torch
 
@@ -66,7 +66,8 @@ def list_scores(
     at_bk = torch.where(entry_bk, down_bk * size + across_bk, 0)
     truth_bk = true_bn.gather(1, at_bk)
     right_bk = said_bk & (truth_bk > settings.train.bright_flux)
-    pull_bk = torch.where(right_bk, (column["flux"] - truth_bk) / column["flux_error"].clamp_min(1e-9), 0.0).double()
+    within_bk = (column["flux"] - truth_bk).abs() <= column["flux_error"]
+    of_right = [right_bk, right_bk & within_bk, right_bk & (truth_bk > column["flux"])]
     bright_bn = true_bn > settings.train.bright_flux
     of_bright = [outputs["bright"].flatten(1).double(), bright_bn, bright_bn & found_bn]
     return {
@@ -75,29 +76,27 @@ def list_scores(
         "said": _sums(column["flux"], said_bk, edge_e),
         "right": _sums(column["flux"], right_bk, edge_e),
         "bright": torch.stack([of.sum(dim=1).double() for of in of_bright], dim=1),
-        "pulls": torch.stack(
-            [right_bk.sum(dim=1), (right_bk & (pull_bk.abs() <= 1)).sum(dim=1), pull_bk.sum(dim=1)], dim=1
-        ),
+        "fluxes": torch.stack([of.sum(dim=1).double() for of in of_right], dim=1),
     }
 
 
 def list_metrics(about: Measuring, found: Mapping[str, Array]) -> dict[str, Metric]:
     """Completeness and purity of bright pixels, by flux and in all, and whether fluxes and numbers are right.
 
-    They are `completeness.<run>`, `purity.<run>`, `flux.coverage68`, `flux.pull` and `number.bright`: the mean
-    difference from the truth in stated errors, and how many bright pixels a model expects over how many there are.
+    They are `completeness.<run>`, `purity.<run>`, `flux.coverage68`, `flux.above` (the share of truths above the stated
+    flux, a median) and `number.bright`, how many bright pixels a model expects over how many there are.
     """
     metrics: dict[str, Metric] = {}
     for score, above, below in (("completeness", "found", "there"), ("purity", "right", "said")):
         for run, name in enumerate(NAMES):
             metrics[f"{score}.{name}"] = _share(about, found[above][:, run], found[below][:, run])
-    count, within, pull = found["pulls"].T
+    count, within, above = found["fluxes"].T
     expected, there, caught = found["bright"].T
     return metrics | {
         "completeness.bright": _share(about, caught, there),
         "purity.bright": _share(about, found["right"].sum(axis=1), found["said"].sum(axis=1)),
         "flux.coverage68": _share(about, within, count),
-        "flux.pull": _share(about, pull, count),
+        "flux.above": _share(about, above, count),
         "number.bright": _share(about, expected, there),
     }
 

@@ -125,7 +125,7 @@ def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
 
 
 def test_a_list_is_as_complete_and_as_pure_as_it_is_made(problem: Any, settings: Any, small_dataset: Dataset) -> None:
-    """Half of the bright pixels found, a tenth of the others listed, fluxes one error too high."""
+    """Half of the bright pixels found, a tenth of the others listed, fluxes nearly an error too high."""
     from components.problems.point_sources.listed import list_metrics, list_scores
 
     flux = small_dataset.read(("sources",), small_dataset.rows("test"))["sources"]
@@ -136,7 +136,7 @@ def test_a_list_is_as_complete_and_as_pure_as_it_is_made(problem: Any, settings:
     from models.estimators.sources.source_list import source_list
 
     sources, count = source_list(
-        chance, flux + 1.0, torch.ones_like(flux), most=256, pixel_scale=settings.simulate.pixel_scale
+        chance, flux + 1.0, torch.full_like(flux, 1.01), most=256, pixel_scale=settings.simulate.pixel_scale
     )
     outputs = {"bright": chance, "sources": sources, "source_count": count}
     found = {name: of.numpy() for name, of in list_scores(outputs, flux, settings).items()}
@@ -147,7 +147,8 @@ def test_a_list_is_as_complete_and_as_pure_as_it_is_made(problem: Any, settings:
     assert metrics["completeness.flux1_2"].value == pytest.approx(0.1, abs=0.05)
     right = float((bright & (chance > 0.5)).sum() / (chance > 0.5).sum())
     assert metrics["purity.bright"].value == pytest.approx(right, abs=1e-6)
-    assert metrics["flux.pull"].value == pytest.approx(1, abs=1e-3)
+    assert metrics["flux.coverage68"].value > 0.99
+    assert metrics["flux.above"].value == 0
     assert metrics["number.bright"].value == pytest.approx(float(chance.sum() / bright.sum()), rel=1e-5)
 
 
