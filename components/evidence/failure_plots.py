@@ -23,7 +23,6 @@ class Shown(NamedTuple):
     """Its name, with its unit."""
     right: float | None = None
     """What it is where nothing is wrong."""
-    logarithmic: bool = False
 
 
 def plot_scores(table: pd.DataFrame, shown: Mapping[str, Shown], title: str) -> Figure:
@@ -41,12 +40,10 @@ def plot_scores(table: pd.DataFrame, shown: Mapping[str, Shown], title: str) -> 
         axes.errorbar(here["value"], here[name], here[f"{name}_error"], fmt="o-", color="black", markersize=4)
         if of.right is not None:
             axes.axhline(of.right, color="0.5", linewidth=0.8)
-        if of.logarithmic:
-            axes.set_yscale("log")
-        axes.set_ylabel(of.said)
+        axes.set_title(of.said, fontsize=9)
     panels[-1].plot(here["value"], here[ALARM], "o-", color="black", markersize=4)
     panels[-1].set_ylim(-0.02, 1.02)
-    panels[-1].set_ylabel("share of images doubted")
+    panels[-1].set_title("share of images doubted", fontsize=9)
     for axes in panels:
         _set_values(axes, here)
     figure.supxlabel(str(here["label"].iloc[0]), fontsize=10)

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 __label__ = None
 
 _SHOWN = {
-    "log_score": Shown("log score [nats a pixel]", logarithmic=True),
+    "log_score": Shown("log score [nats a pixel]"),
     "accuracy": Shown("accuracy of all pixels"),
-    "number": Shown("pixels with sources, expected / true", right=1.0),
-    "flux": Shown("flux of all sources, answered / true", right=1.0),
+    "number": Shown("pixels with sources,\nexpected / true", right=1.0),
+    "flux": Shown("flux of all sources,\nanswered / true", right=1.0),
 }
+_SURE = 0.9
+"""Probability from which an example's source is drawn."""
 _STYLES = {"all": ("o-", "0.0"), "bright": ("s--", "0.35"), "brightest": ("^:", "0.55")}
 
 
@@ -40,7 +42,7 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]", settings: Any) 
         truth, answered, chance = (of[row].numpy() for of in (batch.targets["flux"], outputs["flux"], outputs["mask"]))
         most = float(np.log10(1 + np.quantile(truth, 0.999)))
         shown = [
-            ("root of counts, listed sources", np.sqrt(seen), 0.0, float(np.sqrt(np.quantile(seen, 0.999)))),
+            ("root of counts, sure sources", np.sqrt(seen), 0.0, float(np.sqrt(np.quantile(seen, 0.999)))),
             ("true log₁₀(1 + flux)", np.log10(1 + truth), 0.0, most),
             ("answered log₁₀(1 + flux)", np.log10(1 + answered), 0.0, most),
             ("probability of a source", chance, 0.0, 1.0),
@@ -56,7 +58,7 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]", settings: Any) 
         panels[0].set_ylabel("Y [degrees]")
         listed = outputs["sources"][row][:, : int(outputs["source_count"][row])].numpy()
         column = {name: listed[number] for number, name in enumerate(COLUMNS)}
-        likely = column["probability"] >= 0.5
+        likely = column["probability"] >= _SURE
         panels[0].scatter(
             column["x"][likely], column["y"][likely], s=4 * np.sqrt(column["flux"][likely]),
             facecolors="none", edgecolors="white", linewidths=0.6,

@@ -65,7 +65,12 @@ def sections(
             f"{100 * train.brightest_share:g} % with most of them in each sky (brightest); 95 % intervals. Accuracy "
             "and F1 count a pixel from a probability of a half.",
             tables=(report,),
-            pictures=(("examples", "The first test skies; circles are listed sources, larger for more flux."),),
+            pictures=(
+                (
+                    "examples",
+                    "The first test skies; circles are listed sources of a probability of 90 % or more, larger for more flux.",
+                ),
+            ),
         ),
         Section(
             title="Beside the limit, and without a network",

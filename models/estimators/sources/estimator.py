@@ -29,6 +29,8 @@ MASKS = ("mask", "bright", "brightest")
 _LISTED = 4
 """Pixels for each entry that a list has room for: half as many again as a crowded sky needs."""
 _ITERATIONS = 20
+_SEEN = 0.5
+"""Pixels that are added to those of each level, so that one that was not seen is not impossible."""
 _AT_ONCE = 64
 """Images of a batch, in calibration."""
 _LEAST_ERROR = 1e-3
@@ -122,7 +124,8 @@ class SourcesEstimator(ImageInputEstimator):
     def calibrate(self, image_bhw: Tensor, flux_bhw: Tensor) -> None:
         """Make probabilities mean what they say: one scale and a shift of each map, by images that nothing else saw.
 
-        Temperatures after Guo et al. (2017), and shifts of the levels, of which the rare ones are learned last.
+        Temperatures after Guo et al. (2017); then levels are shifted until each is expected as often as it is there
+        (Saerens, Latinne & Decaestecker 2002): rare, bright ones weigh little in a loss, and much in a flux.
 
         Args:
             image_bhw: counts.
@@ -150,6 +153,11 @@ class SourcesEstimator(ImageInputEstimator):
         with torch.no_grad():
             self.scale_m[:-1], self.scale_m[-1] = scales_2[0].exp(), scales_2[1].exp()
             self.shift_m.copy_(shift_m)
+            there_l = torch.bincount(self.levels.of(flux_bhw).flatten(), minlength=len(self.levels)).float()
+            logit_blhw = maps_bmhw[:, :-1] * self.scale_m[:-1, None, None]
+            for _ in range(_ITERATIONS):
+                expected_l = (logit_blhw + self.shift_m[:-1, None, None]).softmax(dim=1).sum(dim=(0, 2, 3))
+                self.shift_m[:-1] += ((there_l + _SEEN) / (expected_l + _SEEN)).log()
 
     def _cross_entropy(self, logit_blhw: Tensor, flux_bhw: Tensor) -> Tensor:
         loss_bhw = functional.cross_entropy(logit_blhw, self.levels.of(flux_bhw), reduction="none")
