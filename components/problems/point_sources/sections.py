@@ -68,7 +68,7 @@ def sections(
             pictures=(
                 (
                     "examples",
-                    "The first test skies; circles are listed sources of a probability of 90 % or more, larger for more flux.",
+                    "The first test skies; circles are listed sources of 90 % or more, larger for more flux.",
                 ),
             ),
         ),
