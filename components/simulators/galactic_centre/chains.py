@@ -81,7 +81,7 @@ class Chains:
         device: where to sample.
 
     Raises:
-        AssayError: when pixels may have more sources than are counted.
+        AssayError: when pixels may have more sources than are counted, or skies are turned.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ class Chains:
         clouds_known: bool = False,
         device: torch.device | None = None,
     ) -> None:
+        if settings.rotated:
+            raise AssayError("chains sample skies as they lie: set simulate.rotated to false")
         self._settings, self._clouds_known = settings, clouds_known
         self._generator = torch.Generator(device or "cpu").manual_seed(seed)
         self._grid = FluxGrid.of(settings)

@@ -118,7 +118,10 @@ class DiskLaw:
         law, width = settings.disk_sources, settings.half_width
         x_n = width * np.linspace(0, 1, _FINE * _NODES + 1)
         # Infinite in the centre, but so slowly that nodes there are a hundredth of a pixel apart.
-        self._x = _inverse(x_n, special.iti0k0(x_n / law.length)[1])
+        along_n = special.iti0k0(x_n / law.length)[1]
+        self._x = _inverse(x_n, along_n)
+        self.mass = float(along_n[-1] * -special.expm1(-width / law.height))
+        """Within the square, up to a factor."""
         self._height, self._lost, self._settings = law.height, special.expm1(-width / law.height), settings
 
     def places(self, first_n: Array, second_n: Array) -> tuple[Array, Array]:
@@ -164,6 +167,21 @@ class Sources(NamedTuple):
         pixel_n = (self.sky_n * size + row_n) * size + column_n
         flux: Array = np.bincount(pixel_n, self.flux_n, minlength=skies * size**2).astype(np.float64)
         return flux.reshape(skies, size, size)
+
+
+def rotated_sources(sources: Sources, angle_b: Array, settings: GalacticCentreSettings) -> Sources:
+    """Those of turned skies that lie in the field.
+
+    Args:
+        sources: in a square whose turned ones hold the field.
+        angle_b: by which each sky is turned, radians.
+        settings: the field.
+    """
+    cosine_n, sine_n = np.cos(angle_b)[sources.sky_n], np.sin(angle_b)[sources.sky_n]
+    x_n = rounded(cosine_n * sources.x_n - sine_n * sources.y_n, _PLACE_DECIMALS)
+    y_n = rounded(sine_n * sources.x_n + cosine_n * sources.y_n, _PLACE_DECIMALS)
+    inside_n = np.maximum(np.abs(x_n), np.abs(y_n)) <= settings.half_width
+    return Sources(sources.sky_n[inside_n], x_n[inside_n], y_n[inside_n], sources.flux_n[inside_n])
 
 
 def draw_sources(law: Law, seed_b: Seeds, count_b: Counts, flux: SourceFlux, *, stream: int) -> Sources:

@@ -127,6 +127,8 @@ class GalacticCentreSettings(SimulationSettings):
     """On a side of the PSF's kernel, odd; what lies beyond is cut off."""
     psf_sum: Literal["one", "peak"]
     """What the kernel is scaled by: its sum is one, or its peak, as in the summer school's exercise (sum 2.047)."""
+    rotated: bool
+    """Whether each sky is seen turned by an angle of its own, any as likely."""
     amplitude: Range
     """Of each diffuse component, uniform."""
     dark_matter: DarkMatter

@@ -17,7 +17,24 @@ __label__ = "galactic_centre_templates"
 
 def steady_templates(settings: GalacticCentreSettings) -> Array:
     """Dark matter, the gas without its clouds, inverse Compton light and bubbles, shape (4, size, size)."""
-    x, y = settings.places[None, :], settings.places[:, None]
+    return templates_at(settings, settings.places[None, :], settings.places[:, None])
+
+
+def rotated_templates(settings: GalacticCentreSettings, angle_b: Array) -> Array:
+    """The same as seen by turned cameras, shape (b, 4, size, size).
+
+    Args:
+        settings: the components and the camera.
+        angle_b: by which skies are turned against the image, radians.
+    """
+    cosine_b, sine_b = np.cos(angle_b)[:, None, None], np.sin(angle_b)[:, None, None]
+    right, up = settings.places[None, :], settings.places[:, None]
+    found = templates_at(settings, cosine_b * right + sine_b * up, cosine_b * up - sine_b * right)
+    return found.swapaxes(0, 1)
+
+
+def templates_at(settings: GalacticCentreSettings, x: Array, y: Array) -> Array:
+    """The four at places, in degrees along the plane and across it, shape (4, …) as both together."""
     matter, light, gas = settings.dark_matter, settings.inverse_compton, settings.gas
     # A density of shape below 1 is infinite in the centre, where a grid of an even size has no pixel.
     dark = matter.brightness * stats.gamma.pdf(np.hypot(x, y), matter.shape, scale=matter.scale)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from components.core.errors import AssayError
 from components.fields.randomness import row_seeds
 from components.simulators.galactic_centre.brackets import known_sources, linear_errors
+from components.simulators.galactic_centre.chains import Chains, start_of
 from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
 from components.simulators.galactic_centre.prior import (
     AMPLITUDES,
@@ -26,7 +28,7 @@ from components.simulators.galactic_centre.templates import clouds, steady_templ
 
 EXERCISE = GalacticCentreSettings(
     count=1000, seed=1, shard_size=100, validation_fraction=0.1, test_fraction=0.1, confirmation_fraction=0.1,
-    size=64, half_width=15, psf_sigma=0.2667, psf_pixels=5, psf_sum="peak", amplitude=(0, 1),
+    size=64, half_width=15, psf_sigma=0.2667, psf_pixels=5, psf_sum="peak", rotated=False, amplitude=(0, 1),
     dark_matter=DarkMatter(brightness=100, shape=0.5, scale=5),
     inverse_compton=InverseCompton(brightness=25, height=5),
     gas=Gas(brightness=50, width=20, height=5, softness=8, smoothing=0.25),
@@ -163,3 +165,35 @@ def test_a_sky_is_decided_by_its_seed_alone() -> None:
 def test_settings_that_make_no_sky_are_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         replace(EXERCISE, **wrong)  # type: ignore[arg-type]
+
+
+def test_turned_skies_are_the_same_skies_seen_by_a_turned_camera() -> None:
+    """Means over many skies, turned back: those of skies that lie as they are, where the field reaches at any angle."""
+    turned = skies(replace(EXERCISE, rotated=True), count=600, seed=3)
+    level = skies(EXERCISE, count=600, seed=4)
+    angle = turned.table["angle"].to_numpy()
+    assert stats.kstest(angle / (2 * np.pi), "uniform").pvalue > 1e-3
+    across, up = np.meshgrid(EXERCISE.places, EXERCISE.places)
+
+    def along_the_plane(maps: Array, angles: Array) -> Array:
+        """Mean brightness by the distance to the plane, within 12° from the centre."""
+        found = []
+        for image, of in zip(maps, angles, strict=True):
+            away = np.abs(np.cos(of) * up - np.sin(of) * across)
+            inside = np.hypot(across, up) < 12
+            run = np.digitize(away[inside], (1, 2, 4, 8))
+            found.append(np.bincount(run, image[inside], 5) / np.bincount(run, minlength=5))
+        return np.array(found)
+
+    for of in ("disk_bhw", "centre_bhw", "expected_bhw"):
+        ours = along_the_plane(getattr(turned, of), angle)
+        others = along_the_plane(getattr(level, of), np.zeros(600))
+        error = np.hypot(ours.std(axis=0), others.std(axis=0)) / 600**0.5
+        assert (np.abs(ours.mean(axis=0) - others.mean(axis=0)) < 4.5 * error).all(), of
+
+
+def test_chains_refuse_skies_that_are_turned() -> None:
+    turned = replace(EXERCISE, rotated=True)
+    drawn = skies(turned, count=2)
+    with pytest.raises(AssayError, match=r"set simulate\.rotated to false"):
+        Chains(turned, drawn.expected_bhw, start_of(drawn), seed=1)
