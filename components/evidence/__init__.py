@@ -5,7 +5,7 @@
 * `confirmation.py`: what a promotion to production compares; `confirmation_reads.py`: how often a split was read for it
 * `card.py`: the page about a model
 * `numbers/`, `images/`, `masks/`, `classes/`: a room for each kind of answer
-* `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`: what rooms share
+* `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`, `kept_arrays.py`: what rooms share
 * `failures.py`, `failure_scores.py`, `failure_plots.py`: departures from what a model was trained on
 """
 

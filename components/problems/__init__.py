@@ -3,6 +3,7 @@
 * `galaxy_shape/`: five Sérsic parameters of one galaxy
 * `galactic_centre/`: diffuse light and numbers of point sources of one gamma-ray sky
 * `point_sources/`: where the point sources of such a sky are, and how bright
+* `sky_denoising/`: such a sky without its noise
 * `skies/`: what these have in common
 
 Everything else meets them through `find_problem`.
@@ -22,6 +23,7 @@ _CLASSES = {
     "galaxy-shape": "galaxy_shape:GalaxyShape",
     "galactic-centre": "galactic_centre:GalacticCentre",
     "point-sources": "point_sources:PointSources",
+    "sky-denoising": "sky_denoising:SkyDenoising",
 }
 """Name on the command line to folder and class; a new problem is one line here."""
 

@@ -31,6 +31,8 @@ _LEAST = 3 / 8
 """Counts that are added to a cell before its root, so that empty ones do no harm (Anscombe 1948)."""
 _FAINTEST = 0.75
 """Of a cell's pixels, those that count: a bright source in one of a hundred images hides less in what they sum to."""
+_TENTH = 0.9
+"""Quantile of the pixels above which they count as this."""
 _FLOOR = 1e-6
 """Of the largest variance of a direction: directions that no image differs in tell nothing."""
 _SAME = 0.02
@@ -65,7 +67,10 @@ class FamiliarImages(nn.Module):
             size: pixels on a side;
             cells: on a side, a divisor of it;
             images: how many are learned from, an even number;
-            said: what light is called in a doubt.
+            said: what light is called in a doubt;
+            turned: whether images may be turned by any angle, and are turned back first by how their light lies; not,
+                by default;
+            level: what there is more or less of where the level departs, all light by default.
     """
 
     mean_k: Tensor
@@ -76,6 +81,7 @@ class FamiliarImages(nn.Module):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         self._size, self._cells, self._said = int(config["size"]), int(config["cells"]), str(config["said"])
+        self._turned, self._level = bool(config.get("turned", False)), str(config.get("level", "the light"))
         if self._size % self._cells:
             raise ValueError(f"familiar.cells = {self._cells}: must divide the size, {self._size}")
         count, half = self._cells**2, int(config["images"]) // 2
@@ -83,6 +89,11 @@ class FamiliarImages(nn.Module):
         for name, shape in {"mean_k": (count,), "whiten_kk": (count, count), "spread_n": (half,)}.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("level_n", torch.zeros(2 * half, dtype=torch.float64))
+
+    @property
+    def _side(self) -> int:
+        """Pixels of a cell along a side; a square that may be turned within the image has smaller ones."""
+        return int(self._size / (2**0.5 if self._turned else 1)) // self._cells
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -130,12 +141,11 @@ class FamiliarImages(nn.Module):
         )
         off_bk = (root_bk / self.mean_k.clamp_min(1e-9)).square() - 1
         cell_b = off_bk.abs().argmax(dim=1)
-        side = self._size / self._cells
         place_b2 = torch.stack([cell_b % self._cells, cell_b // self._cells], dim=1)
         return Found(
             distance_bt=torch.stack([distance_b, level_b], dim=1),
             p_value_bt=(chances_bt / chances_bt.new_tensor(_SHARES)).clamp_max(1),
-            place_b2=(place_b2 + 0.5) * side - self._size / 2,
+            place_b2=(place_b2 + 0.5 - self._cells / 2) * self._side,
             off_b=off_bk.gather(1, cell_b[:, None])[:, 0],
         )
 
@@ -157,12 +167,14 @@ class FamiliarImages(nn.Module):
             usual = self.level_n.median()
             times = float((found.distance_bt[number, 1] - usual).exp())
             return (
-                f"there is {times:.2g} times the light that is usual: hardly a simulated image has as much or as little"
+                f"there is {times:.2g} times {self._level} that is usual: hardly a simulated image has as much or as "
+                "little"
             )
         x, y = found.place_b2[number].tolist()
+        where = "turned upright, most" if self._turned else "most"
         return (
             f"{self._said} is spread as in no simulated image: χ² {found.distance_bt[number, 0]:.0f} of "
-            f"{len(self.mean_k)} cells, most at x {x:+.0f}, y {y:+.0f} pixels from the centre, where its share is "
+            f"{len(self.mean_k)} cells, {where} at x {x:+.0f}, y {y:+.0f} pixels from the centre, where its share is "
             f"{100 * found.off_b[number]:+.0f} % off"
         )
 
@@ -172,8 +184,38 @@ class FamiliarImages(nn.Module):
 
     def _read(self, image_bhw: Tensor) -> tuple[Tensor, Tensor]:
         """Roots of the cells' shares of the light, and the logarithm of all light."""
-        side = self._size // self._cells
-        pixel_bpk = functional.unfold(image_bhw.double()[:, None], side, stride=side).sort(dim=1).values
+        image_bhw = upright(image_bhw.double(), self._side * self._cells) if self._turned else image_bhw.double()
+        side = self._side
+        pixel_bpk = functional.unfold(image_bhw[:, None], side, stride=side).sort(dim=1).values
         light_bk = pixel_bpk[:, : max(1, int(_FAINTEST * side**2))].sum(dim=1).clamp_min(0) + _LEAST
         light_b1 = light_bk.sum(dim=1, keepdim=True)
         return (light_bk / light_b1).sqrt(), light_b1[:, 0].log()
+
+
+def upright(image_bhw: Tensor, size: int) -> Tensor:
+    """The middle of images, turned so that their light lies along the rows, shape (b, size, size).
+
+    The angle is that of the second moments of the light within a circle, its brightest pixels counted as the tenth
+    brightest: sources tell nothing of how an image lies.
+
+    Args:
+        image_bhw: square.
+        size: pixels on a side that are kept; no corner of them lies outside of the image at any angle.
+    """
+    whole = image_bhw.shape[1]
+    place = torch.linspace(-1, 1, whole, dtype=image_bhw.dtype, device=image_bhw.device)
+    y_hw, x_hw = torch.meshgrid(place, place, indexing="ij")
+    inside_hw = (torch.hypot(x_hw, y_hw) <= 1).to(image_bhw.dtype)
+    most_b = image_bhw.flatten(1).kthvalue(int(_TENTH * whole**2), dim=1).values
+    weight_bhw = torch.minimum(image_bhw, most_b[:, None, None]) * inside_hw
+    twice_b = torch.atan2(
+        2 * (weight_bhw * (x_hw * y_hw)).sum(dim=(1, 2)), (weight_bhw * (x_hw**2 - y_hw**2)).sum(dim=(1, 2))
+    )
+    cosine_b, sine_b = (twice_b / 2).cos(), (twice_b / 2).sin()
+    scale = size / whole
+    nothing_b = torch.zeros_like(twice_b)
+    rows = [scale * cosine_b, -scale * sine_b, nothing_b, scale * sine_b, scale * cosine_b, nothing_b]
+    turn_b23 = torch.stack(rows, dim=1).view(-1, 2, 3)
+    grid_bhw2 = functional.affine_grid(turn_b23, [len(image_bhw), 1, size, size], align_corners=False)
+    turned_b1hw = functional.grid_sample(image_bhw[:, None], grid_bhw2, align_corners=False)
+    return turned_b1hw[:, 0]

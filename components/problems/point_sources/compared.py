@@ -66,7 +66,7 @@ def over_limit(about: Measuring, found: Mapping[str, Array], cache: Path) -> dic
     batches = list(about.batches(rows))
     count_bhw = torch.cat([batch.inputs["image"] for batch in batches]).cpu().double().numpy()
     truths = true_masks(torch.cat([batch.targets["flux"] for batch in batches]).cpu(), settings.train)
-    exact = sky_posteriors(count_bhw, range(len(rows)), settings, cache=cache)
+    exact = sky_posteriors(count_bhw, settings, cache=cache)
     metrics: dict[str, Metric] = {}
     for who in (LIMIT, INFORMED):
         maps = {name: torch.from_numpy(exact[f"{who}.{name}"]) for name in MASKS}

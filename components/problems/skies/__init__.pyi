@@ -2,6 +2,7 @@ from .afresh import Afresh as Afresh
 from .afresh import afresh as afresh
 from .afresh import expected_skies as expected_skies
 from .failures import failure_axes as failure_axes
+from .posterior import posterior_means as posterior_means
 from .problem import CELLS as CELLS
 from .problem import OF_COUNTS as OF_COUNTS
 from .problem import SkyProblem as SkyProblem

@@ -122,11 +122,6 @@ class Chains:
         self._renew_templates()
 
     @property
-    def grid(self) -> FluxGrid:
-        """Fluxes that pixels may have."""
-        return self._grid
-
-    @property
     def flux_bhw(self) -> Tensor:
         """Of all sources in each pixel, counts, before the PSF."""
         return self._flux_f[self._chosen_bn].view_as(self._count_bhw)

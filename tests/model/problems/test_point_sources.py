@@ -193,8 +193,8 @@ def test_the_exact_posterior_is_calibrated_and_below_who_knows_more(problem: Any
         dataset = publish(workspace, simulate(workspace, problem, whole.simulate))
         rows = dataset.rows("test")[:64]
         (batch,) = presented(problem, dataset, whole, rows, seed=[1], device=CPU)
-        exact = sky_posteriors(batch.inputs["image"].double().numpy(), range(64), whole, cache=Path(folder))
-        again = sky_posteriors(batch.inputs["image"].double().numpy(), range(64), whole, cache=Path(folder))
+        exact = sky_posteriors(batch.inputs["image"].double().numpy(), whole, cache=Path(folder))
+        again = sky_posteriors(batch.inputs["image"].double().numpy(), whole, cache=Path(folder))
     truths = {name: of.numpy() for name, of in true_masks(batch.targets["flux"], whole.train).items()}
     for name in MASKS:
         chance, truth = exact[f"limit.{name}"], truths[name]

@@ -1,0 +1,2 @@
+from .noises import NOISES as NOISES
+from .problem import SkyDenoising as SkyDenoising
