@@ -27,6 +27,9 @@ class LatentAutoencoder(nn.Module):
         width: channels of the first layer.
     """
 
+    BOTTLENECK = True
+    """Nothing of an image reaches the answer but through it."""
+
     def __init__(self, *, channels: int, maps: int, width: int) -> None:
         super().__init__()
         wide = [width * factor for factor in _WIDER]

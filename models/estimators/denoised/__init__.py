@@ -1,6 +1,7 @@
 """The kind `denoised`: an image without its noise, the error of each pixel, and what kind of noise it was.
 
-* `estimator.py`: a network of two maps, scaled by the image's own maximum; `noise_kind.py`: which noise it is
+* `estimator.py`: a network of maps, scaled by the image's own maximum; `noise_kind.py`: which noise it is;
+  `spoilt_channels.py`: how the network is shown an image
 """
 
 from collections.abc import Mapping

@@ -3,9 +3,10 @@
     estimator = DenoisedEstimator(config)
     outputs = estimator({"image": image_bhw})      # {"restored": …, "restored_error": …, "noise_kind": (b, k)}
 
-Images come in any unit: they are divided by their own maximum, and answers multiplied by it. What is answered is not
-what to add to the image, but the image: where a pixel was lost, nothing of it is left to add to. Shape suffixes:
-b batch, h height, w width, k kinds of noise.
+Images come in any unit: they are divided by their own maximum, and answers multiplied by it. A network says of each
+pixel what it finds there and how much of what was seen is to be kept: all of one that was spared, none of one that was
+lost. One with a bottleneck keeps nothing, since all is to go through that. Shape suffixes: b batch, h height, w width,
+k kinds of noise, m maps.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.estimators.denoised.noise_kind import NoiseKind
+from models.estimators.denoised.spoilt_channels import CHANNELS, spoilt_channels
 from models.estimators.familiar import FamiliarImages, brighter
 from models.estimators.scaled_images import ImageInputEstimator
 from models.fields import Arrays, Field
@@ -25,7 +27,9 @@ __label__ = "denoised_estimator"
 
 _LOG_SD = (-9.0, 1.0)
 """Range of the logarithm of a pixel's error over the image's maximum."""
-_USUAL = 1e-3
+_MAPS = 3
+"""What is found, how much of what was seen is kept, and the logarithm of the error."""
+_USUAL = 2e-4
 """Mean squared error, over the maximum's square, that counts as one in the loss."""
 _LEAST = 1e-6
 _COVERED = 0.6827
@@ -63,16 +67,17 @@ class DenoisedEstimator(ImageInputEstimator):
         if not self.noises:
             raise ValueError("noises = []: must name at least one kind")
         self.network = find_map_network(config["network"])(
-            channels=self.map_channel_count, maps=2, width=int(config["width"])
+            channels=self.map_channel_count, maps=_MAPS, width=int(config["width"])
         )
+        self._keeps = not getattr(self.network, "BOTTLENECK", False)
         self.kind = NoiseKind(kinds=len(self.noises), width=int(config["width"]))
         self.familiars = nn.ModuleList(FamiliarImages(familiar) for _ in self.noises) if familiar else None
         self.register_buffer("error_scale_k", torch.ones(len(self.noises)))
 
     @property
     def map_channel_count(self) -> int:
-        """The image, and its root."""
-        return 2
+        """Those of `spoilt_channels`."""
+        return CHANNELS
 
     @property
     def outputs(self) -> tuple[Field, ...]:
@@ -193,9 +198,11 @@ class DenoisedEstimator(ImageInputEstimator):
 
     def _answer(self, scaled_bhw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """In units of the maximum: image, logarithm of its error; and logits of the noise."""
-        channels_b2hw = torch.stack([scaled_bhw, scaled_bhw.clamp_min(0).sqrt()], dim=1)
-        maps_b2hw: Tensor = self.network(channels_b2hw)
-        return maps_b2hw[:, 0], maps_b2hw[:, 1].clamp(*_LOG_SD), self.kind(scaled_bhw)
+        maps_bmhw: Tensor = self.network(spoilt_channels(scaled_bhw))
+        found_bhw, kept_bhw, log_sd_bhw = maps_bmhw.unbind(1)
+        if self._keeps:
+            found_bhw = found_bhw + kept_bhw.sigmoid() * (scaled_bhw - found_bhw)
+        return found_bhw, log_sd_bhw.clamp(*_LOG_SD), self.kind(scaled_bhw)
 
 
 def _scaled(image_bhw: Tensor) -> Tensor:
