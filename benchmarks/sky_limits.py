@@ -2,7 +2,8 @@
 
 python -m benchmarks sky_limits
 
-Chains begin at the truth, so that every draw is one of the posterior. `known clouds` is the gas as it was drawn, which
+Chains begin at the truth, so that every draw is one of the posterior. A pixel's chances are means over what each state
+of a chain says of it; `informed` is a detector that knows the background and all other sources. `known clouds` is the gas as it was drawn, which
 nobody knows who has only the image. Errors are those of a mean over skies, one standard deviation. The kernel is the
 summer school's; brackets without a chain stand above (`components/simulators/galactic_centre/brackets.py`).
 """
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import rankdata
 
 from components.core import load_settings
+from components.evidence.masks import POOLED, pixel_scores
 from components.fields import row_seeds
 from components.problems import find_problem
+from components.problems.point_sources import true_masks
+from components.problems.point_sources.posterior import PixelChances
 from components.simulators.galactic_centre import COUNTS, Chains, draw_skies, known_sources, linear_errors, start_of
 
 HOUSE = Path(__file__).parents[1]
@@ -27,14 +30,16 @@ _SWEEPS, _EACH = 160, 2
 """Sweeps, and every how many of them are kept."""
 _BRACKETED = 8
 """Skies of the brackets without a chain."""
-_BRIGHT = 5.0
-"""Counts of a bright pixel."""
+_FORGET, _ASKED = 40, 4
+"""Sweeps that remember the truth, and every how many of the others each pixel's chances are asked for."""
 
 
 def main() -> None:
     """Print the limits with their errors."""
     problem = find_problem("galactic-centre")
     settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="published").simulate
+    masks = find_problem("point-sources")
+    pixels: Any = load_settings(HOUSE / "params.yaml", masks.name, masks.settings, size="published")
     skies = draw_skies(settings, row_seeds([18], np.arange(_SKIES)))
     counts = np.random.default_rng(18).poisson(skies.expected_bhw).astype(np.float64)
     start = start_of(skies)
@@ -45,19 +50,21 @@ def main() -> None:
         print(f"sd of A_dm, {name}: {least[0]:.3f}")
     for known in (True, False):
         print("known clouds" if known else "clouds unknown, as to a network")
-        print(_limits(skies, Chains(settings, counts, start, seed=1, clouds_known=known)).to_string(index=False))
+        chains = Chains(settings, counts, start, seed=1, clouds_known=known)
+        print(_limits(skies, chains, pixels).to_string(index=False), flush=True)
 
 
-def _limits(skies: Any, chains: Chains) -> pd.DataFrame:
-    began, numbers = time.time(), []
-    holds, bright = np.zeros((2, *chains.flux_bhw.shape))
+def _limits(skies: Any, chains: Chains, problem_settings: Any) -> pd.DataFrame:
+    ask = PixelChances(problem_settings)
+    informed, began, numbers = ask(chains), time.time(), []
+    total = {name: torch.zeros_like(of) for name, of in informed.items()}
     for sweep in range(_SWEEPS):
         chains.sweep()
         if sweep % _EACH == 0:
             numbers.append(torch.cat([chains.amplitude_bk, chains.number_bs], dim=1).numpy())
-            holds += chains.flux_bhw.numpy() > 0
-            bright += chains.flux_bhw.numpy() > _BRIGHT
-    took = time.time() - began
+        if sweep >= _FORGET and sweep % _ASKED == 0:
+            total = {name: total[name] + of for name, of in ask(chains).items()}
+    took, counted = time.time() - began, len(range(_FORGET, _SWEEPS, _ASKED))
     drawn_sbk = np.stack(numbers)
     rows = [_of_number(skies.table["A_dm"].to_numpy(), drawn_sbk[:, :, 0], "A_dm, mean absolute error")]
     ranges = {name: np.ptp(ends) for name, ends in zip(COUNTS, ((200, 799), (1000, 3999)), strict=True)}
@@ -68,10 +75,14 @@ def _limits(skies: Any, chains: Chains) -> pd.DataFrame:
         )
     whole, total_b = sum(ranges.values()), skies.table[list(COUNTS)].sum(axis=1).to_numpy()
     rows.append(_of_number(total_b / whole, drawn_sbk[:, :, 4:].sum(axis=2) / whole, "N_total, over its range"))
-    flux_bhw = skies.centre_bhw + skies.disk_bhw
-    for name, true, chance in (("sources", flux_bhw > 0, holds), ("sources above 5", flux_bhw > _BRIGHT, bright)):
-        rows.append((f"{name}: AUC, pooled", _area_under_curve(true.ravel(), chance.ravel()), np.nan))
-        rows.append((f"{name}: accuracy", float(np.mean((chance > 0.5 * len(numbers)) == true)), np.nan))
+    truths = true_masks(torch.from_numpy(skies.centre_bhw + skies.disk_bhw), problem_settings.train)
+    for who, maps in (("posterior", {name: of / counted for name, of in total.items()}), ("informed", informed)):
+        for name, chance_bhw in maps.items():
+            scores = {of: found.numpy() for of, found in pixel_scores(chance_bhw, truths[name]).items()}
+            for of in ("accuracy", "auc"):
+                rows.append((f"{who}, {name}: {of}", scores[of].mean(), scores[of].std() / len(scores[of]) ** 0.5))
+            pooled = scores["histogram"].mean(axis=0)
+            rows += [(f"{who}, {name}: {of}", statistic(pooled), np.nan) for of, statistic in POOLED.items()]
     rows.append(("seconds a sweep and sky", took / _SWEEPS / _SKIES, np.nan))
     rows.append(("sweeps to decorrelate A_dm", _sweeps_to_forget(drawn_sbk[:, :, 0]), np.nan))
     return pd.DataFrame(rows, columns=("quantity", "value", "error")).round(4)
@@ -81,12 +92,6 @@ def _of_number(truth_b: Any, drawn_sb: Any, name: str) -> tuple[str, float, floa
     """Of the posterior's median, which has the least absolute error."""
     miss_b = np.abs(np.median(drawn_sb, axis=0) - truth_b)
     return name, float(miss_b.mean()), float(miss_b.std() / len(miss_b) ** 0.5)
-
-
-def _area_under_curve(true_n: Any, chance_n: Any) -> float:
-    """Chance that a true pixel has the higher chance (Mann & Whitney 1947)."""
-    ranks, trues = rankdata(chance_n)[true_n], int(true_n.sum())
-    return float((ranks.mean() - (trues + 1) / 2) / (len(true_n) - trues))
 
 
 def _sweeps_to_forget(drawn_sb: Any) -> float:

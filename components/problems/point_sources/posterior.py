@@ -50,7 +50,7 @@ def sky_posteriors(count_bhw: Array, settings: "PointSourcesSettings", *, cache:
 
     def make() -> dict[str, Array]:
         skies = draw_skies(simulation, drawing_seeds(simulation, "test", range(len(count_bhw))))
-        ask = _Asking(settings)
+        ask = PixelChances(settings)
         informed, limit = posterior_means(
             simulation, count_bhw, skies, ask, draws=evaluate.reference_draws, seed=evaluate.seed
         )
@@ -60,7 +60,7 @@ def sky_posteriors(count_bhw: Array, settings: "PointSourcesSettings", *, cache:
     return kept_arrays("pixels", inputs, cache, make)
 
 
-class _Asking:
+class PixelChances:
     """Chances of each mask in each pixel, as chains stand.
 
     Args:
@@ -74,6 +74,7 @@ class _Asking:
         self._most = max(1, round(settings.train.brightest_share * settings.simulate.size**2))
 
     def __call__(self, chains: Chains) -> dict[str, Tensor]:
+        """By name of the mask, shape (b, h, w) each."""
         chance_bnf, shape = chains.flux_chances(), chains.flux_bhw.shape
         return {
             "mask": (1 - chance_bnf[:, :, 0]).view(shape),

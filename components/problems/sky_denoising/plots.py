@@ -21,7 +21,7 @@ _SHOWN = {
 
 
 def plot_examples(examples: Mapping[str, tuple[Batch, Mapping[str, Tensor]]]) -> Figure:
-    """One row a kind of noise: as seen, restored, the truth, and the difference over the stated error.
+    """One row a kind of noise: as seen, restored, the truth, and the difference from it over the stated error.
 
     Args:
         examples: a sky and the answer to it, by kind of noise.
@@ -35,7 +35,7 @@ def plot_examples(examples: Mapping[str, tuple[Batch, Mapping[str, Tensor]]]) ->
             ("as seen", seen, 0.0, most),
             ("restored", restored, 0.0, most),
             ("truth", truth, 0.0, most),
-            ("(restored − truth) / stated error", (restored - truth) / stated, -3.0, 3.0),
+            ("difference / stated error", (restored - truth) / stated, -3.0, 3.0),
             ("stated error", stated, 0.0, float(stated.max())),
         ]
         for column, (title, image, least, highest) in enumerate(shown):

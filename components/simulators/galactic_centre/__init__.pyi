@@ -5,6 +5,8 @@ from .chains import Chains as Chains
 from .chains import Start as Start
 from .chains import start_of as start_of
 from .flux_grid import FluxGrid as FluxGrid
+from .point_sources import CentreLaw as CentreLaw
+from .point_sources import DiskLaw as DiskLaw
 from .point_sources import Sources as Sources
 from .point_sources import mean_sources as mean_sources
 from .prior import AMPLITUDES as AMPLITUDES

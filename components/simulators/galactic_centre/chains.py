@@ -6,10 +6,10 @@
         chains.amplitude_bk, chains.number_bs, chains.flux_bhw, chains.expected_bhw
 
 Counts are Poisson numbers of B (A · T + F), B the PSF, T the templates, F the flux of each pixel's sources. A pixel's
-sources are a Poisson number of log-normal ones, and its flux is drawn from a grid (`flux_grid.py`) given all else; the
-PSF is five pixels wide, so that every fifth pixel of every fifth row is drawn at the same time. Amplitudes and numbers
-of sources follow by Metropolis steps, the clouds of the gas by elliptical slices (Murray, Adams & MacKay 2010). A chain
-that begins at the truth begins with a draw of the posterior: nothing has to be burnt in.
+sources are a Poisson number of log-normal ones, and its flux is drawn from a grid (`pixel_fluxes.py`) given all else;
+the PSF is five pixels wide, so that every fifth pixel of every fifth row is drawn at the same time. Amplitudes and
+numbers of sources follow by Metropolis steps, the clouds of the gas by elliptical slices (Murray, Adams & MacKay 2010).
+A chain that begins at the truth begins with a draw of the posterior: nothing has to be burnt in.
 
 Legend of the shape suffixes: b skies, h rows, w columns, n pixels, k diffuse components, s kinds of sources, f fluxes
 of the grid, c pixels of one colour, j pixels under a PSF, m numbers of sources in a pixel.
@@ -24,9 +24,7 @@ from torch import Tensor
 
 from components.core import AssayError
 from components.simulators.galactic_centre.blurring import cloud_matrix, psf_matrix
-from components.simulators.galactic_centre.colours import Colours
-from components.simulators.galactic_centre.flux_grid import FluxGrid
-from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
+from components.simulators.galactic_centre.pixel_fluxes import PixelFluxes
 from components.simulators.galactic_centre.prior import AMPLITUDES, COUNTS, Array, GalacticCentreSettings
 from components.simulators.galactic_centre.skies import Skies
 from components.simulators.galactic_centre.templates import steady_templates
@@ -40,10 +38,6 @@ _SLICES = 2
 """Elliptical slices of the clouds in each sweep."""
 _STRIDE = 0.3
 """Of numbers of sources, in units of the square root of their mean over the prior, times a random factor."""
-
-
-_MOST_SOURCES = 0.75
-"""Of the most that are counted in a pixel, on average: one Poisson number in twenty is larger then, in the worst."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,33 +92,22 @@ class Chains:
             raise AssayError("chains sample skies as they lie: set simulate.rotated to false")
         self._settings, self._clouds_known = settings, clouds_known
         self._generator = torch.Generator(device or "cpu").manual_seed(seed)
-        self._grid = FluxGrid.of(settings)
         self._device = device or torch.device("cpu")
         self._psf, self._smooth = self._tensor(psf_matrix(settings)), self._tensor(cloud_matrix(settings))
         self._steady_khw = self._tensor(steady_templates(settings))
-        self._flux_f, self._mass_mf = self._tensor(self._grid.flux_f), self._tensor(self._grid.mass_kf)
-        shares = [law(settings).shares() for law in (CentreLaw, DiskLaw)]
-        self._share_sn = self._tensor(np.stack(shares)).flatten(1)
         ends = [settings.centre_sources.count, settings.disk_sources.count]
         self._ends_2s = self._tensor(np.array(ends, dtype=np.float64).T)
-        most = float((self._ends_2s[1] @ self._share_sn).max())
-        if most > _MOST_SOURCES * (len(self._mass_mf) - 1):
-            raise AssayError(
-                f"up to {most:.0f} sources a pixel on average, and chains count up to {len(self._mass_mf) - 1} in one: "
-                "fewer sources or more pixels (simulate.size) can be sampled"
-            )
-        self._colours = Colours(settings, self._psf)
         self._count_bhw = self._tensor(count_bhw)
-        self._seen_bn = self._colours.pad(self._count_bhw)
+        self._fluxes = PixelFluxes(settings, self._psf, self._count_bhw)
         self.amplitude_bk, self.number_bs = self._tensor(start.amplitude_bk), self._tensor(start.number_bs)
         self.cloud_bhw = self._tensor(start.cloud_bhw)
-        self._chosen_bn = torch.as_tensor(self._grid.numbers(start.flux_bhw), device=device).flatten(1)
+        self._chosen_bn = self._fluxes.numbers(start.flux_bhw)
         self._renew_templates()
 
     @property
     def flux_bhw(self) -> Tensor:
         """Of all sources in each pixel, counts, before the PSF."""
-        return self._flux_f[self._chosen_bn].view_as(self._count_bhw)
+        return self._fluxes.flux_f[self._chosen_bn].view_as(self._count_bhw)
 
     @property
     def expected_bhw(self) -> Tensor:
@@ -142,53 +125,38 @@ class Chains:
             for _ in range(_SLICES):
                 self._move_clouds(sources_bhw)
 
-    def source_chances(self) -> Tensor:
-        """Chances of each flux of the grid in each pixel before any image, shape (b, n, f)."""
-        return self._source_numbers(self.number_bs) @ self._mass_mf
-
     def flux_chances(self) -> Tensor:
         """Chances of each flux of the grid in each pixel given the image and all else as it stands, shape (b, n, f).
 
         Their mean over a chain is the posterior's, and less noisy than shares of draws (Gelfand & Smith 1990); at the
         truth they are what a detector says that knows the background and all other sources.
         """
-        expected_bn = self._colours.pad(self.expected_bhw)
-        prior_bnf = self.source_chances().log()
+        expected_bn, prior_bnf = self._before_fluxes()
         chance_bnf = torch.empty_like(prior_bnf)
-        for at_c, under_cj, spread_j in self._colours:
-            log_bcf, _ = self._log_chances(expected_bn, prior_bnf, at_c, under_cj, spread_j)
-            chance_bnf[:, at_c] = log_bcf.softmax(dim=2)
+        for colour in self._fluxes.colours:
+            log_bcf, _ = self._fluxes.log_chances(expected_bn, prior_bnf, self._chosen_bn, colour)
+            chance_bnf[:, colour.at_c] = log_bcf.softmax(dim=2)
         return chance_bnf
 
     def _draw_fluxes(self) -> None:
         """Each pixel's flux given all others, colour by colour."""
-        expected_bn = self._colours.pad(self.expected_bhw)
-        prior_bnf = self.source_chances().log()
-        for at_c, under_cj, spread_j in self._colours:
-            log_bcf, rest_bcj = self._log_chances(expected_bn, prior_bnf, at_c, under_cj, spread_j)
+        expected_bn, prior_bnf = self._before_fluxes()
+        for colour in self._fluxes.colours:
+            log_bcf, rest_bcj = self._fluxes.log_chances(expected_bn, prior_bnf, self._chosen_bn, colour)
             chosen_bc = self._choose(log_bcf)
-            self._chosen_bn[:, at_c] = chosen_bc
-            expected_bn[:, under_cj] = rest_bcj + self._flux_f[chosen_bc][:, :, None] * spread_j
+            self._chosen_bn[:, colour.at_c] = chosen_bc
+            flux_bc1 = self._fluxes.flux_f[chosen_bc][:, :, None]
+            expected_bn[:, colour.under_cj] = rest_bcj + flux_bc1 * colour.spread_j
 
-    def _log_chances(
-        self, expected_bn: Tensor, prior_bnf: Tensor, at_c: Tensor, under_cj: Tensor, spread_j: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Of each flux in pixels of one colour, up to a constant, and what is expected under their PSFs without it."""
-        was_bc = self._flux_f[self._chosen_bn[:, at_c]]
-        rest_bcj = expected_bn[:, under_cj] - was_bc[:, :, None] * spread_j
-        seen_bcj = self._seen_bn[:, under_cj]
-        mean_bcjf = rest_bcj[..., None].clamp_min(1e-3) + spread_j[:, None] * self._flux_f
-        # The pixels under a PSF that lie beyond the edge were not seen.
-        there_cj = self._colours.within_n[under_cj]
-        lost_cf = (there_cj * spread_j).sum(dim=1)[:, None] * self._flux_f
-        log_bcf = torch.einsum("bcj,bcjf->bcf", seen_bcj, mean_bcjf.log_()) - lost_cf + prior_bnf[:, at_c]
-        return log_bcf, rest_bcj
+    def _before_fluxes(self) -> tuple[Tensor, Tensor]:
+        """Counts that are expected, with the margin, and logarithms of the chances of fluxes before any image."""
+        return self._fluxes.colours.pad(self.expected_bhw), self._fluxes.prior(self.number_bs).log()
 
     def _choose(self, log_bcf: Tensor) -> Tensor:
         share_bcf = torch.softmax(log_bcf, dim=2).cumsum(dim=2)
         number_bc1 = self._uniform(*log_bcf.shape[:2], 1) * share_bcf[:, :, -1:]
         chosen_bc: Tensor = torch.searchsorted(share_bcf, number_bc1)[:, :, 0]
-        return chosen_bc.clamp_max(len(self._flux_f) - 1)
+        return chosen_bc.clamp_max(len(self._fluxes.flux_f) - 1)
 
     def _move_amplitudes(self, sources_bhw: Tensor) -> None:
         """A Metropolis step as wide as what the counts say of amplitudes when sources are known."""
@@ -212,10 +180,8 @@ class Chains:
         stride_bs = _STRIDE * 4 ** self._uniform(*shape) * mean_s.sqrt()
         moved_bs = self.number_bs + (stride_bs * self._normal(*shape)).round()
         inside_b = ((moved_bs >= self._ends_2s[0]) & (moved_bs <= self._ends_2s[1])).all(dim=1)
-        mass_bnm = self._mass_mf.T[self._chosen_bn]
         before_b, after_b = (
-            (self._source_numbers(of_bs) * mass_bnm).sum(dim=2).log().sum(dim=1, dtype=torch.float64)
-            for of_bs in (self.number_bs, moved_bs.clamp_min(0))
+            self._fluxes.log_prior(of_bs, self._chosen_bn) for of_bs in (self.number_bs, moved_bs.clamp_min(0))
         )
         taken_b = inside_b & (self._uniform(shape[0]).log() < after_b - before_b)
         self.number_bs = torch.where(taken_b[:, None], moved_bs, self.number_bs)
@@ -259,12 +225,6 @@ class Chains:
     def _log_likelihood(self, expected_bhw: Tensor) -> Tensor:
         mean_bhw = expected_bhw.clamp_min(1e-3)
         return (self._count_bhw * mean_bhw.log() - mean_bhw).sum(dim=(1, 2), dtype=torch.float64)
-
-    def _source_numbers(self, number_bs: Tensor) -> Tensor:
-        """Chances of 0, 1, … sources in each pixel, shape (b, n, m): Poisson, what is beyond the last left out."""
-        mean_bn1 = (number_bs @ self._share_sn)[:, :, None].clamp_min(1e-12)
-        number_m = torch.arange(len(self._mass_mf), dtype=torch.float32, device=self._device)
-        return (number_m * mean_bn1.log() - mean_bn1 - torch.lgamma(number_m + 1)).exp()
 
     def _tensor(self, values: Array) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self._device)

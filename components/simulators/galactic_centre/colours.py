@@ -1,12 +1,13 @@
 """Pixels that can be drawn at the same time: those whose PSFs do not overlap.
 
-    for at_c, under_cj, spread_j in Colours(settings, psf):         # 25 times for a PSF of 5 x 5 pixels
-        padded_bn[:, under_cj]                                      # what lies under each pixel's PSF
+    for colour in Colours(settings, psf):                           # 25 times for a PSF of 5 x 5 pixels
+        padded_bn[:, colour.under_cj]                               # what lies under each pixel's PSF
 
 Suffixes: b skies, n pixels, c pixels of one colour, j pixels under a PSF.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,17 @@ from torch.nn import functional
 from components.simulators.galactic_centre.prior import GalacticCentreSettings
 
 __label__ = "galactic_centre_colours"
+
+
+class Colour(NamedTuple):
+    """Pixels whose PSFs do not overlap."""
+
+    at_c: Tensor
+    """Without the margin."""
+    under_cj: Tensor
+    """The pixels with the margin under each of their PSFs."""
+    spread_j: Tensor
+    """The PSF."""
 
 
 class Colours:
@@ -46,7 +58,7 @@ class Colours:
         """Maps with a margin of zeros, flat, shape (b, n)."""
         return functional.pad(map_bhw, (self._reach,) * 4).flatten(1)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Of each colour its pixels without the margin, the pixels with it under each of their PSFs, and the PSF."""
+    def __iter__(self) -> Iterator[Colour]:
+        """One after the other."""
         for at_c, under_cj in self._sets:
-            yield at_c, under_cj, self._spread_j
+            yield Colour(at_c, under_cj, self._spread_j)
