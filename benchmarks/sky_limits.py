@@ -3,9 +3,10 @@
 python -m benchmarks sky_limits
 
 Chains begin at the truth, so that every draw is one of the posterior. A pixel's chances are means over what each state
-of a chain says of it; `informed` is a detector that knows the background and all other sources. `known clouds` is the gas as it was drawn, which
-nobody knows who has only the image. Errors are those of a mean over skies, one standard deviation. The kernel is the
-summer school's; brackets without a chain stand above (`components/simulators/galactic_centre/brackets.py`).
+of a chain says of it; `informed` is a detector that knows the background and all other sources. `known clouds` is the
+gas as it was drawn, which nobody knows who has only the image. Errors are those of a mean over skies, one standard
+deviation. The kernel is the summer school's; brackets without a chain stand above
+(`components/simulators/galactic_centre/brackets.py`).
 """
 
 import time

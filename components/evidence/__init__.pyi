@@ -1,3 +1,6 @@
+from .along_axes import MeasuredOf as MeasuredOf
+from .along_axes import alarms as alarms
+from .along_axes import measure_along as measure_along
 from .confirmation import Confirmed as Confirmed
 from .confirmation import comparison_seed as comparison_seed
 from .confirmation import confirm as confirm
@@ -16,6 +19,14 @@ from .honesty import measured_honesty as measured_honesty
 from .honesty import was_measured as was_measured
 from .inputs import evaluation_inputs as evaluation_inputs
 from .inputs import honesty_inputs as honesty_inputs
+from .intervals import Array as Array
+from .intervals import difference as difference
 from .intervals import interval as interval
+from .intervals import share as share
 from .keeping import evaluated_weights as evaluated_weights
+from .kept_arrays import array_digest as array_digest
+from .kept_arrays import read_or_make as read_or_make
+from .measuring import Measuring as Measuring
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError
+from .reliability import reliability_table as reliability_table
+from .timing import time_per_image as time_per_image

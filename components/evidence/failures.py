@@ -5,7 +5,7 @@
         batches = observed(problem, images.stored, settings, seed=[7], device=device, delivery=images.delivery)
 
 The same objects are seen under the same noise at every value. How errors are measured is each kind's own affair
-(`numbers/failure_maps.py`, `failure_scores.py`).
+(`numbers/failure_maps.py`, `along_axes.py`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

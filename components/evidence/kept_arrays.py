@@ -1,6 +1,6 @@
 """Arrays that no model takes part in: made once, and read by every evaluation after that.
 
-    found = kept_arrays("pixels", inputs, cache, make)
+    found = read_or_make("pixels", inputs, cache, make)
 
 What decides them is in their key: the code that makes them, images, settings and seeds.
 """
@@ -20,7 +20,7 @@ __label__ = "kept_arrays"
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-def kept_arrays(name: str, inputs: Mapping[str, Any], cache: Path, make: Callable[[], Arrays]) -> Arrays:
+def read_or_make(name: str, inputs: Mapping[str, Any], cache: Path, make: Callable[[], Arrays]) -> Arrays:
     """Read them, or make and keep them.
 
     Args:

@@ -4,7 +4,7 @@
 * `saved.py`: weights and description on disk, checked at every load; `compiled.py`: what answers take beside Python
 * `numbers/`: parameters with errors; `image/`: an image with its error; `mask/`: which pixels belong to something;
   `classes/`: probabilities of classes; `sources/`: point sources. What all but the first share: `scaled_images.py`,
-  `input_ranges.py`
+  `input_ranges.py`, `probabilities.py`
 * `channels.py`: how a network is shown an image; `familiar.py`: whether that is one of those a simulator draws
 """
 

@@ -38,6 +38,8 @@ ROOMS = (
     "components.problems", "components.simulators", "components.evidence", "components.training", "models.estimators"
 )  # fmt: skip
 """Wings of rooms that do not meet: a problem, a simulator and a kind of answer know nothing of the others."""
+HALLS = ("components.problems.skies",)
+"""Rooms of what several of a wing share, which may meet them; they themselves meet none."""
 
 TOOLS = {
     "astropy": ("components.data",),
@@ -51,6 +53,7 @@ TOOLS = {
     "optuna_dashboard": ("flows",),
     "prefect": ("flows",),
     "sep": ("components.simulators",),
+    "skimage": ("components.evidence",),
     "services": ("components.packages", "services"),
     "sqlalchemy": ("components.ledger",),
 }
@@ -102,7 +105,7 @@ def behind_faces(graph: ImportGraph) -> Iterator[str]:
         if importer.startswith(f"{imported}."):
             yield f"{importer} imports the face of its own wing {imported}"
         ours, theirs = room(graph, importer), room(graph, imported)
-        if ours and theirs and ours != theirs and wing(ours) == wing(theirs):
+        if ours and theirs and ours != theirs and wing(ours) == wing(theirs) and theirs not in HALLS:
             yield f"{importer} imports {imported} of another room"
 
 

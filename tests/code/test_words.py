@@ -20,6 +20,8 @@ NAMING = (
     "components/evidence/images/",
     "components/evidence/masks/",
     "components/evidence/classes/",
+    "components/evidence/denoised/",
+    "components/evidence/sources/",
     "components/training/numbers/",
     "models/galaxies/",
     "models/estimators/",

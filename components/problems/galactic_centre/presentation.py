@@ -10,7 +10,7 @@ from torch import Tensor
 
 from components.fields import Seeds, poisson
 from components.problems.galactic_centre.settings import GalacticCentreProblemSettings
-from components.problems.skies import OF_COUNTS, afresh, ends, familiar_config
+from components.problems.skies import OF_COUNTS, ends, familiar_config, show_afresh
 from components.simulators.galactic_centre import AMPLITUDES, COUNTS, PARAMETERS
 from models.fields import Arrays, Field
 
@@ -29,7 +29,7 @@ def present(
     truths = {name: stored[name] for name in PARAMETERS}
     expected_bhw = stored["expected"]
     if training and settings.train.fresh_amplitudes:
-        shown = afresh(stored, seed_b, settings.simulate)
+        shown = show_afresh(stored, seed_b, settings.simulate)
         expected_bhw = shown.expected_bhw
         truths |= dict(zip(AMPLITUDES, shown.amplitude_bk.unbind(1), strict=True))
     return {"image": poisson(seed_b, expected_bhw, stream=OF_COUNTS)}, truths

@@ -3,7 +3,7 @@
 * `problem.py`: what is asked, of which simulator; `presentation.py`: how skies are shown to a network
 * `evaluation.py`: puts the evidence together; `truths.py`: the masks that it is held against; `listed.py`: the list
 * `posterior.py`: the exact posterior of each pixel, and the detector that knows more; `baselines.py`: no network at all
-* `sections.py`, `plots.py`: what a person sees
+* `sections.py`: what a person reads
 """
 
 import lazy_loader

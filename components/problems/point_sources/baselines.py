@@ -20,7 +20,7 @@ from scipy import stats
 from scipy.optimize import isotonic_regression
 from scipy.special import logsumexp
 
-from components.fields import Answer, Dataset, presented
+from components.fields import Answer, Dataset, Problem, presented
 from components.problems.point_sources.truths import MASKS, true_masks
 from components.simulators.galactic_centre import Array, GalacticCentreSettings, mean_sources, psf_matrix
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from components.problems.point_sources.problem import PointSources
     from components.problems.point_sources.settings import PointSourcesSettings
     from models.fields import Arrays
 
@@ -55,7 +54,7 @@ class Baselines:
 
     @classmethod
     def learned(
-        cls, problem: "PointSources", dataset: Dataset, settings: "PointSourcesSettings", *, device: "torch.device"
+        cls, problem: Problem, dataset: Dataset, settings: "PointSourcesSettings", *, device: "torch.device"
     ) -> "Baselines":
         """Learn from the validation split."""
         rows, seed = dataset.rows("validation"), [settings.evaluate.seed, _SEED]

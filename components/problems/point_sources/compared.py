@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.evidence.intervals import Array
+from components.evidence import Array, Measuring
 from components.evidence.masks import POOLED, mask_metrics, pixel_scores
-from components.evidence.measuring import Measuring
 from components.fields import Batch, Metric, no_metric
 from components.problems.point_sources.baselines import NAMES, Baselines
 from components.problems.point_sources.posterior import INFORMED, LIMIT, sky_posteriors

@@ -14,21 +14,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from components.evidence.failure_scores import Scores, alarms, measure_scores
-from components.evidence.intervals import Array, difference, share
+from components.evidence import (
+    Array,
+    MeasuredOf,
+    Measuring,
+    alarms,
+    difference,
+    measure_along,
+    reliability_table,
+    share,
+    time_per_image,
+)
 from components.evidence.masks import mask_metrics, pixel_scores
-from components.evidence.measuring import Measuring
-from components.evidence.reliability import reliability_table
-from components.evidence.timing import time_per_image
+from components.evidence.sources import plot_completeness, plot_examples, plot_failure, plot_reliabilities
 from components.fields import FRESH, Batch, Evaluation, Loss, Metric, fresh_images, fresh_seed
-from components.problems.point_sources import plots, sections
+from components.problems.point_sources import sections
 from components.problems.point_sources.compared import all_scores, baseline_metrics, of_mask, over_limit
 from components.problems.point_sources.listed import flux_table, list_metrics, list_scores
 from components.problems.point_sources.truths import MASKS, true_masks
 
 if TYPE_CHECKING:
     from torch import Tensor
-
 
 __label__ = "point_sources_evaluation"
 
@@ -58,7 +64,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
     metrics |= over_limit(about, found, cache) | baseline_metrics(about)
     metrics |= fresh_metrics(about, found)
     axes = problem.failure_axes(settings.simulate, settings.evaluate.failure_images, settings.evaluate.seed)
-    failures, of_failures = measure_scores(about, axes, failure_scores(settings), loss="log_score")
+    failures, of_failures = measure_along(about, axes, failure_scores(settings), loss="log_score")
     metrics |= of_failures
     curves = {mask: reliability_table(of_mask(found, mask)["reliability"]) for mask in MASKS.values()}
     fluxes = flux_table(metrics)
@@ -66,11 +72,11 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
     timed = about.examples(_TIMED)[0].inputs
     report = sections.report(metrics)
     figures = {
-        "examples": plots.plot_examples(*first, settings),
-        "reliability": plots.plot_reliabilities(curves),
-        "completeness": plots.plot_completeness(fluxes, settings.train.bright_flux),
+        "examples": plot_examples(*first, settings.simulate.half_width),
+        "reliability": plot_reliabilities(curves),
+        "completeness": plot_completeness(fluxes, settings.train.bright_flux),
         **{
-            f"failure-{axis.name.replace('_', '-')}": plots.plot_failure(failures[failures["axis"] == axis.name])
+            f"failure-{axis.name.replace('_', '-')}": plot_failure(failures[failures["axis"] == axis.name])
             for axis in axes
         },
     }
@@ -140,7 +146,7 @@ def fresh_metrics(about: Measuring, found: Mapping[str, Array]) -> dict[str, Met
     }
 
 
-def failure_scores(settings: Any) -> Scores:
+def failure_scores(settings: Any) -> MeasuredOf:
     """What is scored along the axes of the failure maps."""
 
     def scores(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from components.evidence.intervals import Array
+from components.evidence import Array, Measuring
 from components.evidence.masks import INSIDE
-from components.evidence.measuring import Measuring
 from components.fields import Metric, no_metric
 from models.estimators.sources import COLUMNS
 

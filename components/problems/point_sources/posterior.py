@@ -17,7 +17,7 @@ from scipy import stats
 from torch import Tensor
 
 from components.core import code_of, settings_values
-from components.evidence.kept_arrays import array_digest, kept_arrays
+from components.evidence import array_digest, read_or_make
 from components.fields import drawing_seeds
 from components.problems.skies import posterior_means
 from components.simulators.galactic_centre import Array, Chains, FluxGrid, GalacticCentreSettings, draw_skies
@@ -57,7 +57,7 @@ def sky_posteriors(count_bhw: Array, settings: "PointSourcesSettings", *, cache:
         said = ((LIMIT, limit), (INFORMED, informed))
         return {f"{who}.{name}": of for who, maps in said for name, of in maps.items()}
 
-    return kept_arrays("pixels", inputs, cache, make)
+    return read_or_make("pixels", inputs, cache, make)
 
 
 class PixelChances:

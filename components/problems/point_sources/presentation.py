@@ -11,7 +11,7 @@ from torch import Tensor
 
 from components.fields import Seeds, poisson
 from components.problems.point_sources.settings import PointSourcesSettings
-from components.problems.skies import OF_COUNTS, afresh, familiar_config
+from components.problems.skies import OF_COUNTS, familiar_config, show_afresh
 from components.simulators.galactic_centre import SourceFlux
 from models.fields import Arrays
 
@@ -27,7 +27,7 @@ def present(
     """Counts of each sky, and the flux of all sources in each pixel."""
     expected_bhw, flux_bhw = stored["expected"], stored["sources"]
     if training and settings.train.fresh_amplitudes:
-        shown = afresh(stored, seed_b, settings.simulate)
+        shown = show_afresh(stored, seed_b, settings.simulate)
         expected_bhw, flux_bhw = shown.expected_bhw, shown.sources_bhw
     return {"image": poisson(seed_b, expected_bhw, stream=OF_COUNTS)}, {"flux": flux_bhw}
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from components.core import ProblemSettings
-from components.evidence import FailureAxis, FailureImages
+from components.evidence import FailureAxis, FailureImages, Measuring
 from components.fields import Answer, Confirmation, Evaluation, Seeds, fresh_batches, fresh_seed
 from components.problems.point_sources import presentation
 from components.problems.point_sources.settings import PointSourcesSettings
@@ -28,7 +28,6 @@ from models.fields import Arrays, Field
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from components.evidence.measuring import Measuring
     from components.fields import Dataset
     from models.estimators import Estimator
 
@@ -125,9 +124,7 @@ class PointSources(SkyProblem):
         settings: PointSourcesSettings,
         device: "torch.device",
         progress: Callable[[int], object],
-    ) -> "Measuring":
-        from components.evidence.measuring import Measuring
-
+    ) -> Measuring:
         slices = {f"A_pi0_{low:g}_{high:g}": ("A_pi0", low, high) for low, high in pairwise(_GAS)}
         return Measuring(
             problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,

@@ -1,6 +1,6 @@
 from .afresh import Afresh as Afresh
-from .afresh import afresh as afresh
 from .afresh import expected_skies as expected_skies
+from .afresh import show_afresh as show_afresh
 from .failures import failure_axes as failure_axes
 from .posterior import posterior_means as posterior_means
 from .problem import CELLS as CELLS

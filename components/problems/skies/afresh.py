@@ -1,6 +1,6 @@
 """Skies drawn anew of the sources and clouds that a dataset holds, at each presentation of a training.
 
-    shown = afresh(stored, seed_b, settings)
+    shown = show_afresh(stored, seed_b, settings)
     shown.expected_bhw, shown.sources_bhw, shown.amplitude_bk
 
 Shape suffixes: b batch, h height, w width, k diffuse components.
@@ -51,7 +51,7 @@ class Afresh(NamedTuple):
     """Counts that are expected in each pixel."""
 
 
-def afresh(stored: Arrays, seed_b: Seeds, settings: GalacticCentreSettings) -> Afresh:
+def show_afresh(stored: Arrays, seed_b: Seeds, settings: GalacticCentreSettings) -> Afresh:
     """Other amplitudes, and sources and clouds mirrored: they know neither east and west nor north and south.
 
     Args:

@@ -3,7 +3,7 @@
 * `problem.py`: what is asked, of which simulator; `noises.py`: the kinds of noise; `presentation.py`: what is shown
 * `evaluation.py`: puts the evidence together; `scores.py`: what is measured of each image; `limits.py`: what noise
   allows; `baselines.py`: no network at all; `departures.py`: failure maps
-* `sections.py`, `plots.py`: what a person sees
+* `sections.py`: what a person reads
 """
 
 import lazy_loader

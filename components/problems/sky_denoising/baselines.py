@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from components.evidence.intervals import Array
-from components.evidence.measuring import Measuring
+from components.evidence import Array, Measuring
+from components.evidence.denoised import even_out
 from components.fields import Answer
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Baselines:
                 "mean": lambda image_bhw: np.broadcast_to(mean_hw, image_bhw.shape),
                 "filter": best(_smoothed, _WIDTHS),
                 "linear": _linear(noisy_bhw, clean_bhw),
-                "total_variation": best(_even, _WEIGHTS),
+                "total_variation": best(even_out, _WEIGHTS),
             }
         )
 
@@ -92,14 +92,6 @@ class Baselines:
 def _smoothed(image_bhw: Array, width: float) -> Array:
     found: Array = ndimage.gaussian_filter(image_bhw, (0, width, width))
     return found
-
-
-def _even(image_bhw: Array, weight: float) -> Array:
-    from skimage.restoration import denoise_tv_chambolle
-
-    if weight == 0:
-        return image_bhw
-    return np.stack([denoise_tv_chambolle(image, weight=weight) for image in image_bhw])  # type: ignore[no-untyped-call]
 
 
 def _linear(noisy_bhw: Array, clean_bhw: Array) -> Callable[[Array], Array]:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from components.evidence import Delivery, FailureAxis, FailureImages
-from components.evidence.failure_scores import measure_scores
-from components.evidence.measuring import Measuring
+from components.evidence import Delivery, FailureAxis, FailureImages, Measuring, measure_along
+from components.evidence.denoised import LOSS
 from components.fields import Batch, Metric, Seeds, row_seeds
 from components.problems.skies import failure_axes
 from components.problems.sky_denoising.noises import ADDED, COUNTS
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __label__ = "sky_denoising_departures"
 
-LOSS = "mse"
 _STRENGTHS = {
     "gaussian": (0.05, 0.1, 0.2, 0.3, 0.5),
     "poisson": (0.25, 0.5, 0.75, 1.0),
@@ -46,7 +44,7 @@ _ON_COUNTS = ("background", "exposure")
 
 
 def measure_departures(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric]]:
-    """Along every axis, as `failure_scores.measure_scores` says.
+    """Along every axis, as `along_axes.measure_along` says.
 
     Args:
         about: the model.
@@ -56,7 +54,7 @@ def measure_departures(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric
     tables: list[pd.DataFrame] = []
     metrics: dict[str, Metric] = {}
     for kind, here in ((COUNTS, axes), *((kind, [noise_axis(settings, kind)]) for kind in ADDED)):
-        table, found = measure_scores(of_kind(about, kind), here, _scores, loss=LOSS)
+        table, found = measure_along(of_kind(about, kind), here, _scores, loss=LOSS)
         tables.append(table)
         metrics |= found
     return pd.concat(tables, ignore_index=True), metrics

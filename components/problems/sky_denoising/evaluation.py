@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from components.evidence.failure_scores import alarms
-from components.evidence.intervals import Array, difference, share
-from components.evidence.measuring import Measuring
-from components.evidence.timing import time_per_image
+from components.evidence import Array, Measuring, alarms, difference, share, time_per_image
+from components.evidence.denoised import plot_examples, plot_failure
 from components.fields import FRESH, Batch, Confirmation, Evaluation, Loss, Metric, fresh_images, fresh_seed
-from components.problems.sky_denoising import plots, sections
+from components.problems.sky_denoising import sections
 from components.problems.sky_denoising.baselines import NAMES, Baselines
 from components.problems.sky_denoising.departures import measure_departures
 from components.problems.sky_denoising.limits import over_limits
@@ -52,9 +50,9 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
     timed = about.examples(_TIMED)[0].inputs
     report = sections.report(metrics)
     figures = {
-        "examples": plots.plot_examples(examples),
+        "examples": plot_examples(examples),
         **{
-            f"failure-{name.replace('_', '-')}": plots.plot_failure(here)
+            f"failure-{name.replace('_', '-')}": plot_failure(here)
             for name, here in ((name, failures[failures["axis"] == name]) for name in failures["axis"].unique())
         },
     }

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.core import code_of, settings_values
-from components.evidence.intervals import Array
-from components.evidence.kept_arrays import array_digest, kept_arrays
-from components.evidence.measuring import Measuring
+from components.evidence import Array, Measuring, array_digest
 from components.fields import FRESH, Batch, Metric, drawing_seeds, fresh_images, fresh_seed, no_metric
 from components.problems.skies import posterior_means
 from components.problems.sky_denoising.noises import ADDED, COUNTS, SPARING
@@ -73,7 +71,7 @@ def sky_means(count_bhw: Array, simulation: GalacticCentreSettings, evaluate: An
         )  # fmt: skip
         return means
 
-    return kept_arrays("means", inputs, cache, make)["expected"]
+    return read_or_make("means", inputs, cache, make)["expected"]
 
 
 def _over_posterior(about: Measuring, cache: Path) -> dict[str, Metric]:

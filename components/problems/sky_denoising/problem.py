@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from components.core import ProblemSettings
+from components.evidence import Measuring
 from components.fields import (
     IMAGES,
     Answer,
@@ -37,7 +38,6 @@ from models.fields import Arrays, Field
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from components.evidence.measuring import Measuring
     from components.fields import Dataset
     from models.estimators import Estimator
 
@@ -150,9 +150,7 @@ class SkyDenoising(SkyProblem):
         device: "torch.device",
         progress: Callable[[int], object],
         split: str,
-    ) -> "Measuring":
-        from components.evidence.measuring import Measuring
-
+    ) -> Measuring:
         slices = {f"A_pi0_{low:g}_{high:g}": ("A_pi0", low, high) for low, high in pairwise(_GAS)}
         return Measuring(
             problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.evidence.intervals import Array
-from components.evidence.measuring import Measuring
+from components.evidence import Array, Measuring
+from components.evidence.denoised import similarity
 from components.fields import Batch, Metric
 from components.problems.sky_denoising.noises import ADDED, NOISES, SPARING
 
@@ -69,7 +69,7 @@ def image_scores(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Te
         "mse_corrupted": _mean_where(square_bhw, spoilt_bhw),
         "mse_untouched": _mean_where(square_bhw, 1 - spoilt_bhw),
         "psnr": -10 * mse_b.clamp_min(_LEAST).log10(),
-        "ssim": _similarity(restored_bhw, clean_bhw),
+        "ssim": clean_bhw.new_tensor(similarity(restored_bhw.cpu().numpy(), clean_bhw.cpu().numpy())),
         "flux_bias": flux_b / true_b.clamp_min(_LEAST) - 1,
         "coverage68": within_bhw.double().mean(dim=(1, 2)),
         "kind_accuracy": (outputs["noise_kind"].argmax(dim=1) == batch.targets["noise_kind"]).double(),
@@ -79,14 +79,3 @@ def image_scores(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Te
 def _mean_where(value_bhw: "Tensor", weight_bhw: "Tensor") -> "Tensor":
     """Of each image, 0 where no pixel counts."""
     return (value_bhw * weight_bhw).sum(dim=(1, 2)) / weight_bhw.sum(dim=(1, 2)).clamp_min(1)
-
-
-def _similarity(restored_bhw: "Tensor", clean_bhw: "Tensor") -> "Tensor":
-    from skimage.metrics import structural_similarity
-
-    pairs = zip(restored_bhw.cpu().numpy(), clean_bhw.cpu().numpy(), strict=True)
-    similar: list[float] = [
-        structural_similarity(ours, truth, data_range=1.0)  # type: ignore[no-untyped-call]
-        for ours, truth in pairs
-    ]
-    return clean_bhw.new_tensor(similar)

@@ -6,11 +6,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.estimators.mask.estimator import TOLERANCE, MaskEstimator, as_probability, probability
+from models.estimators.mask.estimator import MaskEstimator
 from models.map_networks import map_network_module
 
 __label__ = "mask_kind"
-__all__ = ["TOLERANCE", "MaskEstimator", "as_probability", "build", "modules", "probability"]
+__all__ = ["MaskEstimator", "build", "modules"]
 
 
 def build(config: Mapping[str, Any]) -> MaskEstimator:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.estimators.mask import TOLERANCE, as_probability, probability
+from models.estimators.probabilities import TOLERANCE, as_probability, probability
 from models.estimators.scaled_images import ImageInputEstimator
 from models.estimators.sources.levels import FluxLevels, brightest
 from models.estimators.sources.source_list import COLUMNS, source_list

@@ -127,7 +127,7 @@ class Missing(BlobClass):
         (Labels(), r"class of blob-class's estimator has labels \('disc', 'ring'\): the target has \('ring', 'disc'\)"),
         (Units(), "image of blob-class's estimator has unit '': stated is 'Jy'"),
         (Sizes(), "network cnn of width 8 cannot take its images"),
-        (Kinds(), "kind of estimator = 'sounds': must be one of classes, image, mask, numbers"),
+        (Kinds(), "kind of estimator = 'sounds': must be one of classes, denoised, image, mask, numbers, sources"),
         (Missing(), "blob-class: no 'classes': see `estimator_config`"),
     ],
 )

@@ -161,7 +161,10 @@ def test_a_number_may_take_the_noise_s_place(estimator: Estimator) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"kind": "picture"}, "kind of estimator = 'picture': must be one of classes, image, mask, numbers"),
+        (
+            {"kind": "picture"},
+            "kind of estimator = 'picture': must be one of classes, denoised, image, mask, numbers, sources",
+        ),
         ({"network": "no_such"}, "network = 'no_such': must be one of"),
         ({"noise": "psf"}, "noise = 'psf': must be one of the conditions sigma, psf_fwhm"),
         ({"noise": None, "scale": 0.0}, "noise = None and scale = 0.0: scale must be above 0, or None for counts"),

@@ -1,4 +1,4 @@
-"""Pictures of how scores change along an axis of the failure maps. Returned as matplotlib figures."""
+"""Pictures of how errors change along an axis of the failure maps. Returned as matplotlib figures."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from components.evidence.failure_scores import ALARM
+from components.evidence.along_axes import ALARM
 
 __label__ = None
 
@@ -17,7 +17,7 @@ _WIDE = 3.0
 
 
 class Shown(NamedTuple):
-    """How a score is drawn."""
+    """How a number is drawn."""
 
     said: str
     """Its name, with its unit."""
@@ -25,12 +25,12 @@ class Shown(NamedTuple):
     """What it is where nothing is wrong."""
 
 
-def plot_scores(table: pd.DataFrame, shown: Mapping[str, Shown], title: str) -> Figure:
-    """One axis: a panel a score, and how many images are doubted.
+def plot_axis(table: pd.DataFrame, shown: Mapping[str, Shown], title: str) -> Figure:
+    """One axis: a panel a number, and how many images are doubted.
 
     Args:
-        table: rows of one axis, as of `failure_scores.measure_scores`.
-        shown: the scores that are drawn.
+        table: rows of one axis, as of `along_axes.measure_along`.
+        shown: the numbers that are drawn.
         title: the one thing that it says.
     """
     here = table.sort_values("value")

@@ -1,13 +1,13 @@
 """Pictures of point sources found: one message each, readable in greyscale. Returned as matplotlib figures."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from components.evidence.failure_plots import Shown, plot_scores, worst_case
+from components.evidence.axis_plots import Shown, plot_axis, worst_case
 from components.fields import Batch
 from models.estimators.sources import COLUMNS
 
@@ -27,15 +27,14 @@ _SURE = 0.9
 _STYLES = {"all": ("o-", "0.0"), "bright": ("s--", "0.35"), "brightest": ("^:", "0.55")}
 
 
-def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]", settings: Any) -> Figure:
+def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]", half_width: float) -> Figure:
     """One row a sky: counts with listed sources, true flux, answered flux, probability of any source.
 
     Args:
         batch: the skies, with `flux` among the targets.
         outputs: the model's answer.
-        settings: all of the problem's.
+        half_width: degrees from the centre to the edges.
     """
-    width = settings.simulate.half_width
     figure = Figure(figsize=(13, 3.2 * batch.count), layout="constrained")
     for row, panels in enumerate(figure.subplots(batch.count, 4, squeeze=False)):
         seen = batch.inputs["image"][row].numpy()
@@ -49,7 +48,7 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]", settings: Any) 
         ]
         for axes, (title, image, least, highest) in zip(panels, shown, strict=True):
             drawn = axes.imshow(
-                image, cmap="gray", origin="lower", vmin=least, vmax=highest, extent=(-width, width, -width, width)
+                image, cmap="gray", origin="lower", vmin=least, vmax=highest, extent=(-half_width, half_width) * 2
             )
             figure.colorbar(drawn, ax=axes, shrink=0.8)
             axes.set_xlabel("X [degrees]")
@@ -89,7 +88,7 @@ def plot_completeness(table: pd.DataFrame, bright: float) -> Figure:
     """Completeness and purity of bright pixels, by flux.
 
     Args:
-        table: as of `listed.flux_table`.
+        table: with runs of flux, completeness and purity and their intervals.
         bright: counts above which a pixel is bright.
     """
     figure = Figure(figsize=(6.5, 4.2), layout="constrained")
@@ -114,7 +113,7 @@ def plot_failure(table: pd.DataFrame) -> Figure:
     """Scores along one axis.
 
     Args:
-        table: rows of one axis, as of `failure_scores.measure_scores`.
+        table: rows of one axis, as of `along_axes.measure_along`.
     """
     worst = worst_case(table, "log_score")
     usual = table.loc[table["trained"], "log_score"]
@@ -122,4 +121,4 @@ def plot_failure(table: pd.DataFrame) -> Figure:
         f"{worst['case']}: {worst['log_score']:.3f} nats a pixel, ordinarily {usual.iloc[0]:.3f}; "
         f"{100 * worst['alarm']:.0f} % of such skies are doubted"
     )
-    return plot_scores(table, _SHOWN, title[0].upper() + title[1:])
+    return plot_axis(table, _SHOWN, title[0].upper() + title[1:])

@@ -1,6 +1,6 @@
 """Where a model fails, for answers that are scored as a whole, such as masks and images: scores along each axis.
 
-    table, metrics = measure_scores(about, axes, scores, loss="log_score")
+    table, metrics = measure_along(about, axes, measured, loss="mse")
 
 `failures.py` says what an axis is. The table has the mean of each score over the same objects at every value, and how
 many of their images are doubted; the metrics say in one number an axis how large the loss is along it.
@@ -22,23 +22,23 @@ from models.estimators import FALSE_ALARMS
 if TYPE_CHECKING:
     from torch import Tensor
 
-__label__ = "failure_scores"
+__label__ = "along_axes"
 
-Scores = Callable[[Batch, "Mapping[str, Tensor]"], "Mapping[str, Tensor]"]
+MeasuredOf = Callable[[Batch, "Mapping[str, Tensor]"], "Mapping[str, Tensor]"]
 """From images and the answer to them to numbers of each image, shape (b,)."""
 
 ALARM = "alarm"
 
 
-def measure_scores(
-    about: Measuring, axes: Sequence[FailureAxis], scores: Scores, *, loss: str
+def measure_along(
+    about: Measuring, axes: Sequence[FailureAxis], measured: MeasuredOf, *, loss: str
 ) -> tuple[pd.DataFrame, dict[str, Metric]]:
     """Score the model along every axis, under noise that is the same at every value.
 
     Args:
         about: the model; its dataset is not read.
         axes: from the problem.
-        scores: of one batch.
+        measured: of one batch.
         loss: the score that is a loss, positive.
 
     Returns:
@@ -55,7 +55,7 @@ def measure_scores(
             images = axis.draw(value)
             found = asked.get(images)
             if found is None:
-                asked[images] = found = _score(about, images, scores)
+                asked[images] = found = _ask(about, images, measured)
             losses.append(found[loss])
             count = len(found[loss])
             means = {name: float(of.mean()) for name, of in found.items()}
@@ -75,7 +75,7 @@ def alarms(outputs: "Mapping[str, Tensor]") -> "Tensor":
     return (outputs["p_value"] < FALSE_ALARMS).double()
 
 
-def _score(about: Measuring, images: FailureImages, scores: Scores) -> dict[str, Array]:
+def _ask(about: Measuring, images: FailureImages, measured: MeasuredOf) -> dict[str, Array]:
     parts: list[dict[str, Array]] = []
     batches = observed(
         about.problem, images.stored, about.settings,
@@ -83,7 +83,7 @@ def _score(about: Measuring, images: FailureImages, scores: Scores) -> dict[str,
     )  # fmt: skip
     for batch in batches:
         outputs = about.answer(batch.inputs)
-        found = {**scores(batch, outputs), ALARM: alarms(outputs)}
+        found = {**measured(batch, outputs), ALARM: alarms(outputs)}
         parts.append({name: of.double().cpu().numpy() for name, of in found.items()})
         about.progress(batch.count)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

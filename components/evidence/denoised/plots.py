@@ -7,12 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from components.evidence.failure_plots import Shown, plot_scores, worst_case
+from components.evidence.axis_plots import Shown, plot_axis, worst_case
 from components.fields import Batch
-from components.problems.sky_denoising.departures import LOSS
 
 __label__ = None
 
+LOSS = "mse"
+"""What is drawn first, and said of the worst."""
 _SHOWN = {
     LOSS: Shown("mean squared error [maximum²]"),
     "flux_bias": Shown("bias of all light", right=0.0),
@@ -55,11 +56,11 @@ def plot_failure(table: pd.DataFrame) -> Figure:
     """Scores along one axis.
 
     Args:
-        table: rows of one axis, as of `failure_scores.measure_scores`.
+        table: rows of one axis, as of `along_axes.measure_along`.
     """
     worst, usual = worst_case(table, LOSS), table.loc[table["trained"], LOSS]
     title = (
         f"{worst['case']}: mean squared error {worst[LOSS]:.2e}, ordinarily {usual.iloc[0]:.2e}; "
         f"{100 * worst['alarm']:.0f} % of such skies are doubted"
     )
-    return plot_scores(table, _SHOWN, title[0].upper() + title[1:])
+    return plot_axis(table, _SHOWN, title[0].upper() + title[1:])
