@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.core import code_of, settings_values
-from components.evidence import Array, Measuring, array_digest
+from components.evidence import Array, Measuring, array_digest, read_or_make
 from components.fields import FRESH, Batch, Metric, drawing_seeds, fresh_images, fresh_seed, no_metric
 from components.problems.skies import posterior_means
 from components.problems.sky_denoising.noises import ADDED, COUNTS, SPARING
