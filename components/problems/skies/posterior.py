@@ -59,8 +59,9 @@ def posterior_means(
 
 
 def _of_some(chains: Chains, ask: Callable[[Chains], Mapping[str, Tensor]], draws: int) -> tuple[_Maps, _Maps]:
-    at_truth = {name: of.cpu().numpy().copy() for name, of in ask(chains).items()}
-    total = {name: torch.zeros_like(of, dtype=torch.float64) for name, of in ask(chains).items()}
+    said = ask(chains)
+    at_truth = {name: of.cpu().numpy().copy() for name, of in said.items()}
+    total = {name: torch.zeros_like(of, dtype=torch.float64) for name, of in said.items()}
     for sweep in range(_FORGET + draws * _APART):
         chains.sweep()
         if sweep >= _FORGET and sweep % _APART == 0:

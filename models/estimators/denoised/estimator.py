@@ -151,18 +151,25 @@ class DenoisedEstimator(ImageInputEstimator):
             self._familiar(kind).learn(_scaled(image_bhw))
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:  # noqa: ARG002
-        """For each image what is unfamiliar, under the kind of noise that it most likely has."""
+        """For each image what is unfamiliar, under the kind of noise that it most likely has, and a wrong unit."""
+        said = [self._unit_doubts(float(most)) for most in inputs["image"].amax(dim=(1, 2))]
         if self.familiars is None:
-            return [[] for _ in inputs["image"]]
+            return said
         scaled_bhw, kind_b = _scaled(inputs["image"]), outputs["noise_kind"].argmax(dim=1)
-        said: list[list[str]] = [[] for _ in scaled_bhw]
         for kind in range(len(self.noises)):
             rows = (kind_b == kind).nonzero()[:, 0]
             if len(rows):
                 part = {name: outputs[name][rows] for name in ("p_value", "departure_p_value")}
                 for row, lines in zip(rows.tolist(), self._familiar(kind).doubts(part, scaled_bhw[rows]), strict=True):
-                    said[row] = lines
+                    said[row] = [*lines, *said[row]]
         return said
+
+    def _unit_doubts(self, most: float) -> list[str]:
+        if self.config["own_maximum"] or most <= 1:
+            return []
+        return [
+            f"the largest pixel is {most:.3g}: this model was trained on images divided by the clean one's, at most 1"
+        ]
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:  # noqa: ARG002
         """The same images with most of their light in a corner."""

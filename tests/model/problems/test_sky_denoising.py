@@ -178,6 +178,18 @@ def test_images_of_any_unit_have_the_same_answer(problem: Problem, settings: Any
     torch.testing.assert_close(scaled["noise_kind"], ours["noise_kind"])
 
 
+def test_a_model_that_wants_the_clean_ones_unit_doubts_another(problem: Problem, settings: Any) -> None:
+    exercise = replace(settings, train=replace(settings.train, own_maximum=False))
+    estimator = DenoisedEstimator({**problem.estimator_config(exercise), "familiar": None}).eval()
+    image = torch.rand(2, 16, 16)
+    image[1] *= 300
+    inputs = {"image": image}
+    with torch.inference_mode():
+        said = estimator.doubts(inputs, estimator(inputs), {"inputs": {}})
+    assert said[0] == []
+    assert "this model was trained on images divided by the clean one's" in said[1][0]
+
+
 def test_errors_hold_what_they_state_once_fresh_skies_have_set_them(
     problem: Problem, settings: Any, small_dataset: Dataset
 ) -> None:
