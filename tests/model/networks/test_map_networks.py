@@ -62,6 +62,10 @@ class TestDeepUNet(MapNetworkConformance):
     sizes = ((16, 16), (64, 64), (32, 24))
 
 
+class TestLatentAutoencoder(MapNetworkConformance):
+    name = "latent_autoencoder"
+
+
 class TestPublishedUNet(MapNetworkConformance):
     name = "published_unet"
     sizes = ((16, 16), (64, 64), (32, 48))
@@ -73,5 +77,5 @@ def test_no_network_is_without_its_test_class() -> None:
 
 
 def test_an_unknown_network_is_named() -> None:
-    with pytest.raises(ValueError, match=r"network = 'cnn': must be one of deep_unet, published_unet, small_unet"):
+    with pytest.raises(ValueError, match=r"network = 'cnn': must be one of deep_unet, latent_autoencoder, published_unet, small_unet"):
         map_network_module("cnn")
