@@ -42,6 +42,9 @@ class LatentAutoencoder(nn.Module):
             convolution(before, after) for before, after in zip(wide[::-1], wide[-2::-1], strict=False)
         )
         self.head = nn.Conv2d(wide[0], maps, 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):  # else an image fades in so many layers (He et al. 2015)
+                nn.init.kaiming_normal_(layer.weight, a=0.1)
 
     def forward(self, image_bchw: Tensor) -> Tensor:
         """The maps, shape (b, maps, h, w)."""

@@ -77,5 +77,7 @@ def test_no_network_is_without_its_test_class() -> None:
 
 
 def test_an_unknown_network_is_named() -> None:
-    with pytest.raises(ValueError, match=r"network = 'cnn': must be one of deep_unet, latent_autoencoder, published_unet, small_unet"):
+    with pytest.raises(
+        ValueError, match=r"network = 'cnn': must be one of deep_unet, latent_autoencoder, published_unet, small_unet"
+    ):
         map_network_module("cnn")
