@@ -3,9 +3,10 @@
     sources_bck, count_b = source_list(probability_bhw, flux_bhw, error_bhw, most=1024, pixel_scale=0.469)
 
 The list has a fixed length; what follows the last entry is 0. An entry's probability is that its pixel holds more flux
-than makes it bright: as many of those listed do as their probabilities add up to; flux and error suppose that it does. A simulated sky has the light of all sources in the middle of their pixels: where within one a source lies, no
-image tells, and its standard deviation is that of a uniform law. Shape suffixes: b batch, c columns (`COLUMNS`),
-k entries, h height, w width, n pixels.
+than makes it bright: as many of those listed do as their probabilities add up to. Flux and error suppose that it does.
+A simulated sky has the light of all sources in the middle of their pixels: where within one a source lies, no image
+tells, and its standard deviation is that of a uniform law. Shape suffixes: b batch, c columns (`COLUMNS`), k entries,
+h height, w width, n pixels.
 """
 
 import torch
