@@ -32,6 +32,9 @@ def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained
 
     (info,) = registry.versions("galaxy-shape")
     assert info.metrics == {"rmse_over_crb.snr60.flux": 1.2}
+    every = registry.metrics(info)
+    assert {"rmse_over_crb.snr60.flux", "rmse_over_crb.snr60.g1", "rmse_over_crb.snr60.g1.high"} <= set(every)
+    assert every["rmse_over_crb.snr60.g1.high"] == 1.3
     assert info.tags["weights.sha256"] == trained.weights
     client = mlflow.MlflowClient()
     (run,) = client.search_runs([client.get_experiment_by_name("galaxy-shape").experiment_id])  # type: ignore[union-attr]

@@ -27,31 +27,22 @@ from components.problems.galactic_centre.measures import MEASURED, ranges, with_
 from components.problems.galactic_centre.posterior import sky_posterior
 from components.problems.galactic_centre.presentation import present
 from components.problems.skies import ends, expected_skies
-from components.simulators.galactic_centre import AMPLITUDES, PARAMETERS, draw_skies
+from components.simulators.galactic_centre import AMPLITUDES, PARAMETERS
 from components.training.familiar import learn_familiar
 from models.estimators import FamiliarImages
 from models.fields import Arrays
 from tests.answers import stated
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
+from tests.model.problems.skies import needs_real_sky, real_skies, small_skies
 
 SMALL: dict[str, Any] = {
-    "simulate": {
-        "count": 400,
-        "shard_size": 100,
-        "size": 16,
-        "centre_sources": {"count": [12, 50]},  # as many a pixel as on 64 × 64
-        "disk_sources": {"count": [62, 250]},
-        "test_fraction": 0.2,
-        "validation_fraction": 0.1,
-        "confirmation_fraction": 0.1,
-    },
+    "simulate": {**small_skies(400, 100), "validation_fraction": 0.1, "confirmation_fraction": 0.1},
     "train": {"epochs": 2, "width": 8, "batch_size": 32, "familiar_images": 1000, "recalibration_images": 128},
     "evaluate": {
         "reference_images": 2, "reference_draws": 32, "fresh_images": 128, "failure_images": 8, "bootstrap": 100,
     },
 }  # fmt: skip
-FERMI = HOUSE.parent / "shared" / "data" / "fermi_gc" / "fermi_2-20GeV_grid64.npz"
 
 
 def small_settings() -> Any:
@@ -280,20 +271,14 @@ def test_a_damaged_dataset_is_told_of_and_breaks_nothing(
     assert np.isnan(problem.checks(lost, settings.simulate).dataset["source_flux_pull"])
 
 
-@pytest.mark.skipif(not FERMI.exists(), reason="no real sky here")
+@needs_real_sky
 def test_the_real_sky_is_doubted_for_its_diffuse_emission_at_any_level(problem: Problem) -> None:
     """As it is, its mirror images, and each thinned or doubled to the light that simulated skies have."""
     whole: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings)
     familiar = FamiliarImages(problem.estimator_config(whole)["familiar"])
     learn_familiar(problem, familiar, whole)
-    with np.load(FERMI, allow_pickle=False) as file:
-        real = file["counts"].astype(np.int64)
-    rng = np.random.default_rng(0)
-    simulated = draw_skies(whole.simulate, row_seeds([1], np.arange(400))).expected_bhw.sum(axis=(1, 2))
-    levels = np.quantile(simulated, (0.05, 0.5, 0.95)) / real.sum()
-    skies = [real, real[:, ::-1], real[::-1]]
-    skies += [rng.binomial(sky, level) if level < 1 else rng.poisson(sky * level) for sky in skies for level in levels]
-    image = torch.from_numpy(np.stack(skies).astype(np.float32))
+    skies = real_skies(whole.simulate)
+    image = skies
     said = familiar.doubts(familiar.arrays(image), image)
     for lines in said:
         assert "the diffuse emission is spread as in no simulated image" in lines[0]

@@ -25,31 +25,21 @@ from components.problems import find_problem
 from components.problems.point_sources.posterior import sky_posteriors
 from components.problems.point_sources.presentation import flux_levels, present
 from components.problems.point_sources.truths import MASKS, true_masks
-from components.simulators.galactic_centre import draw_skies
 from components.training.familiar import learn_familiar
 from models.estimators import FamiliarImages
 from models.estimators.sources import COLUMNS, FluxLevels, SourcesEstimator
 from models.fields import Arrays
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
+from tests.model.problems.skies import needs_real_sky, real_skies, small_skies
 
 SMALL: dict[str, Any] = {
-    "simulate": {
-        "count": 200,
-        "shard_size": 50,
-        "size": 16,
-        "centre_sources": {"count": [12, 50]},  # as many a pixel as on 64 × 64
-        "disk_sources": {"count": [62, 250]},
-        "test_fraction": 0.2,
-        "validation_fraction": 0.2,
-        "confirmation_fraction": 0.1,
-    },
+    "simulate": {**small_skies(200, 50), "validation_fraction": 0.2, "confirmation_fraction": 0.1},
     "train": {"epochs": 2, "width": 8, "batch_size": 16, "familiar_images": 1000, "recalibration_images": 64},
     "evaluate": {
         "reference_images": 12, "reference_draws": 8, "fresh_images": 64, "failure_images": 8, "bootstrap": 100,
     },
 }  # fmt: skip
-FERMI = HOUSE.parent / "shared" / "data" / "fermi_gc" / "fermi_2-20GeV_grid64.npz"
 
 
 def small_settings() -> Any:
@@ -169,6 +159,25 @@ def test_sources_move_with_their_sky(settings: Any, small_dataset: Dataset) -> N
     assert float((plain["image"] - stored["expected"]).mean()) == pytest.approx(0, abs=0.2)
 
 
+def test_calibrated_probabilities_expect_each_level_as_often_as_it_is_there(
+    problem: Problem, settings: Any, small_dataset: Dataset
+) -> None:
+    """Whatever the network says: this one was never trained."""
+    estimator: Any = TestPointSources.estimator(problem, settings)
+    (batch,) = presented(problem, small_dataset, settings, small_dataset.rows("train")[:64], seed=[5], device=CPU)
+    flux = batch.targets["flux"]
+
+    def expected() -> torch.Tensor:
+        with torch.inference_mode():
+            found: torch.Tensor = estimator._maps(batch.inputs)[0].softmax(dim=1).sum(dim=(0, 2, 3))
+        return found
+
+    there = torch.bincount(estimator.levels.of(flux).flatten(), minlength=len(estimator.levels)).float()
+    assert float((expected() - there).abs().sum() / there.sum()) > 0.5
+    estimator.calibrate(batch.inputs["image"], flux)
+    assert float((expected() - there).abs().sum() / there.sum()) < 0.01
+
+
 def test_levels_hold_every_flux_and_have_the_moments_of_its_law(settings: Any) -> None:
     law = settings.simulate.source_flux
     levels = FluxLevels(flux_levels(law, 5.0))
@@ -233,7 +242,7 @@ def test_a_size_that_networks_cannot_halve_is_refused() -> None:
         load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides={"simulate": {"size": 20}})
 
 
-@pytest.mark.skipif(not FERMI.exists(), reason="no real sky here")
+@needs_real_sky
 def test_the_real_sky_is_answered_and_doubted(problem: Problem) -> None:
     """At its own level, and thinned to those of simulated skies."""
     whole: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings)
@@ -241,14 +250,8 @@ def test_the_real_sky_is_answered_and_doubted(problem: Problem) -> None:
     estimator = SourcesEstimator(problem.estimator_config(whole)).eval()
     assert isinstance(estimator.familiar, FamiliarImages)
     learn_familiar(problem, estimator.familiar, whole)
-    with np.load(FERMI, allow_pickle=False) as file:
-        real = file["counts"].astype(np.int64)
-    rng = np.random.default_rng(0)
-    simulated = draw_skies(whole.simulate, row_seeds([1], np.arange(400))).expected_bhw.sum(axis=(1, 2))
-    levels = np.quantile(simulated, (0.05, 0.5, 0.95)) / real.sum()
-    skies = [real, real[:, ::-1], real[::-1]]
-    skies += [rng.binomial(sky, level) if level < 1 else rng.poisson(sky * level) for sky in skies for level in levels]
-    inputs = {"image": torch.from_numpy(np.stack(skies).astype(np.float32))}
+    skies = real_skies(whole.simulate)
+    inputs = {"image": skies}
     with torch.inference_mode():
         outputs = estimator(inputs)
     for lines in estimator.doubts(inputs, outputs, {"inputs": {}}):

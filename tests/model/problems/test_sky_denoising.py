@@ -31,25 +31,16 @@ from models.estimators.familiar import upright
 from models.fields import Arrays
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
+from tests.model.problems.skies import needs_real_sky, real_skies, small_skies
 
 SMALL: dict[str, Any] = {
-    "simulate": {
-        "count": 200,
-        "shard_size": 50,
-        "size": 16,
-        "centre_sources": {"count": [12, 50]},  # as many a pixel as on 64 × 64
-        "disk_sources": {"count": [62, 250]},
-        "test_fraction": 0.2,
-        "validation_fraction": 0.2,
-        "confirmation_fraction": 0.1,
-    },
+    "simulate": {**small_skies(200, 50), "validation_fraction": 0.2, "confirmation_fraction": 0.1},
     "train": {"epochs": 2, "width": 8, "batch_size": 16, "familiar_images": 1000},
     "evaluate": {
         "reference_images": 4, "reference_draws": 20, "baseline_images": 10, "fresh_images": 64, "failure_images": 8,
         "bootstrap": 100,
     },
 }  # fmt: skip
-FERMI = HOUSE.parent / "shared" / "data" / "fermi_gc" / "fermi_2-20GeV_grid64.npz"
 
 
 def small_settings() -> Any:
@@ -220,7 +211,7 @@ def test_a_sky_is_turned_upright_whatever_its_angle(problem: Problem) -> None:
     assert float(spread[1].median()) < 10.5
 
 
-@pytest.mark.skipif(not FERMI.exists(), reason="no real sky here")
+@needs_real_sky
 def test_the_real_sky_is_answered_and_doubted(problem: Problem) -> None:
     """As it is, its mirror images, turned, and thinned to the light of simulated skies."""
     whole: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings)
@@ -229,14 +220,9 @@ def test_the_real_sky_is_answered_and_doubted(problem: Problem) -> None:
     counts = NOISES.index("counts")
     shown = fresh_counts(whole)
     estimator.learn_ordinary(counts, *(torch.cat(of) for of in zip(*shown, strict=True)))
-    with np.load(FERMI, allow_pickle=False) as file:
-        real = file["counts"].astype(np.int64)
-    rng = np.random.default_rng(0)
-    simulated = draw_skies(whole.simulate, row_seeds([1], np.arange(400))).expected_bhw.sum(axis=(1, 2))
-    levels = np.quantile(simulated, (0.05, 0.5, 0.95)) / real.sum()
-    skies = [real, real[:, ::-1], real[::-1], real.T]
-    skies += [rng.binomial(sky, level) if level < 1 else rng.poisson(sky * level) for sky in skies for level in levels]
-    inputs = {"image": torch.from_numpy(np.stack(skies).astype(np.float32))}
+    skies = real_skies(whole.simulate)
+    skies = torch.cat([skies, skies.mT])
+    inputs = {"image": skies}
     with torch.inference_mode():
         outputs = estimator(inputs)
     # As counts, which they are: an untrained network recognises no noise.
