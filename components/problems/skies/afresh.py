@@ -18,8 +18,8 @@ from models.fields import Arrays
 
 __label__ = "skies_afresh"
 
-_AFRESH = 1
-"""Stream of random numbers of each image; 0 is that of its counts."""
+_AFRESH, _OF_CLOUDS, _OF_SOURCES = 1, 8, 9
+"""Streams of random numbers of each image; 0 is that of its counts."""
 _GAS = AMPLITUDES.index("A_pi0")
 
 
@@ -52,7 +52,11 @@ class Afresh(NamedTuple):
 
 
 def show_afresh(stored: Arrays, seed_b: Seeds, settings: GalacticCentreSettings) -> Afresh:
-    """Other amplitudes, and sources and clouds mirrored: they know neither east and west nor north and south.
+    """Other amplitudes, mirrored clouds, and each pixel's sources in a mirror image of their place.
+
+    Neither law of sources knows east and west or north and south, and sources know nothing of each other: a sky whose
+    pixels change places with their own mirror images, each or not, is as likely as it was. So every sky stands for
+    4^1024 that have its numbers of sources and their fluxes.
 
     Args:
         stored: with `sources` and `clouds`.
@@ -60,20 +64,20 @@ def show_afresh(stored: Arrays, seed_b: Seeds, settings: GalacticCentreSettings)
         settings: prior and camera.
     """
     device = stored["sources"].device
-    drawn_bn = uniform(seed_b, (len(AMPLITUDES) + 4,), stream=_AFRESH, device=device)
-    (low, high), count = settings.amplitude, len(AMPLITUDES)
-    amplitude_bk = low + (high - low) * drawn_bn[:, :count]
-    sources_bhw, cloud_bhw = (
-        _mirrored(stored[name], drawn_bn[:, place : place + 2])
-        for name, place in (("sources", count), ("clouds", count + 2))
-    )
+    (low, high), quarter = settings.amplitude, settings.size // 2
+    amplitude_bk = low + (high - low) * uniform(seed_b, (len(AMPLITUDES),), stream=_AFRESH, device=device)
+    of_clouds_b211 = uniform(seed_b, (2, 1, 1), stream=_OF_CLOUDS, device=device)
+    of_pixels_b2qq = uniform(seed_b, (2, quarter, quarter), stream=_OF_SOURCES, device=device)
+    of_rows_b2hq = torch.cat([of_pixels_b2qq, of_pixels_b2qq.flip(2)], dim=2)
+    cloud_bhw = _mirrored(stored["clouds"], of_clouds_b211)
+    sources_bhw = _mirrored(stored["sources"], torch.cat([of_rows_b2hq, of_rows_b2hq.flip(3)], dim=3))
     return Afresh(amplitude_bk, sources_bhw, expected_skies(amplitude_bk, sources_bhw, cloud_bhw, settings))
 
 
-def _mirrored(map_bhw: Tensor, drawn_b2: Tensor) -> Tensor:
+def _mirrored(map_bhw: Tensor, drawn_b2hw: Tensor) -> Tensor:
+    """Along either axis, pixels whose number is below a half; all numbers are the same as their mirror images'."""
     for along in (1, 2):
-        turned_b11 = drawn_b2[:, along - 1, None, None] < 0.5
-        map_bhw = torch.where(turned_b11, map_bhw.flip(along), map_bhw)
+        map_bhw = torch.where(drawn_b2hw[:, along - 1] < 0.5, map_bhw.flip(along), map_bhw)
     return map_bhw
 
 
