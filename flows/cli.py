@@ -51,6 +51,7 @@ for command in (
     upkeep.gc,
     serving.serve,
     serving.predict,
+    serving.verify,
     operate.retrain,
     operate.schedule,
     operate.ui,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from components.core import AssayError, ProblemSettings, Source, Workspace, load_settings, read_source
+from components.core import AssayError, ProblemSettings, Source, Workspace, load_settings, notify_url, read_source
 from components.fields import Problem
 from components.problems import find_problem
 
@@ -45,12 +45,13 @@ class Job:
         """The job in the workspace around the current folder, its environment set.
 
         Raises:
-            AssayError: unknown problem, bad params.yaml, no git repository, or a state folder that cannot be written.
+            AssayError: unknown problem, bad params.yaml, no git repository, an address for events that anybody could
+                listen to, or a state folder that cannot be written.
         """
         workspace = Workspace.find()
         workspace.activate()
         job = cls(workspace=workspace, problem_name=problem, size=size, overrides=overrides or {})
-        for _ in (job.settings, job.source):  # both are read now, so that both can refuse now
+        for _ in (job.settings, job.source, notify_url()):  # all are read now, so that all can refuse now
             continue
         workspace.prepare()
         return job

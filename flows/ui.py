@@ -24,6 +24,7 @@ from components.core import (
     running,
     wait_until_answers,
 )
+from components.registry import HOME_SCHEME
 from flows import console
 from flows.server import prefect_server
 
@@ -92,7 +93,7 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
 def _commands(workspace: Workspace, ports: DashboardPorts) -> Iterator[tuple[str, int, list[str], str]]:
     """Name, wanted port, command without its port, and page of each dashboard that is a child of ours."""
     if not _tracking_uri(workspace).startswith("http"):  # else its server has the dashboard already
-        artifacts = os.environ.get("ASSAY_ARTIFACT_ROOT") or (workspace.home / "mlartifacts").as_uri()
+        artifacts = os.environ.get("ASSAY_ARTIFACT_ROOT") or f"{HOME_SCHEME}:"
         mlflow = ["-m", "mlflow", "server", "--default-artifact-root", artifacts, "--no-serve-artifacts"]
         # One worker: each is a process of 250 MB, and one person looks at it.
         yield "mlflow", ports.mlflow, [*mlflow, "--host", LOCALHOST, "--workers", "1", "--port"], "/"

@@ -21,7 +21,8 @@ of single objects and leans on the prior; the likelihood claims to be unbiased, 
 joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
 outputs with shapes, units and limits.
 
-A request that it cannot answer well gets status 400 and `{"error": "one line"}`.
+A request that it cannot answer well gets status 400 and `{"error": "one line"}`; what it does not read at all
+(`admission.py`) 403, 413 or 415.
 """
 
 import json
@@ -34,9 +35,10 @@ import bentoml
 import numpy as np
 from pydantic import Field
 
-from services.manifest import MANIFEST, read_manifest
+from services.admission import Admission
+from services.manifest import read_manifest
 from services.requests import BadRequestError, read_items, read_samples
-from services.signature import check_signature
+from services.verify import check_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,12 +51,15 @@ OVERRIDE = "ASSAY_OVERRIDE"
 
 
 def checked_manifest() -> dict[str, Any]:
-    """The manifest of this package, after its signature and every file were checked.
+    """The manifest of this package, after every file was compared with the list of what was packaged.
+
+    That tells damage from health, not friend from foe: who can write a package can write what checks it here. Whether
+    it is to be trusted is asked before any of it is imported (`verify.py`, `assay verify`).
 
     Raises:
         ValueError: in one line that names the file which is missing or is not what was packaged.
     """
-    check_signature(SOURCE / MANIFEST)
+    check_files(SOURCE.parent, caches=True)
     return read_manifest(SOURCE)
 
 
@@ -144,6 +149,9 @@ class Predictor:
             }
             for index in range(len(items))
         ]
+
+
+Predictor.add_asgi_middleware(Admission, keys={"/predict": ("images", "samples")})  # type: ignore[attr-defined]
 
 
 def _refuse_what_is_not_finite(arrays: "dict[str, NDArray[np.float32]]") -> None:

@@ -6,6 +6,7 @@
 * `digests.py`: of files and plain values
 * `processes.py`: children that never outlive their parent, ports, signals
 * `memory.py`: what is freed and wanted again
+* `secrets.py`: from variables or files of one's own; `environment.py`: what children are told
 * `source.py`: the commit of the working tree
 * `errors.py`: one line with what happened, the value and the next step
 """

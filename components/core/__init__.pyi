@@ -6,6 +6,8 @@ from .digests import file_sha256 as file_sha256
 from .digests import read_sealed as read_sealed
 from .digests import sealed as sealed
 from .digests import value_digest as value_digest
+from .environment import confined as confined
+from .environment import undisturbed as undisturbed
 from .errors import AssayError as AssayError
 from .errors import IntegrityError as IntegrityError
 from .errors import RefusedError as RefusedError
@@ -30,6 +32,9 @@ from .ranges import Range as Range
 from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
+from .secrets import host_of as host_of
+from .secrets import notify_url as notify_url
+from .secrets import secret as secret
 from .settings import EvaluateSettings as EvaluateSettings
 from .settings import HonestySettings as HonestySettings
 from .settings import NotifySettings as NotifySettings

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -33,8 +33,17 @@ def die_with_parent() -> None:
 
 
 @contextmanager
-def running(command: Sequence[str], *, log: Path, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A server as a child process, its output in ``log``, ended with its own children when the block ends."""
+def running(
+    command: Sequence[str], *, log: Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server as a child process, its output in ``log``, ended with its own children when the block ends.
+
+    Args:
+        command: what is started.
+        log: where its output goes.
+        cwd: its folder.
+        environment: all of its variables; this process's own by default.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -43,6 +52,7 @@ def running(command: Sequence[str], *, log: Path, cwd: Path | None = None) -> It
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             cwd=cwd,
+            env=environment,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )

@@ -6,7 +6,6 @@ Every field has a docstring with its meaning and unit; a class checks its own va
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -132,15 +131,10 @@ class NotifySettings:
 
     command: tuple[str, ...] | None
     """Program and arguments; it gets the event as JSON on its standard input."""
-    url: str | None
-    """HTTPS address that the event is posted to; http only on this machine."""
 
     def __post_init__(self) -> None:
         if self.command is not None and not self.command:
             raise ValueError("command is an empty list: name a program, or say null")
-        where = urlsplit(self.url or "https://")
-        if where.scheme != "https" and not (where.scheme == "http" and where.hostname in ("127.0.0.1", "localhost")):
-            raise ValueError(f"url = {self.url}: must begin with https://")
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)

@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.core.environment import undisturbed
 from components.core.errors import AssayError
 
 __label__ = None
@@ -20,13 +21,19 @@ class Source:
 
 
 def read_source(root: Path) -> Source:
-    """The commit of the repository around ``root``.
+    """The commit of the repository that is ``root``.
 
     Raises:
-        AssayError: when there is no repository, or no commit in it.
+        AssayError: when there is none, it begins in a folder above, it has no commit, or git will not read it.
     """
-    if read_git(root, "rev-parse", "--show-toplevel") is None:
+    top = read_git(root, "rev-parse", "--show-toplevel")
+    if top is None:
         raise AssayError(f"no git repository at {root}: a model must name its commit; clone Assay, or type `git init`")
+    if Path(top) != root.resolve():
+        raise AssayError(
+            f"the git repository around {root} is that of {top}: its commits are another project's; "
+            f"clone Assay, or type `git init` in {root}"
+        )
     commit = read_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         raise AssayError(f"the git repository at {root} has no commit: type `git add -A && git commit`")
@@ -34,9 +41,25 @@ def read_source(root: Path) -> Source:
 
 
 def read_git(root: Path, *arguments: str) -> str | None:
-    """What a git command says; None when it fails."""
+    """What a git command says; None when it fails.
+
+    Raises:
+        AssayError: when git is not there, or will not read a folder of somebody else's.
+    """
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=undisturbed()
+            | {"LC_ALL": "C"},  # a hook that called us names its own repository; messages are read here
+        )
     except FileNotFoundError as error:
         raise AssayError("git is not installed: Assay names the commit of every model; install git") from error
+    if "dubious ownership" in done.stderr:
+        raise AssayError(
+            f"git does not read {root}, which belongs to another account: if you trust it, type "
+            f"`git config --global --add safe.directory {root.resolve()}`"
+        )
     return done.stdout.strip() if done.returncode == 0 else None

@@ -25,6 +25,10 @@ _TELEMETRY_OFF = {
     "BENTOML_DO_NOT_TRACK": "True",
 }
 
+_THIS_MACHINE = ("127.0.0.1", "localhost")
+_NOT_IN_ADDRESSES = {"?", "#", "%"}
+"""Characters that mean something in a URL: a database would lie elsewhere than it is looked for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
@@ -40,13 +44,20 @@ class Workspace:
         """The workspace around a folder (default: the current one).
 
         Raises:
-            AssayError: when neither the folder nor one above it holds a params.yaml.
+            AssayError: when neither the folder nor one above it holds a params.yaml, or the state folder has a path
+                that no database can be asked for.
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             if (folder / "params.yaml").is_file():
                 home = Path(os.environ.get("ASSAY_HOME") or folder / ".assay").expanduser()
-                return cls(root=folder, home=home if home.is_absolute() else folder / home)
+                home = home if home.is_absolute() else folder / home
+                for character in _NOT_IN_ADDRESSES & {*str(home)}:
+                    raise AssayError(
+                        f"the state folder {home} has a {character!r} in its path, which addresses of databases take "
+                        "for another thing: set ASSAY_HOME to a folder without one"
+                    )
+                return cls(root=folder, home=home)
         raise AssayError(f"no params.yaml in {here} or above it: change to the folder of your Assay clone")
 
     def environment(self) -> dict[str, str]:
@@ -63,6 +74,9 @@ class Workspace:
             "PREFECT_CLI_PROMPT": "false",
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # an error that ends a step would be kept as a pickle
             "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+            # A server that does not answer is said so after 20 s, not after four minutes.
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
             "BENTOML_HOME": str(home / "bentoml"),
             "DVC_SITE_CACHE_DIR": str(home / "dvc" / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc" / "global"),
@@ -75,9 +89,15 @@ class Workspace:
         }
 
     def activate(self) -> None:
-        """Set the environment for this process and its children; what the user has set stays."""
+        """Set the environment for this process and its children; what the user has set stays.
+
+        A proxy that the user has set stands before other machines, not before this one's own servers.
+        """
         for name, value in self.environment().items():
             os.environ.setdefault(name, value)
+        for name in ("no_proxy", "NO_PROXY"):
+            beside = [host for host in os.environ.get(name, "").split(",") if host]
+            os.environ[name] = ",".join(dict.fromkeys([*beside, *_THIS_MACHINE]))
 
     def prepare(self, *, need_bytes: int = 0) -> None:
         """Make ``home`` and see that it can be written and holds what is about to be written.
@@ -89,7 +109,7 @@ class Workspace:
             AssayError: when it cannot be written, or is too full.
         """
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else on this machine reads what is in it
             with tempfile.TemporaryFile(dir=self.home) as probe:
                 probe.write(b"\0" * 4096)
         except OSError as error:

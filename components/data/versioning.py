@@ -9,7 +9,6 @@
 
 import configparser
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from components.core import AssayError, Workspace, read_git
+from components.core import AssayError, Workspace, read_git, undisturbed
 from components.data.data_file import (
     DATA_FILE,
     DataRow,
@@ -231,7 +230,7 @@ def _dvc(workspace: Workspace, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments],
         cwd=workspace.root,
-        env=workspace.environment() | os.environ,
+        env=workspace.environment() | undisturbed(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

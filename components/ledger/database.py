@@ -21,12 +21,18 @@ from sqlalchemy.schema import CreateTable
 from components.core import AssayError
 from components.ledger.table import COLUMNS, TABLE, Entry, checked, read_json
 
+_TAKEN = "SELECT 1 FROM ledger WHERE id = NEW.id OR (problem = NEW.problem AND sequence = NEW.sequence)"
 _SQLITE_GUARDS = tuple(
     sa.text(
-        f"CREATE TRIGGER IF NOT EXISTS ledger_refuses_{verb} BEFORE {verb.upper()} ON ledger "
+        f"CREATE TRIGGER IF NOT EXISTS ledger_refuses_{name} BEFORE {verb} ON ledger {when} "
         "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
     )
-    for verb in ("update", "delete")
+    for name, verb, when in (
+        ("update", "UPDATE", ""),
+        ("delete", "DELETE", ""),
+        # INSERT OR REPLACE takes rows away without asking the trigger for deletes.
+        ("replace", "INSERT", f"WHEN EXISTS ({_TAKEN})"),
+    )
 )
 _POSTGRESQL_GUARDS = (
     sa.text(

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from components.core import AssayError, Workspace
 from components.ledger import describe_override, open_ledger
-from components.packages import verify_package
+from components.packages import Package, verify_package
 
 
-def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[str, dict[str, str]]:
+def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[Package, dict[str, str]]:
     """The package of a stage and, where gates were overruled, the variable that makes the service say so.
 
     Raises:
@@ -21,6 +21,6 @@ def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[str, dict[
         raise AssayError(
             f"{problem} version {entry.version} has no package: `assay promote {problem} {entry.version} --to staging`"
         )
-    verify_package(workspace, entry.package_tag, digest=entry.package_digest)
+    package = verify_package(workspace, entry.package_tag, digest=entry.package_digest)
     said = {"ASSAY_OVERRIDE": describe_override(entry.override, datetime.now(UTC))} if entry.override else {}
-    return entry.package_tag, said
+    return package, said

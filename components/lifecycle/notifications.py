@@ -1,4 +1,4 @@
-"""Tell somebody about each stage change and each refused promotion: by a command, an HTTPS URL, or both.
+"""Tell somebody about each stage change and each refused promotion: by a command, an HTTPS address, or both.
 
     notify(workspace, settings, {"event": "refused", "problem": "galaxy-shape", "version": 3, …})
     notify_changes(workspace, settings, ledger.history("galaxy-shape"))
@@ -7,14 +7,14 @@
 The event is first written to `outbox/` in the state folder; a process of its own delivers it with retries, so that
 nobody waits for a slow receiver and nothing is lost when one is down: what could not be delivered goes with the next
 event. A receiver may get an event twice, and tells by its `id`; which stage change is the later, it tells by the
-ledger's `sequence`. With ASSAY_NOTIFY_SECRET set, the header `X-Assay-Signature: sha256=…` is the HMAC-SHA256 of the
-body.
+ledger's `sequence`. The address is a secret, ASSAY_NOTIFY_URL (`components/core/secrets.py`): it is written down
+nowhere, and logs have its host alone. With ASSAY_NOTIFY_SECRET set, the header `X-Assay-Signature: sha256=…` is the
+HMAC-SHA256 of the body.
 """
 
 import hashlib
 import hmac
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,12 @@ import httpx
 from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from components.core import HOUSE, AssayError, NotifySettings, Workspace
+from components.core import HOUSE, AssayError, NotifySettings, Workspace, host_of, notify_url, secret
 from components.ledger import Entry
 
 _SECRET = "ASSAY_NOTIFY_SECRET"  # noqa: S105
 _ATTEMPTS = 4
-_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, subprocess.SubprocessError)
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, subprocess.SubprocessError, AssayError)
 _COMMAND_TIMEOUT_S = 60.0
 _PATIENCE_S = 300.0
 _REQUEST_TIMEOUT_S = 10.0
@@ -90,7 +91,7 @@ def _event(entry: Entry) -> dict[str, Any]:
 
 
 def _somebody(settings: NotifySettings) -> bool:
-    return settings.command is not None or settings.url is not None
+    return settings.command is not None or notify_url() is not None
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def _outbox(workspace: Workspace) -> Path:
 def _write_letter(workspace: Workspace, settings: NotifySettings, event: Mapping[str, Any]) -> None:
     outbox = _outbox(workspace)
     body = {"id": uuid.uuid4().hex, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **event}
-    letter = {"to": {"command": settings.command, "url": settings.url}, "body": body}
+    letter = {"to": {"command": settings.command, "url": notify_url() is not None}, "body": body}
     name = f"{time.time_ns():020}-{body['id']}.json"  # in nanoseconds: two of one millisecond keep their order
     partial = outbox / f".{name}"
     partial.write_text(json.dumps(letter), encoding="utf-8")
@@ -165,15 +166,15 @@ def _delivered(path: Path) -> bool:
         reraise=True,
     )
     try:
-        for channel, send in (("command", _run), ("url", _post)):
-            if letter["to"][channel] is not None:
-                tries(send, letter["to"][channel], body)
+        for channel, send in (("command", partial(_run, letter["to"]["command"])), ("url", _post)):
+            if letter["to"][channel]:
+                tries(send, body)
                 letter["to"][channel] = None  # a second try need not tell this one again
     except _FAILURES as error:
-        partial = path.with_name(f".{path.name}")
-        partial.write_text(json.dumps(letter), encoding="utf-8")
-        partial.replace(path)
-        print(f"{path.name} was not delivered ({error}): it goes with the next event")
+        unfinished = path.with_name(f".{path.name}")
+        unfinished.write_text(json.dumps(letter), encoding="utf-8")
+        unfinished.replace(path)
+        print(f"{path.name} was not delivered ({_in_words(error)}): it goes with the next event")
         return False
     path.unlink()
     return True
@@ -183,12 +184,23 @@ def _run(command: list[str], body: bytes) -> None:
     subprocess.run(command, input=body, timeout=_COMMAND_TIMEOUT_S, check=True)
 
 
-def _post(url: str, body: bytes) -> None:
+def _post(body: bytes) -> None:
+    url, key = notify_url(), secret(_SECRET)
+    if url is None:
+        raise AssayError("ASSAY_NOTIFY_URL is not set any more")
     headers = {"Content-Type": "application/json"}
-    secret = os.environ.get(_SECRET)
-    if secret:
-        headers["X-Assay-Signature"] = f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+    if key:
+        headers["X-Assay-Signature"] = f"sha256={hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}"
     httpx.post(url, content=body, headers=headers, timeout=_REQUEST_TIMEOUT_S).raise_for_status()
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong, without the address that httpx quotes whole."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"{host_of(str(error.request.url))} answered {error.response.status_code}"
+    if isinstance(error, httpx.RequestError):
+        return f"{host_of(str(error.request.url))}: {type(error).__name__}"
+    return type(error).__name__ if isinstance(error, httpx.InvalidURL) else str(error)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from components.ledger import (
     whoami,
 )
 from components.lifecycle.version_packages import VersionPackages
-from components.packages import discard_package, verify_package
+from components.packages import discard_package, sign_package, verify_package
 from components.registry import LINEAGE
 
 
@@ -132,15 +132,17 @@ def _deleted(versions: VersionPackages, entry: Entry) -> Finding:
 
 
 def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
-    """See that a staged version has the package that the ledger names."""
+    """See that a staged version has the package that the ledger names, signed where there is a key by now."""
     name, tag = versions.problem.name, entry.package_tag
     if tag is None:
         return []
     try:
-        verify_package(versions.workspace, tag, digest=entry.package_digest)
-        return []
+        package = verify_package(versions.workspace, tag, digest=entry.package_digest)
     except AssayError as error:
         problem = error.what
+    else:
+        sign_package(package)
+        return []
     what = f"{problem} (version {entry.version}, in {entry.to_stage})"
     discard_package(versions.workspace, tag)
     try:

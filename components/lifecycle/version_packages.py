@@ -10,7 +10,7 @@ from components.evidence import Evidence, read_evidence
 from components.fields import Dataset, Problem
 from components.lifecycle.judging import Judge
 from components.lifecycle.stages import Stages
-from components.packages import Package, build_package, changed_code, discard_package, sample
+from components.packages import Package, build_package, sample
 
 
 class VersionPackages(Stages):
@@ -46,32 +46,16 @@ class VersionPackages(Stages):
             IntegrityError: when it is not the one that the ledger names: a version has one package.
         """
         known = self.ledger.current(self.problem.name).get(version)
-        recorded = known.package_digest if known else None
-        package = self._built(version)
-        if recorded is None and changed_code(package):  # left by a promotion that was killed, before the code changed
-            discard_package(self.workspace, package.tag)
-            package = self._built(version)
-        if recorded not in (None, package.digest):
-            discard_package(self.workspace, package.tag)  # nobody must be answered by it
-            commit = self.tags(version)["git.commit"][:12]
-            raise IntegrityError(
-                f"package {package.tag} cannot be built again as it was (digest {package.digest[:12]}, not "
-                f"{str(recorded)[:12]}): code, data or the package settings are others today: check out commit "
-                f"{commit} with the data of that day, type `assay reconcile`, or train the model again"
-            )
-        return package
-
-    def _built(self, version: int) -> Package:
         tags = self.tags(version)
         inputs = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
-        region = self._registered_evidence(version, tags["evidence.digest"]).tested_range
         return build_package(
             self.workspace,
             model_folder=self.registry.model_folder(self.problem.name, version),
             version=version,
             lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
-            tested_range=region,
+            tested_range=self._registered_evidence(version, tags["evidence.digest"]).tested_range,
             golden_inputs=inputs,
+            recorded=known.package_digest if known else None,
         )
 
     def _registered_evidence(self, version: int, digest: str) -> Evidence:

@@ -10,3 +10,5 @@ from .proving import prove_package as prove_package
 from .serving import is_alive as is_alive
 from .serving import request as request
 from .serving import served as served
+from .signing import sign_package as sign_package
+from .signing import signed_statement as signed_statement

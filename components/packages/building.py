@@ -3,14 +3,16 @@
     package = build_package(workspace, model_folder=folder, version=3, golden_inputs=inputs, tested_range=region,
                             lineage={"data_md5": …, "git_commit": …})
 
-It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. Its manifest,
-`model/package.json`, lists the SHA-256 of every file that takes part in an answer. How it is checked stands in
-`files.py`, how it is served in `serving.py`, how it is proved in `proving.py`.
+It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. `SHA256SUMS` lists every
+file of it, and the same model makes the same list at any time. How it is checked stands in `files.py`, how it is signed
+in `signing.py`, how it is served in `serving.py`, how it is proved in `proving.py`.
 """
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,15 +31,15 @@ from components.core import (
     Workspace,
     code_of,
     die_with_parent,
-    file_sha256,
     imported_files,
 )
 from components.fields import SEEN
-from components.packages.files import GOLDEN, Package, check_files, discard_package, package_folder, verify_package
+from components.packages.files import GOLDEN, Package, discard_package, open_package, package_folder, verify_package
 from components.packages.golden import make_golden, write_golden
-from components.packages.serving import bentoml_command
-from components.packages.signing import sign
-from services.manifest import MANIFEST, MODEL, SIGNATURE, manifest_digest
+from components.packages.serving import bentoml_environment
+from components.packages.signing import sign_package
+from services.manifest import MANIFEST, MODEL
+from services.verify import SUMS, sums
 
 if TYPE_CHECKING:
     from models.estimators import Estimator
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 # BentoML adds the line with its own version itself.
 _REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
 _BUILD_TIMEOUT_S = 600
+_TIME = re.compile(r"^creation_time: .*$", re.MULTILINE)
+_NO_TIME = "creation_time: '1980-01-01T00:00:00+00:00'"
 
 
 def build_package(
@@ -56,10 +60,12 @@ def build_package(
     lineage: Mapping[str, str],
     tested_range: Mapping[str, Any],
     golden_inputs: "Arrays",
+    recorded: str | None = None,
 ) -> Package:
-    """Build the package of a model version, or return the one that is there.
+    """Build the package of a model version, or return the one that is there and that the ledger names.
 
-    It appears in the store whole and in one step, so that a build which was killed leaves nothing behind it.
+    It appears in the store whole and in one step, so that a build which was killed leaves nothing behind it. What else
+    lies there under its name is put aside: whoever made it, it was not this house.
 
     Args:
         workspace: where its store is.
@@ -69,9 +75,10 @@ def build_package(
         lineage: `data_md5` of the dataset and `git_commit` of the code.
         tested_range: where the model was found reliable.
         golden_inputs: what the package is proved with, by field.
+        recorded: the digest that the ledger has of it.
 
     Raises:
-        IntegrityError: when the model is damaged.
+        IntegrityError: when the model is damaged, or the package another one than the ledger's.
         AssayError: when it cannot be built; then nothing is left in the store.
     """
     from safetensors import SafetensorError
@@ -97,15 +104,12 @@ def build_package(
     # Context, BentoML's own copy and the store's copy of it exist at the same time.
     workspace.prepare(need_bytes=20_000_000 + 3 * sum(file.stat().st_size for file in model_folder.iterdir()))
     builds = workspace.home / "build"
-    target = package_folder(workspace, tag)
     with FileLock(workspace.home / "build.lock"):
         shutil.rmtree(builds, ignore_errors=True)  # what a killed build left: nobody else can be building now
-        with suppress(IntegrityError):  # a damaged one is built again: the ledger knows the digest that it must have
-            if target.exists():
-                package = verify_package(workspace, tag)
-                _sign(package.source)  # the key may be newer than the package
-                return package
-        discard_package(workspace, tag)
+        there = _found(workspace, tag, recorded)
+        if there is not None:
+            sign_package(there)  # the key may be newer than the package
+            return there
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
@@ -113,11 +117,18 @@ def build_package(
             write_golden(make_golden(estimator, golden_inputs, tested_range), context / GOLDEN)
             _write_manifest(context, about, estimator)
             built = _run_bentoml(workspace, scratch, tag)
-            check_files(built / "src", tag)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            built.rename(target)
-            # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
-            (target.parent / "latest").unlink(missing_ok=True)
+            _take_time_away(built / "bento.yaml")
+            (built / SUMS).write_text(sums(built), encoding="utf-8")
+            package = open_package(built, tag)
+            if recorded not in (None, package.digest):
+                discard_package(workspace, tag)  # what is there is not the one either: nobody must be answered by it
+                raise IntegrityError(
+                    f"package {tag} cannot be built again as it was (digest {package.digest[:12]}, not "
+                    f"{str(recorded)[:12]}): code, data or the package settings are others today",
+                    f"check out commit {lineage['git_commit'][:12]} with the data of that day, type `assay reconcile`, "
+                    "or train the model again",
+                )
+            _place(workspace, package)
         except (OSError, SafetensorError) as error:
             raise AssayError(f"package {tag} was not built: {error}: see that {workspace.home} has space") from error
         finally:
@@ -125,12 +136,31 @@ def build_package(
     return verify_package(workspace, tag)
 
 
-def changed_code(package: Package) -> list[str]:
-    """What of a package's code would answer otherwise today, by its labels; empty when nothing would.
+def _found(workspace: Workspace, tag: str, digest: str | None) -> Package | None:
+    """The package in the store that has a digest; None where there is none, it is damaged, or nobody knows a digest."""
+    with suppress(AssayError):
+        return None if digest is None else verify_package(workspace, tag, digest=digest)
+    return None
 
-    Of a package from before code had labels nobody can tell, so that all of it counts as changed.
-    """
-    recorded: Mapping[str, str] = package.manifest.get("code", {})
+
+def _place(workspace: Workspace, built: Package) -> None:
+    """Put a package that was just built into the store and sign it; the very same one stays, which may be at work."""
+    target = package_folder(workspace, built.tag)
+    there = _found(workspace, built.tag, built.digest)
+    if there is not None:
+        sign_package(there)
+        return
+    discard_package(workspace, built.tag)
+    sign_package(built)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    built.folder.rename(target)
+    # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
+    (target.parent / "latest").unlink(missing_ok=True)
+
+
+def changed_code(package: Package) -> list[str]:
+    """What of a package's code would answer otherwise today, by its labels; empty when nothing would."""
+    recorded: Mapping[str, str] = package.manifest["code"]
     description = json.loads((package.model / "model.json").read_text(encoding="utf-8"))
     try:
         today = _answering_code(description["estimator"])
@@ -167,27 +197,23 @@ def _lay_context(context: Path, model_folder: Path, config: Mapping[str, Any], t
 
 
 def _write_manifest(context: Path, about: Mapping[str, Any], estimator: "Estimator") -> None:
-    files = {str(file.relative_to(context)): file_sha256(file) for file in sorted(context.rglob("*")) if file.is_file()}
     document = {
         "model": about,
-        "files": files,
         "code": dict(_answering_code(estimator.config)),
         "inputs": [field.as_json() for field in estimator.inputs],
         "outputs": [field.as_json() for field in estimator.outputs],
     }
-    text = json.dumps({**document, "digest": manifest_digest(document)}, indent=1, sort_keys=True)
-    content = (text + "\n").encode()
-    (context / MANIFEST).write_bytes(content)
-    _sign(context)
+    text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
+    (context / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def _sign(source: Path) -> None:
-    """Lay a signature beside the manifest, where there is a key; the same key makes the same one."""
-    signature = sign((source / MANIFEST).read_bytes())
-    if signature is not None and not ((source / SIGNATURE).exists() and (source / SIGNATURE).read_bytes() == signature):
-        partial = source.parent / "package.sig.partial"  # a kill must not leave a file more among those of the package
-        partial.write_bytes(signature)
-        partial.replace(source / SIGNATURE)
+def _take_time_away(described: Path) -> None:
+    """Set the time of building to a fixed one, so that a package that is built again is the same to the byte."""
+    text = described.read_text(encoding="utf-8")
+    changed, count = _TIME.subn(_NO_TIME, text)
+    if count != 1:
+        raise AssayError(f"{described} has no creation_time: this BentoML describes packages otherwise")
+    described.write_text(changed, encoding="utf-8")
 
 
 def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
@@ -196,7 +222,10 @@ def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
         "service": "services.service:Predictor",
         "name": name,
         # In a container the outside is another machine; outside of one the service listens on 127.0.0.1.
-        "envs": [{"name": "BENTOML_HOST", "value": "0.0.0.0"}],  # noqa: S104
+        "envs": [
+            {"name": "BENTOML_HOST", "value": "0.0.0.0"},  # noqa: S104
+            {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},  # a package is only read
+        ],
         "python": {
             "packages": [f"{package}=={installed(package).partition('+')[0]}" for package in _REQUIREMENTS],
             "lock_packages": False,
@@ -206,8 +235,9 @@ def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
     # A process of its own: a build imports the service, changes the working folder, and keeps the store it saw first.
     try:
         done = subprocess.run(
-            bentoml_command(workspace, scratch, "build", "context", "-f", "bentofile.yaml", "--version", version),
+            [sys.executable, "-m", "bentoml", "build", "context", "-f", "bentofile.yaml", "--version", version],
             cwd=scratch,
+            env=bentoml_environment(workspace, scratch),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,21 +5,19 @@
 How it is made stands in `components/packages/building.py`, how it is served in `components/packages/serving.py`.
 """
 
+import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from components.core import AssayError, IntegrityError, Workspace, file_sha256, value_digest
-from services.manifest import MODEL, DamagedPackageError, read_manifest
+from components.core import AssayError, IntegrityError, Workspace
+from services.manifest import MODEL, read_manifest
+from services.verify import DamagedPackageError, check_files
 
 GOLDEN = f"{MODEL}/golden.safetensors"
 
-_BENTO = "bento.yaml"
-"""BentoML's own description: which service is started, and how."""
 _MEND = "type `assay reconcile`, which builds the package of a stage again"
 
 
@@ -30,11 +28,11 @@ class Package:
     tag: str
     """Name and version in the Bento store."""
     digest: str
-    """Of every file but for the signature and the time of building: equal digests answer alike."""
+    """SHA-256 of the list of its files, of which a signature is none: equal digests answer alike."""
     folder: Path
     """The Bento."""
     manifest: Mapping[str, Any]
-    """What it says of itself; see `services/manifest.py`."""
+    """What it says of itself (`services/manifest.py`)."""
 
     @property
     def source(self) -> Path:
@@ -54,7 +52,7 @@ def package_folder(workspace: Workspace, tag: str) -> Path:
 
 
 def verify_package(workspace: Workspace, tag: str, *, digest: str | None = None) -> Package:
-    """The package, after each of its files was compared with the manifest.
+    """The package, after each of its files was compared with its list.
 
     Args:
         workspace: where its store is.
@@ -68,15 +66,28 @@ def verify_package(workspace: Workspace, tag: str, *, digest: str | None = None)
     folder = package_folder(workspace, tag)
     if not folder.is_dir():
         raise AssayError(f"no package {tag} in {folder.parents[1]}", _MEND)
-    manifest = check_files(folder / "src", tag)
-    digest_found = value_digest({"src": manifest["digest"], **_around(folder, tag)})
-    package = Package(tag=tag, digest=digest_found, folder=folder, manifest=manifest)
+    package = open_package(folder, tag)
     if digest not in (None, package.digest):
         raise IntegrityError(
             f"package {tag} in {folder} is not the one of the ledger (digest {package.digest[:12]}, not "
             f"{str(digest)[:12]})", _MEND,
         )  # fmt: skip
     return package
+
+
+def open_package(folder: Path, tag: str) -> Package:
+    """The package in a folder, after each of its files was compared with its list; caches of Python are taken away.
+
+    Raises:
+        IntegrityError: when a file is missing, added or not what was packaged; the message names it.
+    """
+    for cache in folder.rglob("__pycache__"):
+        if not cache.is_symlink():  # which is refused, like any other
+            shutil.rmtree(cache, ignore_errors=True)  # Python would believe it, whatever the sources say
+    try:
+        return Package(tag=tag, digest=check_files(folder), folder=folder, manifest=read_manifest(folder / "src"))
+    except DamagedPackageError as error:
+        raise IntegrityError(f"package {tag}: {error.file} {error.what}", _MEND) from error
 
 
 def discard_package(workspace: Workspace, tag: str) -> Path | None:
@@ -92,32 +103,3 @@ def discard_package(workspace: Workspace, tag: str) -> Path | None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(kept)
     return kept
-
-
-def check_files(source: Path, tag: str) -> dict[str, Any]:
-    """The manifest of a package's source, after each file was compared with it.
-
-    Raises:
-        IntegrityError: when a file is missing, added or not what was packaged; the message names it.
-    """
-    try:
-        return read_manifest(source)
-    except DamagedPackageError as error:
-        raise IntegrityError(f"package {tag}: {error.file} {error.what}", _MEND) from error
-
-
-def _around(folder: Path, tag: str) -> dict[str, Any]:
-    """What BentoML built around the source, as far as it decides what is served and installed."""
-    try:
-        bento = yaml.safe_load((folder / _BENTO).read_text(encoding="utf-8"))
-        del bento["creation_time"]
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError) as error:
-        raise _damaged(folder, _BENTO, tag, "is missing or not what was packaged") from error
-    files = [*(file for file in (folder / "env").rglob("*") if file.is_file()), folder / "src" / "bentofile.yaml"]
-    if not files[-1].is_file():
-        raise _damaged(folder, "src/bentofile.yaml", tag, "is missing")
-    return {_BENTO: bento, **{str(file.relative_to(folder)): file_sha256(file) for file in files}}
-
-
-def _damaged(folder: Path, file: str, tag: str, what: str) -> IntegrityError:
-    return IntegrityError(f"package {tag}: {folder / file} {what}", _MEND)

@@ -57,7 +57,7 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     before = log.stat().st_size if log.exists() else 0
     with (
         _python(workspace, package, strict=strict) as python,
-        served(workspace, tag, python=python, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as url,
+        served(workspace, package, python=python, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as url,
     ):
         answer = request(url, request_items(golden.inputs))
     _refuse_pipeline(log, before, tag)

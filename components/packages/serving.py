@@ -1,13 +1,12 @@
 """A package at work: served and asked.
 
-    with served(workspace, "galaxy-shape:v3-0123456789ab") as url:
+    with served(workspace, package) as url:
         answer = request(url, [{"image": rows, "sigma": 200.0, "psf_fwhm": 0.5}])
 
 How a package is checked stands in `components/packages/files.py`, how it is proved in `components/packages/proving.py`.
 """
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +17,18 @@ from typing import Any
 import httpx
 import psutil
 
-from components.core import LOCALHOST, AssayError, Workspace, check_port_is_free, free_port, running, wait_until_answers
-from components.packages.files import verify_package
+from components.core import (
+    LOCALHOST,
+    AssayError,
+    Workspace,
+    check_port_is_free,
+    confined,
+    free_port,
+    running,
+    wait_until_answers,
+)
+from components.packages.files import Package, verify_package
+from components.packages.signing import check_signed
 
 TRAIN_AGAIN = "train the model again and promote it"
 _ANSWER_TIMEOUT_S = 60.0
@@ -27,43 +36,33 @@ _LAST_REQUESTS_S = 5
 """What a server that is stopped gives to the requests it is working on."""
 
 
-def bentoml_command(
-    workspace: Workspace,
-    home: Path,
-    *arguments: str,
-    python: str = sys.executable,
-    more: Mapping[str, str] | None = None,
-) -> list[str]:
-    """A BentoML command whose state and temporary files stay in a folder of its own.
+def bentoml_environment(workspace: Workspace, home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """All variables of a BentoML process whose state and temporary files stay in a folder of its own; no secret.
 
-    Two of them must not share one: each server that starts empties the metrics of the others.
+    Two of them must not share a folder: each server that starts empties the metrics of the others.
+
+    Args:
+        workspace: whose tools it is one of.
+        home: that folder.
+        more: variables that are set in any case.
     """
-    variables = {
-        **workspace.environment(),
-        "BENTOML_HOME": str(home / "bentoml"),
-        "TMPDIR": str(home),
-        "PYTHONDONTWRITEBYTECODE": "1",  # a package is only read
-        # The older of two ways to describe an image: for the newer one, pip installs uv into this very environment.
-        "BENTOML_ENABLE_FEATURES": "no_image",
-        **(more or {}),
-    }
-    public = os.environ.get("ASSAY_PUBLIC_KEY")
-    if public:  # a server works in the folder of its package
-        variables["ASSAY_PUBLIC_KEY"] = str(Path(public).resolve())
-    return [
-        "env",
-        *(f"{name}={value}" for name, value in variables.items()),
-        python,
-        "-m",
-        "bentoml",
-        *arguments,
-    ]
+    return confined(
+        {
+            **workspace.environment(),
+            "BENTOML_HOME": str(home / "bentoml"),
+            "TMPDIR": str(home),
+            "PYTHONDONTWRITEBYTECODE": "1",  # a package is only read
+            # The older of two ways to describe an image: for the newer one, pip installs uv into this very environment.
+            "BENTOML_ENABLE_FEATURES": "no_image",
+            **(more or {}),
+        }
+    )
 
 
 @contextmanager
 def served(
     workspace: Workspace,
-    tag: str,
+    package: Package,
     port: int | None = None,
     *,
     python: str = sys.executable,
@@ -71,9 +70,12 @@ def served(
 ) -> Iterator[str]:
     """Check a package and serve it, on this machine only, while the block runs.
 
+    It is checked by this house's own code, its signature too where ASSAY_PUBLIC_KEY asks for one, before Python reads
+    any of it.
+
     Args:
         workspace: where its store is; the server's log goes to `logs/` there.
-        tag: the package.
+        package: which one; that it is still the same is looked up here.
         port: the port; a free one when none is given.
         python: the interpreter, whose environment has what the package requires.
         environment: variables for the server.
@@ -82,31 +84,28 @@ def served(
         The server's URL, once it is ready to answer.
 
     Raises:
-        IntegrityError: when the package is damaged.
+        IntegrityError: when the package is damaged, another one, or not signed by the key that is asked for.
         AssayError: when there is none, the port is taken, or the server does not start; the log is named.
     """
-    package = verify_package(workspace, tag)
-    for cache in list(package.source.rglob("__pycache__")):
-        shutil.rmtree(cache, ignore_errors=True)  # Python would believe it, whatever the sources say
+    check_signed(verify_package(workspace, package.tag, digest=package.digest))
     if port is None:
         port = free_port()
     else:
         check_port_is_free(port)
     home = workspace.home / "serving" / str(port)
     home.mkdir(parents=True, exist_ok=True)
-    log = serving_log(workspace, tag)
+    log = serving_log(workspace, package.tag)
     arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
-    command = bentoml_command(
-        workspace, home, "serve", str(package.folder), *arguments, python=python, more=environment
-    )
+    command = [python, "-m", "bentoml", "serve", str(package.folder), *arguments]
+    variables = bentoml_environment(workspace, home, environment)
     workers: list[psutil.Process] = []
     try:
         # From its own source, so that no module in the user's folder stands in for one of the package's.
-        with running(command, log=log, cwd=package.source) as child:
+        with running(command, log=log, cwd=package.source, environment=variables) as child:
             try:
                 wait_until_answers(f"http://{LOCALHOST}:{port}/readyz", child, log=log)
             except (AssayError, httpx.HTTPError) as error:
-                raise AssayError(f"package {tag} does not start: the reason is at the end of {log}") from error
+                raise AssayError(f"package {package.tag} does not start: the reason is at the end of {log}") from error
             workers = psutil.Process(child.pid).children(recursive=True)
             yield f"http://{LOCALHOST}:{port}"
     finally:

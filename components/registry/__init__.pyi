@@ -1,3 +1,4 @@
+from .connection import HOME_SCHEME as HOME_SCHEME
 from .mirror import ALIASES as ALIASES
 from .mirror import Difference as Difference
 from .mirror import lineage_tags as lineage_tags

@@ -1,6 +1,6 @@
 """The way to MLflow: its database made once, its chatter kept quiet, its errors in one line.
 
-connection = Connection(uri="sqlite:////home/ada/assay/.assay/mlflow.db", artifacts="file:///…/mlartifacts")
+connection = Connection(uri="sqlite:////home/ada/assay/.assay/mlflow.db", artifacts="assay-home:")
 connection.create()
 with connection.one_line():
     connection.client().search_experiments()
@@ -14,13 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from components.core import AssayError
+from components.core import AssayError, IntegrityError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_SQLITE = "sqlite:///"
+_NO_ANSWER = re.compile("Max retries exceeded|Connection refused|timed out|NewConnectionError")
+SQLITE = "sqlite:///"
+HOME_SCHEME = "assay-home"
+"""Of addresses of files inside the state folder (`home_files.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +43,11 @@ class Connection:
         """
         if self.uri.startswith("http"):
             return
-        if not self.uri.startswith(_SQLITE):
+        if not self.uri.startswith(SQLITE):
             with self.one_line():
                 self._make_schema(self.uri)
             return
-        database = Path(self.uri.removeprefix(_SQLITE))
+        database = Path(self.uri.removeprefix(SQLITE))
         if database.is_file():
             return
         # SQLite keeps what a killed migration left, for ever: the file gets its name when it is complete.
@@ -51,7 +55,7 @@ class Connection:
         partial = database.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         with self.one_line():
-            self._make_schema(f"{_SQLITE}{partial}")
+            self._make_schema(f"{SQLITE}{partial}")
         partial.replace(database)
 
     def client(self) -> "MlflowClient":
@@ -66,6 +70,18 @@ class Connection:
         """Where an experiment's files go; None leaves it to the server."""
         return None if self.uri.startswith("http") else f"{self.artifacts}/{experiment}"
 
+    def check_owned(self, location: str) -> None:
+        """See that files are this MLflow's own before they are deleted.
+
+        Raises:
+            IntegrityError: when they lie in a local folder that is not `artifacts`: another house's.
+        """
+        if urlsplit(location).scheme in ("", "file") and not location.startswith(f"{self.artifacts}/"):
+            raise IntegrityError(
+                f"{location} is not within {self.artifacts}: nothing is deleted there",
+                "delete the run in the MLflow that it belongs to",
+            )
+
     @contextmanager
     def one_line(self) -> Iterator[None]:
         """Turn what MLflow raises into one line for the user."""
@@ -76,6 +92,11 @@ class Connection:
         except MlflowException as error:
             uri = re.sub(r"//[^@/]*@", "//", self.uri)  # without its password
             what = " ".join(str(error).split())[:300]
+            if _NO_ANSWER.search(what):
+                raise AssayError(
+                    f"MLflow at {uri} does not answer: start that server, or unset MLFLOW_TRACKING_URI to use "
+                    "the state folder's own"
+                ) from error
             raise AssayError(f"MLflow at {uri} refused ({what}): type `assay models` to see what it holds") from error
 
     def _make_schema(self, uri: str) -> None:

@@ -1,6 +1,6 @@
 """The files of registered versions: found, fetched once when they are remote, checked against the version's tags.
 
-    folder = local_folder("s3://bucket/galaxy-shape/…/model", kept=workspace.home / "downloads" / "galaxy-shape" / "3")
+    folder = local_folder("s3://bucket/galaxy-shape/…/model", home=home, kept=home / "downloads" / "galaxy-shape" / "3")
     description = verified_description(folder, version.tags, "galaxy-shape")
 
 Only this wing uses it.
@@ -14,16 +14,22 @@ from urllib.parse import unquote, urlsplit
 
 from components.core import AssayError, IntegrityError, file_sha256
 from components.fields import read_seen
+from components.registry.connection import HOME_SCHEME
 
 
-def local_folder(uri: str, *, kept: Path) -> Path:
+def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
     """The files behind an artifact URI as a local folder.
 
     Args:
         uri: of a folder.
+        home: the state folder, in which some are.
         kept: where remote ones stay, so that they are fetched once.
     """
     parts = urlsplit(uri)
+    if parts.scheme == HOME_SCHEME:
+        from components.registry.home_files import home_folder
+
+        return home_folder(uri, home)
     if parts.scheme in ("", "file"):
         return Path(unquote(parts.path))
     from mlflow.artifacts import download_artifacts

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from components.core import IntegrityError, RefusedError, Workspace, file_sha256
 from components.ledger import HEAD, Entry
-from components.registry.connection import Connection
+from components.registry.connection import HOME_SCHEME, Connection
 from components.registry.files import local_folder, verified_description
 from components.registry.mirror import Difference, differences, repair
 from components.registry.runs import DatasetSource, RunRecord, delete_run, log_run
@@ -46,7 +46,7 @@ class Registry:
         self._home = workspace.home
         self._mlflow = Connection(
             uri=os.environ["MLFLOW_TRACKING_URI"],
-            artifacts=os.environ.get("ASSAY_ARTIFACT_ROOT") or (workspace.home / "mlartifacts").as_uri(),
+            artifacts=os.environ.get("ASSAY_ARTIFACT_ROOT") or f"{HOME_SCHEME}:",
         )
 
     def create(self) -> None:
@@ -113,7 +113,7 @@ class Registry:
             client, experiment = self.experiment(problem)
             same = f"tags.`weights.sha256` = '{weights}' AND tags.`evidence.digest` = '{evidence}'"
             for run in client.search_runs([experiment], same):
-                delete_run(client, run)
+                delete_run(client, run, self._mlflow.check_owned)
             run_id, model_id = log_run(client, experiment, record)
             own = {
                 "description.sha256": file_sha256(model_folder / DESCRIPTION),
@@ -163,7 +163,7 @@ class Registry:
         with self._mlflow.one_line():
             found = self._find(problem, version)
             location = self._mlflow.client().get_model_version_download_uri(problem, str(version))
-            folder = local_folder(f"{location}/artifacts/model", kept=self._kept(problem, version))
+            folder = local_folder(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
         verified_description(folder, found.tags, problem)
         return folder
 
@@ -177,7 +177,7 @@ class Registry:
         with self._mlflow.one_line():
             found = self._find(problem, version)
             location = self._mlflow.client().get_run(str(found.run_id)).info.artifact_uri
-            folder = local_folder(f"{location}/evaluation", kept=self._kept(problem, version))
+            folder = local_folder(f"{location}/evaluation", home=self._home, kept=self._kept(problem, version))
         if not folder.is_dir():
             raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
         return folder
@@ -226,7 +226,7 @@ class Registry:
             for found in self._search(f"name = '{problem}' AND version_number = {version}"):
                 # The run first: killed in between, the version is still there to be deleted by the next call.
                 if len(self._search(f"run_id = '{found.run_id}'")) == 1:  # nobody else's
-                    delete_run(client, client.get_run(str(found.run_id)))
+                    delete_run(client, client.get_run(str(found.run_id)), self._mlflow.check_owned)
                 client.delete_model_version(problem, str(version))
 
     def mirror(

@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -78,13 +78,21 @@ def log_run(client: "MlflowClient", experiment_id: str, record: RunRecord) -> tu
     return run_id, model_id
 
 
-def delete_run(client: "MlflowClient", run: "Run") -> None:
-    """Remove a run that was not finished, its models and all their files; its row stays until `mlflow gc`."""
+def delete_run(client: "MlflowClient", run: "Run", check_owned: Callable[[str], None]) -> None:
+    """Remove a run that was not finished, its models and all their files; its row stays until `mlflow gc`.
+
+    Args:
+        client: whose it is.
+        run: the run.
+        check_owned: refuses a location whose files may not be deleted, by an error; asked before anything is.
+    """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     run_id = run.info.run_id
     models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
     locations = [run.info.artifact_uri, *(model.artifact_location for model in models)]
+    for location in locations:
+        check_owned(location)
     for location in locations:
         get_artifact_repository(location).delete_artifacts()  # type: ignore[no-untyped-call]
     for model in models:

@@ -1,4 +1,4 @@
-"""Commands that answer: serve, predict."""
+"""Commands that answer: serve, predict; and verify, which is asked before."""
 
 import time
 from pathlib import Path
@@ -21,12 +21,14 @@ def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) ->
     from components.packages import is_alive, served
 
     check_port_is_free(port)  # before anything that takes longer
-    workspace, tag, override = _package_of(problem, stage)
-    with ended_by_signals(), served(workspace, tag, port, environment=override) as url:
-        console.out.print(f"{tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
+    workspace, package, override = _package_of(problem, stage)
+    with ended_by_signals(), served(workspace, package, port, environment=override) as url:
+        console.out.print(f"{package.tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
         while is_alive(url):
             time.sleep(_LOOK_EVERY_S)
-        raise AssayError(f"the server of {tag} has ended: the reason is at the end of its log in {workspace.home}/logs")
+        raise AssayError(
+            f"the server of {package.tag} has ended: the reason is at the end of its log in {workspace.home}/logs"
+        )
 
 
 def predict(
@@ -54,8 +56,8 @@ def predict(
     if url is not None:
         answer = request(url, items, samples=samples)
     else:
-        workspace, tag, override = _package_of(problem, stage)
-        with served(workspace, tag, environment=override) as started:
+        workspace, package, override = _package_of(problem, stage)
+        with served(workspace, package, environment=override) as started:
             answer = request(started, items, samples=samples)
     if as_json:
         console.print_json(answer)
@@ -63,6 +65,29 @@ def predict(
     for file, prediction in zip(files, answer["predictions"], strict=True):
         console.out.print(f"\n{file}")
         console.print_prediction(prediction, answer)
+
+
+def verify(
+    package: Annotated[str, typer.Argument(help="Folder of a package, or a problem, whose production it is.")],
+    key: Annotated[
+        Path, typer.Option(help="Whose signature counts: an ed25519 public key in PEM.", envvar="ASSAY_PUBLIC_KEY")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Verify a package's files and signature, and say where it is from; nothing of it is imported."""
+    from components.packages import signed_statement
+
+    folder = Path(package)
+    if not folder.is_dir():
+        folder = _package_of(package, PRODUCTION)[1].folder
+    statement = signed_statement(folder, key)
+    if as_json:
+        console.print_json(statement)
+        return
+    made = statement["predicate"]["buildDefinition"]
+    console.out.print(f"{folder} is as it was packaged and signed by the key of {key}")
+    for part in (*statement["subject"], *made["resolvedDependencies"]):
+        console.out.print(f"  {part['name']}: {' '.join(part['digest'].values())}")
 
 
 def _condition(text: str) -> tuple[str, float]:
@@ -73,7 +98,7 @@ def _condition(text: str) -> tuple[str, float]:
         raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER") from error
 
 
-def _package_of(problem: str, stage: str) -> tuple[Any, str, dict[str, str]]:
+def _package_of(problem: str, stage: str) -> tuple[Any, Any, dict[str, str]]:
     from components.lifecycle import deployed
     from components.problems import find_problem
     from flows.job import open_workspace

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -29,14 +27,6 @@ NAME = "galaxy-shape"
 ANY = {"margin": 1, "slice_margin": 1, "nats_margin": 100, "nats_slice_margin": 100}
 LENIENT: dict[str, Any] = SMALL | {"gates": SMALL["gates"] | {"over_production": ANY, "over_best": ANY}}
 """Gates that any model passes: what is drilled is what happens around them."""
-
-_PATHS = (  # where MLflow keeps absolute paths
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-    ("logged_models", "artifact_location"),
-)
 
 
 def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
@@ -76,16 +66,9 @@ def adopt(workspace: Workspace, data: Path) -> None:
 
 
 def copy_house(house: Workspace, folder: Path) -> Workspace:
-    """The same house elsewhere, with a database that says so."""
+    """The same house elsewhere."""
     shutil.copytree(house.root, folder)
-    copy = Workspace(root=folder, home=folder / ".assay")
-    with closing(sqlite3.connect(copy.home / "mlflow.db")) as database, database:
-        for table, column in _PATHS:
-            database.execute(
-                f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
-                (str(house.root), str(folder)),
-            )
-    return copy
+    return Workspace(root=folder, home=folder / ".assay")
 
 
 def mlflow_client(house: Workspace) -> Any:

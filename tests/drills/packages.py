@@ -30,7 +30,7 @@ def new_workspace(root: Path) -> Workspace:
     return Workspace(root=root, home=root / ".assay")
 
 
-def build(workspace: Workspace, version: int = 3) -> Package:
+def build(workspace: Workspace, version: int = 3, recorded: str | None = None) -> Package:
     return build_package(
         workspace,
         model_folder=workspace.root / "trained",
@@ -38,6 +38,7 @@ def build(workspace: Workspace, version: int = 3) -> Package:
         lineage=LINEAGE,
         tested_range=TESTED_RANGE,
         golden_inputs=golden_inputs(),
+        recorded=recorded,
     )
 
 

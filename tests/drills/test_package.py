@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ import pytest
 from components.core.errors import AssayError, IntegrityError
 from components.core.workspace import Workspace
 from components.packages.building import changed_code
-from components.packages.files import Package, verify_package
+from components.packages.files import Package, discard_package, verify_package
 from components.packages.proving import prove_package
 from models.galaxies.fitting import library
-from services.manifest import MANIFEST, manifest_digest
+from services.verify import PROVENANCE, SUMS, check_files, check_signature, sums
 from tests.conftest import HOUSE
 from tests.drills.packages import LINEAGE, build, new_workspace, stored
+from tests.keys import keys
 
 pytestmark = pytest.mark.usefixtures("no_trace")
 
@@ -36,16 +38,20 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "weights_sha256": weights,
         "package": package.tag,
     }
-    fitting = {name for name in document["files"] if name.startswith("models/galaxies/fitting/")}
+    listed = {line.partition("  ")[2] for line in (package.folder / SUMS).read_text().splitlines()}
+    assert {"bento.yaml", "env/python/requirements.txt", "env/docker/Dockerfile", "src/bentofile.yaml"} <= listed
+    files = {name.removeprefix("src/") for name in listed if name.startswith("src/")} - {"bentofile.yaml"}
+    fitting = {name for name in files if name.startswith("models/galaxies/fitting/")}
     assert {"models/galaxies/fitting/search.c", "models/galaxies/fitting/fit.h"} <= fitting
     assert len([name for name in fitting if name.endswith(".so")]) == 1, "what answers needs no compiler"
-    assert {name for name in document["files"] if not name.endswith(".py")} - fitting == {
+    assert {name for name in files if not name.endswith(".py")} - fitting == {
+        "model/package.json",
         "model/model.json",
         "model/weights.safetensors",
         "model/golden.safetensors",
         "model/tested_range.json",
     }
-    code = {name for name in document["files"] if name.endswith(".py")}
+    code = {name for name in files if name.endswith(".py")}
     assert {"services/service.py", "models/estimators/estimator.py", "models/networks/cnn.py"} <= code
     assert not code & {"models/networks/residual.py", "models/networks/unet.py"}, "it has one network"
     assert {"estimator", "scoring", "cnn"} <= document["code"].keys()
@@ -64,12 +70,47 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
     assert not (workspace.home / "build").exists()
 
 
-def test_a_second_build_is_the_first(built: tuple[Workspace, Package]) -> None:
-    workspace, package = built
+def test_a_second_build_is_the_first(damaged: tuple[Workspace, Package]) -> None:
+    """To the byte, whenever it is built; one that may be at work is left where it is."""
+    workspace, package = damaged
     made = package.folder.stat().st_ctime_ns
-    assert build(workspace) == package
+    assert build(workspace) == build(workspace, recorded=package.digest) == package
     assert package.folder.stat().st_ctime_ns == made
     assert stored(workspace) == [package.folder.name]
+    discard_package(workspace, package.tag)
+    assert build(workspace) == package
+    assert package.folder.stat().st_ctime_ns != made
+
+
+def test_what_lies_in_the_store_is_signed_only_if_the_ledger_names_it_or_it_was_just_built(
+    damaged: tuple[Workspace, Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, package = damaged
+    private, public = keys(tmp_path / "ours")
+    (package.source / "services" / "service.py").write_text("print('forged')\n")
+    (package.folder / SUMS).write_text(sums(package.folder))
+    forged = verify_package(workspace, package.tag)
+    assert forged.digest != package.digest
+    monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
+    for recorded in (None, package.digest):
+        built = build(workspace, recorded=recorded)
+        assert built.digest == package.digest
+        check_signature(built.folder, public)
+    (kept,) = (workspace.home / "discarded").iterdir()
+    assert check_files(kept) == forged.digest
+    assert not (kept / PROVENANCE).exists()
+
+
+def test_a_key_that_cannot_be_read_takes_no_package_away(
+    damaged: tuple[Workspace, Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, package = damaged
+    monkeypatch.setenv("ASSAY_SIGNING_KEY", str(tmp_path / "missing.key"))
+    for recorded in (None, package.digest):
+        with pytest.raises(AssayError, match=r"ASSAY_SIGNING_KEY .*missing\.key cannot be read"):
+            build(workspace, recorded=recorded)
+    assert verify_package(workspace, package.tag) == package
+    assert not (workspace.home / "discarded").exists()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +144,7 @@ def test_a_damaged_package_in_the_way_is_kept_aside_and_built_again(damaged: tup
     assert (kept / "src" / "models" / "networks" / "cnn.py").read_text() == ""
 
 
-def test_what_bentoml_wrote_around_the_source_belongs_to_the_digest(damaged: tuple[Workspace, Package]) -> None:
+def test_what_bentoml_wrote_around_the_source_belongs_to_the_package(damaged: tuple[Workspace, Package]) -> None:
     """It says which service is started, with which settings, from which versions of the libraries."""
     workspace, package = damaged
     for name, before, after in (
@@ -115,13 +156,14 @@ def test_what_bentoml_wrote_around_the_source_belongs_to_the_digest(damaged: tup
         text = file.read_text()
         assert before in text
         file.write_text(text.replace(before, after))
+        with pytest.raises(IntegrityError, match=f"/{name} is not what was packaged"):
+            verify_package(workspace, package.tag)
+        (package.folder / SUMS).write_text(sums(package.folder))
         with pytest.raises(IntegrityError, match="is not the one of the ledger"):
             verify_package(workspace, package.tag, digest=package.digest)
         file.write_text(text)
+        (package.folder / SUMS).write_text(sums(package.folder))
     assert verify_package(workspace, package.tag, digest=package.digest) == package
-    (package.folder / "bento.yaml").write_text("")
-    with pytest.raises(IntegrityError, match=r"/bento\.yaml is missing or not what was packaged"):
-        verify_package(workspace, package.tag)
 
 
 @pytest.mark.parametrize("name", ["scipy", "models/__pycache__"])
@@ -191,10 +233,9 @@ def test_a_build_that_is_killed_can_be_repeated(tmp_path: Path, stage: str) -> N
     assert not (workspace.home / "build").exists()
 
 
-def test_a_package_from_before_labels_counts_as_changed(damaged: tuple[Workspace, Package]) -> None:
-    workspace, package = damaged
+def test_todays_code_is_that_of_a_package_until_it_changes(built: tuple[Workspace, Package]) -> None:
+    package = built[1]
     assert package.manifest["code"]
     assert changed_code(package) == []
-    document = {name: value for name, value in package.manifest.items() if name not in ("code", "digest")}
-    (package.source / MANIFEST).write_text(json.dumps({**document, "digest": manifest_digest(document)}))
-    assert changed_code(verify_package(workspace, package.tag))
+    code = {**package.manifest["code"], "cnn": "another"}
+    assert changed_code(replace(package, manifest={**package.manifest, "code": code})) == ["cnn"]

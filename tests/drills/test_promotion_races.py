@@ -167,7 +167,7 @@ def test_a_promotion_killed_at_any_point_is_before_or_after(
     assert assay(house, *promote(2, "staging"), **environment).returncode == 0
     duration = time.monotonic() - began
     seen: list[bool] = []
-    with served(house, first.package_tag) as url:
+    with served(house, verify_package(house, first.package_tag)) as url:
         for number in range(kills):
             # Back and forth between two versions: each promotion replaces the other one.
             before = open_ledger(house).history(NAME)

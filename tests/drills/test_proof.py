@@ -13,20 +13,18 @@ import httpx
 import psutil
 import pytest
 
-from components.core.errors import AssayError, RefusedError
+from components.core.errors import AssayError, IntegrityError, RefusedError
 from components.core.processes import free_port
 from components.core.workspace import Workspace
 from components.packages import building, proving, serving
-from components.packages import files as package_files
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden
 from components.packages.proving import prove_package
 from components.packages.serving import request, served
-from components.packages.signing import sign
-from services.manifest import MANIFEST
-from services.signature import check_signature
+from services.verify import SUMS, sums
 from tests.conftest import HOUSE
 from tests.drills.packages import build, golden_inputs, new_workspace
+from tests.keys import keys
 
 pytestmark = pytest.mark.usefixtures("no_trace")
 
@@ -68,7 +66,7 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
     monkeypatch.chdir(tmp_path)  # a module in the user's folder must not stand in for the package's own
     item: dict[str, Any] = {"image": golden_inputs()["image"][0].tolist(), "sigma": 120.0, "psf_fwhm": 0.4}
     port = free_port()
-    with served(workspace, package.tag, port) as url:
+    with served(workspace, package, port) as url:
         assert url == f"http://127.0.0.1:{port}"
         answer = request(url, [item])
         assert answer["model"]["package"] == package.tag
@@ -78,7 +76,7 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
         with pytest.raises(AssayError, match=r"400: images\[0\]\.sigma is nan: must be a finite number above 0"):
             request(url, [item | {"sigma": float("nan")}])
         assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
-        with pytest.raises(AssayError, match=f"port {port} is in use"), served(workspace, package.tag, port):
+        with pytest.raises(AssayError, match=f"port {port} is in use"), served(workspace, package, port):
             pass
         (server,) = (
             child for child in psutil.Process().children() if str(port) in (child.as_dict(["cmdline"])["cmdline"] or ())
@@ -99,6 +97,7 @@ def test_a_server_that_does_not_start_names_its_log(damaged: tuple[Workspace, Pa
     workspace, package = damaged
     described = package.folder / "bento.yaml"
     described.write_text(described.read_text().replace("services.service:Predictor", "services.service:Nobody"))
+    (package.folder / SUMS).write_text(sums(package.folder))
     with pytest.raises(AssayError, match=r"does not start: the reason is at the end of .*\.log"):
         prove_package(workspace, package.tag)
 
@@ -106,54 +105,38 @@ def test_a_server_that_does_not_start_names_its_log(damaged: tuple[Workspace, Pa
 def test_bentoml_by_hand_refuses_a_damaged_package_too(damaged: tuple[Workspace, Package]) -> None:
     workspace, package = damaged
     (package.source / "models" / "networks" / "cnn.py").write_text("")
-    command = serving.bentoml_command(workspace, workspace.home, "serve", package.tag, "--port", "0")
-    done = subprocess.run(command, capture_output=True, text=True, cwd=workspace.root, timeout=60)
+    command = [sys.executable, "-m", "bentoml", "serve", package.tag, "--port", "0"]
+    variables = serving.bentoml_environment(workspace, workspace.home)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=workspace.root, timeout=60)
     assert done.returncode == 1
     assert "src/models/networks/cnn.py is not what was packaged" in done.stderr.splitlines()[-1]
 
 
-def keys(folder: Path) -> tuple[Path, Path]:
-    """A private and a public ed25519 key, made as the documents say."""
-    private, public = folder / "assay.key", folder / "assay.pub"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
-    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
-    return private, public
-
-
-def test_a_service_with_a_public_key_answers_with_packages_of_that_key_only(
+def test_a_house_with_a_public_key_proves_and_serves_packages_of_that_key_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("ours", "theirs"):
-        (tmp_path / name).mkdir()
     private, public = keys(tmp_path / "ours")
     workspace = new_workspace(tmp_path)
     unsigned = build(workspace)
     monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(public))
-    with pytest.raises(AssayError, match="does not start"):
+    with pytest.raises(IntegrityError, match=r"provenance\.dsse\.json is missing: the package is not signed"):
         prove_package(workspace, unsigned.tag)
-    log = (workspace.home / "logs" / f"serve-{unsigned.tag.replace(':', '-')}.log").read_text()
-    assert "package.sig is missing: the package is not signed" in log
 
-    package_files.discard_package(workspace, unsigned.tag)
     monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
     signed = build(workspace)
     assert signed == unsigned, "a signature does not make another package of it"
     assert prove_package(workspace, signed.tag)["inputs"] == 4
 
-    monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(keys(tmp_path / "theirs")[1]))
-    with pytest.raises(ValueError, match=r"package\.sig is not a signature of this package by the key of .*theirs"):
-        check_signature(signed.source / MANIFEST)
-
-
-def test_a_key_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bad.pem").write_text("no key")
-    for name in ("bad.pem", "missing.pem"):
-        monkeypatch.setenv("ASSAY_SIGNING_KEY", str(tmp_path / name))
-        with pytest.raises(AssayError, match=f"ASSAY_SIGNING_KEY .*{name} cannot be read"):
-            sign(b"content")
-        monkeypatch.setenv("ASSAY_PUBLIC_KEY", str(tmp_path / name))
-        with pytest.raises(ValueError, match=f"ASSAY_PUBLIC_KEY .*{name} cannot be read"):
-            check_signature(tmp_path / "package.json")
+    (signed.source / "services" / "verify.py").write_text("def check_files(*_, **__): return ''\n")
+    (signed.folder / SUMS).write_text(sums(signed.folder))
+    with pytest.raises(IntegrityError, match="is about another package"):
+        prove_package(workspace, signed.tag)
+    log = workspace.home / "logs" / f"serve-{signed.tag.replace(':', '-')}.log"
+    assert "Starting" in log.read_text()
+    log.unlink()
+    with pytest.raises(IntegrityError), served(workspace, verify_package(workspace, signed.tag)):
+        pass
+    assert not log.exists(), "no process was started"
 
 
 def test_a_service_that_imports_the_pipeline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,9 +164,31 @@ def test_a_package_is_proved_from_a_new_environment(tmp_path: Path) -> None:
 def test_a_package_that_answers_for_another_model_is_refused(
     built: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ASSAY_OVERRIDE", "left over in somebody's shell")
-    with pytest.raises(RefusedError, match=r"it answers for .*left over in somebody's shell"):
+    def overruled(*arguments: Any, environment: dict[str, str], **options: Any) -> Any:
+        more = environment | {"ASSAY_OVERRIDE": "somebody's word"}
+        return served(*arguments, environment=more, **options)
+
+    monkeypatch.setattr(proving, "served", overruled)
+    with pytest.raises(RefusedError, match=r"it answers for .*somebody's word"):
         prove_package(built[0], built[1].tag)
+
+
+def test_what_is_left_over_in_somebodys_shell_reaches_no_service(
+    built: tuple[Workspace, Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {
+        "ASSAY_OVERRIDE": "x", "ASSAY_NOTIFY_SECRET": "s3cret", "BENTOML_CONFIG": "missing.yaml", "PYTHONOPTIMIZE": "2",
+        "PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": "error", "http_proxy": "http://192.0.2.1:1",
+    }  # fmt: skip
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("raise RuntimeError('not the package')")
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    assert prove_package(built[0], built[1].tag)["inputs"] == 4
+    with served(*built) as url:
+        (server,) = (child for child in psutil.Process().children() if url.rpartition(":")[2] in child.cmdline())
+        for process in (server, *server.children(recursive=True)):
+            assert not left.keys() & process.environ().keys()
 
 
 ANSWERS, FIELDS = (f"models/estimators/numbers/{name}.py" for name in ("estimator", "answer_fields"))

@@ -30,6 +30,8 @@ NOT_RUN = {
     "make run": "it is `assay run`, which has prepared the house",
     "make test": "it would run this test",
     "make clean": "the small house has no Makefile",
+    "python -I verify.py": "it is drilled by `tests/code/services/test_verify.py`",
+    "docker ": "the same in a container",
 }
 """How the commands begin that are not run here, and why."""
 

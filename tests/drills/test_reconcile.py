@@ -13,13 +13,14 @@ from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
 from components.ledger.ledger import open_ledger
 from components.lifecycle.registration import register
-from components.packages.files import package_folder
+from components.packages.files import package_folder, verify_package
 from components.packages.serving import served
 from components.problems import find_problem
 from models.estimators.saved import read_description
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay, assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
+from tests.keys import keys
 
 
 @pytest.mark.house("promoted")
@@ -115,6 +116,23 @@ def test_a_number_that_mlflow_gives_a_second_time_is_refused(house: Workspace, m
 
 
 @pytest.mark.house("promoted")
+def test_packages_from_before_there_was_a_key_are_signed(house: Workspace, tmp_path: Path) -> None:
+    private, public = keys(tmp_path / "ours")
+    refused(assay_here(house, "verify", NAME, "--key", str(public)), "is missing: the package is not signed")
+    refused(assay_here(house, "reconcile", ASSAY_SIGNING_KEY="missing.key"), "missing.key cannot be read")
+    assert assay_here(house, "reconcile", ASSAY_SIGNING_KEY=str(private)).returncode == 0
+    done = assay_here(house, "verify", NAME, "--key", str(public))
+    assert done.returncode == 0, done.stderr
+    entry = open_ledger(house).current(NAME)[1]
+    assert f"{entry.package_tag}/SHA256SUMS: {entry.package_digest}" in done.stdout
+    folder = package_folder(house, str(entry.package_tag))
+    refused(assay_here(house, "verify", str(folder), "--key", str(keys(tmp_path / "theirs")[1])), "is not signed by")
+    theirs = str(tmp_path / "theirs" / "assay.pub")
+    refused(assay_here(house, "serve", NAME, ASSAY_PUBLIC_KEY=theirs), "is not signed by the key of")
+    agrees(house)
+
+
+@pytest.mark.house("promoted")
 def test_a_lost_package_that_cannot_be_built_again_answers_nobody(house: Workspace) -> None:
     entry = open_ledger(house).current(NAME)[1]
     assert entry.package_tag is not None
@@ -191,7 +209,7 @@ def test_a_lost_or_damaged_package_is_refused_and_made_again(house: Workspace, d
     assert row["repaired"], row
     assert entry.package_tag in row["what"]
     agrees(house)
-    with served(house, entry.package_tag):
+    with served(house, verify_package(house, entry.package_tag)):
         assert open_ledger(house).current(NAME)[1] == entry
 
 

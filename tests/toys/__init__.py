@@ -38,7 +38,7 @@ def section(network: str, gate: dict[str, Any]) -> dict[str, Any]:
             "staging": [gate], "production": [], "fresh_images": 64, "over_production": LENIENT, "over_best": LENIENT,
         },
         "package": {"golden_inputs": 3},
-        "notify": {"command": None, "url": None},
+        "notify": {"command": None},
         "schedule": {"cron": "0 3 * * *"},
     }  # fmt: skip
 

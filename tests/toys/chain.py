@@ -32,9 +32,9 @@ def chain(name: str) -> dict[str, Any]:
         version = steps.register.plainly(job, dataset, model, evaluation, md5)
         Promotion(job.workspace, job.problem, job.settings, dataset).advance(version, actor="ada", reason="a drill")
         (item,) = request_items(sample(job.problem, dataset, job.settings, 1))
-        tag, override = deployed(job.workspace, name, PRODUCTION)
+        package, override = deployed(job.workspace, name, PRODUCTION)
         loud = {**item, "image": np.random.default_rng(0).normal(0, 50, np.shape(item["image"])).tolist()}
-        with served(job.workspace, tag, environment=override) as url:
+        with served(job.workspace, package, environment=override) as url:
             answer = request(url, [item, loud])
         return {
             "problem": name,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from components.core.errors import AssayError, IntegrityError
 from components.ledger.ledger import Ledger
+from components.ledger.table import TABLE
 from tests.code.ledger.ledgers import FACTS
 
 NO_JSON = "evidence = '{\"digest\": '"
@@ -93,6 +94,21 @@ def test_nothing_is_changed_in_it(ledger: Ledger, problem: str, url: str, statem
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(sa.text(statement))
+    assert [entry.actor for entry in ledger.history(problem)] == ["ada"]
+
+
+@pytest.mark.parametrize("key", ["id", "problem, sequence"])
+def test_nothing_is_replaced_in_it(ledger: Ledger, problem: str, url: str, key: str) -> None:
+    """An INSERT that takes the row away which stands in its way: on SQLite no trigger for deletes hears of it."""
+    ledger.move(problem, 1, "candidate", expect=None, **FACTS)
+    names = [column.name for column in TABLE.columns if key == "id" or column.name != "id"]
+    chosen = ", ".join("'eve'" if name == "actor" else name for name in names)
+    said = f"INTO ledger ({', '.join(names)}) SELECT {chosen} FROM ledger WHERE problem = '{problem}'"
+    upsert = f"INSERT {said} ON CONFLICT ({key}) DO UPDATE SET actor = 'eve'"
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    for statement in (upsert, f"INSERT OR REPLACE {said}", f"REPLACE {said}")[: None if "sqlite" in url else 1]:
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(sa.text(statement))
     assert [entry.actor for entry in ledger.history(problem)] == ["ada"]
 
 

@@ -1,0 +1,36 @@
+"""The environments of child processes, made in one place: what misleads a tool is left out, and secrets where asked.
+
+    subprocess.run(["git", …], env=undisturbed())                            # no GIT_DIR of a hook that called us
+    subprocess.Popen([…, "bentoml", "serve", …], env=confined(workspace.environment()))      # no token, no password
+
+A process that reads what strangers send gets what is on a list, since nobody knows every name that a secret may have.
+"""
+
+import os
+from collections.abc import Mapping
+
+__label__ = None
+
+_MISLEADING = ("GIT_", "PYTHON")
+"""Beginnings of names by which whoever called us, a hook or another environment, spoke to other programs."""
+_KEPT = {
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE", "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CC",
+}  # fmt: skip
+_KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH")
+"""Beginnings of names that say where a machine's libraries and devices are, and how many threads there may be."""
+
+
+def undisturbed() -> dict[str, str]:
+    """This process's own environment without what misleads, for tools that need their users' accounts."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_MISLEADING)}
+
+
+def confined(more: Mapping[str, str]) -> dict[str, str]:
+    """What is on the list, and some more.
+
+    Args:
+        more: variables that are set in any case.
+    """
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
+    return {**kept, **more}

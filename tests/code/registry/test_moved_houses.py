@@ -1,0 +1,84 @@
+"""State folders that are moved and copied: each has its own files, and nobody touches another's."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.core.digests import file_sha256
+from components.core.errors import IntegrityError
+from components.core.workspace import Workspace
+from components.registry.registry import Registry
+from tests.code.registry.trained import Trained
+
+NAMES = ["moved", "with spaces and é", "a+b=c&d"]
+
+
+def enter(workspace: Workspace, environment: pytest.MonkeyPatch) -> Registry:
+    """The registry of a house, as a command in it has it."""
+    for name, value in workspace.environment().items():
+        environment.setenv(name, value)
+    return Registry(workspace)
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file_sha256(file) for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_house_that_was_moved_finds_its_files(
+    trained: Trained, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import mlflow
+
+    assert trained.register() == 1
+    root = tmp_path_factory.mktemp("elsewhere") / name
+    shutil.move(trained.workspace.root, root)
+    registry = enter(Workspace(root=root, home=root / ".assay"), monkeypatch)
+    assert registry.model_folder("galaxy-shape", 1).is_relative_to(root)
+    assert (registry.evaluation_folder("galaxy-shape", 1) / "report.json").read_text() == "{}"
+    loaded = mlflow.pyfunc.load_model("models:/galaxy-shape/1")  # MLflow's own way
+    assert loaded.metadata.get_input_schema() is not None
+    trained.workspace.root.mkdir()  # for the fixture
+
+
+def test_a_copy_and_its_original_are_used_in_turn_and_never_meet(
+    trained: Trained, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained.register() == 1
+    original, root = trained.workspace, tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(original.root, root)
+    copy, before = Workspace(root=root, home=root / ".assay"), files(original.root)
+
+    registry = enter(copy, monkeypatch)
+    assert Trained(root, seed=1).register() == 2
+    registry.delete("galaxy-shape", 1)
+    assert not list((copy.home / "mlartifacts").rglob(f"*{trained.evidence}*"))
+    assert [info.version for info in registry.versions("galaxy-shape")] == [2]
+    assert files(original.root) == before
+
+    after = files(root)
+    registry = enter(original, monkeypatch)
+    assert registry.model_folder("galaxy-shape", 1).is_relative_to(original.root)
+    assert Trained(original.root, seed=2).register() == 2
+    registry.delete("galaxy-shape", 1)
+    assert files(root) == after
+
+
+def test_files_of_a_run_that_lie_elsewhere_are_not_deleted(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a state folder from before, whose addresses were those of the original that it was copied from."""
+    monkeypatch.setenv("ASSAY_ARTIFACT_ROOT", (tmp_path / "theirs").as_uri())
+    assert trained.register() == 1
+    before = files(tmp_path / "theirs")
+    assert before
+    monkeypatch.setenv("ASSAY_ARTIFACT_ROOT", (tmp_path / "ours").as_uri())
+    registry = Registry(trained.workspace)
+    with pytest.raises(IntegrityError, match=r"theirs/.* is not within .*ours: nothing is deleted there"):
+        registry.delete("galaxy-shape", 1)
+    assert files(tmp_path / "theirs") == before
+    assert [info.version for info in registry.versions("galaxy-shape")] == [1]
+    monkeypatch.setenv("ASSAY_ARTIFACT_ROOT", (tmp_path / "theirs").as_uri())
+    Registry(trained.workspace).delete("galaxy-shape", 1)
+    assert not [file for file in files(tmp_path / "theirs") if "weights" in file]
