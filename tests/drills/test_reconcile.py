@@ -16,6 +16,7 @@ from components.lifecycle.registration import register
 from components.packages.files import package_folder, verify_package
 from components.packages.serving import served
 from components.problems import find_problem
+from components.registry.home_files import home_folder
 from models.estimators.saved import read_description
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay, assay_here, refused
@@ -168,7 +169,7 @@ def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house:
     before = json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout)
     for version in ("1", "3"):
         source = mlflow_client(house).get_model_version_download_uri(NAME, version)
-        shutil.rmtree(Path(source.removeprefix("file://")) / "artifacts" / "model")
+        shutil.rmtree(home_folder(source, house.home) / "artifacts" / "model")
     assert json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout) == before, "its package has it, too"
     refused(
         assay_here(house, "reconcile"), "model.json is missing (version 1, in production)", "restore MLflow's files"
