@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from components.core import AssayError, IntegrityError, file_sha256
 from components.fields import read_seen
 from components.registry.connection import HOME_SCHEME
+from components.registry.home_files import home_folder
 
 
 def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
@@ -27,8 +28,6 @@ def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
     """
     parts = urlsplit(uri)
     if parts.scheme == HOME_SCHEME:
-        from components.registry.home_files import home_folder
-
         return home_folder(uri, home)
     if parts.scheme in ("", "file"):
         return Path(unquote(parts.path))

@@ -1,6 +1,8 @@
 """State folders that are moved and copied: each has its own files, and nobody touches another's."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from components.core.digests import file_sha256
 from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
+from components.registry.home_files import home_folder
 from components.registry.registry import Registry
 from tests.code.registry.trained import Trained
 
@@ -82,3 +85,20 @@ def test_files_of_a_run_that_lie_elsewhere_are_not_deleted(
     monkeypatch.setenv("ASSAY_ARTIFACT_ROOT", (tmp_path / "theirs").as_uri())
     Registry(trained.workspace).delete("galaxy-shape", 1)
     assert not [file for file in files(tmp_path / "theirs") if "weights" in file]
+
+
+@pytest.mark.parametrize("first", ["components.registry.home_files", "components.registry.registry", "mlflow"])
+def test_mlflow_knows_the_addresses_whatever_is_imported_first(first: str) -> None:
+    asked = (
+        f"import {first}; import mlflow.store.artifact.artifact_repository_registry as registry; "
+        "print('assay-home' in registry._artifact_repository_registry.get_registered_artifact_repositories())"
+    )
+    done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", asked], capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_an_address_that_leads_out_of_the_state_folder_is_refused(tmp_path: Path) -> None:
+    assert home_folder("assay-home:/a%20b/c", tmp_path) == tmp_path / "mlartifacts" / "a b" / "c"
+    for uri in ("assay-home:/a/../../assay.db", "assay-home:/%2e%2e/assay.db"):
+        with pytest.raises(IntegrityError, match="leads out of"):
+            home_folder(uri, tmp_path)
