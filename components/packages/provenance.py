@@ -31,7 +31,7 @@ def provenance(tag: str, digest: str, model: Mapping[str, Any]) -> dict[str, Any
     """
     materials = [
         {"name": "code", "digest": {"gitCommit": model["git_commit"]}},
-        {"name": "data", "digest": {"md5": model["data_md5"]}},
+        {"name": "data", "digest": {"md5": model["data_md5"].removesuffix(".dir")}},  # DVC's mark of a folder
         {"name": "weights", "digest": {"sha256": model["weights_sha256"]}},
     ]
     if (HOUSE / _LOCK).is_file():

@@ -29,7 +29,7 @@ MODEL = {
     "problem": "galaxy-shape",
     "version": 3,
     "git_commit": "a1" * 20,
-    "data_md5": "0f" * 16,
+    "data_md5": "0f" * 16 + ".dir",
     "weights_sha256": "c" * 64,
 }
 TAG = "galaxy-shape:v3-cccccccccccc"
