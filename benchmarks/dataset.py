@@ -26,7 +26,7 @@ def main() -> None:
     """Print the time, stamps a second, and the largest memory of all processes together."""
     with tempfile.TemporaryDirectory() as folder:
         house = make_house(Path(folder) / "house", {"simulate": {"count": _COUNT, "shard_size": 4096}})
-        command = [sys.executable, "-m", "flows.cli", "simulate", "galaxy-shape", "--json"]
+        command = [sys.executable, "-m", "assay", "simulate", "galaxy-shape", "--json"]
         start, most = time.perf_counter(), 0
         process = psutil.Popen(
             command,

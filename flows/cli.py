@@ -1,4 +1,4 @@
-"""The command line: `assay COMMAND`. Each command is a function in flows/commands/, its signature the options.
+"""The command line: `assay COMMAND`, which `assay.py` starts. Each command is a function in flows/commands/, its signature the options.
 
 Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage. `--debug` anywhere shows tracebacks.
 """
@@ -112,7 +112,3 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {error.strerror}: add --debug to see where"
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}: add --debug to see where"
-
-
-if __name__ == "__main__":
-    main()

@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import yaml
 
+from components.core.house import PACKAGES
 from components.core.params import load_settings
 from components.core.settings import ProblemSettings
 from components.core.workspace import Workspace
@@ -25,6 +26,7 @@ from components.fields.problem import Problem
 from components.problems import find_problem
 
 HOUSE = Path(__file__).parents[1]
+CODE = (*PACKAGES, "assay.py")
 
 # Shared machines are slow at times, and a test must fail again when it is run again.
 hypothesis.settings.register_profile("assay", deadline=None, derandomize=True)
@@ -75,8 +77,11 @@ def write_params(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL
 
 
 def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) -> Workspace:
-    """A git repository with a small params.yaml, committed, and its state folder beside it."""
+    """A git repository with a small params.yaml, committed, links to this code, and its state folder beside it."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in CODE:
+        if not (folder / name).exists():
+            (folder / name).symlink_to(HOUSE / name)
     write_params(folder, sections)
     shutil.copy(HOUSE / "dvc.yaml", folder / "dvc.yaml")
     (folder / ".gitignore").write_text(".assay/\nbuild/\n__pycache__/\n/data\n", encoding="utf-8")
@@ -85,9 +90,10 @@ def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) 
 
 
 def make_house_with_code(folder: Path) -> Workspace:
-    """The same with a copy of the code, which `python -m flows.cli` takes from the current folder."""
-    for package in ("components", "flows", "models", "services"):
+    """The same with a copy of the code, which `python -m assay` takes from the current folder."""
+    for package in PACKAGES:
         shutil.copytree(HOUSE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "assay.py", folder)
     return make_house(folder)
 
 

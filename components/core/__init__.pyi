@@ -1,4 +1,3 @@
-from .code import HOUSE as HOUSE
 from .code import EntryPoint as EntryPoint
 from .code import code_of as code_of
 from .code import imported_files as imported_files
@@ -18,6 +17,7 @@ from .gate_settings import GateSettings as GateSettings
 from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .members import Members as Members
+from .house import HOUSE as HOUSE
 from .memory import keep_freed_memory as keep_freed_memory
 from .params import load_settings as load_settings
 from .processes import LOCALHOST as LOCALHOST

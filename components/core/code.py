@@ -26,13 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from components.core.digests import file_sha256
+from components.core.house import HOUSE
 from components.core.meaning import LABEL, is_label, meaning_digest, read_code
 from components.core.members import Members, member_code
 
 __label__ = None
-
-HOUSE = Path(__file__).resolve().parents[2]
-"""The folder of `components`, `models` and `services`."""
 
 EntryPoint = str | type | Callable[..., Any] | Members
 """Where a result begins: a function or class, which stands for its module, the dotted name of a module, or members."""

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from components.core.environment import undisturbed
 from components.core.errors import AssayError
+from components.core.house import PACKAGES
 
 __label__ = None
+
+_CODE = ("py", "c", "h")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +20,7 @@ class Source:
     commit: str
     """Full hash of HEAD."""
     dirty: bool
-    """Whether tracked files differed from HEAD."""
+    """Whether what ran is not all in that commit: a tracked file differs from it, or code lies beside it."""
 
 
 def read_source(root: Path) -> Source:
@@ -37,7 +40,11 @@ def read_source(root: Path) -> Source:
     commit = read_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         raise AssayError(f"the git repository at {root} has no commit: type `git add -A && git commit`")
-    return Source(commit=commit, dirty=bool(read_git(root, "status", "--porcelain", "--untracked-files=no")))
+    changed = read_git(root, "status", "--porcelain", "--untracked-files=no")
+    # Untracked code runs as tracked code does, even where git is told to ignore it; and so does what a link leads to.
+    beside = read_git(root, "ls-files", "--others", "--", *(f"{name}/**.{kind}" for name in PACKAGES for kind in _CODE))
+    linked = any((root / name).is_symlink() for name in PACKAGES)
+    return Source(commit=commit, dirty=bool(changed or beside or linked))
 
 
 def read_git(root: Path, *arguments: str) -> str | None:

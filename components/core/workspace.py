@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from components.core.errors import AssayError
+from components.core.house import check_own_code
 
 __label__ = None
 
@@ -44,12 +45,13 @@ class Workspace:
         """The workspace around a folder (default: the current one).
 
         Raises:
-            AssayError: when neither the folder nor one above it holds a params.yaml, or the state folder has a path
-                that no database can be asked for.
+            AssayError: when neither the folder nor one above it holds a params.yaml, the code that runs is not what
+                lies beside it, or the state folder has a path that no database can be asked for.
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             if (folder / "params.yaml").is_file():
+                check_own_code(folder)
                 home = Path(os.environ.get("ASSAY_HOME") or folder / ".assay").expanduser()
                 home = home if home.is_absolute() else folder / home
                 for character in _NOT_IN_ADDRESSES & {*str(home)}:

@@ -12,7 +12,7 @@ from unittest import mock
 from components.core.workspace import Workspace
 from flows import cli
 
-ASSAY = [sys.executable, "-m", "flows.cli"]
+ASSAY = [sys.executable, "-m", "assay"]
 
 
 def environment(workspace: Workspace, **more: str) -> dict[str, str]:

@@ -64,7 +64,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Package]
 @pytest.fixture
 def damaged(built: tuple[Workspace, Package], tmp_path: Path) -> tuple[Workspace, Package]:
     """The package in a workspace of its own, to be damaged."""
-    shutil.copytree(built[0].root, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(built[0].root, tmp_path, symlinks=True, dirs_exist_ok=True)
     workspace = Workspace(root=tmp_path, home=tmp_path / ".assay")
     return workspace, verify_package(workspace, built[1].tag)
 

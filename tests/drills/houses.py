@@ -67,7 +67,7 @@ def adopt(workspace: Workspace, data: Path) -> None:
 
 def copy_house(house: Workspace, folder: Path) -> Workspace:
     """The same house elsewhere."""
-    shutil.copytree(house.root, folder)
+    shutil.copytree(house.root, folder, symlinks=True)
     return Workspace(root=folder, home=folder / ".assay")
 
 

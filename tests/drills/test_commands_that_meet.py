@@ -87,7 +87,7 @@ def test_data_replaced_while_a_model_is_measured_leaves_no_evidence(house: Works
     evidence = set(folder.glob("*/evidence.json"))
     with measuring(house, {"seed": 8}) as command:
         other = house.home / "other"
-        shutil.copytree(house.root, other, ignore=shutil.ignore_patterns(".assay"))
+        shutil.copytree(house.root, other, symlinks=True, ignore=shutil.ignore_patterns(".assay"))
         drawn = Workspace(root=other, home=other / ".assay")
         assert assay_here(drawn, "simulate", NAME, "--seed", "99").returncode == 0
         shutil.rmtree(house.dataset(NAME))

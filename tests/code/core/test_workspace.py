@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import AssayError
+from components.core.house import HOUSE, PACKAGES
 from components.core.workspace import Workspace
 
 
@@ -15,6 +16,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("ASSAY_HOME", raising=False)
     (tmp_path / "clone" / "data").mkdir(parents=True)
     (tmp_path / "clone" / "params.yaml").write_text("problems: {}\n")
+    for name in PACKAGES:
+        (tmp_path / "clone" / name).symlink_to(HOUSE / name)
     return tmp_path / "clone"
 
 

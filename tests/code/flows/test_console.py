@@ -39,7 +39,7 @@ def test_trace_says_what_is_no_prediction(tmp_path: Path) -> None:
 def test_every_command_sets_the_environment_before_it_imports_a_library(tmp_path: Path) -> None:
     """On a terminal Prefect tells of its telemetry at import unless it is off, and reads where its home is."""
     house = make_house(tmp_path / "house")
-    script = [sys.executable, "-m", "flows.cli", "train", "galaxy-shape"]
+    script = [sys.executable, "-m", "assay", "train", "galaxy-shape"]
     parent, child = pty.openpty()
     done = subprocess.run(
         script, cwd=house.root, env=environment(house), stdin=child, stdout=child, stderr=child, check=False

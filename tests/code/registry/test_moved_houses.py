@@ -50,7 +50,7 @@ def test_a_copy_and_its_original_are_used_in_turn_and_never_meet(
 ) -> None:
     assert trained.register() == 1
     original, root = trained.workspace, tmp_path_factory.mktemp("elsewhere") / "copy"
-    shutil.copytree(original.root, root)
+    shutil.copytree(original.root, root, symlinks=True)
     copy, before = Workspace(root=root, home=root / ".assay"), files(original.root)
 
     registry = enter(copy, monkeypatch)

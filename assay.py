@@ -1,0 +1,36 @@
+"""The command `assay`, before any other module: its packages must be the ones that lie beside this file.
+
+assay run galaxy-shape                # or: python -m assay run galaxy-shape
+
+They have names that others use too (`models`, `flows`), and Python takes the first one that it finds: on PYTHONPATH, or
+in another clone's environment. What ran then would be neither ours nor what the recorded commit names.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+__label__ = None
+
+_HOUSE = Path(__file__).resolve().parent
+_PACKAGES = ("components", "flows", "models", "services")
+
+
+def main() -> None:
+    """Run the command line, if all of it is ours."""
+    for name in _PACKAGES:
+        found = find_spec(name)
+        origin = found and (found.origin or next(iter(found.submodule_search_locations or ()), None))
+        where = Path(origin).resolve() if origin else None
+        if where is None or _HOUSE / name not in (where, where.parent):
+            sys.exit(
+                f"assay: Python takes `{name}` from {where or 'nowhere'}, not from {_HOUSE / name}: take that folder "
+                f"off PYTHONPATH, or type `make setup` in {_HOUSE} and use its .venv/bin/assay"
+            )
+    from flows.cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()
