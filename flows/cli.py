@@ -1,9 +1,8 @@
-"""The command line: `assay COMMAND`, which `assay.py` starts. Each command is a function in flows/commands/, its signature the options.
+"""The command line, which `assay.py` starts. Each command is a function in flows/commands/, its signature the options.
 
 Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage. `--debug` anywhere shows tracebacks.
 """
 
-import errno
 import gc
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import Any
 import typer
 
 from components.core import AssayError, Workspace
-from flows import console
+from flows import console, faults
 from flows.commands import bound, lineage, new_problem, operate, pipeline, serving, stages, upkeep
 
 _INTERRUPTED = 130
@@ -63,6 +62,7 @@ def main() -> None:
     """Run the command line and end the process with its status."""
     # Imports and long lists make 100,000s of objects that stay; searching them for garbage was a tenth of a command.
     gc.set_threshold(50_000)
+    console.never_fail_for_an_encoding()
     debug = "--debug" in sys.argv
     if debug:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"
@@ -79,7 +79,7 @@ def main() -> None:
         except Exception as error:
             if debug:
                 raise
-            console.fail(_GO_ON if interrupts else _one_line(error))
+            console.fail(_GO_ON if interrupts else faults.one_line(error))
             sys.exit(_INTERRUPTED if interrupts else 1)
 
 
@@ -99,16 +99,3 @@ def _noted_interrupts() -> Iterator[list[int]]:
         yield seen
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _one_line(error: Exception) -> str:
-    """What an error means for a user; anything that Assay did not foresee says how to see more."""
-    from models.estimators import DamagedModelError, NoCompilerError
-
-    if isinstance(error, AssayError | DamagedModelError | NoCompilerError):
-        return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"the disk is full ({error.filename or 'ASSAY_HOME'}): free some, or set ASSAY_HOME to a larger disk"
-    if isinstance(error, OSError):
-        return f"{error.filename or 'the system'}: {error.strerror}: add --debug to see where"
-    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}: add --debug to see where"

@@ -1,6 +1,9 @@
 """What a person sees: a line for each step, tables, and one-line errors. Results go to stdout, the rest to stderr."""
 
+import codecs
+import io
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +21,27 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _ENDS = ("low", "high")
 _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
+
+
+_PLAIN = str.maketrans(
+    {"±": "+-", "–": "-", "−": "-", "…": "...", "✓": "ok", "×": "x", "²": "^2", "σ": "sigma", "µ": "u"}
+)
+"""Signs in letters that every terminal has."""
+
+
+def never_fail_for_an_encoding() -> None:
+    """Have what the terminal or file cannot show written in plain letters: all the work is done by then."""
+
+    def plainly(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        said = error.object[error.start : error.end].translate(_PLAIN)
+        return said.encode(error.encoding, "backslashreplace").decode(error.encoding), error.end
+
+    codecs.register_error("assay.plainly", plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # anything else takes every letter
+            stream.reconfigure(errors="assay.plainly")
 
 
 @contextmanager

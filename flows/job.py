@@ -76,11 +76,12 @@ class Job:
         """The published dataset, if it is the one that params.yaml describes.
 
         Raises:
-            AssayError: when there is none, or it was made otherwise.
+            AssayError: when there is none, it was made otherwise, or the folder that keeps it is not mounted.
         """
-        from components.data import dataset_key, is_made_by
+        from components.data import check_cache, dataset_key, is_made_by
         from components.fields import Dataset
 
+        check_cache(self.workspace)
         dataset = Dataset.open(self.workspace.dataset(self.problem_name))
         if not is_made_by(self.workspace, dataset, dataset_key(self.problem, self.settings.simulate)):
             raise AssayError(

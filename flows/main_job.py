@@ -13,6 +13,7 @@ from prefect import flow, tags
 from components.evidence import read_evidence
 from components.ledger import PRODUCTION, whoami
 from components.lifecycle import Promotion
+from components.registry import Registry
 from flows import steps
 from flows.job import Job
 
@@ -33,6 +34,9 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
     """
     job = Job.open(problem, size)
     with job.alone():
+        registry = Registry(job.workspace)
+        registry.create()
+        registry.check(problem)  # before hours of work that it could not take
         dataset = steps.simulate(job)
         steps.validate(job, dataset)
         dataset, data_md5 = steps.version(job, dataset)

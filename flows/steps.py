@@ -75,8 +75,9 @@ def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
 @step(has_bar=True)
 def simulate(job: Job) -> tuple[Dataset, str]:
     """Draw the dataset, or find it."""
-    from components.data import restore, simulate
+    from components.data import check_cache, restore, simulate
 
+    check_cache(job.workspace)
     if not job.workspace.dataset(job.problem_name).exists():
         try:
             restore(job.workspace, job.problem_name)  # a clone with a DVC remote need not draw again

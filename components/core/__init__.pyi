@@ -1,6 +1,9 @@
 from .code import EntryPoint as EntryPoint
 from .code import code_of as code_of
 from .code import imported_files as imported_files
+from .databases import PATIENCE_S as PATIENCE_S
+from .databases import SQLITE as SQLITE
+from .databases import sqlite_url as sqlite_url
 from .digests import file_sha256 as file_sha256
 from .digests import read_sealed as read_sealed
 from .digests import sealed as sealed
@@ -16,8 +19,8 @@ from .gate_settings import GateRule as GateRule
 from .gate_settings import GateSettings as GateSettings
 from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
-from .members import Members as Members
 from .house import HOUSE as HOUSE
+from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory
 from .params import load_settings as load_settings
 from .processes import LOCALHOST as LOCALHOST

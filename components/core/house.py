@@ -28,8 +28,8 @@ def check_own_code(root: Path) -> None:
         return
     if not any((root / name / "__init__.py").is_file() for name in PACKAGES):
         raise AssayError(
-            f"{root} has a params.yaml and no code of Assay, and that of {HOUSE} would run, which the commits of {root} "
-            f"do not name: change to {HOUSE}, or clone it"
+            f"{root} has a params.yaml and no code of Assay, and that of {HOUSE} would run, which no commit of {root} "
+            f"names: change to {HOUSE}, or clone it"
         )
     raise AssayError(
         f"the code that runs is that of {HOUSE}, and you are in {root}, whose commits do not name it: "

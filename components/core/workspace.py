@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from components.core.databases import check_free, sqlite_url
 from components.core.errors import AssayError
 from components.core.house import check_own_code
 
@@ -75,7 +76,7 @@ class Workspace:
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "PREFECT_CLI_PROMPT": "false",
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # an error that ends a step would be kept as a pickle
-            "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+            "MLFLOW_TRACKING_URI": sqlite_url(home / "mlflow.db"),
             # A server that does not answer is said so after 20 s, not after four minutes.
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
@@ -102,13 +103,13 @@ class Workspace:
             os.environ[name] = ",".join(dict.fromkeys([*beside, *_THIS_MACHINE]))
 
     def prepare(self, *, need_bytes: int = 0) -> None:
-        """Make ``home`` and see that it can be written and holds what is about to be written.
+        """Make ``home`` and see that it can be written and holds what is about to be written, databases included.
 
         Args:
             need_bytes: what the coming work is expected to write there.
 
         Raises:
-            AssayError: when it cannot be written, or is too full.
+            AssayError: when it cannot be written, is too full, or one of its databases is locked or damaged.
         """
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else on this machine reads what is in it
@@ -125,6 +126,7 @@ class Workspace:
                 f"ASSAY_HOME {self.home} has {free / 1e9:.3g} GB free and {need_bytes / 1e9:.3g} GB are needed: "
                 "free some, lower the count, or set ASSAY_HOME to a larger disk"
             )
+        check_free([self.home / name for name in ("assay.db", "mlflow.db", "optuna.db", "prefect/prefect.db")])
 
     def data_lock(self) -> FileLock:
         """Held while data.dvc is read or written, by us or by DVC."""
@@ -168,9 +170,9 @@ class Workspace:
     @property
     def database_url(self) -> str:
         """Assay's own database (the ledger)."""
-        return os.environ.get("ASSAY_DATABASE_URL") or f"sqlite:///{self.home / 'assay.db'}"
+        return os.environ.get("ASSAY_DATABASE_URL") or sqlite_url(self.home / "assay.db")
 
     @property
     def optuna_url(self) -> str:
         """The database of the searches."""
-        return os.environ.get("ASSAY_OPTUNA_URL") or f"sqlite:///{self.home / 'optuna.db'}"
+        return os.environ.get("ASSAY_OPTUNA_URL") or sqlite_url(self.home / "optuna.db")

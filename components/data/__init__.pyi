@@ -9,6 +9,7 @@ from .simulation import simulate as simulate
 from .simulation import simulator_inputs as simulator_inputs
 from .validation import require_valid as require_valid
 from .validation import validate as validate
+from .versioning import check_cache as check_cache
 from .versioning import checkout_data as checkout_data
 from .versioning import restore as restore
 from .versioning import version_data as version_data

@@ -70,6 +70,17 @@ def require_dvc(workspace: Workspace) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def check_cache(workspace: Workspace) -> None:
+    """See that the folder is there in which DVC is told to keep data: one that is not mounted looks like no data.
+
+    Raises:
+        AssayError: when it is not.
+    """
+    told = _dvc_config(workspace).get("cache", "dir", fallback=None)
+    if told is not None and not (folder := workspace.root / ".dvc" / told).is_dir():
+        raise AssayError(f"DVC's cache {folder} (cache.dir in .dvc/config) is not there: mount it, or make that folder")
+
+
 def version_data(workspace: Workspace, problem: str) -> DataVersion:
     """Have data.dvc name a problem's data as it is now, and the default remote, when there is one, hold it.
 
@@ -80,6 +91,7 @@ def version_data(workspace: Workspace, problem: str) -> DataVersion:
     if not folder.is_dir():
         raise AssayError(f"no data at {folder}: type `assay simulate {problem}`")
     require_dvc(workspace)
+    check_cache(workspace)
     with _alone(workspace):
         with workspace.data_lock():
             if read_row(workspace, problem) is None:  # without a row DVC would make a file of its own for the folder
@@ -217,13 +229,18 @@ def _is_dvc(number: int) -> bool:
 
 
 def _default_remote(workspace: Workspace) -> str | None:
-    """The remote that `dvc push` would use: core.remote, which config.local may overrule."""
+    """The remote that `dvc push` would use."""
+    return _dvc_config(workspace).get("core", "remote", fallback=None)
+
+
+def _dvc_config(workspace: Workspace) -> configparser.ConfigParser:
+    """What .dvc/config says, which config.local may overrule."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read([workspace.root / ".dvc" / "config", workspace.root / ".dvc" / "config.local"], encoding="utf-8")
     except configparser.Error as error:
         raise AssayError(f".dvc/config is not valid ({' '.join(str(error).split())}): correct it") from error
-    return parser.get("core", "remote", fallback=None)
+    return parser
 
 
 def _dvc(workspace: Workspace, *arguments: str) -> None:

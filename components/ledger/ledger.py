@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from components.core import AssayError, RefusedError, Workspace
+from components.core import PATIENCE_S, AssayError, RefusedError, Workspace
 from components.ledger.database import LedgerDatabase
 from components.ledger.reading import archiving, current_entries, entry_in_stage, later
 from components.ledger.stages import PRODUCTION, PROMOTABLE, STAGES
@@ -35,7 +35,7 @@ class Ledger:
         patience_s: seconds to wait for another process's lock on an SQLite file.
     """
 
-    def __init__(self, url: str, *, patience_s: float = 60) -> None:
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
         self._database = LedgerDatabase(url, patience_s=patience_s)
 
     def create(self) -> None:

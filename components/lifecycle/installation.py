@@ -32,7 +32,13 @@ def check_versions() -> dict[str, str]:
 
 
 def create_databases(workspace: Workspace) -> None:
-    """Make the ledger's, MLflow's and Optuna's tables; nothing happens where they are."""
+    """Make the ledger's, MLflow's and Optuna's tables where they are not there yet.
+
+    Raises:
+        AssayError: when those that are there are another version's.
+    """
     open_ledger(workspace)
-    Registry(workspace).create()
+    registry = Registry(workspace)
+    registry.create()
+    registry.check()
     create_storage(workspace)

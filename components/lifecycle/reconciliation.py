@@ -46,7 +46,7 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
     versions = VersionPackages(workspace, problem, settings)
     versions.check_ledger()  # nothing is changed on the word of a ledger that cannot be believed
     _check_mlflow(versions)
-    findings = _unknown_versions(versions)
+    findings = _brought_back(versions) + _unknown_versions(versions)
     if not versions.ledger.current(problem.name):
         return findings
     with workspace.lock(problem.name):  # a promotion that is going on is no drift
@@ -85,6 +85,13 @@ def _check_mlflow(versions: VersionPackages) -> None:
             f"MLflow knows nothing of {name} version {lost[0]}, in {versions.ledger.stage_of(name, lost[0])}: its "
             "database was lost or an older one put back: restore it from its newest backup, or mend MLFLOW_TRACKING_URI"
         )
+
+
+def _brought_back(versions: VersionPackages) -> list[Finding]:
+    """What was deleted on MLflow's pages and is needed: lineage, metrics and evaluation are read from there."""
+    todo = "whoever deleted it in MLflow: assay archive and assay gc are the way"
+    back = versions.registry.bring_back(versions.problem.name)
+    return [Finding(what=f"{what} was deleted in MLflow", repaired=True, todo=todo) for what in back]
 
 
 def _unknown_versions(versions: VersionPackages) -> list[Finding]:

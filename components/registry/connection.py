@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from components.core import AssayError, IntegrityError
+from components.core import SQLITE, AssayError, IntegrityError, sqlite_url
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _NO_ANSWER = re.compile("Max retries exceeded|Connection refused|timed out|NewConnectionError")
-SQLITE = "sqlite:///"
+_OTHER_SCHEMA = re.compile("out-of-date database schema|Can't locate revision")
 HOME_SCHEME = "assay-home"
 """Of addresses of files inside the state folder (`home_files.py`)."""
 
@@ -55,7 +55,7 @@ class Connection:
         partial = database.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         with self.one_line():
-            self._make_schema(f"{SQLITE}{partial}")
+            self._make_schema(sqlite_url(partial))
         partial.replace(database)
 
     def client(self) -> "MlflowClient":
@@ -96,6 +96,11 @@ class Connection:
                 raise AssayError(
                     f"MLflow at {uri} does not answer: start that server, or unset MLFLOW_TRACKING_URI to use "
                     "the state folder's own"
+                ) from error
+            if _OTHER_SCHEMA.search(what):
+                raise AssayError(
+                    f"MLflow's database {uri} was made by another version of MLflow: type `make setup` if that was a "
+                    f"newer one; for an older one keep a copy of it, then type `mlflow db upgrade {uri}`"
                 ) from error
             raise AssayError(f"MLflow at {uri} refused ({what}): type `assay models` to see what it holds") from error
 

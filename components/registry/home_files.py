@@ -10,8 +10,7 @@ import os
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from components.core import AssayError, IntegrityError
-from components.registry.connection import SQLITE
+from components.core import SQLITE, AssayError, IntegrityError
 
 _FOLDER = "mlartifacts"
 

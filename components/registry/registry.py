@@ -11,14 +11,15 @@ experiment and registered model carry the problem's name, aliases mirror the led
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from components.core import IntegrityError, RefusedError, Workspace, file_sha256
+from components.core import AssayError, IntegrityError, RefusedError, Workspace, file_sha256
 from components.ledger import HEAD, Entry
+from components.registry.changed_by_hand import PROBLEM_TAG, bring_back, check_name, find_experiment
 from components.registry.connection import HOME_SCHEME, Connection
 from components.registry.files import local_folder, verified_description
 from components.registry.mirror import Difference, differences, repair
@@ -28,7 +29,7 @@ from components.registry.versions import METRIC_TAG, VersionInfo, find_version, 
 if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
     from components.fields import Metric, Problem
 
@@ -136,7 +137,7 @@ class Registry:
     def versions(self, problem: str) -> list[VersionInfo]:
         """Every version of a problem, oldest first; none when it has no model."""
         with self._mlflow.one_line():
-            found = self._search(f"name = '{problem}'")
+            found = self._versions(problem)
         return sorted((version_info(version) for version in found), key=lambda info: info.version)
 
     def version(self, problem: str, version: int) -> VersionInfo:
@@ -198,18 +199,18 @@ class Registry:
     def tags(self, problem: str) -> dict[int, dict[str, str]]:
         """The tags of every version, whoever registered it; none when the problem has no model."""
         with self._mlflow.one_line():
-            return {int(version.version): dict(version.tags) for version in self._search(f"name = '{problem}'")}
+            return {int(version.version): dict(version.tags) for version in self._versions(problem)}
 
     def aliases(self, problem: str) -> dict[str, int]:
         """The version behind each alias, those of users among them; none when the problem has no model."""
         with self._mlflow.one_line():
-            found = self._mlflow.client().search_registered_models(f"name = '{problem}'")
+            found = self._registered(self._mlflow.client(), problem)
         return {name: int(version) for name, version in found[0].aliases.items()} if found else {}
 
     def ledger_head(self, problem: str) -> str | None:
         """The ledger's last entry, as MLflow was last told of it; see `ledger_table.check_reaches`."""
         with self._mlflow.one_line():
-            found = self._mlflow.client().search_registered_models(f"name = '{problem}'")
+            found = self._registered(self._mlflow.client(), problem)
         return found[0].tags.get(HEAD) if found else None
 
     def delete(self, problem: str, version: int) -> None:
@@ -256,21 +257,58 @@ class Registry:
 
     def experiment(self, problem: "Problem") -> "tuple[MlflowClient, str]":
         """MLflow's client and the problem's experiment; it and the registered model are made when not there."""
-        client = self._mlflow.client()
-        if not client.search_registered_models(f"name = '{problem.name}'"):
+        client, tags = self._mlflow.client(), {PROBLEM_TAG: problem.name}
+        if not self._registered(client, problem.name):
             about = (type(problem).__doc__ or problem.name).splitlines()[0]
-            client.create_registered_model(problem.name, description=about)
-        known = client.get_experiment_by_name(problem.name)
+            client.create_registered_model(problem.name, tags=tags, description=about)
+        known = find_experiment(client, problem.name)
         if known is not None:
             return client, str(known.experiment_id)
         folder = self._mlflow.artifact_folder(problem.name)
-        return client, str(client.create_experiment(problem.name, artifact_location=folder))
+        return client, str(client.create_experiment(problem.name, artifact_location=folder, tags=tags))
+
+    def bring_back(self, problem: str) -> list[str]:
+        """Restore what was deleted on MLflow's pages, and say what; see `components/registry/changed_by_hand.py`."""
+        with self._mlflow.one_line():
+            return bring_back(self._mlflow.client(), problem)
+
+    def check(self, problem: str | None = None) -> None:
+        """See that MLflow can be asked, and has what it had of a problem.
+
+        Raises:
+            AssayError: when its database is another version's, its server does not answer, or somebody renamed or
+                deleted the problem's experiment or registered model.
+        """
+        with self._mlflow.one_line():
+            client = self._mlflow.client()
+            client.search_experiments(max_results=1)
+            if problem is not None:
+                self._registered(client, problem)
+                find_experiment(client, problem)
+
+    def _registered(self, client: "MlflowClient", problem: str) -> "Sequence[RegisteredModel]":
+        """The registered model of a problem, or nothing."""
+        found = client.search_registered_models(f"name = '{problem}'")
+        if not found:
+            check_name(client, problem)
+        return found
+
+    def _versions(self, problem: str) -> "list[ModelVersion]":
+        found = self._search(f"name = '{problem}'")
+        if not found:
+            check_name(self._mlflow.client(), problem)
+        return found
 
     def _search(self, query: str) -> "list[ModelVersion]":
         return search_versions(self._mlflow.client(), query)
 
     def _find(self, problem: str, version: int) -> "ModelVersion":
-        return find_version(self._mlflow.client(), problem, version)
+        client = self._mlflow.client()
+        try:
+            return find_version(client, problem, version)
+        except AssayError:
+            self._registered(client, problem)  # which has a better reason when it was renamed
+            raise
 
     def _kept(self, problem: str, version: int) -> Path:
         return self._home / "downloads" / problem / str(version)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 from components.core import (
+    PATIENCE_S,
+    SQLITE,
     AssayError,
     ProblemSettings,
     Span,
@@ -195,7 +197,7 @@ def create_storage(workspace: Workspace) -> "optuna.storages.RDBStorage":
     _quieten(optuna)
     url = workspace.optuna_url
     workspace.home.mkdir(parents=True, exist_ok=True)
-    options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    options = {"connect_args": {"timeout": PATIENCE_S}} if url.startswith(SQLITE) else {}
     # Heartbeats let another machine's trial be given up when that machine dies.
     return optuna.storages.RDBStorage(
         url,

@@ -10,7 +10,8 @@ import lazy_loader
 import pytest
 
 from components.core import code
-from components.core.code import HOUSE, code_of, imported_files
+from components.core.code import code_of, imported_files
+from components.core.house import HOUSE
 
 CODE = 'def f(x):\n    """Says what f does."""\n    return x + 1  # a reason\n'
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.core.code import HOUSE
+from components.core.house import HOUSE
 from models.galaxies.fitting.library import __sources__
 
 ROOM = Path("models") / "galaxies" / "fitting"

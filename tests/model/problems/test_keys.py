@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.core.code import HOUSE, EntryPoint, code_of
+from components.core.code import EntryPoint, code_of
+from components.core.house import HOUSE
 from components.core.settings import ProblemSettings
 from components.data.shards import draw_shards
 from components.evidence.asking import asking
