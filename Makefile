@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One stamp for one state of the lock and of the project file: a changed version installs itself.
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run honesty test long cheats drills lint bench clean lock
+.PHONY: help setup run honesty test long cheats drills lint licences bench clean lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -44,6 +44,9 @@ lint: setup  ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+licences: setup  ## every library of this environment with its licence, as CI checks them
+	$(BIN)/python -m components.packages.materials
 
 bench: setup  ## the figures that the documents quote
 	$(BIN)/python -m benchmarks

@@ -23,9 +23,7 @@ _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
 
 
-_PLAIN = str.maketrans(
-    {"±": "+-", "–": "-", "−": "-", "…": "...", "✓": "ok", "×": "x", "²": "^2", "σ": "sigma", "µ": "u"}
-)
+_PLAIN = str.maketrans({"±": "+-", "–": "-", "−": "-", "…": "...", "✓": "ok", "×": "x", "²": "^2"})
 """Signs in letters that every terminal has."""
 
 

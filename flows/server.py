@@ -29,7 +29,15 @@ import httpx
 import psutil
 from filelock import FileLock
 
-from components.core import LOCALHOST, AssayError, Workspace, check_port_is_free, free_port, wait_until_answers
+from components.core import (
+    LOCALHOST,
+    AssayError,
+    Workspace,
+    check_port_is_free,
+    free_port,
+    variable,
+    wait_until_answers,
+)
 
 DEFAULT_PORT = 4200
 _API_URL = "PREFECT_API_URL"
@@ -77,7 +85,7 @@ def prefect_server(workspace: Workspace, *, port: int = DEFAULT_PORT) -> Iterato
     Raises:
         AssayError: when the server does not start or does not answer.
     """
-    configured = os.environ.get(_API_URL)
+    configured = variable(_API_URL)
     if configured:
         _check_reachable(configured)
         yield configured

@@ -24,7 +24,7 @@ from components.core import (
     running,
     wait_until_answers,
 )
-from components.registry import HOME_SCHEME
+from components.registry import artifact_root
 from flows import console
 from flows.server import prefect_server
 
@@ -80,8 +80,8 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
         for one in dashboards:
             wait_until_answers(one.url, one.child, log=one.log)
         urls = {one.name: one.url for one in dashboards} | {"prefect": api.removesuffix("/api")}
-        if _tracking_uri(workspace).startswith("http"):
-            urls["mlflow"] = _tracking_uri(workspace)
+        if workspace.tracking_uri.startswith("http"):
+            urls["mlflow"] = workspace.tracking_uri
         _print(urls, ports, as_json=as_json)
         while True:
             time.sleep(_LOOK_EVERY_S)
@@ -92,9 +92,8 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
 
 def _commands(workspace: Workspace, ports: DashboardPorts) -> Iterator[tuple[str, int, list[str], str]]:
     """Name, wanted port, command without its port, and page of each dashboard that is a child of ours."""
-    if not _tracking_uri(workspace).startswith("http"):  # else its server has the dashboard already
-        artifacts = os.environ.get("ASSAY_ARTIFACT_ROOT") or f"{HOME_SCHEME}:"
-        mlflow = ["-m", "mlflow", "server", "--default-artifact-root", artifacts, "--no-serve-artifacts"]
+    if not workspace.tracking_uri.startswith("http"):  # else its server has the dashboard already
+        mlflow = ["-m", "mlflow", "server", "--default-artifact-root", artifact_root(), "--no-serve-artifacts"]
         # One worker: each is a process of 250 MB, and one person looks at it.
         yield "mlflow", ports.mlflow, [*mlflow, "--host", LOCALHOST, "--workers", "1", "--port"], "/"
     yield "optuna", ports.optuna, ["-m", "flows.ui"], "/dashboard"
@@ -119,13 +118,9 @@ def _free(port: int) -> int:
     return port
 
 
-def _tracking_uri(workspace: Workspace) -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI") or workspace.environment()["MLFLOW_TRACKING_URI"]
-
-
 def _set_environment(workspace: Workspace) -> None:
     """Tell the children where the databases are: a URL may hold a password, and anyone can list command lines."""
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = _tracking_uri(workspace)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = workspace.tracking_uri
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # its job runners are six more processes
     os.environ[_OPTUNA_URL] = workspace.optuna_url
 

@@ -76,12 +76,17 @@ def write_params(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
-def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) -> Workspace:
-    """A git repository with a small params.yaml, committed, links to this code, and its state folder beside it."""
-    folder.mkdir(parents=True, exist_ok=True)
+def link_code(folder: Path) -> None:
+    """Make this code that of a folder, where it has none: commands refuse to run in another's."""
     for name in CODE:
         if not (folder / name).exists():
             (folder / name).symlink_to(HOUSE / name)
+
+
+def make_house(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) -> Workspace:
+    """A git repository with a small params.yaml, committed, links to this code, and its state folder beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    link_code(folder)
     write_params(folder, sections)
     shutil.copy(HOUSE / "dvc.yaml", folder / "dvc.yaml")
     (folder / ".gitignore").write_text(".assay/\nbuild/\n__pycache__/\n/data\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from .digests import sealed as sealed
 from .digests import value_digest as value_digest
 from .environment import confined as confined
 from .environment import undisturbed as undisturbed
+from .environment import variable as variable
 from .errors import AssayError as AssayError
 from .errors import IntegrityError as IntegrityError
 from .errors import RefusedError as RefusedError

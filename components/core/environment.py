@@ -1,5 +1,6 @@
-"""The environments of child processes, made in one place: what misleads a tool is left out, and secrets where asked.
+"""Variables: read in one place, and children's environments made there, without what misleads a tool, or secrets.
 
+    variable("ASSAY_PUBLIC_KEY")                                             # None when not set, or empty
     subprocess.run(["git", …], env=undisturbed())                            # no GIT_DIR of a hook that called us
     subprocess.Popen([…, "bentoml", "serve", …], env=confined(workspace.environment()))      # no token, no password
 
@@ -19,6 +20,11 @@ _KEPT = {
 }  # fmt: skip
 _KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH")
 """Beginnings of names that say where a machine's libraries and devices are, and how many threads there may be."""
+
+
+def variable(name: str) -> str | None:
+    """What a variable of this process says; None when it is not set, or empty."""
+    return os.environ.get(name) or None
 
 
 def undisturbed() -> dict[str, str]:

@@ -6,11 +6,11 @@
 What is said of one to a terminal or a log is at most the host of an address (`host_of`).
 """
 
-import os
 import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from components.core.environment import variable
 from components.core.errors import AssayError
 
 __label__ = None
@@ -26,9 +26,9 @@ def secret(name: str) -> str | None:
     Raises:
         AssayError: when that file cannot be read, or other accounts can read it.
     """
-    if os.environ.get(name):
-        return os.environ[name]
-    file = os.environ.get(f"{name}_FILE")
+    said, file = variable(name), variable(f"{name}_FILE")
+    if said is not None:
+        return said
     if not file:
         return None
     path = Path(file)

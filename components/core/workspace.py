@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from components.core.databases import check_free, sqlite_url
+from components.core.environment import variable
 from components.core.errors import AssayError
 from components.core.house import check_own_code
 
@@ -53,7 +54,7 @@ class Workspace:
         for folder in (here, *here.parents):
             if (folder / "params.yaml").is_file():
                 check_own_code(folder)
-                home = Path(os.environ.get("ASSAY_HOME") or folder / ".assay").expanduser()
+                home = Path(variable("ASSAY_HOME") or folder / ".assay").expanduser()
                 home = home if home.is_absolute() else folder / home
                 for character in _NOT_IN_ADDRESSES & {*str(home)}:
                     raise AssayError(
@@ -80,6 +81,7 @@ class Workspace:
             # A server that does not answer is said so after 20 s, not after four minutes.
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             "BENTOML_HOME": str(home / "bentoml"),
             "DVC_SITE_CACHE_DIR": str(home / "dvc" / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc" / "global"),
@@ -99,7 +101,7 @@ class Workspace:
         for name, value in self.environment().items():
             os.environ.setdefault(name, value)
         for name in ("no_proxy", "NO_PROXY"):
-            beside = [host for host in os.environ.get(name, "").split(",") if host]
+            beside = [host for host in (variable(name) or "").split(",") if host]
             os.environ[name] = ",".join(dict.fromkeys([*beside, *_THIS_MACHINE]))
 
     def prepare(self, *, need_bytes: int = 0) -> None:
@@ -170,9 +172,14 @@ class Workspace:
     @property
     def database_url(self) -> str:
         """Assay's own database (the ledger)."""
-        return os.environ.get("ASSAY_DATABASE_URL") or sqlite_url(self.home / "assay.db")
+        return variable("ASSAY_DATABASE_URL") or sqlite_url(self.home / "assay.db")
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's database, or its server."""
+        return variable("MLFLOW_TRACKING_URI") or sqlite_url(self.home / "mlflow.db")
 
     @property
     def optuna_url(self) -> str:
         """The database of the searches."""
-        return os.environ.get("ASSAY_OPTUNA_URL") or sqlite_url(self.home / "optuna.db")
+        return variable("ASSAY_OPTUNA_URL") or sqlite_url(self.home / "optuna.db")

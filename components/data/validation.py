@@ -9,7 +9,6 @@ must hold, anew at every call; results and Data Docs are kept in the folder ``gx
 """
 
 import logging
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -84,7 +83,7 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
     }
     tables = {f"{problem.name}.{name}": table for name, table in found.items()}
     workspace.prepare()
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read by its import
+    workspace.activate()  # read when the library is imported
     expected = [
         (f"{problem.name}.{table}", expectation)
         for table, expectation in expectations(settings, list(dataset.shards), checks.expectations)

@@ -1,5 +1,6 @@
 from .cleaning import clean as clean
 from .cleaning import plan_cleaning as plan_cleaning
+from .deployment import check_logged_model as check_logged_model
 from .deployment import deployed as deployed
 from .installation import check_versions as check_versions
 from .installation import create_databases as create_databases

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from components.core import AssayError, Workspace
-from components.ledger import describe_override, open_ledger
+from components.ledger import describe_override, open_ledger, registered_tags
 from components.packages import Package, verify_package
+from components.registry import LOGGED, Registry
 
 
 def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[Package, dict[str, str]]:
@@ -24,3 +25,14 @@ def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[Package, d
     package = verify_package(workspace, entry.package_tag, digest=entry.package_digest)
     said = {"ASSAY_OVERRIDE": describe_override(entry.override, datetime.now(UTC))} if entry.override else {}
     return package, said
+
+
+def check_logged_model(workspace: Workspace, package: Package) -> None:
+    """See that MLflow's copy of a package's version is what was registered, by the ledger.
+
+    Raises:
+        IntegrityError: when it is not.
+    """
+    problem, version = package.manifest["model"]["problem"], int(package.manifest["model"]["version"])
+    tags = registered_tags(open_ledger(workspace).history(problem)).get(version, {})
+    Registry(workspace).check_logged_model(problem, version, tags.get(LOGGED))

@@ -36,6 +36,7 @@ from components.core import (
 from components.fields import SEEN
 from components.packages.files import GOLDEN, Package, discard_package, open_package, package_folder, verify_package
 from components.packages.golden import make_golden, write_golden
+from components.packages.materials import BILL, bill_of_materials
 from components.packages.serving import bentoml_environment
 from components.packages.signing import sign_package
 from services.manifest import MANIFEST, MODEL
@@ -115,7 +116,8 @@ def build_package(
             scratch = Path(tempfile.mkdtemp(dir=builds))
             context = _lay_context(scratch / "context", model_folder, estimator.config, tested_range)
             write_golden(make_golden(estimator, golden_inputs, tested_range), context / GOLDEN)
-            _write_manifest(context, about, estimator)
+            _write_json(context / MANIFEST, _manifest(about, estimator))
+            _write_json(context / BILL, bill_of_materials(about, (*_REQUIREMENTS, "bentoml")))
             built = _run_bentoml(workspace, scratch, tag)
             _take_time_away(built / "bento.yaml")
             (built / SUMS).write_text(sums(built), encoding="utf-8")
@@ -196,15 +198,18 @@ def _lay_context(context: Path, model_folder: Path, config: Mapping[str, Any], t
     return context
 
 
-def _write_manifest(context: Path, about: Mapping[str, Any], estimator: "Estimator") -> None:
-    document = {
+def _manifest(about: Mapping[str, Any], estimator: "Estimator") -> dict[str, Any]:
+    return {
         "model": about,
         "code": dict(_answering_code(estimator.config)),
         "inputs": [field.as_json() for field in estimator.inputs],
         "outputs": [field.as_json() for field in estimator.outputs],
     }
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
-    (context / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _take_time_away(described: Path) -> None:

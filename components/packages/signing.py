@@ -10,11 +10,10 @@ this house made it. Without the variables nothing is signed and nothing asked fo
 import base64
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from components.core import AssayError, IntegrityError
+from components.core import AssayError, IntegrityError, variable
 from components.packages.files import Package
 from components.packages.provenance import provenance
 from services.verify import (
@@ -60,7 +59,7 @@ def check_signed(package: Package) -> None:
     Raises:
         IntegrityError: when it is not; in one line.
     """
-    path = os.environ.get(PUBLIC)
+    path = variable(PUBLIC)
     if path:
         signed_statement(package.folder, Path(path))
 
@@ -80,7 +79,7 @@ def signed_statement(folder: Path, key: Path) -> dict[str, Any]:
 
 
 def _signing_key() -> Any:
-    path = os.environ.get(_SIGNING)
+    path = variable(_SIGNING)
     if not path:
         return None
     from cryptography.exceptions import UnsupportedAlgorithm

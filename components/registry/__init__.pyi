@@ -1,4 +1,5 @@
-from .connection import HOME_SCHEME as HOME_SCHEME
+from .connection import artifact_root as artifact_root
+from .files import LOGGED as LOGGED
 from .mirror import ALIASES as ALIASES
 from .mirror import Difference as Difference
 from .mirror import lineage_tags as lineage_tags

@@ -7,7 +7,6 @@ with connection.one_line():
 """
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from components.core import SQLITE, AssayError, IntegrityError, sqlite_url
+from components.core import SQLITE, AssayError, IntegrityError, sqlite_url, variable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,6 +24,11 @@ _NO_ANSWER = re.compile("Max retries exceeded|Connection refused|timed out|NewCo
 _OTHER_SCHEMA = re.compile("out-of-date database schema|Can't locate revision")
 HOME_SCHEME = "assay-home"
 """Of addresses of files inside the state folder (`home_files.py`)."""
+
+
+def artifact_root() -> str:
+    """Where files of new experiments go: inside the state folder, or where ASSAY_ARTIFACT_ROOT says."""
+    return variable("ASSAY_ARTIFACT_ROOT") or f"{HOME_SCHEME}:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,5 @@ class Connection:
 
 def _quieten() -> None:
     """Keep progress reports of MLflow and Alembic off the terminal; what matters is raised."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)

@@ -7,15 +7,20 @@ Only this wing uses it.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from components.core import AssayError, IntegrityError, file_sha256
+from components.core import AssayError, IntegrityError, file_sha256, value_digest
 from components.fields import read_seen
 from components.registry.connection import HOME_SCHEME
 from components.registry.home_files import home_folder
+
+LOGGED = "logged_model.digest"
+"""Tag of a version: `logged_digest` of its logged model."""
+_ADDED_BY_MLFLOW = "registered_model_meta"
 
 
 def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
@@ -39,6 +44,22 @@ def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=kept) as scratch:
             Path(download_artifacts(artifact_uri=uri, dst_path=scratch)).replace(folder)
     return folder
+
+
+def logged_digest(folder: Path) -> str:
+    """Digest of all files of a logged model: of the code that MLflow runs to load it as well as of the weights.
+
+    What MLflow itself adds when somebody loads the model is left out; bytecode is not, since it runs.
+    """
+    files = (file for file in folder.rglob("*") if file.is_file() and file.name != _ADDED_BY_MLFLOW)
+    return value_digest({file.relative_to(folder).as_posix(): file_sha256(file) for file in files})
+
+
+@contextmanager
+def fetched(uri: str, home: Path) -> Iterator[Path]:
+    """The files behind an artifact URI as they are now: where they lie, or fetched anew from afar."""
+    with tempfile.TemporaryDirectory() as scratch:
+        yield local_folder(uri, home=home, kept=Path(scratch))
 
 
 def verified_description(folder: Path, tags: Mapping[str, str], problem: str) -> dict[str, Any]:

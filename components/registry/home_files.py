@@ -6,11 +6,10 @@ So a state folder can be moved, copied and restored elsewhere, and a copy never 
 original's. How MLflow itself reads such addresses stands in `home_artifacts.py`.
 """
 
-import os
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from components.core import SQLITE, AssayError, IntegrityError
+from components.core import SQLITE, AssayError, IntegrityError, variable
 
 _FOLDER = "mlartifacts"
 
@@ -35,7 +34,7 @@ def home_of(tracking_uri: str) -> Path:
     """
     if tracking_uri.startswith(SQLITE):
         return Path(tracking_uri.removeprefix(SQLITE)).resolve().parent
-    home = os.environ.get("ASSAY_HOME")
+    home = variable("ASSAY_HOME")
     if not home:
         raise AssayError("ASSAY_HOME is not set: it must name the state folder, whose files MLflow is asked for")
     return Path(home)

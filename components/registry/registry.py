@@ -10,7 +10,6 @@ A version is one pair of `weights.sha256` and `evidence.digest`. MLflow's own in
 experiment and registered model carry the problem's name, aliases mirror the ledger.
 """
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,8 @@ from filelock import FileLock
 from components.core import AssayError, IntegrityError, RefusedError, Workspace, file_sha256
 from components.ledger import HEAD, Entry
 from components.registry.changed_by_hand import PROBLEM_TAG, bring_back, check_name, find_experiment
-from components.registry.connection import HOME_SCHEME, Connection
-from components.registry.files import local_folder, verified_description
+from components.registry.connection import Connection, artifact_root
+from components.registry.files import LOGGED, fetched, local_folder, logged_digest, verified_description
 from components.registry.mirror import Difference, differences, repair
 from components.registry.runs import DatasetSource, RunRecord, delete_run, log_run
 from components.registry.versions import METRIC_TAG, VersionInfo, find_version, search_versions, version_info
@@ -46,8 +45,8 @@ class Registry:
         workspace.activate()
         self._home = workspace.home
         self._mlflow = Connection(
-            uri=os.environ["MLFLOW_TRACKING_URI"],
-            artifacts=os.environ.get("ASSAY_ARTIFACT_ROOT") or f"{HOME_SCHEME}:",
+            uri=workspace.tracking_uri,
+            artifacts=artifact_root(),
         )
 
     def create(self) -> None:
@@ -116,7 +115,10 @@ class Registry:
             for run in client.search_runs([experiment], same):
                 delete_run(client, run, self._mlflow.check_owned)
             run_id, model_id = log_run(client, experiment, record)
+            with fetched(client.get_logged_model(model_id).artifact_location, self._home) as folder:
+                logged = logged_digest(folder)
             own = {
+                LOGGED: logged,
                 "description.sha256": file_sha256(model_folder / DESCRIPTION),
                 **{METRIC_TAG + name: repr(float(metrics[name].value)) for name in headline},
             }
@@ -167,6 +169,27 @@ class Registry:
             folder = local_folder(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
         verified_description(folder, found.tags, problem)
         return folder
+
+    def check_logged_model(self, problem: str, version: int, digest: str | None) -> None:
+        """See that MLflow's copy of a version, whose code it runs for `mlflow.pyfunc`, is what was registered.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            digest: the tag `logged_model.digest`, by the ledger.
+
+        Raises:
+            IntegrityError: when it is not.
+        """
+        with self._mlflow.one_line():
+            uri = self._mlflow.client().get_model_version_download_uri(problem, str(version))
+            with fetched(uri, self._home) as folder:
+                if logged_digest(folder) != digest:
+                    raise IntegrityError(
+                        f"{folder}, MLflow's copy of {problem} version {version}, is not what was registered",
+                        "do not load it with mlflow.pyfunc; delete __pycache__ in it if that is new, or restore it "
+                        "from a backup",
+                    )
 
     def evaluation_folder(self, problem: str, version: int) -> Path:
         """The local folder with the evaluation that a version was registered with.

@@ -74,13 +74,25 @@ def verify(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Verify a package's files and signature, and say where it is from; nothing of it is imported."""
+    """Verify a package's files and signature, and say where it is from; nothing of it is imported.
+
+    Of a problem, MLflow's copy of the version in production is verified too.
+    """
+    from components.core import AssayError
     from components.packages import signed_statement
 
+    if not key.is_file():
+        raise AssayError(f"--key {key}: there is no such file: name the public key of whoever signs your packages")
     folder = Path(package)
-    if not folder.is_dir():
-        folder = _package_of(package, PRODUCTION)[1].folder
-    statement = signed_statement(folder, key)
+    if folder.is_dir():
+        statement = signed_statement(folder, key)
+    else:
+        from components.lifecycle import check_logged_model
+
+        workspace, deployed, _ = _package_of(package, PRODUCTION)
+        folder = deployed.folder
+        statement = signed_statement(folder, key)
+        check_logged_model(workspace, deployed)
     if as_json:
         console.print_json(statement)
         return

@@ -241,6 +241,39 @@ def test_nothing_else_is_imported_by_string() -> None:
     assert found == set(BY_STRING)
 
 
+ENVIRONMENT = {
+    "components/core/environment.py": "reads variables, and makes children's environments",
+    "components/core/workspace.py": "sets those of the tools, before they are imported",
+    "flows/cli.py": "`--debug`, before Prefect is imported",
+    "flows/server.py": "tells Prefect of its server",
+    "flows/ui.py": "tells the dashboards of their databases",
+    "models/galaxies/fitting/library.py": "finds the compiler; `models` knows nothing of `components`",
+    "services/service.py": "stands alone in a package",
+    "services/verify.py": "stands alone",
+}
+"""Where a process's variables are met, and what for."""
+
+
+def source_lines() -> Iterator[tuple[str, str]]:
+    """Every line of code, with its file."""
+    for folder in ("components", "models", "services", "flows"):
+        for path in (HOUSE / folder).rglob("*.py"):
+            for line in ast.unparse(ast.parse(path.read_text(encoding="utf-8"))).splitlines():
+                yield str(path.relative_to(HOUSE)), line
+
+
+def test_variables_are_met_in_few_places() -> None:
+    assert {name for name, line in source_lines() if "environ" in line and "os." in line} == set(ENVIRONMENT)
+    assert not [name for name, line in source_lines() if "getenv" in line]
+
+
+def test_no_address_of_a_database_is_put_together_elsewhere() -> None:
+    """One made by hand puts a database beside the state folder when a path has a letter that addresses use."""
+    written = {name for name, line in source_lines() if "sqlite:///" in line and "Connection(" not in line}
+    documented = {"components/ledger/database.py", "components/registry/connection.py"}  # in their first lines
+    assert written - documented == {"components/core/databases.py"}
+
+
 def test_every_stage_name_is_written_in_one_place() -> None:
     from components.ledger import STAGES
 

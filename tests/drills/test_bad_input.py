@@ -10,7 +10,7 @@ import pytest
 
 from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
-from tests.conftest import SMALL, commit, make_house, write_params
+from tests.conftest import SMALL, commit, link_code, make_house, write_params
 from tests.drills.commands import assay, assay_here, refused
 from tests.drills.houses import adopt
 
@@ -57,6 +57,7 @@ def test_no_params_and_no_repository(tmp_path: Path) -> None:
     nowhere = Workspace(root=empty, home=empty / ".assay")
     refused(assay_here(nowhere, "models"), "no params.yaml")
     write_params(empty)
+    link_code(empty)
     done = assay_here(nowhere, "run", "galaxy-shape", GIT_CEILING_DIRECTORIES=str(tmp_path))
     refused(done, "no git repository", "git init")
     subprocess.run(["git", "init", "--quiet"], cwd=empty, check=True)

@@ -17,6 +17,7 @@ from components.packages.files import package_folder, verify_package
 from components.packages.serving import served
 from components.problems import find_problem
 from components.registry.home_files import home_folder
+from components.registry.registry import Registry
 from models.estimators.saved import read_description
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay, assay_here, refused
@@ -130,7 +131,32 @@ def test_packages_from_before_there_was_a_key_are_signed(house: Workspace, tmp_p
     refused(assay_here(house, "verify", str(folder), "--key", str(keys(tmp_path / "theirs")[1])), "is not signed by")
     theirs = str(tmp_path / "theirs" / "assay.pub")
     refused(assay_here(house, "serve", NAME, ASSAY_PUBLIC_KEY=theirs), "is not signed by the key of")
+    missing = str(tmp_path / "nobody.pub")
+    refused(assay_here(house, "verify", NAME, "--key", missing), f"--key {missing}: there is no such file")
     agrees(house)
+
+
+@pytest.mark.house("promoted")
+def test_code_changed_in_mlflows_own_copy_is_found(house: Workspace, tmp_path: Path) -> None:
+    """MLflow runs it for whoever loads the version with `mlflow.pyfunc`; loading it so changes nothing of it."""
+    private, public = keys(tmp_path / "ours")
+    assert assay_here(house, "reconcile", ASSAY_SIGNING_KEY=str(private)).returncode == 0
+    command = ("verify", NAME, "--key", str(public))
+    assert assay_here(house, *command).returncode == 0
+    folder = Path(Registry(house).model_folder(NAME, 1)).parents[1]
+    (folder / "registered_model_meta").write_text("model_name: galaxy-shape\n")  # as MLflow does
+    assert assay_here(house, *command).returncode == 0
+    for name, content in (("model_code.py", "import os\n"), ("code/models/__pycache__/fields.cpython-311.pyc", "x")):
+        path = folder / name
+        before = path.read_text() if path.exists() else None
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        refused(assay_here(house, *command), str(folder), "is not what was registered", "mlflow.pyfunc")
+        path.write_text(before) if before is not None else path.unlink()
+    assert assay_here(house, *command).returncode == 0
+    client = mlflow_client(house)
+    client.set_model_version_tag(NAME, "1", "logged_model.digest", "0" * 64)
+    assert assay_here(house, *command).returncode == 0, "the ledger decides, not MLflow"
 
 
 @pytest.mark.house("promoted")
