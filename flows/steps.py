@@ -77,6 +77,7 @@ def simulate(job: Job) -> tuple[Dataset, str]:
     """Draw the dataset, or find it."""
     from components.data import check_cache, restore, simulate
 
+    job.workspace.require_writable_clone()
     check_cache(job.workspace)
     if not job.workspace.dataset(job.problem_name).exists():
         try:

@@ -130,6 +130,21 @@ class Workspace:
             )
         check_free([self.home / name for name in ("assay.db", "mlflow.db", "optuna.db", "prefect/prefect.db")])
 
+    def require_writable_clone(self) -> None:
+        """See that data can be put beside the code; what only reads it needs ``home`` alone.
+
+        Raises:
+            AssayError: when nothing can be written there.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=self.root):
+                return
+        except OSError as error:
+            raise AssayError(
+                f"the clone {self.root} cannot be written ({error.strerror}), and data and its versions are kept in it: "
+                "simulate in a clone of your own; models, promote, serve and predict work here"
+            ) from error
+
     def data_lock(self) -> FileLock:
         """Held while data.dvc is read or written, by us or by DVC."""
         return self._lock("data.dvc.lock")
