@@ -115,6 +115,8 @@ class Workspace:
         """
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else on this machine reads what is in it
+            if not any(self.home.iterdir()):
+                self.home.chmod(0o700)  # it was there; who may read a house that is in use is its owner's decision
             with tempfile.TemporaryFile(dir=self.home) as probe:
                 probe.write(b"\0" * 4096)
         except OSError as error:
@@ -141,8 +143,8 @@ class Workspace:
                 return
         except OSError as error:
             raise AssayError(
-                f"the clone {self.root} cannot be written ({error.strerror}), and data and its versions are kept in it: "
-                "simulate in a clone of your own; models, promote, serve and predict work here"
+                f"the clone {self.root} cannot be written ({error.strerror}), and data is kept in it: simulate in a "
+                "clone of your own; promote, serve and predict work here"
             ) from error
 
     def data_lock(self) -> FileLock:

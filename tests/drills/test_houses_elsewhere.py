@@ -12,7 +12,7 @@ from components.core.workspace import Workspace
 from components.ledger.ledger import open_ledger
 from components.packages.files import package_folder
 from tests.conftest import link_code
-from tests.drills.commands import assay, assay_here, environment, refused, start
+from tests.drills.commands import assay, assay_here, refused, start
 from tests.drills.houses import NAME, agrees, copy_house, promote
 from tests.keys import keys
 
@@ -97,4 +97,3 @@ def test_a_read_only_clone_serves_with_its_state_elsewhere(read_only: Workspace)
         done = assay_here(read_only, *command, **home)
         assert done.returncode == 0, done.stderr
     refused(assay(read_only, "run", NAME, **home), f"the clone {read_only.root} cannot be written", "clone of your own")
-    assert environment(read_only, **home)["ASSAY_HOME"] == home["ASSAY_HOME"]

@@ -53,6 +53,9 @@ def test_nobody_else_reads_a_state_folder(clone: Path) -> None:
     workspace = Workspace.find(clone)
     workspace.prepare()
     assert workspace.home.stat().st_mode & 0o777 == 0o700
+    (clone / "made by hand").mkdir(mode=0o755)
+    Workspace(root=clone, home=clone / "made by hand").prepare()
+    assert (clone / "made by hand").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("before", [None, "example.org"])
