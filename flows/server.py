@@ -34,6 +34,7 @@ from components.core import (
     AssayError,
     Workspace,
     check_port_is_free,
+    confined,
     free_port,
     variable,
     wait_until_answers,
@@ -96,7 +97,7 @@ def prefect_server(workspace: Workspace, *, port: int = DEFAULT_PORT) -> Iterato
         with _gate(workspace):
             # Waits while a server that has no users left is ending; once held, no server ends under us.
             fcntl.flock(users, fcntl.LOCK_SH)
-            server = _running(folder) or _start(folder, port)
+            server = _running(folder) or _start(workspace, port)
         try:
             with _told_to_prefect(server.url):
                 yield server.url
@@ -140,7 +141,8 @@ def _running(folder: Path) -> _Server | None:
     return None
 
 
-def _start(folder: Path, port: int) -> _Server:
+def _start(workspace: Workspace, port: int) -> _Server:
+    folder = workspace.home / "prefect"
     log = folder / "server.log"
     while True:
         if not _is_free(port):
@@ -153,6 +155,7 @@ def _start(folder: Path, port: int) -> _Server:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[1],
+                env=confined(workspace.environment(), "PREFECT_", "PG"),
                 start_new_session=True,  # a Ctrl-C is for the flow, which still has to tell the server of its end
             )
         server = _Server(pid=child.pid, created=psutil.Process(child.pid).create_time(), url=url)

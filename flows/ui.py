@@ -19,6 +19,7 @@ from components.core import (
     AssayError,
     Workspace,
     check_port_is_free,
+    confined,
     ended_by_signals,
     free_port,
     running,
@@ -29,6 +30,8 @@ from flows import console
 from flows.server import prefect_server
 
 _OPTUNA_URL = "ASSAY_OPTUNA_URL"
+_THEIRS = (_OPTUNA_URL, "MLFLOW_", "AWS_", "PG", "no_proxy", "NO_PROXY")
+"""Variables that the dashboards need: where databases and files are, and the account for those elsewhere."""
 _DATA_DOCS = Path("gx", "uncommitted", "data_docs", "local_site")
 _LOOK_EVERY_S = 1
 
@@ -106,7 +109,9 @@ def _commands(workspace: Workspace, ports: DashboardPorts) -> Iterator[tuple[str
 def _dashboard(workspace: Workspace, name: str, wanted: int, command: list[str], page: str) -> Iterator[_Dashboard]:
     log = workspace.home / "logs" / f"{name}.log"
     port = _free(wanted)
-    with running([sys.executable, *command, str(port)], log=log, cwd=Path(__file__).parents[1]) as child:
+    environment = confined(workspace.environment(), *_THEIRS)
+    command = [sys.executable, *command, str(port)]
+    with running(command, log=log, cwd=Path(__file__).parents[1], environment=environment) as child:
         yield _Dashboard(name=name, url=f"http://{LOCALHOST}:{port}{page}", child=child, log=log)
 
 

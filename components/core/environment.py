@@ -32,11 +32,13 @@ def undisturbed() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_MISLEADING)}
 
 
-def confined(more: Mapping[str, str]) -> dict[str, str]:
+def confined(more: Mapping[str, str], *families: str) -> dict[str, str]:
     """What is on the list, and some more.
 
     Args:
-        more: variables that are set in any case.
+        more: variables that are set, whatever this process has.
+        families: beginnings of names whose variables are this process's own, where it has them.
     """
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
-    return {**kept, **more}
+    own = {name: value for name, value in os.environ.items() if name.startswith(families)}
+    return {**kept, **more, **own}

@@ -44,12 +44,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+LEFT_OVER = {"GITHUB_TOKEN": "s3cret", "ASSAY_NOTIFY_SECRET": "s3cret"}
+"""What somebody's shell has, and no page needs."""
+
+
 def show(root: Path, ports: list[int]) -> "subprocess.Popen[str]":
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return subprocess.Popen(
         [sys.executable, "-c", SHOW, str(root), *map(str, ports)],
         cwd=Path(__file__).parents[2],
-        env=environment | Workspace(root=root, home=root / ".assay").environment() | {"HOME": str(root / "user")},
+        env=environment
+        | LEFT_OVER
+        | Workspace(root=root, home=root / ".assay").environment()
+        | {"HOME": str(root / "user")},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -73,6 +80,9 @@ def test_all_answer_and_all_end(root: Path, taken: int) -> None:
             children = psutil.Process(command.pid).children(recursive=True)
             assert set(urls) == {"mlflow", "prefect", "optuna", "data_docs"}
             assert len(set(urls.values())) == 4
+            servers = [child.environ() for child in psutil.Process(command.pid).children()]
+            assert len(servers) == 4
+            assert not [told for told in servers if set(told) & set(LEFT_OVER)]
             for name, url in urls.items():
                 assert f":{taken}" not in url
                 assert httpx.get(url, trust_env=False).status_code == 200, name

@@ -30,3 +30,10 @@ def test_what_says_where_things_are_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, "kept")
         assert confined({})[name] == "kept"
     assert confined({"TZ": "UTC"})["TZ"] == "UTC"
+
+
+def test_a_family_that_a_child_needs_is_this_processs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    ours = {"MLFLOW_TRACKING_URI": "sqlite:////here/mlflow.db"}
+    assert confined(ours)["MLFLOW_TRACKING_URI"] == ours["MLFLOW_TRACKING_URI"]
+    assert confined(ours, "MLFLOW_")["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
