@@ -66,7 +66,10 @@ class Connection:
         """MLflow's own client; the process's tracking URI is set too, for what has no client method."""
         _quieten()
         import mlflow
+        from mlflow.tracking._tracking_service import utils
 
+        # MLflow remembers places by run alone: those of one state folder would be written to for its copy, too.
+        utils._artifact_repos_cache.clear()
         mlflow.set_tracking_uri(self.uri)
         return mlflow.MlflowClient(self.uri, self.uri)
 

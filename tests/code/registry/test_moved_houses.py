@@ -68,6 +68,20 @@ def test_a_copy_and_its_original_are_used_in_turn_and_never_meet(
     assert files(root) == after
 
 
+def test_one_process_that_works_on_both_writes_into_each_its_own(
+    trained: Trained, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have runs of the same numbers, by which MLflow remembers where it wrote last."""
+    assert trained.register() == 1
+    original, root = trained.workspace, tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(original.root, root, symlinks=True)
+    for house in (original, Workspace(root=root, home=root / ".assay")):
+        note = tmp_path / f"{house.root.name}.txt"
+        note.write_text(str(house.root))
+        enter(house, monkeypatch).attach("galaxy-shape", 1, note, "notes")
+        assert [file.parent.parent.is_relative_to(house.home) for file in house.home.rglob(note.name)] == [True]
+
+
 def test_files_of_a_run_that_lie_elsewhere_are_not_deleted(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
