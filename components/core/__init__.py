@@ -6,8 +6,9 @@
 * `digests.py`: of files and plain values
 * `processes.py`: children that never outlive their parent, ports, signals
 * `memory.py`: what is freed and wanted again
-* `secrets.py`: from variables or files of one's own; `environment.py`: what children are told
-* `source.py`: the commit of the working tree
+* `secrets.py`: from variables or files of one's own; `environment.py`: variables, and what children are told
+* `source.py`: the commit of the working tree; `house.py`: that the code which runs is that tree's
+* `databases.py`: the SQLite files of a state folder, their addresses and locks
 * `errors.py`: one line with what happened, the value and the next step
 """
 

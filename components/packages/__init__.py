@@ -2,7 +2,7 @@
 
 * `files.py`: found, checked, taken away; `building.py`: built of the code that its one model needs
 * `golden.py`: the images that it is asked with; `proving.py`: served, and held against its recorded answers
-* `serving.py`: at work; `signing.py`: signed; `provenance.py`: what is signed of it
+* `serving.py`: at work; `signing.py`: signed; `provenance.py`: what is signed of it; `materials.py`: what it is made of
 """
 
 import lazy_loader
