@@ -48,6 +48,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "model/package.json",
         "model/model.json",
         "model/weights.safetensors",
+        "bom.cdx.json",
         "model/golden.safetensors",
         "model/tested_range.json",
     }
@@ -117,6 +118,7 @@ def test_a_key_that_cannot_be_read_takes_no_package_away(
     "name",
     [
         "model/weights.safetensors",
+        "bom.cdx.json",
         "model/golden.safetensors",
         "model/tested_range.json",
         "model/package.json",
