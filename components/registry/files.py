@@ -51,7 +51,7 @@ def logged_digest(folder: Path) -> str:
 
     What MLflow itself adds when somebody loads the model is left out; bytecode is not, since it runs.
     """
-    files = (file for file in folder.rglob("*") if file.is_file() and file.name != _ADDED_BY_MLFLOW)
+    files = (file for file in folder.rglob("*") if file.is_file() and file != folder / _ADDED_BY_MLFLOW)
     return value_digest({file.relative_to(folder).as_posix(): file_sha256(file) for file in files})
 
 
