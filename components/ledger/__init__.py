@@ -3,6 +3,8 @@
 * `stages.py`: the stages by name
 * `ledger.py`: reading and changing, by compare-and-set; `reading.py`: what a history says
 * `table.py`: the rows, and what keeps them as they were written; `database.py`: SQLite or PostgreSQL
+* `schema.py`: its tables, made and brought up to date by the revisions in `migrations/`
+* `servers.py`: who answers for a stage now; `refusals.py`: what gates have refused
 """
 
 import lazy_loader

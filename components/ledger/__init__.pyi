@@ -6,6 +6,8 @@ from .reading import describe_override as describe_override
 from .reading import entry_in_stage as entry_in_stage
 from .reading import last_good as last_good
 from .reading import registered_tags as registered_tags
+from .refusals import Refusal as Refusal
+from .servers import Server as Server
 from .stages import ARCHIVED as ARCHIVED
 from .stages import CANDIDATE as CANDIDATE
 from .stages import PRODUCTION as PRODUCTION

@@ -3,23 +3,24 @@
     database = LedgerDatabase("sqlite:////home/ada/assay/.assay/assay.db", patience_s=60)
     database.create()
     database.append(entries)
-    database.entries()
+    database.entries("galaxy-shape")
 
-Only `components.ledger.ledger` uses this. Triggers refuse changes made through SQL.
+Triggers refuse changes of entries made through SQL. How the tables are made stands in `schema.py`.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.schema import CreateTable
 
 from components.core import AssayError
-from components.ledger.table import COLUMNS, TABLE, Entry, checked, read_json
+from components.ledger.schema import NEWEST, REVISIONS, bring_up_to_date, revision_of
+from components.ledger.table import COLUMNS, FIRST, TABLE, Entry, check_not_taken_from, checked, read_json
 
 _TAKEN = "SELECT 1 FROM ledger WHERE id = NEW.id OR (problem = NEW.problem AND sequence = NEW.sequence)"
 _SQLITE_GUARDS = tuple(
@@ -74,50 +75,116 @@ class LedgerDatabase:
         """The database, without its password."""
         return self._engine.url.render_as_string(hide_password=True)
 
-    def create(self) -> None:
-        """Make the table and the triggers that keep it append-only, where they are not there yet.
+    def create(self, *, upgrade: bool = False) -> list[str]:
+        """Make the tables and the triggers that keep entries as they are, where they are not there yet.
 
-        Several processes may do it at once, and one that was killed half-way is made good by the next.
+        Several processes may do it at once, and one that was killed half-way has done nothing.
+
+        Args:
+            upgrade: whether tables of an older revision are brought up to date.
+
+        Returns:
+            What was done to older tables, in words.
+
+        Raises:
+            AssayError: when the tables are of an older revision, and nobody said to change them, or of a newer one.
         """
         url, dialect = self._engine.url, self._engine.dialect.name
         if dialect == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        with self._one_line(), self._engine.begin() as connection:
-            if dialect == "postgresql":
-                # IF NOT EXISTS does not keep two creators from colliding in PostgreSQL's own catalogue.
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_CREATE_LOCK)))
-                if connection.scalar(sa.select(sa.func.to_regclass("ledger"))) is not None:
-                    return  # made in one transaction, so the triggers are there too
-            connection.execute(CreateTable(TABLE, if_not_exists=True))
+        with self._one_line(), self._engine.connect() as connection:
+            found = revision_of(connection)
+        if found == NEWEST and dialect == "postgresql":
+            return []  # made in one transaction, so the triggers are there too
+        with self._one_line(), self._changing() as connection:
+            before = revision_of(connection)  # another process may have made them meanwhile
+            self._check_revision(before, upgrade=upgrade)
+            done = bring_up_to_date(connection) if before != NEWEST else []
             for guard in _POSTGRESQL_GUARDS if dialect == "postgresql" else _SQLITE_GUARDS:
                 connection.execute(guard)
+        return [REVISIONS[revision] for revision in done] if before else []
 
-    def entries(self) -> list[Entry]:
-        """Every entry of every problem, in the order of their numbers.
+    def entries(self, problem: str) -> list[Entry]:
+        """Every entry of a problem, in the order of their numbers.
 
         Raises:
-            IntegrityError: when one is not what was written.
+            IntegrityError: when one is not what was written, or was made one of another problem's.
         """
+        rows = sa.select(*COLUMNS).order_by(TABLE.c.sequence)
         with self._one_line(), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(*COLUMNS).order_by(TABLE.c.sequence)).mappings().all()
-        return [checked(Entry(**row), self.where) for row in rows]
+            found = connection.execute(rows.where(TABLE.c.problem == problem)).mappings().all()
+            # A row that was taken out of the middle leaves a gap; one from the end would be missed by nobody.
+            last = found[-1]["digest"] if found else FIRST
+            behind = rows.where(TABLE.c.problem != problem, TABLE.c.previous_digest == last)
+            others = connection.execute(behind).mappings().all()
+        for row in others:
+            check_not_taken_from(problem, Entry(**row), self.where)
+        return [checked(Entry(**row), self.where) for row in found]
+
+    @cached_property
+    def identity(self) -> str:
+        """What names this ledger among others, wherever its database is copied or moved to."""
+        with self.reading() as connection:
+            return str(connection.execute(sa.text("SELECT identity FROM ledger_identity")).scalar_one())
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that reads; its errors come in one line."""
+        with self._one_line(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection whose changes are made together, or not at all; its errors come in one line."""
+        with self._one_line(), self._engine.begin() as connection:
+            yield connection
 
     def append(self, entries: Sequence[Entry]) -> bool:
         """Write all entries or none; False when another process took one of their numbers."""
         rows = [{field.name: getattr(entry, field.name) for field in fields(Entry)} for entry in entries]
-        with self._one_line():
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(sa.insert(TABLE), rows)
-            except IntegrityError:
-                return False
+        try:
+            with self.writing() as connection:
+                connection.execute(sa.insert(TABLE), rows)
+        except IntegrityError:
+            return False
         return True
+
+    @contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        """A connection that changes tables: alone, and altogether or not at all."""
+        if self._engine.dialect.name != "sqlite":
+            with self._engine.begin() as connection:
+                # IF NOT EXISTS does not keep two creators from colliding in PostgreSQL's own catalogue.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_CREATE_LOCK)))
+                yield connection
+            return
+        # The driver begins no transaction before it changes tables: a killed process would leave half of them.
+        with self._engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            driver.isolation_level = None
+            driver.execute("BEGIN IMMEDIATE")
+            yield connection
+            driver.execute("COMMIT")
+
+    def _check_revision(self, found: str | None, *, upgrade: bool) -> None:
+        if found is not None and found not in REVISIONS:
+            raise AssayError(
+                f"the ledger {self.where} was made by a newer Assay (revision {found}, and this one knows {NEWEST}): "
+                "bring this clone up to date"
+            )
+        if found not in (None, NEWEST) and not upgrade:
+            raise AssayError(
+                f"the ledger {self.where} is of an older Assay (revision {found}, and this one needs {NEWEST}): keep a "
+                "copy of it, then type `assay init`"
+            )
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:
         """Turn what a database driver raises into one line for the user."""
         try:
             yield
+        except IntegrityError:
+            raise  # no fault: another process took a number, or said the same
         except DBAPIError as error:
             what = " ".join(str(error.orig).split())
             hint = "type `assay init`" if "ledger" in what else "see that it can be written, is not full and not locked"

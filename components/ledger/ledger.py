@@ -8,7 +8,7 @@
 
 Every change is a compare-and-set on the stage's holder. It needs no lock: each entry carries the next number of its
 problem's sequence, numbers are unique, and of two processes that read the same past only one can write its future.
-Every reading checks all of it (`components/ledger/table.py`): a few thousand entries take a tenth of a second.
+Every reading checks all of a problem's (`components/ledger/table.py`): a thousand entries take a tenth of a second.
 """
 
 import getpass
@@ -20,6 +20,8 @@ from typing import Any
 from components.core import PATIENCE_S, AssayError, RefusedError, Workspace
 from components.ledger.database import LedgerDatabase
 from components.ledger.reading import archiving, current_entries, entry_in_stage, later
+from components.ledger.refusals import Refusals
+from components.ledger.servers import Servers
 from components.ledger.stages import PRODUCTION, PROMOTABLE, STAGES
 from components.ledger.table import FIRST, Entry, check_chain, check_reaches
 
@@ -38,18 +40,33 @@ class Ledger:
     def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
         self._database = LedgerDatabase(url, patience_s=patience_s)
 
-    def create(self) -> None:
-        """Make the table where it is not there yet; see `LedgerDatabase.create`."""
-        self._database.create()
+    def create(self, *, upgrade: bool = False) -> list[str]:
+        """Make the tables where they are not there yet; see `LedgerDatabase.create`."""
+        return self._database.create(upgrade=upgrade)
+
+    @property
+    def identity(self) -> str:
+        """What names this ledger among others; MLflow's registered models name the one that they mirror."""
+        return self._database.identity
+
+    @property
+    def servers(self) -> Servers:
+        """Who answers for its stages."""
+        return Servers(self._database)
+
+    @property
+    def refusals(self) -> Refusals:
+        """What gates did not let into a stage."""
+        return Refusals(self._database)
 
     def history(self, problem: str) -> list[Entry]:
         """Every stage change of a problem, oldest first.
 
         Raises:
-            IntegrityError: when an entry of any problem was changed, or one of this problem removed or put in between.
+            IntegrityError: when an entry of the problem was changed, removed or put in between; what was done to other
+                problems' is their own matter.
         """
-        # All were checked, those of other problems too: a changed name would take one out of its own problem unseen.
-        entries = [entry for entry in self._database.entries() if entry.problem == problem]
+        entries = self._database.entries(problem)
         check_chain(entries, self._database.where)
         return entries
 
@@ -87,7 +104,7 @@ class Ledger:
         return {version: entry.to_stage for version, entry in self.current(problem).items()}
 
     def now(self, problem: str) -> datetime:
-        """The time, or that of the latest entry when the clock has been set back behind it."""
+        """The time, or that of the latest entry where that is a little later; see `later`."""
         return later(datetime.now(UTC), next(reversed(self.history(problem)), None))
 
     def require_holder(self, problem: str, stage: str, expect: int | None) -> None:
@@ -112,6 +129,7 @@ class Ledger:
         package_tag: str | None = None,
         package_digest: str | None = None,
         override: Mapping[str, Any] | None = None,
+        decided_with: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Put a version into a stage, if the stage is still held by whom the caller believes.
 
@@ -133,6 +151,7 @@ class Ledger:
             package_tag: the version's package, if it has one.
             package_digest: its digest.
             override: as `Entry.override`.
+            decided_with: as `Entry.decided_with`.
 
         Returns:
             The entry that put the version there.
@@ -142,7 +161,7 @@ class Ledger:
                 production would be left empty.
             AssayError: when the evidence is not JSON or the database cannot be used.
         """
-        _check_words(problem, version, to_stage, reason, [evidence, override])
+        _check_words(problem, version, to_stage, reason, [evidence, override, decided_with])
         override = dict(override) if override else None
         for _ in range(_ATTEMPTS):
             # Read first: an entry written by another process after this line takes the number that this move wants.
@@ -167,6 +186,7 @@ class Ledger:
                 reason=reason,
                 evidence=dict(evidence),
                 override=override,
+                decided_with=dict(decided_with) if decided_with else None,
                 weights_sha256=weights_sha256,
                 package_tag=package_tag,
                 package_digest=package_digest,
@@ -181,7 +201,11 @@ class Ledger:
 
 
 def open_ledger(workspace: Workspace) -> Ledger:
-    """The workspace's ledger, its table made when it is new."""
+    """The workspace's ledger, its tables made when it is new.
+
+    Raises:
+        AssayError: when they are of an older Assay, or of a newer one.
+    """
     ledger = Ledger(workspace.database_url)
     ledger.create()
     return ledger

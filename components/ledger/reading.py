@@ -2,11 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from components.ledger.stages import ARCHIVED, PRODUCTION
 from components.ledger.table import Entry
+
+_CLOCKS_DIFFER_BY = timedelta(days=1)
+"""At most, of machines whose clocks are kept; a time zone taken for another is found by this, too."""
 
 
 def current_entries(history: Sequence[Entry]) -> dict[int, Entry]:
@@ -65,13 +68,20 @@ def archiving(held: Entry, successor: Entry, current: Mapping[int, Entry]) -> En
         actor=successor.actor,
         reason=f"replaced by version {successor.version}",
         evidence={},
+        decided_with=successor.decided_with,
+        format=successor.format,
         at=successor.at,
     ).sealed(successor.digest)
 
 
 def later(clock: datetime, entry: Entry | None) -> datetime:
-    """The clock, or the time of an entry when the clock has been set back behind it."""
-    return max(clock, datetime.fromisoformat(entry.at)) if entry else clock
+    """The clock, or the time of an entry that is a little later, as where the clocks of two machines differ.
+
+    One that is much later was written by a machine whose clock was wrong, and counts for nothing: it would make every
+    override end at once, for ever.
+    """
+    last = datetime.fromisoformat(entry.at) if entry else clock
+    return last if clock < last < clock + _CLOCKS_DIFFER_BY else clock
 
 
 def describe_override(override: Mapping[str, Any], now: datetime | None = None) -> str:

@@ -2,7 +2,8 @@
 
 Every row holds a digest of itself and of the row before it in its problem, so that a changed byte, a row that is gone
 and a row put in between are all found at the next reading. Rows that are gone from the end are found by the tag
-`ledger.head` of MLflow's registered model, which names the last one (`check_reaches`).
+`ledger.head` of MLflow's registered model, which names the last one (`check_reaches`). A row says which format it is of,
+and its digest is of the fields of that format: a column more leaves the digests of old rows as they are.
 """
 
 import json
@@ -21,10 +22,17 @@ HEAD = "ledger.head"
 FIRST = "0" * 64
 """What stands for the digest before a problem's first row."""
 
+FORMAT = 2
+"""Of entries that are written today."""
+
+_LEFT_OUT = {1: ("format", "decided_with")}
+"""The fields that came later than a format, and that no digest of its entries is of; those of a format never change."""
+
 TABLE = sa.Table(
     "ledger",
     sa.MetaData(),
     sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("format", sa.Integer, nullable=False),
     sa.Column("problem", sa.String(200), nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
@@ -36,6 +44,7 @@ TABLE = sa.Table(
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Column("override", sa.JSON),
+    sa.Column("decided_with", sa.JSON),
     sa.Column("weights_sha256", sa.String(64), nullable=False),
     sa.Column("package_tag", sa.String(200)),
     sa.Column("package_digest", sa.String(64)),
@@ -71,9 +80,13 @@ class Entry:
     package_tag: str | None
     package_digest: str | None
     at: str
-    """UTC, ISO 8601; never before the entry before it, even when the clock was set back."""
+    """UTC, ISO 8601; not before the entry before it where the clocks of two machines differ by less than a day."""
     previous_digest: str = ""
     """Digest of the problem's entry before this one."""
+    decided_with: Mapping[str, Any] | None = None
+    """What decided: `commit` of the code, whether it was `dirty`, and a digest of the `rules`."""
+    format: int = FORMAT
+    """Which of the fields the digest is of."""
     digest: str = ""
     """SHA-256 of everything above."""
 
@@ -89,9 +102,8 @@ class Entry:
 
     def content_digest(self) -> str:
         """What `digest` must be."""
-        content = dict(vars(self))
-        del content["digest"]
-        return value_digest(content)
+        left_out = _LEFT_OUT.get(self.format, ())
+        return value_digest({name: value for name, value in vars(self).items() if name not in ("digest", *left_out)})
 
 
 COLUMNS = [TABLE.c[field.name] for field in fields(Entry)]
@@ -103,13 +115,31 @@ def checked(entry: Entry, where: str) -> Entry:
     Raises:
         IntegrityError: when it is not; database and entry are named.
     """
-    try:
-        whole = entry.digest == entry.content_digest()
-    except ValueError:  # a number that has become infinite
-        whole = False
-    if not whole:
+    if entry.format > FORMAT:
+        raise IntegrityError(
+            f"ledger {where}: entry {entry.sequence} of {entry.problem} was written by a newer Assay (format "
+            f"{entry.format}, and this one reads {FORMAT}): bring this clone up to date"
+        )
+    if not _is_whole(entry):
         raise _damaged(entry, where, "is not what was written")
     return entry
+
+
+def check_not_taken_from(problem: str, entry: Entry, where: str) -> None:
+    """See that an entry of another problem was not one of this problem's: only its digest still says so.
+
+    Raises:
+        IntegrityError: when it was.
+    """
+    if not _is_whole(entry) and _is_whole(replace(entry, problem=problem)):
+        raise _damaged(entry, where, f"is not what was written: it was one of {problem}")
+
+
+def _is_whole(entry: Entry) -> bool:
+    try:
+        return entry.digest == entry.content_digest()
+    except ValueError:  # a number that has become infinite
+        return False
 
 
 def check_chain(entries: list[Entry], where: str) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -143,20 +143,34 @@ def test_wrong_values_are_refused(ledger: Ledger, problem: str) -> None:
     assert ledger.history(problem) == []
 
 
-def test_time_never_goes_back_when_the_clock_does(
+def set_clock(monkeypatch: pytest.MonkeyPatch, to: datetime) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Clock":  # noqa: ARG003
+            return cls.fromisoformat(to.isoformat())
+
+    monkeypatch.setattr("components.ledger.ledger.datetime", Clock)
+
+
+def test_time_does_not_go_back_where_the_clocks_of_two_machines_differ(
     ledger: Ledger, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = ledger.move(problem, 1, "candidate", expect=None, **FACTS)
-
-    class SetBack(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> "SetBack":
-            return cls(2001, 1, 1, tzinfo=tz)
-
-    monkeypatch.setattr("components.ledger.ledger.datetime", SetBack)
+    set_clock(monkeypatch, datetime.now(UTC) - timedelta(hours=2))
     assert ledger.now(problem).isoformat(timespec="milliseconds") == first.at
     second = ledger.move(problem, 2, "candidate", expect=1, **FACTS)
     assert second.at == first.at
+    assert [entry.version for entry in ledger.history(problem)] == [1, 2]
+
+
+def test_a_machine_whose_clock_once_was_wrong_ends_no_override_of_others(
+    ledger: Ledger, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, datetime(2099, 1, 1, tzinfo=UTC))
+    ledger.move(problem, 1, "candidate", expect=None, **FACTS)
+    monkeypatch.undo()
+    assert ledger.now(problem).year < 2099
+    assert ledger.move(problem, 2, "candidate", expect=1, **FACTS).at < "2099"
     assert [entry.version for entry in ledger.history(problem)] == [1, 2]
 
 

@@ -1,0 +1,104 @@
+"""Servers that follow a stage: what each answers with now, so that a stage change can name those that are still behind.
+
+    servers = open_ledger(workspace).servers
+    known = servers.register("galaxy-shape", "production", url="http://127.0.0.1:3000", version=3, package_digest="…")
+    servers.alive(known)                                       # every few seconds
+    servers.behind("galaxy-shape", "production", "…")          # who answers with another package
+
+A server that was killed says nothing any more, and is forgotten after `_FORGOTTEN_S`.
+"""
+
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from components.ledger.database import LedgerDatabase
+
+_FORGOTTEN_S = 60.0
+"""Twenty times what a server lets pass between two signs of life: it may be busy, and clocks differ."""
+
+_SERVERS = sa.Table(
+    "ledger_servers",
+    sa.MetaData(),
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("problem", sa.String(200), nullable=False),
+    sa.Column("stage", sa.String(20), nullable=False),
+    sa.Column("url", sa.String(200), nullable=False),
+    sa.Column("host", sa.String(200), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("package_digest", sa.String(64), nullable=False),
+    sa.Column("seen", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """One that answers for a stage."""
+
+    id: str
+    problem: str
+    stage: str
+    url: str
+    """On its own machine."""
+    host: str
+    version: int
+    package_digest: str
+    """Of what it answers with."""
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"{self.url} on {self.host} (answers with version {self.version})"
+
+
+class Servers:
+    """The servers of every problem, on all machines that share a ledger.
+
+    Args:
+        database: the ledger's.
+    """
+
+    def __init__(self, database: LedgerDatabase) -> None:
+        self._database = database
+
+    def register(self, problem: str, stage: str, *, url: str, version: int, package_digest: str) -> Server:
+        """Say that a server answers from now on."""
+        server = Server(
+            id=uuid.uuid4().hex,
+            problem=problem,
+            stage=stage,
+            url=url,
+            host=socket.gethostname(),
+            version=version,
+            package_digest=package_digest,
+        )
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(_SERVERS).where(_SERVERS.c.seen < time.time() - _FORGOTTEN_S))
+            connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
+        return server
+
+    def alive(self, server: Server) -> None:
+        """Say that it still does; one that was forgotten meanwhile is known again."""
+        with self._database.writing() as connection:
+            seen = sa.update(_SERVERS).where(_SERVERS.c.id == server.id).values(seen=time.time())
+            if not connection.execute(seen).rowcount:
+                connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
+
+    def leave(self, server: Server) -> None:
+        """Say that it has ended."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(_SERVERS).where(_SERVERS.c.id == server.id))
+
+    def behind(self, problem: str, stage: str, package_digest: str | None) -> list[Server]:
+        """The servers of a stage that answer with another package than it has."""
+        columns = [column for column in _SERVERS.columns if column.name != "seen"]
+        wanted = (
+            sa.select(*columns)
+            .where(_SERVERS.c.problem == problem, _SERVERS.c.stage == stage)
+            .where(_SERVERS.c.package_digest != (package_digest or ""), _SERVERS.c.seen > time.time() - _FORGOTTEN_S)
+            .order_by(_SERVERS.c.host, _SERVERS.c.url)
+        )
+        with self._database.reading() as connection:
+            return [Server(**row) for row in connection.execute(wanted).mappings()]
