@@ -19,9 +19,16 @@ def retrain(problem: str, size: str = "demo") -> dict[str, Any]:
     error: production stays, and the refusal is returned.
     """
     job = Job.open(problem, size)
-    reasons = due(job.workspace, job.problem, job.settings)
+    found = due(job.workspace, job.problem, job.settings)
+    reasons = list(found.reasons)
     if not reasons:
-        return {"due": False, "reasons": [], "outcome": "nothing has changed: production stays"}
+        known = found.refused
+        why = (
+            f"version {known.version}, made of the same, was refused: {known.reason}"
+            if known
+            else "nothing has changed"
+        )
+        return {"due": False, "reasons": [], "outcome": f"production stays: {why}"}
     for reason in reasons:
         console.err.print(f"  {reason}")
     try:

@@ -188,8 +188,8 @@ def predict(job: Job, dataset: Dataset) -> tuple[dict[str, Any], str]:
     from components.lifecycle import deployed
     from components.packages import request, served
 
-    package, override = deployed(job.workspace, job.problem_name, PRODUCTION)
+    now = deployed(job.workspace, job.problem_name, PRODUCTION)
     inputs = sample(job.problem, dataset, job.settings, 1)
-    with served(job.workspace, package, environment=override) as url:
+    with served(job.workspace, now.package, environment=now.variables) as url:
         answer = request(url, request_items(inputs))
     return answer, f"answered by version {answer['model']['version']}, id {answer['predictions'][0]['id']}"

@@ -99,6 +99,8 @@ class GateSettings:
     """How much worse than the best version that was ever in production: small losses may not add up beyond it."""
     honesty: HonestyGates = NOT_ASKED
     """What is asked for production of biases that were measured over night."""
+    committed: bool = True
+    """Whether a version is refused whose code, settings or rules no commit holds."""
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(Margins)):

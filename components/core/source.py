@@ -11,6 +11,8 @@ from components.core.house import PACKAGES
 __label__ = None
 
 _CODE = ("py", "c", "h")
+_WRITTEN = ("data.dvc", "dvc.lock")
+"""Tracked files that Assay and DVC write themselves; what they name, a result names by its digest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,9 @@ def read_source(root: Path) -> Source:
     commit = read_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         raise AssayError(f"the git repository at {root} has no commit: type `git add -A && git commit`")
-    changed = read_git(root, "status", "--porcelain", "--untracked-files=no")
+    changed = read_git(
+        root, "status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{of}" for of in _WRITTEN)
+    )
     # Untracked code runs as tracked code does, even where git is told to ignore it; and so does what a link leads to.
     beside = read_git(root, "ls-files", "--others", "--", *(f"{name}/**.{kind}" for name in PACKAGES for kind in _CODE))
     linked = any((root / name).is_symlink() for name in PACKAGES)

@@ -1,11 +1,13 @@
 from .ledger import Ledger as Ledger
 from .ledger import open_ledger as open_ledger
 from .ledger import whoami as whoami
+from .reading import COLLECTED as COLLECTED
 from .reading import current_entries as current_entries
 from .reading import describe_override as describe_override
 from .reading import entry_in_stage as entry_in_stage
 from .reading import last_good as last_good
 from .reading import registered_tags as registered_tags
+from .reading import withdrawn as withdrawn
 from .refusals import Refusal as Refusal
 from .servers import Server as Server
 from .stages import ARCHIVED as ARCHIVED

@@ -121,6 +121,13 @@ class LedgerDatabase:
             check_not_taken_from(problem, Entry(**row), self.where)
         return [checked(Entry(**row), self.where) for row in found]
 
+    def last_digest(self, problem: str) -> str | None:
+        """The digest of a problem's last entry, unchecked: whether there is anything new to be read."""
+        last = sa.select(TABLE.c.digest).where(TABLE.c.problem == problem).order_by(TABLE.c.sequence.desc()).limit(1)
+        with self.reading() as connection:
+            found = connection.execute(last).scalar()
+        return None if found is None else str(found)
+
     @cached_property
     def identity(self) -> str:
         """What names this ledger among others, wherever its database is copied or moved to."""

@@ -70,6 +70,10 @@ class Ledger:
         check_chain(entries, self._database.where)
         return entries
 
+    def last_digest(self, problem: str) -> str | None:
+        """The digest of a problem's last entry: while it is the same, `history` is."""
+        return self._database.last_digest(problem)
+
     def check_reaches(self, problem: str, head: str | None) -> None:
         """See that the ledger still has the entry that MLflow saw last; see `ledger_table.check_reaches`.
 

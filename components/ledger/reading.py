@@ -1,6 +1,6 @@
 """What a problem's history says: who is in which stage, who was, and whose word stands against the gates."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,6 +10,9 @@ from components.ledger.table import Entry
 
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 """At most, of machines whose clocks are kept; a time zone taken for another is found by this, too."""
+
+COLLECTED = "gc"
+"""The action of an entry that a version's files were deleted behind: it can go nowhere any more."""
 
 
 def current_entries(history: Sequence[Entry]) -> dict[int, Entry]:
@@ -30,28 +33,52 @@ def registered_tags(history: Sequence[Entry]) -> dict[int, dict[str, str]]:
     return {entry.version: dict(entry.evidence["tags"]) for entry in history if "tags" in entry.evidence}
 
 
-def last_good(history: Sequence[Entry], registered: Collection[int] | None = None) -> int | None:
-    """The version to roll back to: in production before today's, neither rolled back from nor archived by somebody.
+def withdrawn(history: Sequence[Entry]) -> set[str]:
+    """Weights that somebody's word stands against, under whatever number: archived, or rolled back from.
+
+    What was archived comes back by a promotion to any stage, what production was rolled back from by one to production
+    alone, or by another rollback.
 
     Args:
         history: a problem's entries, oldest first.
-        registered: the versions that there still are; all by default.
+
+    Returns:
+        SHA-256 of each.
     """
-    held: list[int] = []
+    weights = {entry.version: entry.weights_sha256 for entry in history}
+    archived: set[str] = set()
+    rolled_back: set[str] = set()
     for entry in history:
-        if entry.to_stage != PRODUCTION:
+        own = entry.weights_sha256
+        if entry.action == "archive":
+            archived.add(own)
+        elif entry.action == "rollback":
+            archived.discard(own)
+            if entry.previous_version is not None:
+                rolled_back.add(weights[entry.previous_version])
+            rolled_back.discard(own)
+        elif entry.action == "promote":
+            archived.discard(own)
+            if entry.to_stage == PRODUCTION:
+                rolled_back.discard(own)
+    return archived | rolled_back
+
+
+def last_good(history: Sequence[Entry]) -> int | None:
+    """The version to roll back to: the last in production before today's that nobody's word stands against.
+
+    Args:
+        history: a problem's entries, oldest first.
+    """
+    current, against = current_entries(history), withdrawn(history)
+    held = [entry.version for entry in history if entry.to_stage == PRODUCTION]
+    for version in reversed(held):
+        entry = current[version]
+        if entry.weights_sha256 in against or entry.action == COLLECTED:
             continue
-        if entry.action == "rollback":
-            while held and held[-1] != entry.version:
-                held.pop()
-        held = [version for version in held if version != entry.version] + [entry.version]
-    current = current_entries(history)
-    earlier = [
-        version
-        for version in held[:-1]
-        if current[version].action != "archive" and (registered is None or version in registered)
-    ]
-    return earlier[-1] if earlier else None
+        if entry.weights_sha256 != current[held[-1]].weights_sha256:
+            return version
+    return None
 
 
 def archiving(held: Entry, successor: Entry, current: Mapping[int, Entry]) -> Entry:

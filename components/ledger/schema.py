@@ -31,7 +31,7 @@ def revision_of(connection: sa.Connection) -> str | None:
     """The revision of a database; None for one without a ledger."""
     tables = sa.inspect(connection)
     if tables.has_table(_VERSION_TABLE):
-        found = connection.execute(sa.text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()
+        found = connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(_VERSION_TABLE))).scalar()
         if found is not None:
             return str(found)
     return "0001" if tables.has_table(_LEDGER) else None  # from before there were revisions

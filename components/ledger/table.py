@@ -2,8 +2,8 @@
 
 Every row holds a digest of itself and of the row before it in its problem, so that a changed byte, a row that is gone
 and a row put in between are all found at the next reading. Rows that are gone from the end are found by the tag
-`ledger.head` of MLflow's registered model, which names the last one (`check_reaches`). A row says which format it is of,
-and its digest is of the fields of that format: a column more leaves the digests of old rows as they are.
+`ledger.head` of MLflow's registered model, which names the last one (`check_reaches`). A row says which format it is
+of, and its digest is of the fields of that format: a column more leaves the digests of old rows as they are.
 """
 
 import json

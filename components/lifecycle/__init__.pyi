@@ -1,5 +1,6 @@
 from .cleaning import clean as clean
 from .cleaning import plan_cleaning as plan_cleaning
+from .deployment import Deployed as Deployed
 from .deployment import check_logged_model as check_logged_model
 from .deployment import deployed as deployed
 from .installation import check_versions as check_versions
@@ -7,8 +8,11 @@ from .installation import create_databases as create_databases
 from .lineage import checkout as checkout
 from .lineage import trace as trace
 from .measurement import measure_version as measure_version
+from .model_files import model_files as model_files
 from .promotion import Promotion as Promotion
 from .reconciliation import reconcile as reconcile
 from .registration import register as register
+from .retraining import Due as Due
 from .retraining import due as due
 from .rollbacks import rollback as rollback
+from .stages import Stages as Stages

@@ -9,28 +9,25 @@ than the first. So each is held against this one, too, with a margin of its own 
 from collections.abc import Collection, Sequence
 
 from components.gates import COMPARED_WITH, Standing
-from components.ledger import PRODUCTION, Entry, current_entries
+from components.ledger import COLLECTED, PRODUCTION, Entry, current_entries, withdrawn
 
 
 def best_ever(history: Sequence[Entry], registered: Collection[int] | None = None) -> int | None:
     """The first version in production, or the last of those that were each found better than the one before.
 
-    One that production was rolled back from since it was promoted, or that somebody archived, does not count.
+    One that production was rolled back from since it was promoted, or that somebody archived, does not count, under
+    whatever number its weights are known.
 
     Args:
         history: a problem's entries, oldest first.
         registered: the versions that there still are; all by default.
     """
-    withdrawn: set[int] = set()
-    for entry in history:
-        if entry.action == "rollback":
-            withdrawn.add(entry.evidence["rolled_back_from"])
-        elif entry.action == "promote" and entry.to_stage == PRODUCTION:
-            withdrawn.discard(entry.version)
-    withdrawn |= {version for version, entry in current_entries(history).items() if entry.action == "archive"}
+    against, current = withdrawn(history), current_entries(history)
     best: int | None = None
     for entry in history:
-        if entry.action != "promote" or entry.to_stage != PRODUCTION or entry.version in withdrawn:
+        if entry.action != "promote" or entry.to_stage != PRODUCTION or entry.weights_sha256 in against:
+            continue
+        if current[entry.version].action == COLLECTED:
             continue
         if registered is not None and entry.version not in registered:
             continue

@@ -19,7 +19,7 @@ from components.fields import Problem
 from components.ledger import ARCHIVED, Entry, current_entries, last_good, whoami
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.stages import Stages
-from components.packages import package_folder
+from components.packages import DISCARDED, listed_as, package_folder
 from components.registry import ALIASES
 
 
@@ -29,8 +29,8 @@ class Plan:
 
     protected: Mapping[int, str]
     """Version to why it stays."""
-    versions: tuple[int, ...]
-    """To be deleted from MLflow, with their runs and files."""
+    versions: Mapping[int, str]
+    """To be deleted from MLflow, with their runs and files; to the digest of the entry that the plan rests on."""
     folders: tuple[Path, ...]
     """To be deleted: packages, networks, evaluations, downloads."""
 
@@ -72,20 +72,26 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
         raise RefusedError(f"{what} of {problem.name} is not what the ledger says: type `assay reconcile`, then repeat")
     weights = {current[version].weights_sha256 for version in protected}
     gone = {entry.weights_sha256 for entry in history} - weights
-    packages = {current[version].package_tag for version in protected}
+    packages = {(current[version].package_tag, current[version].package_digest) for version in protected}
     return Plan(
         protected=protected,
-        versions=tuple(version for version in sorted(registered) if version not in protected),
+        versions={version: current[version].digest for version in sorted(registered) if version not in protected},
         folders=tuple(sorted(_unprotected_folders(workspace, problem.name, set(protected), gone, packages))),
     )
 
 
 def clean(workspace: Workspace, problem: Problem, settings: ProblemSettings, plan: Plan) -> None:
-    """Carry a plan out; the caller has held `Workspace.lock` since it was made, so that no version enters a stage."""
+    """Carry a plan out.
+
+    The ledger is told first of each version: one that somebody moved since the plan was made, here or on another
+    machine, is not deleted, and one that is deleted goes nowhere any more.
+
+    Raises:
+        RefusedError: when a version was moved meanwhile; what was deleted before stays so.
+    """
     stages = Stages(workspace, problem, settings)
-    for version in plan.versions:
-        if stages.ledger.stage_of(problem.name, version) != ARCHIVED:
-            stages.archive(version, actor=whoami(), reason="nothing protected it: gc")
+    for version, since in plan.versions.items():
+        stages.collect(version, since=since, actor=whoami(), reason="nothing protected it")
         stages.registry.delete(problem.name, version)
     for folder in plan.folders:
         shutil.rmtree(folder, ignore_errors=True)
@@ -97,7 +103,7 @@ def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[i
     for version, entry in current_entries(history).items():
         if entry.to_stage != ARCHIVED and entry.to_stage not in protected.values():
             protected[version] = entry.to_stage
-    good = last_good(history, registered)
+    good = last_good(history)
     if good is not None:
         protected.setdefault(good, "rollback")
     best = best_ever(history, registered)
@@ -109,15 +115,25 @@ def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[i
 
 
 def _unprotected_folders(
-    workspace: Workspace, problem: str, versions: set[int], gone: set[str], packages: set[str | None]
+    workspace: Workspace,
+    problem: str,
+    versions: set[int],
+    gone: set[str],
+    packages: set[tuple[str | None, str | None]],
 ) -> list[Path]:
-    """Folders of the problem that belong to no protected version; what was never registered stays."""
+    """Folders of the problem that belong to no protected version; what was never registered stays.
+
+    A package that a stage needs stays under whatever name it lies, also where it was put aside.
+    """
     from components.evidence import evaluated_weights
     from models.estimators import DamagedModelError, read_description
 
     found = []
     store = package_folder(workspace, f"{problem}:any").parent
-    found += [path for path in _folders(store) if f"{problem}:{path.name}" not in packages]
+    tags, digests = {tag for tag, _ in packages}, {digest for _, digest in packages}
+    found += [
+        path for path in _folders(store) if f"{problem}:{path.name}" not in tags and listed_as(path) not in digests
+    ]
     for path in _folders(workspace.models(problem)):
         try:
             if read_description(path)["weights_sha256"] in gone:
@@ -128,7 +144,8 @@ def _unprotected_folders(
     found += [path for path in evidence if evaluated_weights(path) in gone]
     downloads = workspace.home / "downloads" / problem
     found += [path for path in _folders(downloads) if not (path.name.isdecimal() and int(path.name) in versions)]
-    found += [path for path in _folders(workspace.home / "discarded") if path.name.startswith(f"{problem}-v")]
+    aside = [path for path in _folders(workspace.home / DISCARDED) if path.name.startswith(f"{problem}-v")]
+    found += [path for path in aside if listed_as(path) not in digests]
     return found
 
 

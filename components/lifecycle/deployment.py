@@ -1,38 +1,61 @@
-"""Which package answers for a stage, by the ledger."""
+"""Which package answers for a stage, by the ledger.
 
+now = deployed(workspace, "galaxy-shape", "production")
+with served(workspace, now.package, environment=now.variables) as url: ...
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.core import AssayError, Workspace
-from components.ledger import describe_override, open_ledger, registered_tags
-from components.packages import Package, verify_package
+from components.ledger import Entry, describe_override, open_ledger, registered_tags
+from components.lifecycle.package_files import package_of
+from components.lifecycle.witness import unwitnessed
+from components.packages import Package
 from components.registry import LOGGED, Registry
 
 
-def deployed(workspace: Workspace, problem: str, stage: str) -> tuple[Package, dict[str, str]]:
-    """The package of a stage and, where gates were overruled, the variable that makes the service say so.
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What answers for a stage."""
+
+    entry: Entry
+    """Which put it there."""
+    package: Package
+    variables: Mapping[str, str]
+    """For the service: where gates were overruled, it says so."""
+    unwitnessed: str
+    """Why nobody could say that the ledger is the newest one; empty when MLflow did."""
+
+
+def deployed(workspace: Workspace, problem: str, stage: str) -> Deployed:
+    """What answers for a stage now.
 
     Raises:
         AssayError: when the stage is empty, or what is there has no package.
-        IntegrityError: when the package is damaged, or not the one that the ledger names.
+        IntegrityError: when the package is damaged or not the one that the ledger names, or the ledger is an older one
+            than MLflow has seen.
     """
-    entry = open_ledger(workspace).entry_in(problem, stage)
+    ledger = open_ledger(workspace)
+    why = unwitnessed(ledger, Registry(workspace), problem)
+    entry = ledger.entry_in(problem, stage)
     if entry is None:
         raise AssayError(f"{problem} has nothing in {stage}: `assay run {problem}` puts a version there")
-    if entry.package_tag is None:
-        raise AssayError(
-            f"{problem} version {entry.version} has no package: `assay promote {problem} {entry.version} --to staging`"
-        )
-    package = verify_package(workspace, entry.package_tag, digest=entry.package_digest)
-    said = {"ASSAY_OVERRIDE": describe_override(entry.override, datetime.now(UTC))} if entry.override else {}
-    return package, said
+    override = describe_override(entry.override, datetime.now(UTC)) if entry.override else None
+    return Deployed(
+        entry=entry,
+        package=package_of(workspace, entry),
+        variables={"ASSAY_OVERRIDE": override} if override else {},
+        unwitnessed=f"nobody can say whether the ledger is the newest one: {why}" if why else "",
+    )
 
 
-def check_logged_model(workspace: Workspace, package: Package) -> None:
-    """See that MLflow's copy of a package's version is what was registered, by the ledger.
+def check_logged_model(workspace: Workspace, problem: str, version: int) -> None:
+    """See that MLflow's copy of a version is what was registered, by the ledger.
 
     Raises:
         IntegrityError: when it is not.
     """
-    problem, version = package.manifest["model"]["problem"], int(package.manifest["model"]["version"])
     tags = registered_tags(open_ledger(workspace).history(problem)).get(version, {})
     Registry(workspace).check_logged_model(problem, version, tags.get(LOGGED))

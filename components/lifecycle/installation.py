@@ -5,7 +5,8 @@ from importlib.metadata import requires, version
 from packaging.requirements import Requirement
 
 from components.core import AssayError, Workspace
-from components.ledger import open_ledger
+from components.ledger import Ledger, current_entries, registered_tags
+from components.problems import NAMES
 from components.registry import Registry
 from components.training import create_storage
 
@@ -31,14 +32,24 @@ def check_versions() -> dict[str, str]:
     return installed
 
 
-def create_databases(workspace: Workspace) -> None:
-    """Make the ledger's, MLflow's and Optuna's tables where they are not there yet.
+def create_databases(workspace: Workspace) -> list[str]:
+    """Make the ledger's, MLflow's and Optuna's tables where they are not there yet, and bring the ledger's up to date.
+
+    Returns:
+        What was changed in a ledger of an older Assay, a line each.
 
     Raises:
-        AssayError: when those that are there are another version's.
+        AssayError: when those that are there are a newer Assay's, or another version's of a library.
     """
-    open_ledger(workspace)
+    ledger = Ledger(workspace.database_url)
+    changed = ledger.create(upgrade=True)
     registry = Registry(workspace)
     registry.create()
     registry.check()
+    if changed:  # MLflow learns which ledger it mirrors
+        for name in NAMES:
+            history = ledger.history(name)
+            if history:
+                registry.mirror(name, current_entries(history), registered_tags(history), only=set())
     create_storage(workspace)
+    return changed

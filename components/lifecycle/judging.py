@@ -8,8 +8,17 @@ What a verdict means stands in `components/gates/rules.py`; what follows from it
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from components.core import OF_PACKAGE, GateRule, ProblemSettings, RefusedError, Workspace, value_digest
+from components.core import (
+    OF_PACKAGE,
+    GateRule,
+    ProblemSettings,
+    RefusedError,
+    Workspace,
+    read_source,
+    value_digest,
+)
 from components.evidence import (
     CannotBeEvaluatedError,
     Evidence,
@@ -25,7 +34,8 @@ from components.fields import Dataset, Metric, Problem
 from components.gates import Against, GateResult, judge, judge_challenger, not_compared, refused
 from components.ledger import PRODUCTION
 from components.lifecycle.model_files import model_files
-from components.packages import Package, changed_code
+from components.lifecycle.retraining import changed_training
+from components.packages import Package
 from models.estimators import read_description
 
 
@@ -62,7 +72,7 @@ class Judge:
             RefusedError: when production is empty and nobody said that it is the first promotion, or the reverse.
         """
         if stage != PRODUCTION:
-            return self._judge(version, self._rules(stage))
+            return [*self._judge(version, self._rules(stage)), *self._of_source(version)]
         if champion != version and (champion is None) != first:
             raise RefusedError(
                 f"{self._problem.name} has version {champion} in production: leave out --first"
@@ -71,13 +81,38 @@ class Judge:
                 "say --first to go without a comparison"
             )
         if champion in (None, version):
-            return [*self._judge(version, self._rules(stage)), *self._of_honesty(version, None)]
+            return [
+                *self._judge(version, self._rules(stage)),
+                *self._of_source(version),
+                *self._of_honesty(version, None),
+            ]
         against = [Against(who="champion", version=champion)]
         if best not in (None, version, champion):
             against.append(Against(who="best", version=best))
         compared, theirs = self._compare(version, against)
         judged = self._judge(version, self._rules(stage), champion=theirs)
-        return [*judged, *self._of_honesty(version, champion), *compared]
+        return [*judged, *self._of_source(version), *self._of_honesty(version, champion), *compared]
+
+    def _of_source(self, version: int) -> list[GateResult]:
+        """The verdict on code, rules and settings that no commit holds; none where a commit holds all of them."""
+        if not self._settings.gates.committed:
+            return []
+        if read_source(self._workspace.root).dirty:
+            why = "the working tree has changes that no commit holds: commit them, then repeat"
+            return [refused("source", "committed", why, "")]
+        description = read_description(self._files(version))
+        # What the tree of its training was is forgiven when today's commit makes the very same.
+        if not description["git"]["dirty"] or not self._made_otherwise(description):
+            return []
+        why = f"it was trained in a working tree that no commit holds: `assay run {self._problem.name}` trains another"
+        return [refused("source", "committed", why, "")]
+
+    def _made_otherwise(self, description: Mapping[str, Any]) -> bool:
+        """Whether today's code, settings and data would make another network."""
+        made_from = description["inputs"]
+        return made_from["data"] != self._dataset.digest or bool(
+            changed_training(self._problem, self._settings, made_from)
+        )
 
     def wants_honesty(self, champion: int | None) -> bool:
         """Whether no version gets to production without a table of its honesty."""
@@ -132,17 +167,7 @@ class Judge:
         return [*found, *lost], others.get(against[0].version)
 
     def package_gates(self, version: int, stage: str, package: Package) -> list[GateResult]:
-        """The verdicts on a version's package.
-
-        Raises:
-            RefusedError: when it answers by other code than was judged.
-        """
-        changed = changed_code(package)
-        if changed:
-            raise RefusedError(
-                f"package {package.tag} has another {changed[0]} than today's code, by which version {version} was "
-                f"judged: go back to the commit that it was packaged at, or `assay train {self._problem.name}`"
-            )
+        """The verdicts on a version's package."""
         size = sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file()) / 1e6
         measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
         return self._judge(version, self._rules(stage, of_package=True), package=measured)

@@ -11,10 +11,26 @@ from typing import Any, Protocol, TypeVar
 
 from components.core import AssayError, RefusedError
 from components.gates import GateResult, Override, overruled, require_pass
-from components.ledger import ARCHIVED, CANDIDATE, PRODUCTION, PROMOTABLE, STAGING, Entry, current_entries, last_good
+from components.ledger import (
+    ARCHIVED,
+    CANDIDATE,
+    COLLECTED,
+    PRODUCTION,
+    PROMOTABLE,
+    STAGING,
+    Entry,
+    Refusal,
+    current_entries,
+    last_good,
+    withdrawn,
+)
 from components.lifecycle.anchor import best_ever
-from components.lifecycle.version_packages import VersionPackages
-from components.packages import Package
+from components.lifecycle.evidence_files import keep_evidence
+from components.lifecycle.package_files import keep_package
+from components.lifecycle.refusals import rules_digest
+from components.lifecycle.stages import KnownRefusalError
+from components.lifecycle.version_packages import ANSWERS, VersionPackages
+from components.packages import Package, what_answers_in
 
 Result = TypeVar("Result")
 
@@ -80,14 +96,14 @@ class Promotion(VersionPackages):
             def gate() -> tuple[list[GateResult], str]:
                 best = best_ever(history, self.registry.tags(name))
                 results = self.judge.gates(version, stage, champion=champion, best=best, first=first)
-                self._require(results, version, stage, override)
+                self._require(results, version, stage, override, actor=actor)
                 compared = [result.reason for result in results if result.details]
                 return results, "; ".join([f"{len(results)} rules passed for {stage}", *compared])
 
             def package() -> tuple[tuple[Package, list[GateResult]], str]:
                 built = self.package(version)
                 results = self.judge.package_gates(version, stage, built)
-                self._require(gated + results, version, stage, override)
+                self._require(gated + results, version, stage, override, actor=actor)
                 return (built, results), f"{built.tag}, digest {built.digest[:12]}"
 
             def prove() -> tuple[dict[str, Any], str]:
@@ -96,6 +112,9 @@ class Promotion(VersionPackages):
                 return proof, f"{proof['inputs']} golden inputs replayed, largest difference {largest}"
 
             def move() -> tuple[Entry, str]:
+                # Before the change: another machine that follows it at once finds both.
+                keep_package(self.workspace, name, version, built)
+                keep_evidence(self.registry, name, history, version, self.judge.evidence(version))
                 entry = self.enter(
                     version,
                     stage,
@@ -109,7 +128,7 @@ class Promotion(VersionPackages):
                     override=overruled(override, results),
                 )
                 replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
-                return entry, f"{name} version {version} is in {stage}{replaced}"
+                return entry, f"{name} version {version} is in {stage}{replaced}{self.unshown and f'; {self.unshown}'}"
 
             gated = tell("gate", gate)
             built, of_package = tell("package", package)
@@ -118,6 +137,7 @@ class Promotion(VersionPackages):
                 "gates": [result.as_json() for result in results],
                 "data": self.dataset.digest,
                 "proof": tell("prove", prove),
+                ANSWERS: what_answers_in(built),
             }
             return tell("stage", move)
 
@@ -134,7 +154,9 @@ class Promotion(VersionPackages):
             RefusedError: as `promote`; for a version that somebody archived, or archives meanwhile.
         """
         name = self.problem.name
-        now = self.ledger.current(name)[version]
+        history = self.ledger.history(name)
+        now = current_entries(history)[version]
+        self._check_not_withdrawn(history, now)
         if now.to_stage == ARCHIVED:
             raise RefusedError(
                 f"{name} version {version} was archived and these inputs make no other: "
@@ -155,10 +177,45 @@ class Promotion(VersionPackages):
             )
         return now
 
-    def _require(self, results: Sequence[GateResult], version: int, stage: str, override: Override | None) -> None:
-        """Raise a RefusedError unless every gate passed or is overruled."""
-        if override is None:
+    def _require(
+        self,
+        results: Sequence[GateResult],
+        version: int,
+        stage: str,
+        override: Override | None,
+        *,
+        actor: str,
+    ) -> None:
+        """Raise a RefusedError unless every gate passed or is overruled; the ledger keeps what was refused."""
+        if override is not None:
+            return
+        try:
             require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
+        except RefusedError as refusal:
+            kept = Refusal(
+                problem=self.problem.name,
+                version=version,
+                weights_sha256=self.tags(version)["weights.sha256"],
+                stage=stage,
+                rules=rules_digest(self.settings, self.ledger.entry_in(self.problem.name, PRODUCTION)),
+                actor=actor,
+                reason=str(refusal),
+            )
+            if not self.ledger.refusals.add(kept):
+                raise KnownRefusalError(str(refusal)) from refusal
+            raise
+
+    def _check_not_withdrawn(self, history: Sequence[Entry], entry: Entry) -> None:
+        """Refuse weights that somebody's word stands against, under whatever number they were registered."""
+        if entry.weights_sha256 not in withdrawn(history):
+            return
+        name, version = self.problem.name, entry.version
+        others = {known.version for known in history if known.weights_sha256 == entry.weights_sha256} - {version}
+        also = f" (as version {', '.join(map(str, sorted(others)))}, too)" if others else ""
+        raise RefusedError(
+            f"{name} version {version} was archived or rolled back from{also}, and these inputs make no other: "
+            f"`assay promote {name} {version} --to {PRODUCTION} --reason …` brings it back"
+        )
 
     def _champion(
         self, history: Sequence[Entry], version: int, expect: int | None, *, first: bool
@@ -171,13 +228,16 @@ class Promotion(VersionPackages):
         if expect != version:
             return expect, first
         others = {entry.version for entry in history if entry.to_stage == PRODUCTION} - {version}
-        return last_good(history, self.registry.tags(self.problem.name)), first or not others
+        return last_good(history), first or not others
 
     def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
         if stage not in PROMOTABLE:
             raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
         been = [entry.to_stage for entry in history if entry.version == version]
         now = been[-1] if been else "not registered"
+        if been and current_entries(history)[version].action == COLLECTED:
+            again = f"`assay run {self.problem.name}` makes another"
+            raise RefusedError(f"the files of {self.problem.name} version {version} were deleted by gc: {again}")
         if stage == PRODUCTION and (now == CANDIDATE or not set(been) & set(PROMOTABLE)):
             raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
         if stage == STAGING and now == PRODUCTION:

@@ -6,6 +6,7 @@ The ledger is right. What can be made equal to it is; for the rest a finding say
 was killed at any point leaves nothing that this does not mend.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,8 +23,9 @@ from components.ledger import (
     last_good,
     whoami,
 )
-from components.lifecycle.version_packages import VersionPackages
-from components.packages import discard_package, sign_package, verify_package
+from components.lifecycle.package_files import keep_package, recovered_package
+from components.lifecycle.version_packages import ANSWERS, VersionPackages
+from components.packages import Package, sign_package, take_strays_away, verify_package, what_answers_in
 from components.registry import LINEAGE
 
 
@@ -58,7 +60,7 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
             todo = "whoever changed it in MLflow by hand, if no command was killed: use assay promote instead"
             findings.append(Finding(what=str(one), repaired=True, todo=todo))
     findings += [_deleted(versions, stages[v]) for v in sorted(gone) if stages[v].to_stage != ARCHIVED]
-    good = last_good(versions.ledger.history(problem.name), set(stages) - gone)
+    good = last_good(versions.ledger.history(problem.name))
     for entry in stages.values():
         if (entry.to_stage in PROMOTABLE or entry.version == good) and entry.version not in gone:
             findings += _package(versions, entry) + _model(versions, entry)
@@ -139,32 +141,78 @@ def _deleted(versions: VersionPackages, entry: Entry) -> Finding:
 
 
 def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
-    """See that a staged version has the package that the ledger names, signed where there is a key by now."""
-    name, tag = versions.problem.name, entry.package_tag
-    if tag is None:
+    """See that a version has the package that the ledger names: here, signed where there is a key, and in MLflow.
+
+    Nothing is taken away before what replaces it stands.
+    """
+    tag, digest = entry.package_tag, entry.package_digest
+    if tag is None or digest is None:
         return []
+    workspace, of = versions.workspace, f"(version {entry.version}, in {entry.to_stage})"
+    findings = []
     try:
-        package = verify_package(versions.workspace, tag, digest=entry.package_digest)
+        package = verify_package(workspace, tag, digest=digest)
     except AssayError as error:
-        problem = error.what
-    else:
-        sign_package(package)
-        return []
-    what = f"{problem} (version {entry.version}, in {entry.to_stage})"
-    discard_package(versions.workspace, tag)
+        try:
+            package, todo = _mended(versions, entry)
+        except AssayError as lost:
+            name = versions.problem.name
+            way = f"rollback {name}" if entry.to_stage == PRODUCTION else f"archive {name} {entry.version}"
+            return [Finding(what=f"{error.what} {of}", repaired=False, todo=f"operator: {lost}; or assay {way}")]
+        findings.append(Finding(what=f"{error.what} {of}", repaired=True, todo=todo))
+    sign_package(package)
     try:
-        versions.package(entry.version)
+        if keep_package(workspace, entry.problem, entry.version, package):
+            findings.append(Finding(what=f"package {tag} was not in MLflow's files {of}", repaired=True, todo=""))
     except AssayError as error:
-        discard_package(versions.workspace, tag)
-        way = f"assay rollback {name}" if entry.to_stage == PRODUCTION else f"assay archive {name} {entry.version}"
-        return [Finding(what=what, repaired=False, todo=f"operator: {error}; or {way}")]
-    return [Finding(what=what, repaired=True, todo="")]
+        what = f"package {tag} is on this machine alone {of}"
+        findings.append(Finding(what=what, repaired=False, todo=f"operator: {error}"))
+    return findings
+
+
+def _mended(versions: VersionPackages, entry: Entry) -> tuple[Package, str]:
+    """A version's package, whole again, and who should do what."""
+    workspace, tag, digest = versions.workspace, str(entry.package_tag), str(entry.package_digest)
+    strays = take_strays_away(workspace, tag)
+    if strays:
+        with suppress(AssayError):
+            whole = verify_package(workspace, tag, digest=digest)
+            return whole, f"whoever put {', '.join(map(str, strays[:3]))} there: leave packages as they are"
+    with suppress(AssayError):  # MLflow may be away, or have another; what is built is proved
+        recovered = recovered_package(workspace, entry)
+        if recovered is not None:
+            return recovered, ""
+    return _built_again(versions, entry), ""
+
+
+def _built_again(versions: VersionPackages, entry: Entry) -> Package:
+    """The last resort: a package that is nowhere any more is built again, and judged by its proof.
+
+    On another machine than the one that made it its digest is another, which the ledger then names.
+    """
+    package = versions.build_again(entry)
+    proof = versions.prove(package)
+    if package.digest != entry.package_digest:
+        versions.enter(
+            entry.version,
+            entry.to_stage,
+            action="repackaged",
+            actor=whoami(),
+            reason=f"package {entry.package_tag} was lost and built again, found by reconcile",
+            expect=entry.version if entry.to_stage in PROMOTABLE else None,
+            since=entry.digest,
+            evidence={"proof": proof, ANSWERS: what_answers_in(package)},
+            package=package,
+            override=entry.override,
+        )
+    return package
 
 
 def _model(versions: VersionPackages, entry: Entry) -> list[Finding]:
     """See that MLflow has the files of a staged version; its package answers without them."""
     try:
-        versions.registry.model_folder(versions.problem.name, entry.version)
+        recorded = versions.tags(entry.version)
+        versions.registry.model_folder(versions.problem.name, entry.version, recorded=recorded)
         return []
     except IntegrityError as error:
         what = f"{error.what} (version {entry.version}, in {entry.to_stage})"

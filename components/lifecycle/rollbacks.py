@@ -3,16 +3,17 @@
 rollback(Stages(workspace, problem, settings), actor="ada", reason="it was better before")
 """
 
-from components.core import RefusedError
+from components.core import AssayError, RefusedError
 from components.ledger import PRODUCTION, Entry, current_entries, entry_in_stage, last_good
-from components.lifecycle.stages import Stages
-from components.packages import verify_package
+from components.lifecycle.package_files import package_of
+from components.lifecycle.stages import ROLLBACK, Stages
 
 
 def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = None) -> Entry:
     """Bring the last good version back to production: its package is proved, its gates are history.
 
-    The package is that of the ledger, whatever became of the dataset and of MLflow's files. A rollback that was
+    The package is that of the ledger, whatever became of the dataset and of MLflow, which is told afterwards where it
+    can be (`Stages.unshown`); it is fetched from MLflow's files where this machine has not got it. A rollback that was
     killed before MLflow knew is finished; after a finished one, only who names the version that it brought back
     goes back further: two people in a hurry must not go back two versions.
 
@@ -29,20 +30,20 @@ def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = No
     name = stages.problem.name
     history = stages.ledger.history(name)
     current = current_entries(history)
-    target, held = last_good(history, stages.registry.tags(name)), entry_in_stage(current, PRODUCTION)
+    target, held = last_good(history), entry_in_stage(current, PRODUCTION)
     if expect is not None:
         stages.ledger.require_holder(name, PRODUCTION, expect)
-    elif held is not None and held.action == "rollback":
+    elif held is not None and held.action == ROLLBACK:
         return _finish(stages, held)
     if held is None or target is None:
         raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
     with stages.telling_refusals(target, PRODUCTION, actor=actor):
         before = current[target]
-        package = verify_package(stages.workspace, str(before.package_tag), digest=before.package_digest)
+        package = package_of(stages.workspace, before)
         return stages.enter(
             target,
             PRODUCTION,
-            action="rollback",
+            action=ROLLBACK,
             actor=actor,
             reason=reason,
             expect=held.version,
@@ -55,7 +56,11 @@ def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = No
 
 def _finish(stages: Stages, held: Entry) -> Entry:
     """Tell of a rollback that was killed before it had; refused when there is nothing left to tell."""
-    if not stages.mirror(only={held.version, *([held.previous_version] if held.previous_version else [])}):
+    try:
+        untold = stages.mirror(only={held.version, *([held.previous_version] if held.previous_version else [])})
+    except AssayError:
+        untold = []  # MLflow cannot be asked what it shows: whoever goes back further says from where
+    if not untold:
         raise RefusedError(
             f"{held.problem} was rolled back to version {held.version} by {held.actor} at {held.at} already: "
             f"say --expect {held.version} to go back further"

@@ -10,14 +10,41 @@ What a version must have shown before it enters staging or production stands in 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from components.core import AssayError, IntegrityError, ProblemSettings, RefusedError, Workspace
+from components.core import (
+    AssayError,
+    IntegrityError,
+    ProblemSettings,
+    RefusedError,
+    Workspace,
+    read_source,
+    settings_values,
+    value_digest,
+)
 from components.fields import Problem
-from components.ledger import ARCHIVED, CANDIDATE, PRODUCTION, Entry, current_entries, open_ledger, registered_tags
+from components.ledger import (
+    ARCHIVED,
+    CANDIDATE,
+    COLLECTED,
+    PRODUCTION,
+    Entry,
+    current_entries,
+    open_ledger,
+    registered_tags,
+)
 from components.lifecycle.notifications import notify, notify_changes
+from components.lifecycle.witness import unwitnessed
 from components.packages import Package, prove_package, verify_package
 from components.registry import Difference, Registry, lineage_tags
+
+ROLLBACK = "rollback"
+"""The action of an entry by which an earlier version came back."""
+
+
+class KnownRefusalError(RefusedError):
+    """The same weights were refused by the same rules before, and everybody was told."""
 
 
 class Stages:
@@ -32,6 +59,15 @@ class Stages:
     def __init__(self, workspace: Workspace, problem: Problem, settings: ProblemSettings) -> None:
         self.workspace, self.problem, self.settings = workspace, problem, settings
         self.ledger, self.registry = open_ledger(workspace), Registry(workspace)
+        self.unshown = ""
+        """Why MLflow does not show the latest change, in a line; empty when it does."""
+
+    @cached_property
+    def decided_with(self) -> dict[str, Any]:
+        """What decides here: the commit of the code, whether the tree is what that commit holds, and the rules."""
+        source = read_source(self.workspace.root)
+        rules = value_digest(settings_values(self.settings.gates))
+        return {"commit": source.commit, "dirty": source.dirty, "rules": rules}
 
     def enter(
         self,
@@ -49,23 +85,20 @@ class Stages:
     ) -> Entry:
         """Write a stage change into the ledger, tell of it and mirror it; see `Ledger.move`.
 
+        The change stands when MLflow cannot be told; `unshown` says so then. A rollback does not need MLflow at all.
+
         Raises:
             RefusedError: as `Ledger.move`.
-            AssayError: when MLflow could not be told; the change itself stands then.
+            AssayError: when MLflow cannot be asked whether the ledger is the newest one.
         """
         with self.workspace.lock(self.problem.name):
-            name, weights = self.problem.name, self._mlflow_tags(version)["weights.sha256"]
-            self.check_ledger()
+            name = self.problem.name
+            self.check_ledger(witnessed=action != ROLLBACK)
             if package is not None:
                 self._require_unchanged(package)
                 if "proof" in evidence and evidence["proof"]["digest"] != package.digest:
                     raise IntegrityError(f"package {package.tag} is not the one that was proved: repeat the command")
             known = self.ledger.current(name).get(version)
-            if known is not None and known.weights_sha256 != weights:
-                raise IntegrityError(
-                    f"{name} version {version} has the weights {weights[:12]} in MLflow and was registered with "
-                    f"{known.weights_sha256[:12]}: its tag weights.sha256 was changed: type `assay reconcile`"
-                )
             entry = self.ledger.move(
                 name,
                 version,
@@ -74,21 +107,21 @@ class Stages:
                 actor=actor,
                 reason=reason,
                 evidence=evidence,
-                weights_sha256=weights,
+                # Of what the ledger knows, MLflow is not asked.
+                weights_sha256=known.weights_sha256 if known else self._mlflow_tags(version)["weights.sha256"],
                 expect=expect,
                 since=since,
                 package_tag=package.tag if package else known.package_tag if known else None,
                 package_digest=package.digest if package else known.package_digest if known else None,
                 override=override,
+                decided_with=self.decided_with,
             )
             self.tell_changes()
+            self.unshown = ""
             try:  # still under the lock: what MLflow does not show yet is no drift for `reconcile`
                 self.mirror(only={version} | ({expect} if expect is not None else set()))
             except AssayError as error:
-                raise AssayError(
-                    f"{name} version {version} is in {stage}, and MLflow does not show it yet ({error}): "
-                    "type `assay reconcile`"
-                ) from error
+                self.unshown = f"MLflow does not show it yet ({error}): type `assay reconcile` when it can be asked"
             return entry
 
     def add_candidate(self, version: int, *, actor: str, reason: str) -> Entry:
@@ -142,6 +175,33 @@ class Stages:
             override=entry.override,
         )
 
+    def collect(self, version: int, *, since: str, actor: str, reason: str) -> Entry:
+        """Say of a version that its files are deleted now, so that nothing brings it back.
+
+        Args:
+            version: which.
+            since: digest of its entry when that was decided.
+            actor: who decided.
+            reason: why.
+
+        Raises:
+            RefusedError: when somebody moved it meanwhile.
+        """
+        entry = self.ledger.current(self.problem.name)[version]
+        if entry.action == COLLECTED:  # a killed cleaning goes on
+            return entry
+        return self.enter(
+            version,
+            ARCHIVED,
+            action=COLLECTED,
+            actor=actor,
+            reason=reason,
+            expect=None,
+            since=since,
+            evidence={},
+            override=entry.override,
+        )
+
     def prove(self, package: Package, *, strict: bool = False) -> dict[str, Any]:
         """Serve a package and replay its golden inputs; refused when an answer differs."""
         return prove_package(self.workspace, package.tag, strict=strict)
@@ -165,20 +225,27 @@ class Stages:
         """Notify of what the ledger got since the last time; a process that was killed had no time to."""
         notify_changes(self.workspace, self.settings.notify, self.ledger.history(self.problem.name))
 
-    def check_ledger(self) -> None:
+    def check_ledger(self, *, witnessed: bool = True) -> None:
         """See that the ledger is whole, and still has what MLflow saw of it last.
+
+        Args:
+            witnessed: whether MLflow must answer that; where it does not, the ledger's own word counts otherwise.
 
         Raises:
             IntegrityError: when an entry was changed or is gone.
+            AssayError: when MLflow must answer and does not.
         """
-        head = self.registry.ledger_head(self.problem.name)
-        self.ledger.check_reaches(self.problem.name, head)
+        why = unwitnessed(self.ledger, self.registry, self.problem.name)
+        if witnessed and why is not None:
+            raise why
 
     @contextmanager
     def telling_refusals(self, version: int, stage: str, *, actor: str) -> Iterator[None]:
         """Notify of whatever ends the block, and let it go on."""
         try:
             yield
+        except KnownRefusalError:
+            raise  # they were told the first time
         except AssayError as refusal:
             facts = {"version": version, "stage": stage, "actor": actor, "reason": str(refusal)}
             notify(self.workspace, self.settings.notify, {"event": "refused", "problem": self.problem.name, **facts})

@@ -1,16 +1,28 @@
-"""The package of a version: built once, found again, and never another one than the ledger names.
+"""The package of a version: what ships is what was judged, and the ledger names it.
 
 package = VersionPackages(workspace, problem, settings, dataset).package(3)
 """
 
+from contextlib import suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from components.core import IntegrityError, ProblemSettings, Workspace
+from components.core import AssayError, IntegrityError, ProblemSettings, Workspace
 from components.evidence import Evidence, read_evidence
 from components.fields import Dataset, Problem
+from components.ledger import Entry
 from components.lifecycle.judging import Judge
+from components.lifecycle.model_files import model_files
+from components.lifecycle.package_files import package_of
 from components.lifecycle.stages import Stages
-from components.packages import Package, build_package, sample
+from components.packages import Package, build_package, sample, what_answers, what_answers_in
+from models.estimators import read_description
+
+if TYPE_CHECKING:
+    from models.fields import Arrays
+
+ANSWERS = "answers"
+"""What an entry's evidence calls the digest of what decides the answers of its package."""
 
 
 class VersionPackages(Stages):
@@ -40,35 +52,77 @@ class VersionPackages(Stages):
         return Judge(self.workspace, self.problem, self.settings, self.dataset)
 
     def package(self, version: int) -> Package:
-        """Build the version's package, or find it.
+        """The package that answers as today's evidence says: the one that the ledger names, or a new one.
 
-        Raises:
-            IntegrityError: when it is not the one that the ledger names: a version has one package.
+        The ledger's is taken where its code, its weights, the region in which it is trusted and what it is proved with
+        are those that are judged; with anything else another package would ship than was judged.
         """
-        known = self.ledger.current(self.problem.name).get(version)
-        tags = self.tags(version)
-        inputs = sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)
+        known, evidence = self.ledger.current(self.problem.name).get(version), self.judge.evidence(version)
+        if known is not None and known.package_digest is not None:
+            try:
+                there = package_of(self.workspace, known)
+            except AssayError:  # lost: one that is built now is proved as well
+                there = None
+            if there is not None and what_answers_in(there) == self.answers(version, evidence):
+                return there
+        return self.build(version, evidence)
+
+    def answers(self, version: int, evidence: Evidence) -> str:
+        """Digest of what decides how a version answers, by an evaluation of it."""
+        description = read_description(model_files(self.workspace, self.problem.name, version))
+        weights = str(description["weights_sha256"])
+        return what_answers(description["estimator"], weights, evidence.tested_range, self._golden_inputs)
+
+    def build(self, version: int, evidence: Evidence) -> Package:
+        """Build the package that answers as an evaluation says."""
         return build_package(
             self.workspace,
-            model_folder=self.registry.model_folder(self.problem.name, version),
+            model_folder=model_files(self.workspace, self.problem.name, version),
             version=version,
-            lineage={"data_md5": tags["data.md5"], "git_commit": tags["git.commit"]},
-            tested_range=self._registered_evidence(version, tags["evidence.digest"]).tested_range,
-            golden_inputs=inputs,
-            recorded=known.package_digest if known else None,
+            lineage={
+                "data_md5": self.tags(version)["data.md5"],
+                "git_commit": self.decided_with["commit"],  # of the code in it, which need not be what it trained with
+            },
+            tested_range=evidence.tested_range,
+            golden_inputs=self._golden_inputs,
         )
 
-    def _registered_evidence(self, version: int, digest: str) -> Evidence:
-        """The evaluation that a version was registered with; where MLflow lost it, this house's own copy."""
-        try:
-            kept = read_evidence(self.registry.evaluation_folder(self.problem.name, version))
-            if kept.digest == digest:
-                return kept
-            what = f"{kept.folder} is not the evaluation that version {version} was registered with"
-            lost = IntegrityError(what, "restore MLflow's files from a backup")
-        except IntegrityError as error:
-            lost = error
-        own = self.judge.evidence(version)
-        if own.digest != digest:
-            raise lost
-        return own
+    def build_again(self, entry: Entry) -> Package:
+        """Build the package of an entry again, where it is nowhere any more.
+
+        It is the same to the byte on the machine that made it; elsewhere the last bits of its recorded answers differ,
+        and with them its digest. What decides answers must be the same in any case.
+
+        Raises:
+            IntegrityError: when it is not: code, data or settings are others today, or nobody recorded what it was.
+        """
+        recorded = next(
+            (
+                known.evidence[ANSWERS]
+                for known in reversed(self.ledger.history(self.problem.name))
+                if known.package_digest == entry.package_digest and ANSWERS in known.evidence
+            ),
+            None,
+        )
+        for evidence in self._evaluations(entry.version) if recorded else ():
+            if self.answers(entry.version, evidence) == recorded:
+                return self.build(entry.version, evidence)
+        commit = (entry.decided_with or {}).get("commit", "of that day")[:12]
+        raise IntegrityError(
+            f"package {entry.package_tag} cannot be built again as it was judged: code, data or the package settings "
+            "are others today",
+            f"check out commit {commit} with the data of that day and type `assay reconcile`, or train the model again",
+        )
+
+    def _evaluations(self, version: int) -> list[Evidence]:
+        """Those of a version that this house and MLflow have: of today's inputs, and the one it was registered with."""
+        found = []
+        with suppress(AssayError):  # the dataset may be another today, or gone
+            found.append(self.judge.evidence(version))
+        with suppress(AssayError):
+            found.append(read_evidence(self.registry.evaluation_folder(self.problem.name, version)))
+        return found
+
+    @cached_property
+    def _golden_inputs(self) -> "Arrays":
+        return sample(self.problem, self.dataset, self.settings, self.settings.package.golden_inputs)

@@ -1,7 +1,14 @@
+from .answering import what_answers as what_answers
+from .answering import what_answers_in as what_answers_in
+from .archives import archive_name as archive_name
+from .archives import bring_back_package as bring_back_package
+from .archives import listed_as as listed_as
+from .archives import pack_package as pack_package
+from .archives import take_strays_away as take_strays_away
+from .archives import unpack_package as unpack_package
 from .building import build_package as build_package
-from .building import changed_code as changed_code
+from .files import DISCARDED as DISCARDED
 from .files import Package as Package
-from .files import discard_package as discard_package
 from .files import package_folder as package_folder
 from .files import verify_package as verify_package
 from .golden import request_items as request_items

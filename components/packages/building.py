@@ -4,8 +4,9 @@
                             lineage={"data_md5": …, "git_commit": …})
 
 It lies in the workspace's own Bento store, where `bentoml list` and `bentoml serve` find it. `SHA256SUMS` lists every
-file of it, and the same model makes the same list at any time. How it is checked stands in `files.py`, how it is signed
-in `signing.py`, how it is served in `serving.py`, how it is proved in `proving.py`.
+file of it, and its tag follows from what is in it: the same model makes the same list at any time on one machine, and
+what differs in anything lies beside it, under another tag. How it is checked stands in `files.py`, how it is signed in
+`signing.py`, how it is served in `serving.py`, how it is proved in `proving.py`.
 """
 
 import json
@@ -29,11 +30,13 @@ from components.core import (
     AssayError,
     IntegrityError,
     Workspace,
-    code_of,
     die_with_parent,
+    file_sha256,
     imported_files,
+    value_digest,
 )
 from components.fields import SEEN
+from components.packages.answering import TESTED_RANGE, answering_code
 from components.packages.files import GOLDEN, Package, discard_package, open_package, package_folder, verify_package
 from components.packages.golden import make_golden, write_golden
 from components.packages.materials import BILL, bill_of_materials
@@ -61,9 +64,8 @@ def build_package(
     lineage: Mapping[str, str],
     tested_range: Mapping[str, Any],
     golden_inputs: "Arrays",
-    recorded: str | None = None,
 ) -> Package:
-    """Build the package of a model version, or return the one that is there and that the ledger names.
+    """Build the package of a model version, of this code and nothing that lies about.
 
     It appears in the store whole and in one step, so that a build which was killed leaves nothing behind it. What else
     lies there under its name is put aside: whoever made it, it was not this house.
@@ -73,13 +75,12 @@ def build_package(
         model_folder: the trained network, as `models.estimators.saved.save_model` left it; its description names the
             `problem`.
         version: version of the registered model.
-        lineage: `data_md5` of the dataset and `git_commit` of the code.
+        lineage: `data_md5` of the dataset that it was trained on, and `git_commit` of the code that is packaged.
         tested_range: where the model was found reliable.
         golden_inputs: what the package is proved with, by field.
-        recorded: the digest that the ledger has of it.
 
     Raises:
-        IntegrityError: when the model is damaged, or the package another one than the ledger's.
+        IntegrityError: when the model is damaged.
         AssayError: when it cannot be built; then nothing is left in the store.
     """
     from safetensors import SafetensorError
@@ -92,89 +93,62 @@ def build_package(
         raise IntegrityError(f"{error}: train the model again") from error
     if "problem" not in description:
         raise AssayError(f"{model_folder}/model.json has no problem: add it")
-    weights_sha256 = description["weights_sha256"]
-    tag = f"{description['problem']}:v{version}-{weights_sha256[:12]}"
     about = {
         "problem": description["problem"],
         "version": version,
-        "weights_sha256": weights_sha256,
+        "weights_sha256": description["weights_sha256"],
         "data_md5": lineage["data_md5"],
         "git_commit": lineage["git_commit"],
-        "package": tag,
     }
+    what = f"package of {about['problem']} version {version}"
     # Context, BentoML's own copy and the store's copy of it exist at the same time.
     workspace.prepare(need_bytes=20_000_000 + 3 * sum(file.stat().st_size for file in model_folder.iterdir()))
     builds = workspace.home / "build"
     with FileLock(workspace.home / "build.lock"):
         shutil.rmtree(builds, ignore_errors=True)  # what a killed build left: nobody else can be building now
-        there = _found(workspace, tag, recorded)
-        if there is not None:
-            sign_package(there)  # the key may be newer than the package
-            return there
         try:
             builds.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=builds))
             context = _lay_context(scratch / "context", model_folder, estimator.config, tested_range)
             write_golden(make_golden(estimator, golden_inputs, tested_range), context / GOLDEN)
+            tag = f"{about['problem']}:v{version}-{_name(context, about)}"
+            about["package"] = tag
             _write_json(context / MANIFEST, _manifest(about, estimator))
             _write_json(context / BILL, bill_of_materials(about, (*_REQUIREMENTS, "bentoml")))
             built = _run_bentoml(workspace, scratch, tag)
             _take_time_away(built / "bento.yaml")
             (built / SUMS).write_text(sums(built), encoding="utf-8")
-            package = open_package(built, tag)
-            if recorded not in (None, package.digest):
-                discard_package(workspace, tag)  # what is there is not the one either: nobody must be answered by it
-                raise IntegrityError(
-                    f"package {tag} cannot be built again as it was (digest {package.digest[:12]}, not "
-                    f"{str(recorded)[:12]}): code, data or the package settings are others today",
-                    f"check out commit {lineage['git_commit'][:12]} with the data of that day, type `assay reconcile`, "
-                    "or train the model again",
-                )
-            _place(workspace, package)
+            place_package(workspace, open_package(built, tag))
         except (OSError, SafetensorError) as error:
-            raise AssayError(f"package {tag} was not built: {error}: see that {workspace.home} has space") from error
+            raise AssayError(f"the {what} was not built: {error}: see that {workspace.home} has space") from error
         finally:
             shutil.rmtree(builds, ignore_errors=True)
     return verify_package(workspace, tag)
 
 
-def _found(workspace: Workspace, tag: str, digest: str | None) -> Package | None:
-    """The package in the store that has a digest; None where there is none, it is damaged, or nobody knows a digest."""
+def place_package(workspace: Workspace, built: Package) -> None:
+    """Put a package that was built or fetched into the store and sign it; the very same one stays, it may be at work.
+
+    What else lies under its tag is put aside once this one is whole.
+    """
     with suppress(AssayError):
-        return None if digest is None else verify_package(workspace, tag, digest=digest)
-    return None
-
-
-def _place(workspace: Workspace, built: Package) -> None:
-    """Put a package that was just built into the store and sign it; the very same one stays, which may be at work."""
-    target = package_folder(workspace, built.tag)
-    there = _found(workspace, built.tag, built.digest)
-    if there is not None:
-        sign_package(there)
+        sign_package(verify_package(workspace, built.tag, digest=built.digest))  # the key may be newer than the package
         return
-    discard_package(workspace, built.tag)
+    target = package_folder(workspace, built.tag)
     sign_package(built)
     target.parent.mkdir(parents=True, exist_ok=True)
+    discard_package(workspace, built.tag)
     built.folder.rename(target)
     # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
     (target.parent / "latest").unlink(missing_ok=True)
 
 
-def changed_code(package: Package) -> list[str]:
-    """What of a package's code would answer otherwise today, by its labels; empty when nothing would."""
-    recorded: Mapping[str, str] = package.manifest["code"]
-    description = json.loads((package.model / "model.json").read_text(encoding="utf-8"))
-    try:
-        today = _answering_code(description["estimator"])
-    except ValueError:  # its kind or its network is no more
-        return ["estimator"]
-    return [label for label in {**recorded, **today} if recorded.get(label) != today.get(label)]
-
-
-def _answering_code(config: Mapping[str, Any]) -> Mapping[str, str]:
-    from models.estimators import answering_modules
-
-    return code_of(*answering_modules(config), root=HOUSE).digests
+def _name(context: Path, about: Mapping[str, Any]) -> str:
+    """What a package is called after its version: it follows from all that is laid out for it."""
+    files = (file for file in context.rglob("*") if file.is_file())
+    laid = {file.relative_to(context).as_posix(): file_sha256(file) for file in files}
+    tools = {name: installed(name) for name in (*_REQUIREMENTS, "bentoml")}
+    return value_digest({"files": laid, "about": dict(about), "tools": tools})[:12]
 
 
 def _lay_context(context: Path, model_folder: Path, config: Mapping[str, Any], tested_range: Mapping[str, Any]) -> Path:
@@ -194,14 +168,14 @@ def _lay_context(context: Path, model_folder: Path, config: Mapping[str, Any], t
         if name != SEEN or (model_folder / name).exists():  # what it learned from, so that this copy can be judged too
             shutil.copyfile(model_folder / name, context / MODEL / name)
     region = json.dumps(tested_range, indent=1) + "\n"
-    (context / MODEL / "tested_range.json").write_text(region, encoding="utf-8")
+    (context / TESTED_RANGE).write_text(region, encoding="utf-8")
     return context
 
 
 def _manifest(about: Mapping[str, Any], estimator: "Estimator") -> dict[str, Any]:
     return {
         "model": about,
-        "code": dict(_answering_code(estimator.config)),
+        "code": dict(answering_code(estimator.config)),
         "inputs": [field.as_json() for field in estimator.inputs],
         "outputs": [field.as_json() for field in estimator.outputs],
     }

@@ -18,7 +18,10 @@ from services.verify import DamagedPackageError, check_files
 
 GOLDEN = f"{MODEL}/golden.safetensors"
 
-_MEND = "type `assay reconcile`, which builds the package of a stage again"
+DISCARDED = "discarded"
+"""The folder of the state folder for what was put aside."""
+
+_MEND = "type `assay reconcile`, which brings the package of a stage back"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,7 @@ def discard_package(workspace: Workspace, tag: str) -> Path | None:
     folder = package_folder(workspace, tag)
     if not folder.exists():
         return None
-    kept = workspace.home / "discarded" / f"{tag.replace(':', '-')}-{uuid.uuid4().hex[:8]}"
+    kept = workspace.home / DISCARDED / f"{tag.replace(':', '-')}-{uuid.uuid4().hex[:8]}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(kept)
     return kept

@@ -1,6 +1,7 @@
 """MLflow, met here alone.
 
-* `registry.py`: versions registered, found, deleted, with their files
+* `registry.py`: versions registered and deleted; `lookup.py`: found; `version_files.py`: their files
+* `owner.py`: which ledger a registered model mirrors
 * `connection.py`: client and database; `runs.py`: the run behind a version; `versions.py`: versions as it keeps them
 * `home_files.py`, `home_artifacts.py`: addresses of files in the state folder; `files.py`: files of a version, checked
 * `logged_model.py`: the script that loads a version by MLflow's own client

@@ -40,6 +40,11 @@ class Connection:
     artifacts: str
     """URI of the folder for the files of new experiments; a server decides for itself."""
 
+    @property
+    def shown(self) -> str:
+        """The URI without its password."""
+        return re.sub(r"//[^@/]*@", "//", self.uri)
+
     def create(self) -> None:
         """Make the database's tables where they are not there yet; nothing is imported when there is nothing to do.
 
@@ -97,7 +102,7 @@ class Connection:
         try:
             yield
         except MlflowException as error:
-            uri = re.sub(r"//[^@/]*@", "//", self.uri)  # without its password
+            uri = self.shown
             what = " ".join(str(error).split())[:300]
             if _NO_ANSWER.search(what):
                 raise AssayError(

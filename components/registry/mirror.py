@@ -12,6 +12,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from components.ledger import CANDIDATE, HEAD, PROMOTABLE, Entry, describe_override
+from components.registry.owner import OWNER
 from components.registry.versions import search_versions
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def differences(
     stages: Mapping[int, Entry],
     lineage: Mapping[int, Mapping[str, str]],
     *,
+    owner: str,
     only: Collection[int] | None = None,
 ) -> list[Difference]:
     """Everything that MLflow shows otherwise.
@@ -65,6 +67,7 @@ def differences(
         problem: the registered model's name.
         stages: the entry that put each version where it is, newest first, as `Ledger.current` gives them.
         lineage: the tags that each was registered with.
+        owner: the ledger's identity.
         only: the versions whose tags are looked at; all of them by default. Aliases are always looked at.
     """
     holders: dict[str, int] = {}
@@ -94,9 +97,12 @@ def differences(
         for alias in ALIASES
         if known.get(alias) != wanted.get(alias)
     ]
-    head, seen = next((entry.head for entry in stages.values()), None), models[0].tags.get(HEAD)
-    if head is not None and seen != head:
-        found.append(Difference(kind="tag", name=HEAD, version=None, found=seen, expected=head))
+    said = {OWNER: owner, HEAD: next((entry.head for entry in stages.values()), None)}
+    found += [
+        Difference(kind="tag", name=name, version=None, found=models[0].tags.get(name), expected=expected)
+        for name, expected in said.items()
+        if expected not in (None, models[0].tags.get(name))
+    ]
     for version, entry in looked_at.items():
         if version in shown:
             found += _shown_otherwise(version, entry, lineage.get(version, {}), *shown[version])
@@ -112,8 +118,8 @@ def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) 
                 client.delete_registered_model_alias(problem, one.name)
             case "alias", str(holder):
                 client.set_registered_model_alias(problem, one.name, holder)
-            case "tag", str(head) if one.name == HEAD:
-                client.set_registered_model_tag(problem, HEAD, head)
+            case "tag", str(value) if one.version is None:
+                client.set_registered_model_tag(problem, one.name, value)
             case "tag", None:
                 client.delete_model_version_tag(problem, str(one.version), one.name)
             case "tag", str(value):

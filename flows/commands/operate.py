@@ -15,10 +15,12 @@ def init(as_json: AsJson = False) -> None:
 
     workspace = open_workspace()
     checked = check_versions()
-    create_databases(workspace)
+    changed = create_databases(workspace)
     if as_json:
-        console.print_json({"home": workspace.home, "versions": checked})
+        console.print_json({"home": workspace.home, "versions": checked, "ledger_got": changed})
     else:
+        for line in changed:
+            console.out.print(f"the ledger was of an older Assay and has now: {line}")
         console.out.print(f"{workspace.home} is ready; {len(checked)} libraries have versions that Assay is made for")
 
 
@@ -35,8 +37,12 @@ def retrain(
     if check:
         from components.lifecycle import due
 
-        reasons = due(job.workspace, job.problem, job.settings)
-        result: dict[str, Any] = {"due": bool(reasons), "reasons": reasons}
+        found = due(job.workspace, job.problem, job.settings)
+        result: dict[str, Any] = {"due": bool(found.reasons), "reasons": list(found.reasons)}
+        if found.refused:
+            result["outcome"] = (
+                f"version {found.refused.version}, made of the same, was refused: {found.refused.reason}"
+            )
     else:
         from flows.server import prefect_server
 

@@ -157,13 +157,11 @@ def evaluate(
 ) -> None:
     """Measure a model against the bound, on the published dataset."""
     from components.evidence import evaluate as measure
-    from components.registry import Registry
+    from components.lifecycle import model_files
 
     given = dict(_setting(text) for text in chosen or ())
     job = _open(problem, size, simulate=_read_parameters(parameters).get("simulate", {}), evaluate=given)
-    model = (
-        Registry(job.workspace).model_folder(problem, int(version)) if version.isdecimal() else Path(version).resolve()
-    )
+    model = model_files(job.workspace, problem, int(version)) if version.isdecimal() else Path(version).resolve()
     evidence = measure(job.workspace, job.problem, model, job.published(), job.settings)
     if out is not None:
         _copy(evidence.folder, out)

@@ -1,8 +1,7 @@
 """Commands that answer: serve, predict; and verify, which is asked before."""
 
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,25 +9,24 @@ from components.ledger import PRODUCTION
 from flows import console
 from flows.commands.options import AsJson, Port, ProblemName
 
-Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]
+if TYPE_CHECKING:
+    from components.core import Workspace
+    from components.lifecycle import Deployed
 
-_LOOK_EVERY_S = 2
+Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]
 
 
 def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) -> None:
-    """Serve the package of a stage on this machine until Ctrl-C."""
-    from components.core import AssayError, check_port_is_free, ended_by_signals
-    from components.packages import is_alive, served
+    """Serve the package of a stage on this machine until Ctrl-C, and the next one when the stage changes."""
+    from components.core import check_port_is_free, ended_by_signals
+    from components.problems import find_problem
+    from flows.following import follow
+    from flows.job import open_workspace
 
     check_port_is_free(port)  # before anything that takes longer
-    workspace, package, override = _package_of(problem, stage)
-    with ended_by_signals(), served(workspace, package, port, environment=override) as url:
-        console.out.print(f"{package.tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
-        while is_alive(url):
-            time.sleep(_LOOK_EVERY_S)
-        raise AssayError(
-            f"the server of {package.tag} has ended: the reason is at the end of its log in {workspace.home}/logs"
-        )
+    name = find_problem(problem).name
+    with ended_by_signals():
+        follow(open_workspace(), name, stage, port=port)
 
 
 def predict(
@@ -56,8 +54,10 @@ def predict(
     if url is not None:
         answer = request(url, items, samples=samples)
     else:
-        workspace, package, override = _package_of(problem, stage)
-        with served(workspace, package, environment=override) as started:
+        workspace, now = _deployed(problem, stage)
+        if now.unwitnessed:
+            console.err.print(now.unwitnessed, markup=False)
+        with served(workspace, now.package, environment=now.variables) as started:
             answer = request(started, items, samples=samples)
     if as_json:
         console.print_json(answer)
@@ -89,10 +89,10 @@ def verify(
     else:
         from components.lifecycle import check_logged_model
 
-        workspace, deployed, _ = _package_of(package, PRODUCTION)
-        folder = deployed.folder
+        workspace, now = _deployed(package, PRODUCTION)
+        folder = now.package.folder
         statement = signed_statement(folder, key)
-        check_logged_model(workspace, deployed)
+        check_logged_model(workspace, now.entry.problem, now.entry.version)
     if as_json:
         console.print_json(statement)
         return
@@ -110,10 +110,10 @@ def _condition(text: str) -> tuple[str, float]:
         raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER") from error
 
 
-def _package_of(problem: str, stage: str) -> tuple[Any, Any, dict[str, str]]:
+def _deployed(problem: str, stage: str) -> "tuple[Workspace, Deployed]":
     from components.lifecycle import deployed
     from components.problems import find_problem
     from flows.job import open_workspace
 
     workspace = open_workspace()
-    return workspace, *deployed(workspace, find_problem(problem).name, stage)
+    return workspace, deployed(workspace, find_problem(problem).name, stage)

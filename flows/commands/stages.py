@@ -9,7 +9,8 @@ from flows import console
 from flows.commands.options import AsJson, ProblemName, Size, Version
 
 if TYPE_CHECKING:
-    from components.lifecycle import Promotion
+    from components.ledger import Entry
+    from components.lifecycle import Promotion, Stages
 
 Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
@@ -113,7 +114,7 @@ def promote(
     entry = promotion.promote(
         version, to, actor=whoami(), reason=reason, expect=held, first=first, override=given, strict=strict
     )
-    _say(problem, entry, as_json)
+    _say(promotion, entry, as_json)
 
 
 def rollback(
@@ -127,8 +128,9 @@ def rollback(
     from components.ledger import whoami
     from components.lifecycle import rollback as go_back
 
-    entry = go_back(_open(problem, size, judging=False), actor=whoami(), reason=reason, expect=expect)
-    _say(problem, entry, as_json)
+    promotion = _open(problem, size, judging=False)
+    entry = go_back(promotion, actor=whoami(), reason=reason, expect=expect)
+    _say(promotion, entry, as_json)
 
 
 def archive(
@@ -139,7 +141,7 @@ def archive(
 
     promotion = _open(problem, size, judging=False)
     entry = promotion.archive(version, actor=whoami(), reason=reason)
-    _say(problem, entry, as_json)
+    _say(promotion, entry, as_json)
 
 
 def history(problem: ProblemName, as_json: AsJson = False) -> None:
@@ -195,13 +197,20 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"--until {text}: must be a day such as 2026-12-31") from error
 
 
-def _say(problem: str, entry: Any, as_json: bool) -> None:
+def _say(stages: "Stages", entry: "Entry", as_json: bool) -> None:
+    """What was changed, and who does not show it yet."""
     import dataclasses
 
+    behind = stages.ledger.servers.behind(entry.problem, entry.to_stage, entry.package_digest)
+    if stages.unshown:
+        console.err.print(stages.unshown, markup=False)
     if as_json:
-        console.print_json(dataclasses.asdict(entry))
+        servers = [dataclasses.asdict(server) for server in behind]
+        console.print_json({**dataclasses.asdict(entry), "servers_behind": servers})
         return
     before = f", which version {entry.previous_version} held" if entry.previous_version else ""
-    console.out.print(f"{problem} version {entry.version} is in {entry.to_stage}{before}")
+    console.out.print(f"{entry.problem} version {entry.version} is in {entry.to_stage}{before}")
     for line in (entry.override or {}).get("overruled", ()):
-        console.out.print(f"  OVERRULED until {entry.override['until']}: {line}", markup=False)
+        console.out.print(f"  OVERRULED until {(entry.override or {})['until']}: {line}", markup=False)
+    for server in behind:
+        console.out.print(f"  has not followed yet: {server}; it does within seconds while it runs", markup=False)

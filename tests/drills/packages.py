@@ -30,7 +30,7 @@ def new_workspace(root: Path) -> Workspace:
     return Workspace(root=root, home=root / ".assay")
 
 
-def build(workspace: Workspace, version: int = 3, recorded: str | None = None) -> Package:
+def build(workspace: Workspace, version: int = 3) -> Package:
     return build_package(
         workspace,
         model_folder=workspace.root / "trained",
@@ -38,7 +38,6 @@ def build(workspace: Workspace, version: int = 3, recorded: str | None = None) -
         lineage=LINEAGE,
         tested_range=TESTED_RANGE,
         golden_inputs=golden_inputs(),
-        recorded=recorded,
     )
 
 

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import textwrap
 import time
 from dataclasses import replace
@@ -15,13 +17,15 @@ import pytest
 
 from components.core.errors import AssayError, IntegrityError
 from components.core.workspace import Workspace
-from components.packages.building import changed_code
+from components.packages.answering import what_answers, what_answers_in
+from components.packages.archives import pack_package, unpack_package
 from components.packages.files import Package, discard_package, verify_package
 from components.packages.proving import prove_package
 from models.galaxies.fitting import library
 from services.verify import PROVENANCE, SUMS, check_files, check_signature, sums
 from tests.conftest import HOUSE
-from tests.drills.packages import LINEAGE, build, new_workspace, stored
+from tests.drills.packages import LINEAGE, build, golden_inputs, new_workspace, stored
+from tests.estimators import TESTED_RANGE
 from tests.keys import keys
 
 pytestmark = pytest.mark.usefixtures("no_trace")
@@ -31,7 +35,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
     workspace, package = built
     document = json.loads((package.source / "model" / "package.json").read_text())
     weights = document["model"]["weights_sha256"]
-    assert package.tag == f"galaxy-shape:v3-{weights[:12]}"
+    assert re.fullmatch(r"galaxy-shape:v3-[0-9a-f]{12}", package.tag)
     assert document["model"] == LINEAGE | {
         "problem": "galaxy-shape",
         "version": 3,
@@ -75,7 +79,7 @@ def test_a_second_build_is_the_first(damaged: tuple[Workspace, Package]) -> None
     """To the byte, whenever it is built; one that may be at work is left where it is."""
     workspace, package = damaged
     made = package.folder.stat().st_ctime_ns
-    assert build(workspace) == build(workspace, recorded=package.digest) == package
+    assert build(workspace) == package
     assert package.folder.stat().st_ctime_ns == made
     assert stored(workspace) == [package.folder.name]
     discard_package(workspace, package.tag)
@@ -83,7 +87,7 @@ def test_a_second_build_is_the_first(damaged: tuple[Workspace, Package]) -> None
     assert package.folder.stat().st_ctime_ns != made
 
 
-def test_what_lies_in_the_store_is_signed_only_if_the_ledger_names_it_or_it_was_just_built(
+def test_what_lies_in_the_store_is_not_signed_but_put_aside_and_built_anew(
     damaged: tuple[Workspace, Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, package = damaged
@@ -93,10 +97,9 @@ def test_what_lies_in_the_store_is_signed_only_if_the_ledger_names_it_or_it_was_
     forged = verify_package(workspace, package.tag)
     assert forged.digest != package.digest
     monkeypatch.setenv("ASSAY_SIGNING_KEY", str(private))
-    for recorded in (None, package.digest):
-        built = build(workspace, recorded=recorded)
-        assert built.digest == package.digest
-        check_signature(built.folder, public)
+    built = build(workspace)
+    assert built.digest == package.digest
+    check_signature(built.folder, public)
     (kept,) = (workspace.home / "discarded").iterdir()
     assert check_files(kept) == forged.digest
     assert not (kept / PROVENANCE).exists()
@@ -107,9 +110,8 @@ def test_a_key_that_cannot_be_read_takes_no_package_away(
 ) -> None:
     workspace, package = damaged
     monkeypatch.setenv("ASSAY_SIGNING_KEY", str(tmp_path / "missing.key"))
-    for recorded in (None, package.digest):
-        with pytest.raises(AssayError, match=r"ASSAY_SIGNING_KEY .*missing\.key cannot be read"):
-            build(workspace, recorded=recorded)
+    with pytest.raises(AssayError, match=r"ASSAY_SIGNING_KEY .*missing\.key cannot be read"):
+        build(workspace)
     assert verify_package(workspace, package.tag) == package
     assert not (workspace.home / "discarded").exists()
 
@@ -235,9 +237,60 @@ def test_a_build_that_is_killed_can_be_repeated(tmp_path: Path, stage: str) -> N
     assert not (workspace.home / "build").exists()
 
 
-def test_todays_code_is_that_of_a_package_until_it_changes(built: tuple[Workspace, Package]) -> None:
-    package = built[1]
-    assert package.manifest["code"]
-    assert changed_code(package) == []
+def test_what_answers_is_the_same_until_code_weights_region_or_what_it_is_asked_change(
+    damaged: tuple[Workspace, Package],
+) -> None:
+    workspace, package = damaged
+    config, weights = (
+        json.loads((package.model / "model.json").read_text())["estimator"],
+        str(package.manifest["model"]["weights_sha256"]),
+    )
+    asked = golden_inputs()
+    judged = what_answers(config, weights, TESTED_RANGE, asked)
+    assert what_answers_in(package) == judged
+    assert what_answers(config, "0" * 64, TESTED_RANGE, asked) != judged
+    assert what_answers(config, weights, TESTED_RANGE | {"snr": [0, 1]}, asked) != judged
+    assert what_answers(config, weights, TESTED_RANGE, {name: array[:-1] for name, array in asked.items()}) != judged
+    assert what_answers(config, weights, TESTED_RANGE, asked | {"sigma": asked["sigma"] * 1.001}) != judged
     code = {**package.manifest["code"], "cnn": "another"}
-    assert changed_code(replace(package, manifest={**package.manifest, "code": code})) == ["cnn"]
+    assert what_answers_in(replace(package, manifest={**package.manifest, "code": code})) != judged
+    (package.source / "services" / "service.py").write_text("print('never doubts')\n")
+    assert what_answers_in(package) != judged
+
+
+def test_a_package_that_is_packed_and_unpacked_elsewhere_is_the_same_to_the_byte(
+    built: tuple[Workspace, Package], tmp_path: Path
+) -> None:
+    workspace, package = built
+    packed = [pack_package(package, folder) for folder in (new_folder(tmp_path / "a"), new_folder(tmp_path / "b"))]
+    assert packed[0].read_bytes() == packed[1].read_bytes()
+    elsewhere = Workspace(root=workspace.root, home=new_folder(tmp_path / "elsewhere"))
+    there = unpack_package(elsewhere, package.tag, package.digest, packed[0])
+    assert there.digest == package.digest
+    assert there.folder.is_relative_to(elsewhere.home)
+
+
+@pytest.mark.parametrize("how", ["another", "half", "outside"])
+def test_an_archive_that_is_not_the_package_is_refused_and_leaves_nothing(
+    built: tuple[Workspace, Package], tmp_path: Path, how: str
+) -> None:
+    workspace, package = built
+    archive = pack_package(package, tmp_path)
+    wanted = package.digest
+    if how == "another":
+        wanted = "0" * 64
+    elif how == "half":
+        archive.write_bytes(archive.read_bytes()[:100_000])
+    else:
+        with tarfile.open(archive, "w") as opened:
+            opened.addfile(tarfile.TarInfo("../../outside"))
+    elsewhere = Workspace(root=workspace.root, home=new_folder(tmp_path / "elsewhere"))
+    with pytest.raises(IntegrityError):
+        unpack_package(elsewhere, package.tag, wanted, archive)
+    assert list(elsewhere.home.iterdir()) == []
+    assert not (tmp_path / "outside").exists()
+
+
+def new_folder(path: Path) -> Path:
+    path.mkdir()
+    return path

@@ -32,15 +32,15 @@ def chain(name: str) -> dict[str, Any]:
         version = steps.register.plainly(job, dataset, model, evaluation, md5)
         Promotion(job.workspace, job.problem, job.settings, dataset).advance(version, actor="ada", reason="a drill")
         (item,) = request_items(sample(job.problem, dataset, job.settings, 1))
-        package, override = deployed(job.workspace, name, PRODUCTION)
+        now = deployed(job.workspace, name, PRODUCTION)
         loud = {**item, "image": np.random.default_rng(0).normal(0, 50, np.shape(item["image"])).tolist()}
-        with served(job.workspace, package, environment=override) as url:
+        with served(job.workspace, now.package, environment=now.variables) as url:
             answer = request(url, [item, loud])
         return {
             "problem": name,
             "version": version,
             "answer": answer,
-            "due": due(job.workspace, job.problem, job.settings),
+            "due": due(job.workspace, job.problem, job.settings).reasons,
         }
 
 

@@ -1,4 +1,4 @@
-"""What Alembic runs: every revision in one transaction, on the connection that `components/ledger/schema.py` hands over."""
+"""What Alembic runs: every revision in one transaction, on the connection that `schema.py` hands over."""
 
 from alembic import context
 

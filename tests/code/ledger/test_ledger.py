@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from components.core.errors import AssayError, RefusedError
 from components.ledger.ledger import Ledger
-from components.ledger.reading import last_good
+from components.ledger.reading import last_good, withdrawn
 from components.ledger.stages import STAGES
 from components.ledger.table import Entry
 from tests.code.ledger.ledgers import FACTS
@@ -146,7 +146,7 @@ def test_wrong_values_are_refused(ledger: Ledger, problem: str) -> None:
 def set_clock(monkeypatch: pytest.MonkeyPatch, to: datetime) -> None:
     class Clock(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> "Clock":  # noqa: ARG003
+        def now(cls, tz: Any = None) -> "Clock":
             return cls.fromisoformat(to.isoformat())
 
     monkeypatch.setattr("components.ledger.ledger.datetime", Clock)
@@ -186,18 +186,40 @@ def test_an_override_stays_with_the_version_until_it_is_promoted_again(ledger: L
 def test_the_last_good_version_is_one_that_nobody_rolled_back_from(ledger: Ledger, problem: str) -> None:
     def to_production(version: int, action: str = "promote") -> int | None:
         holder = ledger.holder(problem, "production")
-        ledger.move(problem, version, "production", expect=holder, **FACTS | {"action": action})
+        ledger.move(problem, version, "production", expect=holder, **of(version, action=action))
         return last_good(ledger.history(problem))
+
+    def of(version: int, **more: str) -> dict[str, Any]:
+        return FACTS | {"weights_sha256": f"w{version}"} | more
 
     assert [to_production(version) for version in (1, 2, 3)] == [None, 1, 2]
     assert to_production(2, "rollback") == 1
     assert to_production(1, "rollback") is None
     assert to_production(4) == 1
     assert to_production(5) == 4
-    assert last_good(ledger.history(problem), registered={1, 5}) == 1
-    assert last_good(ledger.history(problem), registered={5}) is None
-    ledger.move(problem, 4, "archived", expect=None, **FACTS | {"action": "archive", "reason": "never again"})
+    ledger.move(problem, 4, "archived", expect=None, **of(4, action="archive", reason="never again"))
     assert last_good(ledger.history(problem)) == 1
+    ledger.move(problem, 1, "archived", expect=None, **of(1, action="gc"))
+    assert last_good(ledger.history(problem)) is None  # there are no files of it any more
+
+
+def test_a_word_against_weights_holds_under_whatever_number_they_are_registered(ledger: Ledger, problem: str) -> None:
+    def put(version: int, weights: str, stage: str, action: str) -> set[str]:
+        expect = ledger.holder(problem, stage)
+        ledger.move(problem, version, stage, expect=expect, **FACTS | {"weights_sha256": weights, "action": action})
+        return withdrawn(ledger.history(problem))
+
+    put(1, "a", "production", "promote")
+    put(2, "b", "production", "promote")
+    assert put(1, "a", "production", "rollback") == {"b"}
+    assert put(3, "b", "candidate", "register") == {"b"}  # the same network again, as a retraining makes it
+    assert put(3, "b", "staging", "promote") == {"b"}  # who tries it in staging has not said that production is over it
+    assert put(4, "c", "production", "promote") == {"b"}
+    assert last_good(ledger.history(problem)) == 1
+    assert put(3, "b", "production", "promote") == set()
+    assert put(5, "d", "archived", "archive") == {"d"}
+    assert put(6, "d", "candidate", "register") == {"d"}
+    assert put(6, "d", "staging", "promote") == set()
 
 
 def compete(url: str, problem: str, number: int, barrier: Barrier, wins: Any) -> None:

@@ -1,7 +1,6 @@
 """The anchor: versions that are each a little worse than the one before do not add up, whatever production holds."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -47,10 +46,10 @@ def compared(against: Against, ours: float, theirs: float, gates: GateSettings, 
     return judge_challenger(champion, challenger, against, gates, resamplings=100, seed=seed)
 
 
-def put(ledger: Ledger, version: int, *results: GateResult, action: str = "promote", **evidence: Any) -> None:
-    found = {"gates": [result.as_json() for result in results], **evidence}
+def put(ledger: Ledger, version: int, *results: GateResult, action: str = "promote") -> None:
+    found = {"gates": [result.as_json() for result in results]}
     holder = ledger.holder("galaxy-shape", "production")
-    facts = FACTS | {"evidence": found, "action": action}
+    facts = FACTS | {"evidence": found, "action": action, "weights_sha256": f"w{version}"}
     ledger.move("galaxy-shape", version, "production", expect=holder, **facts)
 
 
@@ -94,12 +93,12 @@ def test_who_was_rolled_back_from_or_archived_by_somebody_is_no_anchor(ledger: L
     assert best_ever([]) is None
     put(ledger, 1)
     put(ledger, 2, compared(Against(who="champion", version=1), 0.9, 1, shipped, 1))
-    put(ledger, 1, action="rollback", rolled_back_from=2)
+    put(ledger, 1, action="rollback")
     assert best_ever(ledger.history("galaxy-shape")) == 1
     put(ledger, 2, compared(Against(who="champion", version=1), 0.9, 1, shipped, 1))
     assert best_ever(ledger.history("galaxy-shape")) == 2  # promoted again since
     put(ledger, 3)
-    ledger.move("galaxy-shape", 2, "archived", expect=None, **FACTS | {"action": "archive"})
+    ledger.move("galaxy-shape", 2, "archived", expect=None, **FACTS | {"action": "archive", "weights_sha256": "w2"})
     assert best_ever(ledger.history("galaxy-shape")) == 1
 
 

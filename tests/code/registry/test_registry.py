@@ -23,12 +23,12 @@ def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained
 
     registry = Registry(trained.workspace)
     registry.create()
-    assert registry.find("galaxy-shape", trained.weights, trained.evidence) is None
+    assert registry.find("galaxy-shape", trained.weights) is None
     assert registry.versions("galaxy-shape") == []
 
     assert trained.register() == 1
     assert trained.register() == 1
-    assert registry.find("galaxy-shape", trained.weights, trained.evidence) == 1
+    assert registry.find("galaxy-shape", trained.weights) == 1
 
     (info,) = registry.versions("galaxy-shape")
     assert info.metrics == {"rmse_over_crb.snr60.flux": 1.2}

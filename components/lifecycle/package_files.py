@@ -1,0 +1,76 @@
+"""The package that the ledger names, wherever it lies: in the store, put aside, or in MLflow's files.
+
+    package = package_of(workspace, entry)
+    keep_package(workspace, entry.problem, entry.version, package)       # for the other machines
+
+Packages are known by the digest that the ledger has of them; another one is never taken in its place.
+"""
+
+import tempfile
+from pathlib import Path
+
+from components.core import AssayError, Workspace
+from components.ledger import Entry
+from components.packages import (
+    Package,
+    archive_name,
+    bring_back_package,
+    pack_package,
+    package_folder,
+    unpack_package,
+    verify_package,
+)
+from components.registry import Registry
+
+
+def package_of(workspace: Workspace, entry: Entry) -> Package:
+    """The package of a version, fetched where this machine has not got it.
+
+    Raises:
+        IntegrityError: when the one that lies here is damaged or another; nothing is mended behind anybody's back.
+        AssayError: when there is none anywhere.
+    """
+    tag, digest = _named(entry)
+    if not package_folder(workspace, tag).is_dir():
+        found = recovered_package(workspace, entry)
+        if found is not None:
+            return found
+    return verify_package(workspace, tag, digest=digest)
+
+
+def recovered_package(workspace: Workspace, entry: Entry) -> Package | None:
+    """The package of a version from what was put aside, or from MLflow's files, in place of whatever lies here.
+
+    Returns:
+        None when neither has it.
+
+    Raises:
+        AssayError: when MLflow cannot be asked, or what it has is another package.
+    """
+    tag, digest = _named(entry)
+    aside = bring_back_package(workspace, tag, digest)
+    if aside is not None:
+        return aside
+    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="fetched-") as scratch:
+        name = archive_name(digest)
+        archive = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=Path(scratch))
+        return None if archive is None else unpack_package(workspace, tag, digest, archive)
+
+
+def keep_package(workspace: Workspace, problem: str, version: int, package: Package) -> bool:
+    """Keep a package with its version in MLflow's files; False when it is there already.
+
+    Raises:
+        AssayError: when MLflow does not know the version, or cannot keep it.
+    """
+    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="packing-") as scratch:
+        return Registry(workspace).keep_package(problem, version, pack_package(package, Path(scratch)))
+
+
+def _named(entry: Entry) -> tuple[str, str]:
+    if entry.package_tag is None or entry.package_digest is None:
+        raise AssayError(
+            f"{entry.problem} version {entry.version} has no package: "
+            f"`assay promote {entry.problem} {entry.version} --to staging` makes it"
+        )
+    return entry.package_tag, entry.package_digest

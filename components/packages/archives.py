@@ -1,0 +1,111 @@
+"""Packages on their way between machines: packed into one file, unpacked, and found again wherever one lies.
+
+    archive = pack_package(package, folder)                                # 0123….tar
+    package = unpack_package(workspace, tag, digest, archive)
+    package = bring_back_package(workspace, tag, digest)                   # which was put aside
+
+An archive is believed by the digest that the ledger has of the package in it, and by nothing else.
+"""
+
+import hashlib
+import shutil
+import tarfile
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from components.core import AssayError, IntegrityError, Workspace
+from components.packages.building import place_package
+from components.packages.files import DISCARDED, Package, open_package, package_folder, verify_package
+from services.verify import PROVENANCE, SUMS
+
+
+def archive_name(digest: str) -> str:
+    """What the archive of a package is called."""
+    return f"{digest}.tar"
+
+
+def pack_package(package: Package, folder: Path) -> Path:
+    """Pack a package into one file in a folder; the same package makes the same bytes."""
+    target = folder / archive_name(package.digest)
+    with tarfile.open(target, "w") as archive:
+        for file in sorted(file for file in package.folder.rglob("*") if file.is_file()):
+            info = archive.gettarinfo(file, arcname=file.relative_to(package.folder).as_posix())
+            info.mtime, info.uid, info.gid, info.uname, info.gname, info.mode = 0, 0, 0, "", "", 0o644
+            with file.open("rb") as content:
+                archive.addfile(info, content)
+    return target
+
+
+def unpack_package(workspace: Workspace, tag: str, digest: str, archive: Path) -> Package:
+    """Put the package of an archive into the store, once it is sure that it is the one.
+
+    Args:
+        workspace: where the store is.
+        tag: of the package.
+        digest: that of the ledger.
+        archive: as `pack_package` wrote it, from wherever.
+
+    Raises:
+        IntegrityError: when it holds another package, or none.
+    """
+    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="fetched-") as scratch:
+        folder = Path(scratch) / "package"
+        try:
+            with tarfile.open(archive) as opened:
+                opened.extractall(folder, filter="data")  # no links that lead out, no devices, no absolute paths
+        except (tarfile.TarError, OSError) as error:
+            raise IntegrityError(f"{archive.name}, kept as package {tag}, cannot be unpacked ({error})") from error
+        found = open_package(folder, tag)
+        if found.digest != digest:
+            raise IntegrityError(f"{archive.name} holds another package than {tag} (digest {found.digest[:12]})")
+        place_package(workspace, found)
+    return verify_package(workspace, tag, digest=digest)
+
+
+def bring_back_package(workspace: Workspace, tag: str, digest: str) -> Package | None:
+    """Put a package back into the store that was put aside whole; None when there is none with that digest."""
+    for folder in put_aside(workspace, digest):
+        with suppress(AssayError):
+            place_package(workspace, open_package(folder, tag))
+            return verify_package(workspace, tag, digest=digest)
+    return None
+
+
+def put_aside(workspace: Workspace, digest: str) -> list[Path]:
+    """The folders of what was put aside whose list of files is that of a package, whatever else became of them."""
+    aside = workspace.home / DISCARDED
+    return [folder for folder in sorted(aside.glob("*")) if listed_as(folder) == digest]
+
+
+def listed_as(folder: Path) -> str | None:
+    """Digest of the list of files that a folder holds; None where it holds none."""
+    try:
+        return hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def take_strays_away(workspace: Workspace, tag: str) -> list[Path]:
+    """Move what lies in a package and was not packaged out of it, to where it can be looked at.
+
+    Returns:
+        What was moved, by its place in the package.
+    """
+    folder = package_folder(workspace, tag)
+    try:
+        listed = {line.partition("  ")[2] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()}
+    except (OSError, ValueError):
+        return []
+    known = {folder / name for name in (*listed, SUMS, PROVENANCE)}
+    strays = [file for file in folder.rglob("*") if (file.is_symlink() or not file.is_dir()) and file not in known]
+    if strays:
+        kept = Path(tempfile.mkdtemp(dir=_made(workspace.home / DISCARDED), prefix=f"{tag.replace(':', '-')}-strays-"))
+        for number, file in enumerate(strays):
+            shutil.move(file, kept / f"{number}-{file.name}")
+    return [file.relative_to(folder) for file in strays]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

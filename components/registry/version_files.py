@@ -1,0 +1,135 @@
+"""The files that MLflow keeps of a version: its model, its evaluations, its packages.
+
+    files = VersionFiles(workspace)
+    folder = files.model_folder("galaxy-shape", 3, recorded=tags)             # tags: those of the ledger
+    files.keep_package("galaxy-shape", 3, archive)
+    archive = files.fetch_package("galaxy-shape", 3, "0123…", into=folder)
+
+What they must be is said by the ledger, which the caller asks: who can write files can write MLflow's tags, too.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.core import IntegrityError
+from components.registry.files import fetched, local_folder, logged_digest, verified_description
+from components.registry.lookup import Lookup
+from components.registry.versions import find_version
+
+_PACKAGES = "packages"
+
+
+class VersionFiles(Lookup):
+    """The files of versions, found, fetched and added to."""
+
+    def model_folder(self, problem: str, version: int, *, recorded: Mapping[str, str] | None = None) -> Path:
+        """The local folder with the weights and description of a version, digests checked.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            recorded: the tags that it was registered with, by the ledger; MLflow's for a version that the ledger does
+                not know.
+
+        Raises:
+            AssayError: when there is no such version.
+            IntegrityError: when a file is missing or is not what was registered; the message names it.
+        """
+        with self._of(problem) as client:
+            found = find_version(client, problem, version)
+            location = client.get_model_version_download_uri(problem, str(version))
+            folder = local_folder(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
+        verified_description(folder, recorded or found.tags, problem)
+        return folder
+
+    def check_logged_model(self, problem: str, version: int, digest: str | None) -> None:
+        """See that MLflow's copy of a version, whose code it runs for `mlflow.pyfunc`, is what was registered.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            digest: the tag `logged_model.digest`, by the ledger.
+
+        Raises:
+            IntegrityError: when it is not.
+        """
+        with self._of(problem) as client:
+            uri = client.get_model_version_download_uri(problem, str(version))
+            with fetched(uri, self._home) as folder:
+                if logged_digest(folder) != digest:
+                    raise IntegrityError(
+                        f"{folder}, MLflow's copy of {problem} version {version}, is not what was registered",
+                        "do not load it with mlflow.pyfunc; delete __pycache__ in it if that is new, or restore it "
+                        "from a backup",
+                    )
+
+    def evaluation_folder(self, problem: str, version: int) -> Path:
+        """The local folder with the evaluation that a version was registered with.
+
+        Raises:
+            AssayError: when there is no such version.
+            IntegrityError: when the folder is gone.
+        """
+        with self._of(problem) as client:
+            found = find_version(client, problem, version)
+            location = client.get_run(str(found.run_id)).info.artifact_uri
+            folder = local_folder(f"{location}/evaluation", home=self._home, kept=self._kept(problem, version))
+        if not folder.is_dir():
+            raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
+        return folder
+
+    def attach(self, problem: str, version: int, path: Path, folder: str) -> None:
+        """Keep a file or a folder beside the evaluation that a version was registered with, in place of an older one.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        with self._of(problem) as client:
+            run_id = str(find_version(client, problem, version).run_id)
+            if path.is_dir():
+                client.log_artifacts(run_id, str(path), folder)
+            else:
+                client.log_artifact(run_id, str(path), folder)
+
+    def keep_package(self, problem: str, version: int, archive: Path) -> bool:
+        """Keep a package with its version, for every machine that asks this MLflow.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            archive: a file that is called after the package's digest.
+
+        Returns:
+            False when it was there already; half of it, as a killed process leaves it, is not.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        if self._size_of(problem, version, archive.name) == archive.stat().st_size:
+            return False
+        self.attach(problem, version, archive, _PACKAGES)
+        return True
+
+    def fetch_package(self, problem: str, version: int, name: str, *, into: Path) -> Path | None:
+        """An archive that was kept with a version; None when there is none.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            name: of the archive.
+            into: an empty folder.
+        """
+        if self._size_of(problem, version, name) is None:
+            return None
+        from mlflow.artifacts import download_artifacts
+
+        with self._of(problem) as client:
+            run_id = str(find_version(client, problem, version).run_id)
+            return Path(download_artifacts(run_id=run_id, artifact_path=f"{_PACKAGES}/{name}", dst_path=str(into)))
+
+    def _size_of(self, problem: str, version: int, name: str) -> int | None:
+        """Bytes of an archive that was kept with a version; None when there is none."""
+        with self._of(problem) as client:
+            run_id = str(find_version(client, problem, version).run_id)
+            kept = {file.path: file.file_size for file in client.list_artifacts(run_id, _PACKAGES)}
+        return kept.get(f"{_PACKAGES}/{name}")
