@@ -240,12 +240,9 @@ def test_a_build_that_is_killed_can_be_repeated(tmp_path: Path, stage: str) -> N
 def test_what_answers_is_the_same_until_code_weights_region_or_what_it_is_asked_change(
     damaged: tuple[Workspace, Package],
 ) -> None:
-    workspace, package = damaged
-    config, weights = (
-        json.loads((package.model / "model.json").read_text())["estimator"],
-        str(package.manifest["model"]["weights_sha256"]),
-    )
-    asked = golden_inputs()
+    package, asked = damaged[1], golden_inputs()
+    config = json.loads((package.model / "model.json").read_text())["estimator"]
+    weights = str(package.manifest["model"]["weights_sha256"])
     judged = what_answers(config, weights, TESTED_RANGE, asked)
     assert what_answers_in(package) == judged
     assert what_answers(config, "0" * 64, TESTED_RANGE, asked) != judged
