@@ -8,7 +8,7 @@ from .installation import create_databases as create_databases
 from .lineage import checkout as checkout
 from .lineage import trace as trace
 from .measurement import measure_version as measure_version
-from .model_files import model_files as model_files
+from .model_folders import model_files as model_files
 from .promotion import Promotion as Promotion
 from .reconciliation import reconcile as reconcile
 from .registration import register as register

@@ -33,7 +33,7 @@ from components.evidence import (
 from components.fields import Dataset, Metric, Problem
 from components.gates import Against, GateResult, judge, judge_challenger, not_compared, refused
 from components.ledger import PRODUCTION
-from components.lifecycle.model_files import model_files
+from components.lifecycle.model_folders import model_files
 from components.lifecycle.retraining import changed_training
 from components.packages import Package
 from models.estimators import read_description

@@ -13,7 +13,7 @@ from typing import Any
 from components.core import AssayError, Workspace
 from components.data import checkout_data, inputs_key
 from components.ledger import open_ledger, registered_tags
-from components.lifecycle.model_files import model_files
+from components.lifecycle.model_folders import model_files
 from components.registry import Registry, headline_metrics
 
 PARAMETERS = "parameters.json"

@@ -6,7 +6,7 @@ table = measure_version(workspace, problem, settings, dataset, 3)
 from components.core import ProblemSettings, Workspace
 from components.evidence import HonestyTable, measured_honesty, rewrite_card
 from components.fields import Dataset, Problem
-from components.lifecycle.model_files import model_files
+from components.lifecycle.model_folders import model_files
 from components.registry import Registry
 
 

@@ -12,7 +12,7 @@ from components.core import AssayError, ProblemSettings, Workspace
 from components.data import dataset_key, is_made_by, simulator_inputs
 from components.fields import Dataset, Problem, read_manifest
 from components.ledger import COLLECTED, PRODUCTION, Ledger, Refusal, open_ledger, registered_tags
-from components.lifecycle.model_files import model_files
+from components.lifecycle.model_folders import model_files
 from components.lifecycle.refusals import refused_before, rules_digest
 from components.lifecycle.witness import unwitnessed
 from components.registry import Registry

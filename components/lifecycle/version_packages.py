@@ -12,7 +12,7 @@ from components.evidence import Evidence, read_evidence
 from components.fields import Dataset, Problem
 from components.ledger import Entry
 from components.lifecycle.judging import Judge
-from components.lifecycle.model_files import model_files
+from components.lifecycle.model_folders import model_files
 from components.lifecycle.package_files import package_of
 from components.lifecycle.stages import Stages
 from components.packages import Package, build_package, sample, what_answers, what_answers_in

@@ -32,30 +32,35 @@ LENIENT: dict[str, Any] = SMALL | {"gates": SMALL["gates"] | {"over_production":
 def make_candidates(folder: Path, data: Path, count: int) -> Workspace:
     """A house with so many candidates, trained and evaluated."""
     workspace = make_house(folder, LENIENT)
-    problem, settings = find_problem(NAME), small_settings(workspace.root)
-    assert isinstance(settings.train, GalaxyTrainSettings)
     adopt(workspace, data)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in workspace.environment().items():
             patch.setenv(name, value)
-        dataset = Dataset.open(workspace.dataset(NAME))
-        for number in range(count):
-            # All alike but for what their biases are learned from: which is the better one nobody can see.
-            alike = replace(settings.train, correction_images=settings.train.correction_images + number)
-            other = replace(settings, train=alike)
-            model = train(workspace, problem, dataset, other, source=Source(commit="0" * 40, dirty=False))
-            evidence = evaluate(workspace, problem, model, dataset, settings)
-            register(
-                workspace,
-                problem,
-                settings,
-                dataset,
-                model_folder=model,
-                evidence=evidence,
-                data_md5="0" * 32,
-                actor="ada",
-            )
+        register_candidates(workspace, count)
     return workspace
+
+
+def register_candidates(workspace: Workspace, count: int) -> None:
+    """Train, evaluate and register so many networks in the house that the environment points at; once."""
+    problem, settings = find_problem(NAME), small_settings(workspace.root)
+    assert isinstance(settings.train, GalaxyTrainSettings)
+    dataset = Dataset.open(workspace.dataset(NAME))
+    for number in range(count):
+        # All alike but for what their biases are learned from: which is the better one nobody can see.
+        alike = replace(settings.train, correction_images=settings.train.correction_images + number)
+        other = replace(settings, train=alike)
+        model = train(workspace, problem, dataset, other, source=Source(commit="0" * 40, dirty=False))
+        evidence = evaluate(workspace, problem, model, dataset, settings)
+        register(
+            workspace,
+            problem,
+            settings,
+            dataset,
+            model_folder=model,
+            evidence=evidence,
+            data_md5="0" * 32,
+            actor="ada",
+        )
 
 
 def adopt(workspace: Workspace, data: Path) -> None:

@@ -1,0 +1,59 @@
+"""A server follows its stage: it notices a rollback, says what it cannot do, and is named by who changes the stage."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from components.core.processes import free_port, running, wait_until_answers
+from components.core.workspace import Workspace
+from components.ledger.ledger import open_ledger
+from tests.drills.commands import assay_here, environment
+from tests.drills.houses import NAME
+from tests.drills.test_two_clones import answers_with
+
+
+@contextmanager
+def serving(house: Workspace) -> Iterator[tuple[str, Path]]:
+    """`assay serve` as a process of its own: its address and what it says."""
+    port, log = free_port(), house.root.parent / "serve.log"
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "assay", "serve", NAME, "--port", str(port)]
+    with running(command, log=log, cwd=house.root, environment=environment(house)) as child:
+        wait_until_answers(f"{url}/readyz", child, log=log)
+        yield url, log
+
+
+def wait_for(version: int, url: str, log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while answers_with(url) != version:
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+
+
+@pytest.mark.house("succeeded")
+@pytest.mark.timeout(600)
+def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Workspace) -> None:
+    with serving(house) as (url, log):
+        assert answers_with(url) == 3
+        done = assay_here(house, "rollback", NAME, "--reason", "it drifts")
+        assert done.returncode == 0, done.stderr
+        assert f"has not followed yet: {url} on " in done.stdout
+        wait_for(2, url, log)
+        assert "production of galaxy-shape is version 2 since" in log.read_text()
+        assert open_ledger(house).servers.behind(NAME, "production", "") != []
+        # While the ledger cannot be read, it goes on with what it has, and says so.
+        (house.home / "assay.db").rename(house.home / "away.db")
+        (house.home / "assay.db").write_text("no database at all" * 100)
+        deadline = time.monotonic() + 60
+        while "goes on answering" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        assert answers_with(url) == 2
+        (house.home / "away.db").replace(house.home / "assay.db")
+        assert assay_here(house, "rollback", NAME, "--reason", "again", "--expect", "2").returncode == 0
+        wait_for(1, url, log)
+    assert open_ledger(house).servers.behind(NAME, "production", "") == [], "one that has ended is named no more"
