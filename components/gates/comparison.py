@@ -85,31 +85,47 @@ class Comparison:
 
     @property
     def standing(self) -> Standing:
-        """Worse in one cell is worse; not worse takes all cells; better takes one of all images beside that."""
-        if any(cell.low > 0 and cell.high > cell.margin for cell in self.cells):
-            return Standing.WORSE
-        if any(cell.high > cell.margin for cell in self.cells):
-            return Standing.INCONCLUSIVE
-        if any(cell.high < 0 for cell in self.cells if cell.slice == ALL):
-            return Standing.BETTER
-        return Standing.NOT_WORSE
+        """What all cells come to."""
+        return _standing(self.cells)
 
     @property
     def deciding(self) -> Cell:
-        """The cell that the standing rests on: for *better* the best one, else the worst."""
-        if self.standing is Standing.BETTER:
-            return min((cell for cell in self.cells if cell.slice == ALL), key=lambda cell: cell.high)
-        significant = [cell for cell in self.cells if cell.low > 0 and cell.high > cell.margin]
-        return max(significant or self.cells, key=lambda cell: cell.high - cell.margin)
+        """The cell that the standing rests on."""
+        return _deciding(self.cells)
 
     @property
     def power(self) -> Cell:
-        """Over all images, the cell in which a difference must be largest to be seen, in units of its margin."""
-        return max((cell for cell in self.cells if cell.slice == ALL), key=lambda cell: cell.seen / (cell.margin or 1))
+        """The cell that says what the comparison could have seen."""
+        return _power(self.cells)
 
     def as_json(self) -> dict[str, Any]:
         """As the ledger keeps it."""
         return {"standing": self.standing.value, "cells": [asdict(cell) for cell in self.cells]}
+
+
+# These three are functions because mutmut leaves out what stands in a property (`make mutants`).
+def _standing(cells: Sequence[Cell]) -> Standing:
+    """Worse in one cell is worse; not worse takes all cells; better takes one of all images beside that."""
+    if any(cell.low > 0 and cell.high > cell.margin for cell in cells):
+        return Standing.WORSE
+    if any(cell.high > cell.margin for cell in cells):
+        return Standing.INCONCLUSIVE
+    if any(cell.high < 0 for cell in cells if cell.slice == ALL):
+        return Standing.BETTER
+    return Standing.NOT_WORSE
+
+
+def _deciding(cells: Sequence[Cell]) -> Cell:
+    """For *better* the best cell of all images, else the worst."""
+    if _standing(cells) is Standing.BETTER:
+        return min((cell for cell in cells if cell.slice == ALL), key=lambda cell: cell.high)
+    significant = [cell for cell in cells if cell.low > 0 and cell.high > cell.margin]
+    return max(significant or cells, key=lambda cell: cell.high - cell.margin)
+
+
+def _power(cells: Sequence[Cell]) -> Cell:
+    """Over all images, the cell in which a difference must be largest to be seen, in units of its margin."""
+    return max((cell for cell in cells if cell.slice == ALL), key=lambda cell: cell.seen / (cell.margin or 1))
 
 
 def compare(
@@ -136,18 +152,17 @@ def compare(
     """
     again = "evaluate both versions on today's dataset"
     named = [[(loss.name, loss.scale, loss.floor) for loss in losses] for losses in (champion, challenger)]
-    if not named[0] or named[0] != named[1]:
+    if not champion or named[0] != named[1]:
         raise RefusedError(f"losses {named[1]} (name, scale, floor) cannot be compared with {named[0]}: {again}")
-    counts = [len(of) for of in slices]
-    if not counts[1] or counts[0] != counts[1]:
+    count, others = (len(of) for of in slices)
+    if not others or count != others:
         raise RefusedError(
-            f"{counts[1]} images with {len(challenger)} losses cannot be compared with {counts[0]} with "
+            f"{others} images with {len(challenger)} losses cannot be compared with {count} with "
             f"{len(champion)}: {again}"
         )
-    for count, losses in zip(counts, (champion, challenger), strict=True):
-        for loss in losses:
-            if len(loss.values) != count:
-                raise RefusedError(f"loss {loss.name} has {len(loss.values)} values for {count} images: {again}")
+    for loss in (*champion, *challenger):
+        if len(loss.values) != count:
+            raise RefusedError(f"loss {loss.name} has {len(loss.values)} values for {count} images: {again}")
     if ALL in slices[1]:
         raise RefusedError(f"a slice is called {ALL}, as the whole is: give it another name")
     if not np.array_equal(*slices):
@@ -159,7 +174,7 @@ def compare(
     inside |= {str(name): slices[1] == name for name in sorted(set(slices[1]) - {ELSEWHERE})}
     for name, rows in inside.items():
         if rows.sum() < _LEAST_IMAGES:
-            what = "all" if name == ALL else f"slice {name}"
+            what = name if name == ALL else f"slice {name}"
             raise RefusedError(
                 f"{what} has {rows.sum()} images, too few to compare two models: {_LEAST_IMAGES} are needed: draw "
                 "more (gates.fresh_images)"
