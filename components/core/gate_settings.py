@@ -6,7 +6,7 @@
 from dataclasses import fields
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from components.core.ranges import CHECKED, check_range
@@ -48,6 +48,7 @@ class GateRule:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Nats = Annotated[float, Field(ge=0)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -99,6 +100,10 @@ class GateSettings:
     """How much worse than the best version that was ever in production: small losses may not add up beyond it."""
     honesty: HonestyGates = NOT_ASKED
     """What is asked for production of biases that were measured over night."""
+    longest_override_days: Annotated[int, Field(ge=1, le=366)] = 90
+    """Days from today to the last day that an override may be given for: what is to hold longer is given again."""
+    may_override: tuple[Name, ...] = ()
+    """Who may be named by an override beside the account that runs the command, such as people who share one."""
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(Margins)):

@@ -2,6 +2,7 @@ from .comparison import Against as Against
 from .comparison import Standing as Standing
 from .comparison import compare as compare
 from .overrides import Override as Override
+from .overrides import check_override as check_override
 from .overrides import overruled as overruled
 from .rules import COMPARED_WITH as COMPARED_WITH
 from .rules import GateResult as GateResult

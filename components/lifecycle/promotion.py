@@ -10,8 +10,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from components.core import AssayError, RefusedError
-from components.gates import GateResult, Override, overruled, require_pass
-from components.ledger import ARCHIVED, CANDIDATE, PRODUCTION, PROMOTABLE, STAGING, Entry, current_entries, last_good
+from components.gates import GateResult, Override, check_override, overruled, require_pass
+from components.ledger import (
+    ARCHIVED,
+    CANDIDATE,
+    PRODUCTION,
+    PROMOTABLE,
+    STAGING,
+    Entry,
+    current_entries,
+    last_good,
+    whoami,
+)
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.version_packages import VersionPackages
 from components.packages import Package
@@ -59,20 +69,22 @@ class Promotion(VersionPackages):
             expect: who is believed to hold the stage now.
             first: as of `gates`.
             since: digest of the version's own entry that the decision was made against; today's by default.
-            override: a person's word against gates that do not pass, but not against a package that is not proved.
+            override: a person's word against gates that do not pass, but not against a package that is not proved. It
+                is that of the account that runs this, or of a name in `gates.may_override`, and ends in time.
             strict: whether the package is proved from a clean virtual environment.
             tell: what carries out each of the four parts, and tells of it.
 
         Raises:
-            RefusedError: by a gate, a proof, or because somebody else holds the stage by now.
+            RefusedError: by a gate, a proof, an override that may not be given, or because somebody else holds the
+                stage by now.
         """
         name = self.problem.name
         with self.telling_refusals(version, stage, actor=actor):
             history = self.ledger.history(name)
             own = current_entries(history).get(version)
             self._check_order(history, version, stage)
-            if override is not None and override.until < self.ledger.now(name).date():
-                raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
+            if override is not None:
+                check_override(override, self.settings.gates, account=whoami(), today=self.ledger.now(name).date())
             if own is None or own.to_stage != stage:  # it may be there already, by a killed command
                 self.ledger.require_holder(name, stage, expect)
             champion, first = self._champion(history, version, expect, first=first)

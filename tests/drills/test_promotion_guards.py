@@ -26,7 +26,7 @@ from components.registry.registry import Registry
 from models.estimators.saved import read_description
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, environment, refused
-from tests.drills.houses import NAME, agrees, mlflow_client, promote, promotion_of, to_production
+from tests.drills.houses import NAME, agrees, mlflow_client, overriding, promote, promotion_of, to_production
 
 FACTS: dict[str, Any] = {"action": "promote", "actor": "ada", "reason": "a reason"}
 
@@ -204,6 +204,6 @@ def test_production_that_cannot_be_evaluated_any_more_is_a_gate_that_a_person_ma
     done = promote(house, 2, "production")
     assert done.returncode == 1
     assert re.search(line, done.stderr)
-    done = promote(house, 2, "production", "--override", "ada", "--until", f"{datetime.now(UTC).date() + timedelta(9)}")
+    done = promote(house, 2, "production", *overriding())
     assert done.returncode == 0, done.stderr
     assert open_ledger(house).holder(NAME, "production") == 2
