@@ -9,7 +9,7 @@ What a verdict means stands in `components/gates/rules.py`; what follows from it
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.core import OF_PACKAGE, GateRule, ProblemSettings, RefusedError, Workspace, value_digest
+from components.core import OF_PACKAGE, AssayError, GateRule, ProblemSettings, RefusedError, Workspace, value_digest
 from components.evidence import (
     CannotBeEvaluatedError,
     Evidence,
@@ -26,6 +26,7 @@ from components.gates import Against, GateResult, judge, judge_challenger, not_c
 from components.ledger import PRODUCTION
 from components.lifecycle.model_files import model_files
 from components.packages import Package, changed_code
+from components.registry import Registry
 from models.estimators import read_description
 
 
@@ -98,8 +99,26 @@ class Judge:
         return [refused("honesty", "measured", f"{why}: type `assay honesty {self._problem.name} {version}`", "")]
 
     def _was_measured(self, version: int) -> bool:
+        try:
+            self._require_kept(version)
+        except CannotBeEvaluatedError:
+            return False  # the comparison with it does not pass, which says more than a table that is not there
         weights = read_description(self._files(version))["weights_sha256"]
         return was_measured(self._workspace, self._problem, weights)
+
+    def _require_kept(self, version: int) -> None:
+        """Go on with a version that there still is.
+
+        Raises:
+            CannotBeEvaluatedError: for one that was deleted for good.
+            AssayError: for one whose files can be put back, as the message says.
+        """
+        try:
+            self._files(version)
+        except AssayError as error:
+            if version in Registry(self._workspace).tags(self._problem.name):
+                raise
+            raise CannotBeEvaluatedError(f"{self._problem.name} version {version} was deleted") from error
 
     def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | None]:
         """The verdict of each comparison, and the evidence for production; None when it has none any more."""
@@ -108,6 +127,7 @@ class Judge:
         lost: list[GateResult] = []
         for other in against:
             try:
+                self._require_kept(other.version)
                 others[other.version] = self.evidence(other.version)
             except CannotBeEvaluatedError as error:
                 lost.append(not_compared(str(error), ours.digest, other, settings.gates))

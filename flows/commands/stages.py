@@ -84,7 +84,7 @@ def promote(
         int | None, typer.Option(help="Refuse unless this version holds the stage now (default: whoever does).", min=1)
     ] = None,
     first: Annotated[
-        bool, typer.Option("--first", help="Nothing has been in production yet: there is nothing to compare with.")
+        bool, typer.Option("--first", help="Nothing else was ever in production: there is nothing to compare with.")
     ] = False,
     override: Annotated[
         str | None,
