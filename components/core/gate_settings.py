@@ -115,5 +115,12 @@ class GateSettings:
         for rule in (*self.staging, *self.honesty.rules):
             if rule.max_over_production is not None:  # nothing is compared there: it would be passed over
                 raise ValueError(f"{rule.metric} has max_over_production, and is not compared: put it under production")
+        if all(rule.metric.startswith(OF_PACKAGE) for rule in self.staging):
+            raise ValueError(
+                "staging asks of the package alone, and nothing of answers: add a rule over the evaluation"
+            )
+        for rule in self.honesty.rules:
+            if rule.metric.startswith(OF_PACKAGE):
+                raise ValueError(f"honesty: {rule.metric}: no table of honesty has it: put it under staging")
         if self.honesty.required and not self.honesty.rules:
             raise ValueError("honesty: required, and no rules: nothing would be read of the table: add some")

@@ -22,12 +22,15 @@ from components.evidence import (
     was_measured,
 )
 from components.fields import Dataset, Metric, Problem
-from components.gates import Against, GateResult, judge, judge_challenger, not_compared, refused
+from components.gates import Against, GateResult, LostEvidence, judge, judge_challenger, not_compared, refused
 from components.ledger import PRODUCTION
 from components.lifecycle.model_files import model_files
 from components.packages import Package, changed_code
 from components.registry import Registry
 from models.estimators import read_description
+
+MEGABYTES = f"{OF_PACKAGE}megabytes"
+"""The one metric of a package, so far."""
 
 
 class Judge:
@@ -55,7 +58,8 @@ class Judge:
         Args:
             version: the registered version.
             stage: `staging` or `production`.
-            champion: who is in that stage now, by the caller's knowledge; production's is compared with.
+            champion: who is in that stage now, by the caller's knowledge; production's is compared with. For a version
+                that is there already, another one.
             best: the best version that was ever in production, which is compared with, too.
             first: that nothing has been in production yet, so that there is nothing to compare with.
 
@@ -64,14 +68,19 @@ class Judge:
         """
         if stage != PRODUCTION:
             return self._judge(version, self._rules(stage))
-        if champion != version and (champion is None) != first:
+        if champion == version:  # it would be as good as itself
+            raise AssayError(
+                f"{self._problem.name} version {version} cannot be compared with itself: name another version, or none "
+                "where there was none"
+            )
+        if (champion is None) != first:
             raise RefusedError(
                 f"{self._problem.name} has version {champion} in production: leave out --first"
                 if first
                 else f"{self._problem.name} has nothing in production that version {version} could be compared with: "
                 "say --first to go without a comparison"
             )
-        if champion in (None, version):
+        if champion is None:
             return [*self._judge(version, self._rules(stage)), *self._of_honesty(version, None)]
         against = [Against(who="champion", version=champion)]
         if best not in (None, version, champion):
@@ -120,19 +129,21 @@ class Judge:
                 raise
             raise CannotBeEvaluatedError(f"{self._problem.name} version {version} was deleted") from error
 
-    def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | None]:
-        """The verdict of each comparison, and the evidence for production; None when it has none any more."""
+    def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | LostEvidence]:
+        """The verdict of each comparison, and the evidence for the first of those compared with."""
         settings, ours = self._settings, self.evidence(version)
         others: dict[int, Evidence] = {}
-        lost: list[GateResult] = []
+        lost: dict[int, LostEvidence] = {}
         for other in against:
             try:
                 self._require_kept(other.version)
                 others[other.version] = self.evidence(other.version)
             except CannotBeEvaluatedError as error:
-                lost.append(not_compared(str(error), ours.digest, other, settings.gates))
+                lost[other.version] = LostEvidence(of=other, reason=str(error))
+        failed = [not_compared(one.reason, ours.digest, one.of, settings.gates) for one in lost.values()]
+        champion = against[0].version
         if not others:
-            return lost, None
+            return failed, lost[champion]
         folders = [self._files(number) for number in (version, *others)]
         seed = comparison_seed(read_description(folder)["weights_sha256"] for folder in folders)
         challenger, *held = confirm(self._workspace, self._problem, folders, self._dataset, settings, seed=seed)
@@ -149,7 +160,7 @@ class Judge:
             for other in against
             if other.version in losses
         ]
-        return [*found, *lost], others.get(against[0].version)
+        return [*found, *failed], others[champion] if champion in others else lost[champion]
 
     def package_gates(self, version: int, stage: str, package: Package) -> list[GateResult]:
         """The verdicts on a version's package.
@@ -164,7 +175,7 @@ class Judge:
                 f"judged: go back to the commit that it was packaged at, or `assay train {self._problem.name}`"
             )
         size = sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file()) / 1e6
-        measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
+        measured = {MEGABYTES: Metric(value=size, low=size, high=size)}
         return self._judge(version, self._rules(stage, of_package=True), package=measured)
 
     def _files(self, version: int) -> Path:
@@ -180,7 +191,7 @@ class Judge:
         version: int,
         rules: Sequence[GateRule],
         *,
-        champion: Evidence | None = None,
+        champion: Evidence | LostEvidence | None = None,
         package: Mapping[str, Metric] | None = None,
     ) -> list[GateResult]:
         description = read_description(self._files(version))
