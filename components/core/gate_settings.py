@@ -6,7 +6,7 @@
 from dataclasses import fields
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from components.core.ranges import CHECKED, check_range
@@ -48,6 +48,7 @@ class GateRule:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Nats = Annotated[float, Field(ge=0)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -101,6 +102,10 @@ class GateSettings:
     """What is asked for production of biases that were measured over night."""
     committed: bool = True
     """Whether a version is refused whose code, settings or rules no commit holds."""
+    longest_override_days: Annotated[int, Field(ge=1, le=366)] = 90
+    """Days from today to the last day that an override may be given for: what is to hold longer is given again."""
+    may_override: tuple[Name, ...] = ()
+    """Who may be named by an override beside the account that runs the command, such as people who share one."""
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(Margins)):
@@ -112,5 +117,12 @@ class GateSettings:
         for rule in (*self.staging, *self.honesty.rules):
             if rule.max_over_production is not None:  # nothing is compared there: it would be passed over
                 raise ValueError(f"{rule.metric} has max_over_production, and is not compared: put it under production")
+        if all(rule.metric.startswith(OF_PACKAGE) for rule in self.staging):
+            raise ValueError(
+                "staging asks of the package alone, and nothing of answers: add a rule over the evaluation"
+            )
+        for rule in self.honesty.rules:
+            if rule.metric.startswith(OF_PACKAGE):
+                raise ValueError(f"honesty: {rule.metric}: no table of honesty has it: put it under staging")
         if self.honesty.required and not self.honesty.rules:
             raise ValueError("honesty: required, and no rules: nothing would be read of the table: add some")

@@ -2,9 +2,11 @@ from .comparison import Against as Against
 from .comparison import Standing as Standing
 from .comparison import compare as compare
 from .overrides import Override as Override
+from .overrides import check_override as check_override
 from .overrides import overruled as overruled
 from .rules import COMPARED_WITH as COMPARED_WITH
 from .rules import GateResult as GateResult
+from .rules import LostEvidence as LostEvidence
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger
 from .rules import not_compared as not_compared

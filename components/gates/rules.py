@@ -56,12 +56,20 @@ class GateResult:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LostEvidence:
+    """In place of the evidence for production, where it is held by a version that cannot be evaluated any more."""
+
+    of: Against
+    reason: str
+
+
 def judge(
     rules: Sequence[GateRule],
     evidence: Evidence | HonestyTable,
     *,
     expected_key: str,
-    champion: Evidence | None = None,
+    champion: Evidence | LostEvidence | None = None,
     package: Mapping[str, Metric] | None = None,
 ) -> list[GateResult]:
     """Judge an evaluation by every rule.
@@ -70,7 +78,8 @@ def judge(
         rules: from params.yaml.
         evidence: what was measured.
         expected_key: the key that evidence of today's weights, data, settings and code would have.
-        champion: the evidence for the version in production, for rules that are relative to it.
+        champion: the evidence for the version in production, for rules that are relative to it; they are passed over
+            where it is None, which says that nothing is in production, and fail where it is lost.
         package: metrics of the package, which are not part of the evidence.
     """
     if evidence.key != expected_key:
@@ -83,10 +92,7 @@ def judge(
             limits = (-math.inf if rule.min is None else rule.min, math.inf if rule.max is None else rule.max)
             results.append(_judge_metric(rule.metric, metric, limits, _limits(rule), evidence.digest))
         if rule.max_over_production is not None and champion is not None:
-            ratio = _ratio(metric, champion.metrics.get(rule.metric))
-            said = f"≤ {rule.max_over_production:g} × production's"
-            limits = (-math.inf, rule.max_over_production)
-            results.append(_judge_metric(rule.metric, ratio, limits, said, evidence.digest))
+            results.append(_judge_ratio(rule.metric, metric, champion, rule.max_over_production, evidence.digest))
     return results
 
 
@@ -181,12 +187,24 @@ def require_pass(results: Sequence[GateResult], *, what: str) -> None:
         raise RefusedError(f"{what}: {refused[0]}{more}")
 
 
-def _ratio(ours: Metric | None, production: Metric | None) -> Metric | None:
-    """A metric over production's, with the widest interval that the two allow; None when one of them is missing."""
-    if ours is None or production is None:
-        return None
-    if ours.missing or production.missing:
-        return ours if ours.missing else production
+def _judge_ratio(
+    name: str, ours: Metric | None, champion: Evidence | LostEvidence, most: float, evidence: str
+) -> GateResult:
+    said = f"≤ {most:g} × production's"
+    if isinstance(champion, LostEvidence):
+        return refused(name, said, f"{champion.of} cannot be evaluated: {champion.reason}", evidence)
+    production = champion.metrics.get(name)
+    if production is None:
+        return refused(name, said, "production's evaluation has no such metric", evidence)
+    if production.missing or not _is_finite(production):  # anything over infinity is 0, which passes
+        return refused(name, said, f"production's: {production.missing or 'the metric is not finite'}", evidence)
+    return _judge_metric(name, _ratio(ours, production), (-math.inf, most), said, evidence)
+
+
+def _ratio(ours: Metric | None, production: Metric) -> Metric | None:
+    """A metric over production's, with the widest interval that the two allow; ours where that is missing."""
+    if ours is None or ours.missing:
+        return ours
     if min(production.low, ours.low) <= 0:  # no ratio says anything then
         return Metric(value=math.nan, low=math.nan, high=math.nan)
     return Metric(value=ours.value / production.value, low=ours.low / production.high, high=ours.high / production.low)
@@ -197,7 +215,7 @@ def _judge_metric(
 ) -> GateResult:
     if metric is None:
         return refused(name, said, "the evaluation has no such metric", evidence)
-    if not all(math.isfinite(number) for number in (metric.value, metric.low, metric.high)):
+    if not _is_finite(metric):
         return refused(name, said, metric.missing or "the metric is not finite", evidence)
     least, most = limits
     if least <= metric.low <= metric.high <= most:
@@ -216,6 +234,10 @@ def _judge_metric(
         reason=reason,
         evidence=evidence,
     )
+
+
+def _is_finite(metric: Metric) -> bool:
+    return all(math.isfinite(number) for number in (metric.value, metric.low, metric.high))
 
 
 def refused(metric: str, limits: str, reason: str, evidence: str) -> GateResult:

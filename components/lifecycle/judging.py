@@ -12,6 +12,7 @@ from typing import Any
 
 from components.core import (
     OF_PACKAGE,
+    AssayError,
     GateRule,
     ProblemSettings,
     RefusedError,
@@ -31,12 +32,16 @@ from components.evidence import (
     was_measured,
 )
 from components.fields import Dataset, Metric, Problem
-from components.gates import Against, GateResult, judge, judge_challenger, not_compared, refused
+from components.gates import Against, GateResult, LostEvidence, judge, judge_challenger, not_compared, refused
 from components.ledger import PRODUCTION
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.retraining import changed_training
 from components.packages import Package
+from components.registry import Registry
 from models.estimators import read_description
+
+MEGABYTES = f"{OF_PACKAGE}megabytes"
+"""The one metric of a package, so far."""
 
 
 class Judge:
@@ -64,7 +69,8 @@ class Judge:
         Args:
             version: the registered version.
             stage: `staging` or `production`.
-            champion: who is in that stage now, by the caller's knowledge; production's is compared with.
+            champion: who is in that stage now, by the caller's knowledge; production's is compared with. For a version
+                that is there already, another one.
             best: the best version that was ever in production, which is compared with, too.
             first: that nothing has been in production yet, so that there is nothing to compare with.
 
@@ -73,14 +79,19 @@ class Judge:
         """
         if stage != PRODUCTION:
             return [*self._judge(version, self._rules(stage)), *self._of_source(version)]
-        if champion != version and (champion is None) != first:
+        if champion == version:  # it would be as good as itself
+            raise AssayError(
+                f"{self._problem.name} version {version} cannot be compared with itself: name another version, or none "
+                "where there was none"
+            )
+        if (champion is None) != first:
             raise RefusedError(
                 f"{self._problem.name} has version {champion} in production: leave out --first"
                 if first
                 else f"{self._problem.name} has nothing in production that version {version} could be compared with: "
                 "say --first to go without a comparison"
             )
-        if champion in (None, version):
+        if champion is None:
             return [
                 *self._judge(version, self._rules(stage)),
                 *self._of_source(version),
@@ -133,21 +144,42 @@ class Judge:
         return [refused("honesty", "measured", f"{why}: type `assay honesty {self._problem.name} {version}`", "")]
 
     def _was_measured(self, version: int) -> bool:
+        try:
+            self._require_kept(version)
+        except CannotBeEvaluatedError:
+            return False  # the comparison with it does not pass, which says more than a table that is not there
         weights = read_description(self._files(version))["weights_sha256"]
         return was_measured(self._workspace, self._problem, weights)
 
-    def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | None]:
-        """The verdict of each comparison, and the evidence for production; None when it has none any more."""
+    def _require_kept(self, version: int) -> None:
+        """Go on with a version that there still is.
+
+        Raises:
+            CannotBeEvaluatedError: for one that was deleted for good.
+            AssayError: for one whose files can be put back, as the message says.
+        """
+        try:
+            self._files(version)
+        except AssayError as error:
+            if version in Registry(self._workspace).tags(self._problem.name):
+                raise
+            raise CannotBeEvaluatedError(f"{self._problem.name} version {version} was deleted") from error
+
+    def _compare(self, version: int, against: Sequence[Against]) -> tuple[list[GateResult], Evidence | LostEvidence]:
+        """The verdict of each comparison, and the evidence for the first of those compared with."""
         settings, ours = self._settings, self.evidence(version)
         others: dict[int, Evidence] = {}
-        lost: list[GateResult] = []
+        lost: dict[int, LostEvidence] = {}
         for other in against:
             try:
+                self._require_kept(other.version)
                 others[other.version] = self.evidence(other.version)
             except CannotBeEvaluatedError as error:
-                lost.append(not_compared(str(error), ours.digest, other, settings.gates))
+                lost[other.version] = LostEvidence(of=other, reason=str(error))
+        failed = [not_compared(one.reason, ours.digest, one.of, settings.gates) for one in lost.values()]
+        champion = against[0].version
         if not others:
-            return lost, None
+            return failed, lost[champion]
         folders = [self._files(number) for number in (version, *others)]
         seed = comparison_seed(read_description(folder)["weights_sha256"] for folder in folders)
         challenger, *held = confirm(self._workspace, self._problem, folders, self._dataset, settings, seed=seed)
@@ -164,12 +196,12 @@ class Judge:
             for other in against
             if other.version in losses
         ]
-        return [*found, *lost], others.get(against[0].version)
+        return [*found, *failed], others[champion] if champion in others else lost[champion]
 
     def package_gates(self, version: int, stage: str, package: Package) -> list[GateResult]:
         """The verdicts on a version's package."""
         size = sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file()) / 1e6
-        measured = {f"{OF_PACKAGE}megabytes": Metric(value=size, low=size, high=size)}
+        measured = {MEGABYTES: Metric(value=size, low=size, high=size)}
         return self._judge(version, self._rules(stage, of_package=True), package=measured)
 
     def _files(self, version: int) -> Path:
@@ -185,7 +217,7 @@ class Judge:
         version: int,
         rules: Sequence[GateRule],
         *,
-        champion: Evidence | None = None,
+        champion: Evidence | LostEvidence | None = None,
         package: Mapping[str, Metric] | None = None,
     ) -> list[GateResult]:
         description = read_description(self._files(version))

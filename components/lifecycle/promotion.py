@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from components.core import AssayError, RefusedError
-from components.gates import GateResult, Override, overruled, require_pass
+from components.gates import GateResult, Override, check_override, overruled, require_pass
 from components.ledger import (
     ARCHIVED,
     CANDIDATE,
@@ -22,6 +22,7 @@ from components.ledger import (
     Refusal,
     current_entries,
     last_good,
+    whoami,
     withdrawn,
 )
 from components.lifecycle.anchor import best_ever
@@ -73,25 +74,29 @@ class Promotion(VersionPackages):
             actor: who wants it.
             reason: why.
             expect: who is believed to hold the stage now.
-            first: as of `gates`.
+            first: that nothing else was ever in production, so that there is nothing to compare with.
             since: digest of the version's own entry that the decision was made against; today's by default.
-            override: a person's word against gates that do not pass, but not against a package that is not proved.
+            override: a person's word against gates that do not pass, but not against a package that is not proved. It
+                is that of the account that runs this, or of a name in `gates.may_override`, and ends in time.
             strict: whether the package is proved from a clean virtual environment.
             tell: what carries out each of the four parts, and tells of it.
 
         Raises:
-            RefusedError: by a gate, a proof, or because somebody else holds the stage by now.
+            RefusedError: by a gate, a proof, an override that may not be given, or because somebody else holds the
+                stage by now.
         """
         name = self.problem.name
         with self.telling_refusals(version, stage, actor=actor):
             history = self.ledger.history(name)
             own = current_entries(history).get(version)
             self._check_order(history, version, stage)
-            if override is not None and override.until < self.ledger.now(name).date():
-                raise RefusedError(f"the override ends on {override.until}, which is over: give a later day")
+            if override is not None:
+                check_override(override, self.settings.gates, account=whoami(), today=self.ledger.now(name).date())
             if own is None or own.to_stage != stage:  # it may be there already, by a killed command
                 self.ledger.require_holder(name, stage, expect)
-            champion, first = self._champion(history, version, expect, first=first)
+            champion, first = (
+                self._champion(history, version, expect, first=first) if stage == PRODUCTION else (None, False)
+            )
 
             def gate() -> tuple[list[GateResult], str]:
                 best = best_ever(history, self.registry.tags(name))
@@ -223,12 +228,22 @@ class Promotion(VersionPackages):
         """Whom a version is compared with for production, and whether there is nobody.
 
         It is who the ledger will expect there, so that nobody else can slip in between; for the version that is there
-        already, whose override is renewed or done with, it is whom a rollback would bring back.
+        already, whose override is renewed or done with, it is whom a rollback would bring back. Where somebody archived
+        or deleted that one, it is the same nevertheless: an override ends by gates that pass, not by their absence.
+
+        Raises:
+            RefusedError: when it is said to be the first and is not, whatever became of the others.
         """
+        others = [entry.version for entry in history if entry.to_stage == PRODUCTION and entry.version != version]
+        if first and others:
+            raise RefusedError(f"{self.problem.name} version {others[-1]} was in production: leave out --first")
         if expect != version:
             return expect, first
-        others = {entry.version for entry in history if entry.to_stage == PRODUCTION} - {version}
-        return last_good(history), first or not others
+        if not others:
+            return None, True
+        # Those that production was rolled back from come last: it is easy to be as good as they.
+        good = last_good(history) or last_good([entry for entry in history if entry.action != "archive"])
+        return good or others[-1], False
 
     def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
         if stage not in PROMOTABLE:

@@ -3,6 +3,9 @@
 rollback(Stages(workspace, problem, settings), actor="ada", reason="it was better before")
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from components.core import AssayError, RefusedError
 from components.ledger import PRODUCTION, Entry, current_entries, entry_in_stage, last_good
 from components.lifecycle.package_files import package_of
@@ -50,8 +53,14 @@ def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = No
             since=before.digest,
             evidence={"rolled_back_from": held.version, "proof": stages.prove(package)},
             package=package,
-            override=before.override,
+            override=before.override or _overruled_there(history, target),
         )
+
+
+def _overruled_there(history: Sequence[Entry], version: int) -> Mapping[str, Any] | None:
+    """By which override a version was in production: no gate is asked now, so that it stands whatever came since."""
+    there = [entry for entry in history if (entry.version, entry.to_stage) == (version, PRODUCTION)]
+    return there[-1].override
 
 
 def _finish(stages: Stages, held: Entry) -> Entry:

@@ -85,13 +85,19 @@ def promote(
         int | None, typer.Option(help="Refuse unless this version holds the stage now (default: whoever does).", min=1)
     ] = None,
     first: Annotated[
-        bool, typer.Option("--first", help="Nothing has been in production yet: there is nothing to compare with.")
+        bool, typer.Option("--first", help="Nothing else was ever in production: there is nothing to compare with.")
     ] = False,
     override: Annotated[
-        str | None, typer.Option(help="Your name, to promote against gates that do not pass; needs --until.")
+        str | None,
+        typer.Option(
+            help="Your account, or a name of gates.may_override: against gates that do not pass; needs --until."
+        ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="Last day of the override, as 2026-12-31.", metavar="YYYY-MM-DD")
+        str | None,
+        typer.Option(
+            help="Last day of the override, at most gates.longest_override_days from today.", metavar="YYYY-MM-DD"
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Prove the package from a new virtual environment (minutes).")

@@ -3,6 +3,7 @@
 import os
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -15,6 +16,7 @@ from components.data.data_file import write_row
 from components.data.simulation import dataset_key
 from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
+from components.ledger.ledger import whoami
 from components.lifecycle.promotion import Promotion
 from components.lifecycle.registration import register
 from components.problems import find_problem
@@ -94,6 +96,11 @@ def promotion_of(house: Workspace) -> Promotion:
 def promote(house: Workspace, version: int, stage: str, *more: str) -> CompletedProcess[str]:
     """The command, in this process."""
     return assay_here(house, "promote", NAME, str(version), "--to", stage, "--reason", "a reason", *more)
+
+
+def overriding(days: int = 9, by: str | None = None) -> tuple[str, ...]:
+    """What a promotion against gates says beside that: whose word it is, and for how many days from today."""
+    return ("--override", by or whoami(), "--until", str(datetime.now(UTC).date() + timedelta(days=days)))
 
 
 def to_production(house: Workspace, version: int, *more: str) -> None:

@@ -32,8 +32,8 @@ def measured(house: Workspace, version: int) -> None:
 
 
 def of_honesty(house: Workspace, version: int, *, champion: int | None = None) -> list[GateResult]:
-    """The verdicts on its table alone; of a version that is its own champion, which nothing is compared with."""
-    found = promotion_of(house).judge.gates(version, "production", champion=champion or version)
+    """The verdicts on its table alone; of a version that is compared with nothing, unless a champion is named."""
+    found = promotion_of(house).judge.gates(version, "production", champion=champion, first=champion is None)
     return [result for result in found if result.metric in ("honesty", METRIC)]
 
 
@@ -89,4 +89,4 @@ def test_a_table_that_was_changed_is_not_believed(house: Workspace) -> None:
     (metrics,) = house.honesty(NAME).glob("*/metrics.json")
     metrics.write_text(metrics.read_text(encoding="utf-8").replace('"value"', '"value" '), encoding="utf-8")
     with pytest.raises(IntegrityError, match="not what was written"):
-        promotion_of(house).judge.gates(1, "production", champion=1)
+        promotion_of(house).judge.gates(1, "production", champion=None, first=True)

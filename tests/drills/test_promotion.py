@@ -20,12 +20,12 @@ from components.packages.files import package_folder
 from components.simulators.sersic import PARAMETERS
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import ANY, LENIENT, NAME, agrees, mlflow_client, promote, to_production
+from tests.drills.houses import ANY, LENIENT, NAME, agrees, mlflow_client, overriding, promote, to_production
 
 
 def gates(*rules: dict[str, Any]) -> dict[str, Any]:
-    """The settings with other rules for staging."""
-    return LENIENT | {"gates": LENIENT["gates"] | {"staging": list(rules)}}
+    """The settings with other rules for staging, which Ada may overrule."""
+    return LENIENT | {"gates": LENIENT["gates"] | {"staging": list(rules), "may_override": ["Ada Lovelace"]}}
 
 
 def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house: Workspace) -> None:
@@ -100,7 +100,7 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
     answer = json.loads(assay_here(house, "predict", NAME, str(image), *given).stdout)
     assert answer["model"]["override"] == said
 
-    write_params(house.root, LENIENT)
+    write_params(house.root, gates(*LENIENT["gates"]["staging"]))
     assert promote(house, 2, "staging", *by_hand, str(today)).returncode == 0
     assert open_ledger(house).current(NAME)[2].override is None, "nothing had to be overruled"
 
@@ -130,28 +130,31 @@ def test_an_override_stays_until_the_gates_pass(house: Workspace) -> None:
     strict = ANY | {"margin": 0, "slice_margin": 0, "nats_margin": 0, "nats_slice_margin": 0}
     write_params(house.root, SMALL | {"gates": SMALL["gates"] | {"over_production": strict, "over_best": ANY}})
     refused(promote(house, 2, "production"), "gate loss_over_production")
-    until = ("--override", "Ada", "--until")
-    assert promote(house, 2, "production", *until, "2999-01-01").returncode == 0
+    assert promote(house, 2, "production", *overriding(9)).returncode == 0
     refused(promote(house, 2, "production"), "gate loss_over_production")
-    refused(promote(house, 2, "production", *until, "2999-01-02", "--expect", "1"), "held by version 2")
-    assert promote(house, 2, "production", *until, "2999-01-02").returncode == 0
+    refused(promote(house, 2, "production", *overriding(10), "--expect", "1"), "held by version 2")
+    renewed = overriding(10)
+    assert promote(house, 2, "production", *renewed).returncode == 0
     entry = open_ledger(house).current(NAME)[2]
     assert entry.override is not None
-    assert entry.override["until"] == "2999-01-02"
+    assert entry.override["until"] == renewed[-1]
     assert "loss_over_production" in entry.override["overruled"][0]
 
     assert promote(house, 3, "staging").returncode == 0
-    assert promote(house, 3, "production", *until, "2999-01-01").returncode == 0
+    assert promote(house, 3, "production", *overriding()).returncode == 0
     assert assay_here(house, "archive", NAME, "1", "--reason", "never again").returncode == 0
     assert assay_here(house, "rollback", NAME).returncode == 0
     rolled = open_ledger(house).entry_in(NAME, "production")
     assert rolled is not None
     assert (rolled.version, rolled.override) == (2, entry.override)
-    # Nobody goes back to what was archived by somebody, or is compared with it.
+    # Nobody goes back to what was archived by somebody; it is what the version is held against nevertheless.
     refused(assay_here(house, "rollback", NAME, "--expect", "2"), "no earlier good version")
+    refused(promote(house, 2, "production", "--first"), "version 3 was in production: leave out --first")
+    refused(promote(house, 2, "production"), "gate loss_over_production")
     write_params(house.root, LENIENT)
-    refused(promote(house, 2, "production"), "nothing in production that version 2 could be compared with: say --first")
-    assert promote(house, 2, "production", "--first").returncode == 0
+    assert promote(house, 2, "production").returncode == 0
+    (compared,) = [gate["details"] for gate in open_ledger(house).current(NAME)[2].evidence["gates"] if gate["details"]]
+    assert compared["version"] == 1, "not 3, which was rolled back from"
     assert open_ledger(house).current(NAME)[2].override is None
     agrees(house)
 

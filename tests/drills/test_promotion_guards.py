@@ -17,6 +17,7 @@ from components.core.workspace import Workspace
 from components.evidence.evaluation import evaluate
 from components.evidence.refusals import CannotBeEvaluatedError
 from components.gates.overrides import Override
+from components.gates.rules import Verdict
 from components.ledger.ledger import open_ledger
 from components.lifecycle import judging
 from components.lifecycle.promotion import Promotion, quietly
@@ -24,9 +25,18 @@ from components.lifecycle.rollbacks import rollback
 from components.packages.files import package_folder, verify_package
 from components.registry.registry import Registry
 from models.estimators.saved import read_description
-from tests.conftest import HOUSE
+from tests.conftest import HOUSE, write_params
 from tests.drills.commands import assay_here, environment, refused
-from tests.drills.houses import NAME, agrees, mlflow_client, promote, promotion_of, to_production
+from tests.drills.houses import (
+    LENIENT,
+    NAME,
+    agrees,
+    mlflow_client,
+    overriding,
+    promote,
+    promotion_of,
+    to_production,
+)
 
 FACTS: dict[str, Any] = {"action": "promote", "actor": "ada", "reason": "a reason"}
 
@@ -199,11 +209,20 @@ def test_production_that_cannot_be_evaluated_any_more_is_a_gate_that_a_person_ma
         return evaluate(_workspace, _problem, model, *rest)
 
     monkeypatch.setattr(judging, "evaluate", gone)
+    relative = {"metric": "milliseconds.batch1", "max": 1e6, "max_over_production": 1e6}
+    write_params(house.root, LENIENT | {"gates": LENIENT["gates"] | {"production": [relative]}})
     assert promote(house, 2, "staging").returncode == 0
-    line = "gate loss_over_production fail: production, version 1 cannot be compared with: .* network = 'old'"
+    found = promotion_of(house).judge.gates(2, "production", champion=1)
+    failed = {result.metric: result for result in found if result.verdict is Verdict.FAIL}
+    assert set(failed) == {"milliseconds.batch1", "loss_over_production"}, "nothing is passed over"
+    assert failed["milliseconds.batch1"].limits == "≤ 1e+06 × production's"
+    line = "gate milliseconds.batch1 fail: production, version 1 cannot be evaluated: .* network = 'old'.*and 1 more"
     done = promote(house, 2, "production")
     assert done.returncode == 1
     assert re.search(line, done.stderr)
-    done = promote(house, 2, "production", "--override", "ada", "--until", f"{datetime.now(UTC).date() + timedelta(9)}")
+    done = promote(house, 2, "production", *overriding())
     assert done.returncode == 0, done.stderr
     assert open_ledger(house).holder(NAME, "production") == 2
+    entry = open_ledger(house).current(NAME)[2]
+    said = (entry.override or {})["overruled"]
+    assert [line.split()[1] for line in said] == ["milliseconds.batch1", "loss_over_production"]

@@ -89,6 +89,18 @@ def test_the_house_params_are_valid_at_every_size(tmp_path: Path) -> None:
             ["over_best: margin = 0.001 is below that of over_production, 0.01", "give more"],
         ),
         (lambda s: s["gates"].update(staging=[]), ["gates.staging"]),
+        (
+            lambda s: s["gates"].update(staging=[{"metric": "package.megabytes", "max": 50}]),
+            ["staging asks of the package alone", "add a rule over the evaluation"],
+        ),
+        (
+            lambda s: s["gates"]["honesty"]["rules"].append({"metric": "package.megabytes", "max": 50}),
+            ["package.megabytes", "no table of honesty has it", "put it under staging"],
+        ),
+        (lambda s: s["gates"].update(longest_override_days=0), ["gates.longest_override_days = 0", "greater than"]),
+        (lambda s: s["gates"].update(longest_override_days=9999), ["longest_override_days = 9999", "less than", "366"]),
+        (lambda s: s["gates"].update(may_override="ada"), ["gates.may_override = 'ada'", "tuple"]),
+        (lambda s: s["gates"].update(may_override=[" "]), ["gates.may_override.0 = ' '", "at least 1 character"]),
     ],
 )
 def test_bad_values_are_named(tmp_path: Path, change: Callable[[dict[str, Any]], object], named: list[str]) -> None:

@@ -17,7 +17,7 @@ from components.evidence.confirmation import Confirmed
 from components.evidence.evaluation import Evidence
 from components.fields.evaluation import Loss, Metric, Report, no_metric
 from components.gates.comparison import Against
-from components.gates.rules import GateResult, Verdict, judge, judge_challenger, require_pass
+from components.gates.rules import GateResult, LostEvidence, Verdict, judge, judge_challenger, require_pass
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
@@ -99,6 +99,31 @@ def test_limits_over_production_hold_the_widest_ratio_against_it_and_a_cap_holds
     assert verdict(Metric(value=0.5, low=0.0, high=0.55)) is Verdict.FAIL
     assert verdict(Metric(value=NAN, low=NAN, high=NAN)) is Verdict.FAIL
     assert verdict(None) is Verdict.FAIL
+
+
+def test_a_limit_over_production_fails_where_production_cannot_be_judged() -> None:
+    """It is passed over where nothing is in production, and nowhere else."""
+    rule = GateRule(metric="ratio", max=2, max_over_production=1.5)
+    ours = evidence(Metric(value=1.2, low=1.1, high=1.3))
+
+    def relative(champion: Evidence | LostEvidence) -> GateResult:
+        cap, result = judge([rule], ours, expected_key="key", champion=champion)
+        assert cap.verdict is Verdict.PASS
+        assert (result.verdict, result.value, result.limits) == (Verdict.FAIL, None, "≤ 1.5 × production's")
+        return result
+
+    lost = relative(LostEvidence(of=PRODUCTION, reason="network = 'old'"))
+    assert lost.reason == "production, version 2 cannot be evaluated: network = 'old'"
+    assert relative(evidence()).reason == "production's evaluation has no such metric"
+    for number in (NAN, math.inf):
+        unheard_of = evidence(Metric(value=number, low=number, high=number))
+        assert relative(unheard_of).reason == "production's: the metric is not finite"
+    reason = "slice snr10_20 has 4 images, and 10 are needed"
+    assert relative(evidence(no_metric(reason))).reason == f"production's: {reason}"
+    (cap, own) = judge([rule], evidence(no_metric(reason)), expected_key="key", champion=ours)
+    assert (cap.reason, own.reason) == (reason, reason)
+    (_, none) = judge([rule], evidence(), expected_key="key", champion=ours)
+    assert none.reason == "the evaluation has no such metric"
 
 
 def test_version_after_version_a_third_worse_meets_the_cap() -> None:
