@@ -11,8 +11,9 @@ problem's sequence, numbers are unique, and of two processes that read the same 
 Every reading checks all of a problem's (`components/ledger/table.py`): a thousand entries take a tenth of a second.
 """
 
-import getpass
 import json
+import os
+import pwd
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -216,8 +217,11 @@ def open_ledger(workspace: Workspace) -> Ledger:
 
 
 def whoami() -> str:
-    """The user that stage changes are recorded under."""
-    return getpass.getuser()
+    """The account that stage changes are recorded under, whatever variables say of its name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in containers
+        return f"user {os.getuid()}"
 
 
 def _known(stage: str) -> str:

@@ -234,7 +234,9 @@ class Promotion(VersionPackages):
         Raises:
             RefusedError: when it is said to be the first and is not, whatever became of the others.
         """
-        others = [entry.version for entry in history if entry.to_stage == PRODUCTION and entry.version != version]
+        own = {entry.weights_sha256 for entry in history if entry.version == version}
+        # The same network under another number, as older ledgers have it, would be compared with itself.
+        others = [e.version for e in history if e.to_stage == PRODUCTION and e.weights_sha256 not in own]
         if first and others:
             raise RefusedError(f"{self.problem.name} version {others[-1]} was in production: leave out --first")
         if expect != version:
@@ -242,7 +244,7 @@ class Promotion(VersionPackages):
         if not others:
             return None, True
         # Those that production was rolled back from come last: it is easy to be as good as they.
-        good = last_good(history) or last_good([entry for entry in history if entry.action != "archive"])
+        good = last_good(history) or last_good([e for e in history if e.action not in ("archive", COLLECTED)])
         return good or others[-1], False
 
     def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
