@@ -27,10 +27,12 @@ def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = No
         expect: who is believed to be in production; by default whoever got there otherwise than by a rollback.
 
     Raises:
+        IntegrityError: when the ledger is damaged, or an older one than MLflow has seen.
         RefusedError: when there is no such version, its package does not answer as it did, or production is held
             by another version than expected.
     """
     name = stages.problem.name
+    stages.check_ledger(witnessed=False)
     history = stages.ledger.history(name)
     current = current_entries(history)
     target, held = last_good(history), entry_in_stage(current, PRODUCTION)
