@@ -74,7 +74,7 @@ def test_a_package_that_is_nowhere_any_more_is_built_again_and_judged_by_its_pro
 
     def others_last_bits(estimator: Estimator, *arguments: Any) -> Any:
         golden = make_golden(estimator, *arguments)
-        outputs = {**golden.outputs, "flux": golden.outputs["flux"] * np.float32(1 + 1e-7)}
+        outputs = {**golden.outputs, "likelihood_flux": golden.outputs["likelihood_flux"] * np.float32(1 + 1e-7)}
         return type(golden)(inputs=golden.inputs, outputs=outputs, doubts=golden.doubts)
 
     monkeypatch.setattr(building, "make_golden", others_last_bits)
