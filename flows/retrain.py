@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from prefect import flow
+from prefect import flow, tags
 
 from components.core import RefusedError
 from components.lifecycle import due
 from flows import console
+from flows.crashed_runs import place_tag
 from flows.job import Job
 from flows.main_job import run_main_job
 
@@ -32,7 +33,13 @@ def retrain(problem: str, size: str = "demo") -> dict[str, Any]:
     for reason in reasons:
         console.err.print(f"  {reason}")
     try:
-        outcome = f"version {run_main_job(problem, size)['version']} is in production"
+        outcome = f"version {run_main_job(job)['version']} is in production"
     except RefusedError as refusal:
         outcome = f"production stays: {refusal}"
     return {"due": True, "reasons": reasons, "outcome": outcome}
+
+
+def run_retrain(job: Job) -> dict[str, Any]:
+    """The retraining under the tag of the state folder it works in; what it runs under the problem's lock has both."""
+    with tags(place_tag(job.workspace)):
+        return retrain(job.problem_name, job.size)
