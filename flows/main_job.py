@@ -16,6 +16,7 @@ from components.lifecycle import Promotion
 from components.registry import Registry
 from flows import steps
 from flows.crashed_runs import mark_crashed, run_tags
+from flows.failures import PROMOTION, noted
 from flows.job import Job
 
 
@@ -48,7 +49,8 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
         promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
         if promotion.judge.wants_honesty(promotion.ledger.holder(problem, PRODUCTION)):
             steps.honesty(job, dataset, number)
-        promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
+        with noted(PROMOTION):
+            promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
         answer = steps.predict(job, dataset)
         return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
 

@@ -1,4 +1,4 @@
-"""Tell somebody about each stage change and each refused promotion: by a command, an HTTPS address, or both.
+"""Tell somebody about stage changes, refused promotions, failed retrainings: by a command, an HTTPS address, or both.
 
     notify(workspace, settings, {"event": "refused", "problem": "galaxy-shape", "version": 3, …})
     notify_changes(workspace, settings, ledger.history("galaxy-shape"))
