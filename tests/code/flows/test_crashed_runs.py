@@ -51,6 +51,7 @@ def test_machines_of_one_name_with_folders_of_one_path_are_two_places(tmp_path: 
 
 @pytest.fixture
 def job(workspace: Workspace) -> Job:
+    (workspace.home / "prefect").mkdir(parents=True)  # Prefect warns where its home is not there
     return Job(workspace=workspace, problem_name="galaxy-shape", size="demo", overrides={})
 
 

@@ -18,6 +18,7 @@ Events = list[dict[str, Any]]
 def told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Events:
     """The events that somebody would be told of; a retraining of the house around is due."""
     events: Events = []
+    (workspace.home / "prefect").mkdir(parents=True)  # Prefect warns where its home is not there
     monkeypatch.chdir(workspace.root)
     monkeypatch.setattr("flows.failures.notify", lambda _workspace, _settings, event: events.append(dict(event)))
     monkeypatch.setattr("flows.retrain.due", lambda *_: Due(reasons=("the simulator changed",)))
