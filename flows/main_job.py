@@ -15,6 +15,8 @@ from components.ledger import PRODUCTION, whoami
 from components.lifecycle import Promotion
 from components.registry import Registry
 from flows import steps
+from flows.crashed_runs import mark_crashed, run_tags
+from flows.failures import PROMOTION, noted
 from flows.job import Job
 
 
@@ -47,12 +49,15 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
         promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
         if promotion.judge.wants_honesty(promotion.ledger.holder(problem, PRODUCTION)):
             steps.honesty(job, dataset, number)
-        promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
+        with noted(PROMOTION):
+            promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
         answer = steps.predict(job, dataset)
         return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
 
 
-def run_main_job(problem: str, size: str = "demo") -> dict[str, Any]:
-    """The main job under the problem's tag, by which a run that was killed is found again."""
-    with tags(problem):
-        return main_job(problem, size)
+def run_main_job(job: Job) -> dict[str, Any]:
+    """The main job under tags by which it is found again if it is killed; first those are marked that were."""
+    with job.alone():  # so whatever Prefect believes to be running here is not
+        mark_crashed(job.workspace, job.problem_name)
+    with tags(*run_tags(job.workspace, job.problem_name)):
+        return main_job(job.problem_name, job.size)

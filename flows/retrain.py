@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from prefect import flow
+from prefect import flow, tags
 
 from components.core import RefusedError
 from components.lifecycle import due
 from flows import console
+from flows.crashed_runs import place_tag
+from flows.failures import noted, telling_failures
 from flows.job import Job
 from flows.main_job import run_main_job
 
@@ -16,23 +18,25 @@ def retrain(problem: str, size: str = "demo") -> dict[str, Any]:
     """Run the main job when a retraining is due; otherwise end at once.
 
     A model that the gates refuse, because it is worse than production for instance, is an outcome here, not an
-    error: production stays, and the refusal is returned.
+    error: production stays, and the refusal is returned. Whoever is to be told hears of what fails before the gates.
     """
     job = Job.open(problem, size)
-    found = due(job.workspace, job.problem, job.settings)
+    with telling_failures(job), noted("due"):
+        found = due(job.workspace, job.problem, job.settings)
     reasons = list(found.reasons)
     if not reasons:
-        known = found.refused
-        why = (
-            f"version {known.version}, made of the same, was refused: {known.reason}"
-            if known
-            else "nothing has changed"
-        )
-        return {"due": False, "reasons": [], "outcome": f"production stays: {why}"}
+        return {"due": False, "reasons": [], "outcome": f"production stays: {found.why_not}"}
     for reason in reasons:
         console.err.print(f"  {reason}")
     try:
-        outcome = f"version {run_main_job(problem, size)['version']} is in production"
+        with telling_failures(job):
+            outcome = f"version {run_main_job(job)['version']} is in production"
     except RefusedError as refusal:
         outcome = f"production stays: {refusal}"
     return {"due": True, "reasons": reasons, "outcome": outcome}
+
+
+def run_retrain(job: Job) -> dict[str, Any]:
+    """The retraining under the tag of the state folder it works in; what it runs under the problem's lock has both."""
+    with tags(place_tag(job.workspace)):
+        return retrain(job.problem_name, job.size)

@@ -7,8 +7,10 @@ Runs may come late or twice: `retrain` compares hashes, and one run a problem go
 
 from typing import Any
 
+from components.core import variable
 from components.problems import NAMES
 from flows import console
+from flows.crashed_runs import place_tag
 from flows.job import Job
 
 
@@ -19,6 +21,10 @@ def serve_schedules(size: str) -> None:
         size: at which size scheduled runs work.
     """
     jobs = [Job.open(name, size) for name in NAMES]
+    place = place_tag(jobs[0].workspace)
+    # Of our own server alone a problem's name is enough. On another's, two houses would share a schedule of that name:
+    # each run would go to either, and whoever ends first would pause both.
+    suffix = f"-{place}" if variable("PREFECT_API_URL") else ""
     from flows.server import prefect_server
 
     with prefect_server(jobs[0].workspace) as url:
@@ -28,10 +34,11 @@ def serve_schedules(size: str) -> None:
 
         deployments: list[Any] = [
             retrain.to_deployment(
-                name=job.problem_name,
+                name=f"{job.problem_name}{suffix}",
                 cron=job.settings.schedule.cron,
                 parameters={"problem": job.problem_name, "size": size},
                 concurrency_limit=1,
+                tags=[place],
                 description=f"Retrain {job.problem_name} when its inputs have changed.",
             )
             for job in jobs

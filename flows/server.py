@@ -36,12 +36,15 @@ from components.core import (
     check_port_is_free,
     confined,
     free_port,
+    network_mount,
     variable,
     wait_until_answers,
 )
 
 DEFAULT_PORT = 4200
 _API_URL = "PREFECT_API_URL"
+_OTHER_DATABASES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+"""By what Prefect is told of a database that is not the file in its home."""
 _PATIENCE_S = 10
 """How long a server may take to end politely; it takes half a second when nothing is under way."""
 _ANSWER_S = 30
@@ -84,7 +87,7 @@ def prefect_server(workspace: Workspace, *, port: int = DEFAULT_PORT) -> Iterato
         The URL of the API.
 
     Raises:
-        AssayError: when the server does not start or does not answer.
+        AssayError: when the server does not start or does not answer, or its database would lie on a network mount.
     """
     configured = variable(_API_URL)
     if configured:
@@ -92,6 +95,12 @@ def prefect_server(workspace: Workspace, *, port: int = DEFAULT_PORT) -> Iterato
         yield configured
         return
     folder = workspace.home / "prefect"
+    mount = None if any(map(variable, _OTHER_DATABASES)) else network_mount(folder)
+    if mount is not None:
+        raise AssayError(
+            f"Prefect's database would lie in {folder} on a network mount ({mount}), where SQLite's locks do not hold: "
+            f"set ASSAY_HOME to a folder on a local disk, or {_API_URL} to a Prefect server"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "users.lock").open("a") as users:
         with _gate(workspace):

@@ -15,6 +15,7 @@ from components.fields import Dataset
 from components.ledger import PRODUCTION, whoami
 from components.packages import request_items, sample
 from flows import console
+from flows.failures import noted
 from flows.job import Job
 
 P = ParamSpec("P")
@@ -51,7 +52,7 @@ class Step(Generic[P, R]):
         return self._shown(self._function, *args, **kwargs)
 
     def _shown(self, run: Callable[P, tuple[R, str]], *args: P.args, **kwargs: P.kwargs) -> R:
-        with console.step(self._name, spinner=not self._has_bar) as say:
+        with noted(self._name), console.step(self._name, spinner=not self._has_bar) as say:
             result, said = run(*args, **kwargs)
             say(said)
         return result

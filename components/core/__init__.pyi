@@ -23,6 +23,7 @@ from .gate_settings import Margins as Margins
 from .house import HOUSE as HOUSE
 from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory
+from .mounts import network_mount as network_mount
 from .params import load_settings as load_settings
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free

@@ -127,7 +127,7 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class NotifySettings:
-    """Who is told of stage changes and refused promotions; see `components/lifecycle/notifications.py`."""
+    """Who is told of stage changes, refusals and failed retrainings; see `components/lifecycle/notifications.py`."""
 
     command: tuple[str, ...] | None
     """Program and arguments; it gets the event as JSON on its standard input."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from components.core.databases import check_free, sqlite_url
+from components.core.databases import check_free, check_local, sqlite_url
 from components.core.environment import variable
 from components.core.errors import AssayError
 from components.core.house import check_own_code
@@ -111,8 +111,16 @@ class Workspace:
             need_bytes: what the coming work is expected to write there.
 
         Raises:
-            AssayError: when it cannot be written, is too full, or one of its databases is locked or damaged.
+            AssayError: when it cannot be written, is too full, or one of its databases is locked, damaged, or would
+                lie on a network mount.
         """
+        check_local(
+            {
+                "ASSAY_DATABASE_URL": self.database_url,
+                "MLFLOW_TRACKING_URI": self.tracking_uri,
+                "ASSAY_OPTUNA_URL": self.optuna_url,
+            }
+        )
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else on this machine reads what is in it
             if not any(self.home.iterdir()):

@@ -9,6 +9,7 @@ from .lineage import checkout as checkout
 from .lineage import trace as trace
 from .measurement import measure_version as measure_version
 from .model_folders import model_files as model_files
+from .notifications import notify as notify
 from .promotion import Promotion as Promotion
 from .reconciliation import reconcile as reconcile
 from .registration import register as register

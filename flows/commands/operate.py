@@ -47,9 +47,9 @@ def retrain(
         from flows.server import prefect_server
 
         with prefect_server(job.workspace):
-            from flows.retrain import retrain as retrain_flow
+            from flows.retrain import run_retrain
 
-            result = retrain_flow(problem, size)
+            result = run_retrain(job)
     if as_json:
         console.print_json(result)
         return

@@ -24,15 +24,12 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
     from flows.job import Job
 
     job = Job.open(problem, size)
-    from flows.crashed_runs import mark_crashed
     from flows.server import prefect_server
 
     with prefect_server(job.workspace):
         from flows.main_job import run_main_job
 
-        with job.alone():  # so whatever Prefect believes to be running is not
-            mark_crashed(problem)
-        result = run_main_job(problem, size)
+        result = run_main_job(job)
     report, answer = result["report"], result["answer"]
     if as_json:
         console.print_json({"version": result["version"], "report": dataclasses.asdict(report), "answer": answer})

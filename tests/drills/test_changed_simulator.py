@@ -1,12 +1,14 @@
 """A house with its own copy of the code, whose simulator is changed: retraining is due, broken data is refused."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from components.core.workspace import Workspace
 from components.ledger.ledger import Ledger
+from tests.code.lifecycle.receivers import Receiver
 from tests.conftest import commit, make_house_with_code
 from tests.drills.commands import assay, refused
 
@@ -33,6 +35,30 @@ def test_simulator_that_draws_nan_stops_before_anything_is_versioned(house: Work
     assert not (house.home / "optuna.db").exists()
     for kept in (house.home / "prefect" / "storage").glob("*"):
         json.loads(kept.read_text(encoding="utf-8"))  # and no pickle
+
+
+def test_whoever_is_to_be_told_hears_once_of_a_retraining_whose_data_is_refused(house: Workspace) -> None:
+    """Through real flows, whose engine hands errors on."""
+    drawn = "    return pd.concat(tables).sort_index()\n"
+    change(house, drawn, "    stamps_bhw[3, 10, 10] = np.nan\n" + drawn)
+    told = Receiver()
+    try:
+        done = assay(house, "retrain", "galaxy-shape", "--json", ASSAY_NOTIFY_URL=told.url)
+        assert done.returncode == 0, done.stderr
+        deadline = time.monotonic() + 60
+        while list((house.home / "outbox").glob("*.json")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        told.server.shutdown()
+    (event,) = (json.loads(body) for body, _ in told.got)
+    assert json.loads(done.stdout)["outcome"] == f"production stays: {event['reason']}"
+    assert {name: event[name] for name in ("event", "problem", "size", "step")} == {
+        "event": "failed",
+        "problem": "galaxy-shape",
+        "size": "demo",
+        "step": "validate",
+    }
 
 
 @pytest.mark.slow

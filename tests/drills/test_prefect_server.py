@@ -25,7 +25,7 @@ workspace = Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]) / ".assay")
 workspace.activate()
 if sys.argv[2] == "imported":
     import prefect
-from flows.crashed_runs import mark_crashed
+from flows.crashed_runs import mark_crashed, run_tags
 from flows.server import prefect_server
 with prefect_server(workspace) as url:
     print(url, flush=True)
@@ -43,22 +43,25 @@ with prefect_server(workspace) as url:
             def hang():
                 print("hangs", flush=True)
                 time.sleep(600)
-            with tags("galaxy-shape"):
+            with tags(*run_tags(workspace, "galaxy-shape")):
                 hang()
         else:
-            print(mark_crashed(line.strip()), flush=True)
+            print(mark_crashed(workspace, line.strip()), flush=True)
 """
 
 
 class User:
-    """A process inside a `prefect_server` block."""
+    """A process inside a `prefect_server` block; with `url`, of a server that is not its state folder's own."""
 
-    def __init__(self, root: Path, imported: str = "later") -> None:
+    def __init__(self, root: Path, imported: str = "later", *, url: str | None = None) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", USER, str(root), imported],
             cwd=Path(__file__).parents[2],
-            env=environment | Workspace(root=root, home=root / ".assay").environment() | {"HOME": str(root / "user")},
+            env=environment
+            | Workspace(root=root, home=root / ".assay").environment()
+            | {"HOME": str(root / "user")}
+            | ({"PREFECT_API_URL": url} if url else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -97,8 +100,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def enter(root: Path) -> Iterator[Callable[..., User]]:
     users = []
 
-    def one(imported: str = "later") -> User:
-        users.append(User(root, imported))
+    def one(imported: str = "later", *, house: Path = root, url: str | None = None) -> User:
+        users.append(User(house, imported, url=url))
         return users[-1]
 
     yield one
@@ -166,3 +169,21 @@ def test_a_killed_server_is_replaced(enter: Callable[..., User], root: Path) -> 
     second.hears()
     assert server_pid(root) != pid
     assert second.told("flow") == "42"
+
+
+def test_two_houses_on_one_server_leave_each_others_living_runs_alone(
+    enter: Callable[..., User], root: Path, tmp_path: Path
+) -> None:
+    host = enter()
+    url = host.hears()
+    killed = enter()
+    killed.hears()
+    other, living = (enter(house=tmp_path, url=url) for _ in range(2))
+    assert other.hears() == living.hears() == url
+    assert killed.told("hang") == living.told("hang") == "hangs"
+    killed.is_killed()
+    assert host.told("galaxy-shape") == "1"
+    assert host.told("galaxy-shape") == "0"  # what goes on elsewhere goes on
+    living.is_killed()
+    assert host.told("galaxy-shape") == "0"  # nobody here can know
+    assert other.told("galaxy-shape") == "1"

@@ -4,10 +4,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
@@ -16,59 +14,15 @@ from components.core.params import load_settings
 from components.core.settings import NotifySettings
 from components.core.workspace import Workspace
 from components.ledger.ledger import open_ledger
-from components.lifecycle import notifications
-from components.lifecycle.notifications import deliver, notify, notify_changes
+from components.lifecycle import delivery
+from components.lifecycle.delivery import deliver
+from components.lifecycle.notifications import notify, notify_changes
 from components.problems import find_problem
 from tests.code.ledger.ledgers import FACTS
+from tests.code.lifecycle.receivers import Receiver
 from tests.conftest import SMALL, write_params
 
 EVENT = {"event": "promote", "problem": "galaxy-shape", "version": 3, "stage": "production"}
-
-
-class Receiver:
-    """A server on this machine that fails as often as it is told to, and answers nobody while it is not `open`."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.got: list[tuple[bytes, str | None]] = []
-        self.open = Event()
-        self.open.set()
-        receiver, left = self, [failures]
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.open.wait()
-                failed = left[0] > 0
-                left[0] -= 1
-                if not failed:
-                    receiver.got.append((body, self.headers["X-Assay-Signature"]))
-                self.send_response(500 if failed else 204)
-                self.end_headers()
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """Keep quiet."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Callable[[int], Receiver]]:
-    made: list[Receiver] = []
-
-    def make(failures: int = 0) -> Receiver:
-        made.append(Receiver(failures))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.server.shutdown()
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Path:
-    return tmp_path / ".assay" / "outbox"
 
 
 def wait_until(true: Callable[[], bool], patience_s: float = 30) -> None:
@@ -83,7 +37,7 @@ def workspace_in(folder: Path) -> Workspace:
 
 
 def test_an_event_arrives_signed_though_the_receiver_fails_at_first(
-    receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiver: Callable[..., Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASSAY_NOTIFY_SECRET", "s3cret")
     one = receiver(2)
@@ -99,13 +53,13 @@ def test_an_event_arrives_signed_though_the_receiver_fails_at_first(
 
 
 def test_what_could_not_be_delivered_goes_with_the_next_event(
-    receiver: Callable[[int], Receiver],
+    receiver: Callable[..., Receiver],
     outbox: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
+    monkeypatch.setattr(delivery, "_ATTEMPTS", 1)
     monkeypatch.setattr(
         "components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None
     )  # delivered by hand here
@@ -127,11 +81,11 @@ def test_what_could_not_be_delivered_goes_with_the_next_event(
 
 
 def test_a_channel_that_was_told_is_not_told_again(
-    receiver: Callable[[int], Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiver: Callable[..., Receiver], outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told, one = tmp_path / "told", receiver(1)
     command = ("sh", "-c", f"cat >> {told}; echo >> {told}")
-    monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
+    monkeypatch.setattr(delivery, "_ATTEMPTS", 1)
     monkeypatch.setenv("ASSAY_NOTIFY_URL", one.url)
     letter = {"to": {"command": list(command), "url": True}, "body": {"id": "1", **EVENT}}
     outbox.mkdir(parents=True)
@@ -163,17 +117,46 @@ def test_a_change_that_a_killed_process_told_nobody_of_is_told_with_the_next(
     assert told() == told() == [(2, "promote"), (3, "promote"), (2, "rollback")]
 
 
-def test_a_note_of_what_was_told_that_a_power_cut_emptied_is_in_nobodys_way(
-    outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("note", [b"", b"nonsense", b"-7", b"\xff\xfe", b"999999", b"9" * 5000, b"1 " + b"0" * 64])
+def test_a_note_of_what_was_told_that_is_of_no_use_is_in_nobodys_way(
+    outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: bytes
 ) -> None:
+    """A power cut emptied it, somebody wrote over it, or it is about another ledger; history is no news then."""
     monkeypatch.setattr("components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None)
     workspace, ledger = workspace_in(tmp_path), open_ledger(workspace_in(tmp_path))
     ledger.move("galaxy-shape", 1, "production", expect=None, **FACTS)
+    ledger.move("galaxy-shape", 2, "production", expect=1, **FACTS)
+    ledger.move("galaxy-shape", 3, "production", expect=2, **FACTS)
     outbox.mkdir(parents=True)
-    (outbox / ".galaxy-shape.told").write_text("")
+    (outbox / ".galaxy-shape.told").write_bytes(note)
     for _ in range(2):
         notify_changes(workspace, NotifySettings(command=("true",)), ledger.history("galaxy-shape"))
+    (letter,) = outbox.glob("[!.]*.json")
+    assert json.loads(letter.read_text())["body"]["version"] == 3
+
+
+def test_what_a_quicker_process_told_is_not_told_again_by_a_slower_one(
+    outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None)
+    workspace, settings = workspace_in(tmp_path), NotifySettings(command=("true",))
+    ledger = open_ledger(workspace)
+    ledger.move("galaxy-shape", 1, "production", expect=None, **FACTS)
+    slower = ledger.history("galaxy-shape")
+    ledger.move("galaxy-shape", 2, "production", expect=1, **FACTS)
+    notify_changes(workspace, settings, ledger.history("galaxy-shape"))
+    for history in (slower, ledger.history("galaxy-shape")):
+        notify_changes(workspace, settings, history)
     assert len(list(outbox.glob("[!.]*.json"))) == 1
+
+
+def test_an_address_gone_bad_does_not_hide_what_happened(
+    outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ASSAY_NOTIFY_URL_FILE", str(tmp_path / "taken away"))
+    notify(workspace_in(tmp_path), NotifySettings(command=None), EVENT)
+    assert "nobody was told of it: ASSAY_NOTIFY_URL_FILE" in capsys.readouterr().err
+    assert not outbox.exists()
 
 
 def test_nobody_is_told_where_nobody_is_named(outbox: Path, tmp_path: Path) -> None:
@@ -188,13 +171,13 @@ def test_a_full_outbox_changes_nothing_of_what_happened(tmp_path: Path, capsys: 
 
 
 def test_nothing_is_lost_when_the_address_is_taken_away(
-    receiver: Callable[[int], Receiver],
+    receiver: Callable[..., Receiver],
     outbox: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(notifications, "_ATTEMPTS", 1)
+    monkeypatch.setattr(delivery, "_ATTEMPTS", 1)
     monkeypatch.setattr("components.lifecycle.notifications.subprocess.Popen", lambda *_, **__: None)
     one = receiver(0)
     monkeypatch.setenv("ASSAY_NOTIFY_URL", one.url)
