@@ -14,19 +14,20 @@ from components.evidence import read_evidence
 from components.ledger import PRODUCTION, whoami
 from components.lifecycle import Promotion
 from components.registry import Registry
-from flows import steps
+from flows import console, steps
 from flows.crashed_runs import mark_crashed, run_tags
 from flows.failures import PROMOTION, noted
 from flows.job import Job
 
 
 @flow(name="main-job", flow_run_name="{problem}-{size}", validate_parameters=False, persist_result=False)
-def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
+def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict[str, Any]:
     """Run every step whose inputs have changed; the others say so and end at once.
 
     Args:
         problem: its name.
         size: `demo`, or a key under `sizes` in params.yaml.
+        actor: who wants it, as the ledger keeps it; the account by default.
 
     Returns:
         `version`, `report` (the final table) and `answer` (one served prediction).
@@ -34,7 +35,9 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
     Raises:
         RefusedError: by the validation, a gate or a proof; production stays as it was.
     """
-    job = Job.open(problem, size)
+    job, actor = Job.open(problem, size), actor or whoami()
+    if job.settings.gates.committed and job.source.dirty:
+        console.err.print("  the working tree has changes that no commit holds: gates refuse what is made of them")
     with job.alone():
         registry = Registry(job.workspace)
         registry.create()
@@ -45,19 +48,19 @@ def main_job(problem: str, size: str = "demo") -> dict[str, Any]:
         winner = steps.search(job, dataset)
         model = steps.train(job, dataset, winner)
         evaluation = steps.evaluate(job, dataset, model)
-        number = steps.register(job, dataset, model, evaluation, data_md5)
+        number = steps.register(job, dataset, model, evaluation, data_md5, actor)
         promotion = Promotion(job.workspace, job.problem, job.settings, dataset)
         if promotion.judge.wants_honesty(promotion.ledger.holder(problem, PRODUCTION)):
             steps.honesty(job, dataset, number)
         with noted(PROMOTION):
-            promotion.advance(number, actor=whoami(), reason="every gate passed", tell=steps.tell)
+            promotion.advance(number, actor=actor, reason="every gate passed", tell=steps.tell)
         answer = steps.predict(job, dataset)
         return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
 
 
-def run_main_job(job: Job) -> dict[str, Any]:
+def run_main_job(job: Job, actor: str | None = None) -> dict[str, Any]:
     """The main job under tags by which it is found again if it is killed; first those are marked that were."""
     with job.alone():  # so whatever Prefect believes to be running here is not
         mark_crashed(job.workspace, job.problem_name)
     with tags(*run_tags(job.workspace, job.problem_name)):
-        return main_job(job.problem_name, job.size)
+        return main_job(job.problem_name, job.size, actor)

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow, tags
 
 from components.core import RefusedError
+from components.ledger import whoami
 from components.lifecycle import due
 from flows import console
 from flows.crashed_runs import place_tag
@@ -14,13 +15,18 @@ from flows.main_job import run_main_job
 
 
 @flow(name="retrain", flow_run_name="{problem}-{size}", validate_parameters=False, persist_result=False)
-def retrain(problem: str, size: str = "demo") -> dict[str, Any]:
+def retrain(problem: str, size: str = "demo", scheduled: bool = False) -> dict[str, Any]:
     """Run the main job when a retraining is due; otherwise end at once.
 
     A model that the gates refuse, because it is worse than production for instance, is an outcome here, not an
     error: production stays, and the refusal is returned. Whoever is to be told hears of what fails before the gates.
+
+    Args:
+        problem: its name.
+        size: `demo`, or a key under `sizes` in params.yaml.
+        scheduled: that no person asked for it; the ledger keeps that.
     """
-    job = Job.open(problem, size)
+    job, actor = Job.open(problem, size), f"schedule of {whoami()}" if scheduled else whoami()
     with telling_failures(job), noted("due"):
         found = due(job.workspace, job.problem, job.settings)
     reasons = list(found.reasons)
@@ -30,7 +36,7 @@ def retrain(problem: str, size: str = "demo") -> dict[str, Any]:
         console.err.print(f"  {reason}")
     try:
         with telling_failures(job):
-            outcome = f"version {run_main_job(job)['version']} is in production"
+            outcome = f"version {run_main_job(job, actor)['version']} is in production"
     except RefusedError as refusal:
         outcome = f"production stays: {refusal}"
     return {"due": True, "reasons": reasons, "outcome": outcome}

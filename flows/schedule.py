@@ -36,7 +36,7 @@ def serve_schedules(size: str) -> None:
             retrain.to_deployment(
                 name=f"{job.problem_name}{suffix}",
                 cron=job.settings.schedule.cron,
-                parameters={"problem": job.problem_name, "size": size},
+                parameters={"problem": job.problem_name, "size": size, "scheduled": True},
                 concurrency_limit=1,
                 tags=[place],
                 description=f"Retrain {job.problem_name} when its inputs have changed.",

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from components.core import AssayError, ProblemSettings
 from components.fields import Dataset
-from components.ledger import PRODUCTION, whoami
+from components.ledger import PRODUCTION
 from components.packages import request_items, sample
 from flows import console
 from flows.failures import noted
@@ -156,7 +156,7 @@ def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
 
 
 @step(retries=1)
-def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5: str) -> tuple[int, str]:
+def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5: str, actor: str) -> tuple[int, str]:
     """Register the model with MLflow as a candidate."""
     from components.evidence import read_evidence
     from components.lifecycle import register
@@ -169,7 +169,7 @@ def register(job: Job, dataset: Dataset, model: Path, evaluation: Path, data_md5
         model_folder=model,
         evidence=read_evidence(evaluation),
         data_md5=data_md5,
-        actor=whoami(),
+        actor=actor,
     )
     return number, f"{job.problem_name} version {number}"
 

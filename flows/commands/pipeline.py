@@ -130,7 +130,9 @@ def train(
         else:
             evaluation = steps.evaluate.plainly(job, dataset, model)
             md5 = version_data(job.workspace, problem).md5
-            version = steps.register.plainly(job, dataset, model, evaluation, md5)
+            from components.ledger import whoami
+
+            version = steps.register.plainly(job, dataset, model, evaluation, md5, whoami())
             result = {"version": version, "model": model}
     if as_json:
         console.print_json(result)

@@ -13,7 +13,7 @@ from components.core.workspace import Workspace
 from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
 from components.ledger.ledger import open_ledger
-from components.lifecycle import judging, notifications
+from components.lifecycle import delivery, judging
 from components.lifecycle.registration import register
 from components.lifecycle.retraining import due
 from components.packages.files import verify_package
@@ -115,7 +115,7 @@ def test_a_refusal_is_told_of_once_and_what_was_refused_is_no_reason_to_train_ag
     write_params(house.root, LENIENT | {"notify": {"command": ["tee", "-a", str(told)]}, "gates": gates})
     for _ in range(2):
         refused(promote(house, 1, "staging"), "gate posterior.crps_over_crb.test fail")
-    notifications.deliver(house.home / "outbox")
+    delivery.deliver(house.home / "outbox")
     assert told.read_text().count('"event": "refused"') == 1
     problem, settings = find_problem(NAME), small_settings(house.root)
     promotion_of(house)
@@ -142,7 +142,7 @@ def test_a_promotion_that_mlflow_could_not_be_told_of_stands_and_is_told_of_as_w
         done = promote(house, 2, "staging")
     assert done.returncode == 0, done.stderr
     assert "MLflow does not show it yet (MLflow does not answer): type `assay reconcile`" in done.stderr
-    notifications.deliver(house.home / "outbox")
+    delivery.deliver(house.home / "outbox")
     assert ('"event": "promote"' in told.read_text(), '"event": "refused"' in told.read_text()) == (True, False)
     assert assay_here(house, "reconcile").returncode == 0
     agrees(house)

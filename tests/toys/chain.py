@@ -29,7 +29,7 @@ def chain(name: str) -> dict[str, Any]:
         found = steps.search.plainly(job, dataset)
         model = steps.train.plainly(job, dataset, found)
         evaluation = steps.evaluate.plainly(job, dataset, model)
-        version = steps.register.plainly(job, dataset, model, evaluation, md5)
+        version = steps.register.plainly(job, dataset, model, evaluation, md5, "ada")
         Promotion(job.workspace, job.problem, job.settings, dataset).advance(version, actor="ada", reason="a drill")
         (item,) = request_items(sample(job.problem, dataset, job.settings, 1))
         now = deployed(job.workspace, name, PRODUCTION)

@@ -28,7 +28,7 @@ def told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Events:
 def retraining(monkeypatch: pytest.MonkeyPatch, main_job: Callable[[], Any]) -> dict[str, Any]:
     from flows.retrain import retrain
 
-    monkeypatch.setattr("flows.retrain.run_main_job", lambda _job: main_job())
+    monkeypatch.setattr("flows.retrain.run_main_job", lambda _job, _actor: main_job())
     return retrain.fn("galaxy-shape")
 
 
