@@ -118,7 +118,7 @@ def train(
     chosen = {} if network is None else {"network": network}
     job = _open(problem, size, simulate=given.get("simulate", {}), train=given.get("train", {}) | chosen)
     from components.data import version_data
-    from components.ledger import CANDIDATE, STAGING, open_ledger
+    from components.ledger import CANDIDATE, STAGING, open_ledger, whoami
     from flows import steps  # with Prefect, which warns unless the state folder is there
 
     with job.alone():
@@ -130,8 +130,6 @@ def train(
         else:
             evaluation = steps.evaluate.plainly(job, dataset, model)
             md5 = version_data(job.workspace, problem).md5
-            from components.ledger import whoami
-
             version = steps.register.plainly(job, dataset, model, evaluation, md5, whoami())
             result = {"version": version, "model": model}
     if as_json:
