@@ -28,7 +28,7 @@ def new_problem(
         return
     for file in written:
         console.out.print(f"  {file}", markup=False)
-    console.out.print(f"\nNext: assay run {name}; then change what you need, CONTRIBUTING.md says how")
+    console.out.print(f"\nNext: commit it, then assay run {name}; change what you need, CONTRIBUTING.md says how")
 
 
 def write_problem(root: Path, name: str) -> list[str]:

@@ -175,4 +175,5 @@ def heed_ctrl_c() -> None:
 def user(house: Workspace) -> dict[str, str]:
     """A user's environment, in which `assay` is the house's own code; DVC leaves nothing outside of the house."""
     site = str(house.home / "dvc" / "site")
-    return environment(house, DVC_SITE_CACHE_DIR=site, DVC_NO_ANALYTICS="1", PYTHONPATH=str(house.root))
+    ada = {f"GIT_{who}_{what}": "ada@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    return environment(house, DVC_SITE_CACHE_DIR=site, DVC_NO_ANALYTICS="1", PYTHONPATH=str(house.root), **ada)
