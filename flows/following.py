@@ -6,8 +6,7 @@ The ledger says who is in the stage. Where it cannot be asked, the server goes o
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from components.core import AssayError, Workspace
 from components.ledger import Ledger, Server, open_ledger
@@ -28,21 +27,31 @@ def follow(workspace: Workspace, problem: str, stage: str, *, port: int) -> None
         AssayError: when the stage is empty, its package is not whole, or the server has ended.
     """
     now, ledger = deployed(workspace, problem, stage), open_ledger(workspace)
-    while True:
-        if now.unwitnessed:
-            console.err.print(now.unwitnessed, markup=False)
-        with (
-            served(workspace, now.package, port, environment=now.variables) as url,
-            _known(ledger, now, stage, url) as server,
-        ):
-            console.out.print(f"{now.package.tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
-            following = _next(workspace, ledger, now, server)
-        entry = following.entry
-        console.out.print(
-            f"{stage} of {problem} is version {entry.version} since {entry.at[:19]} ({entry.action} by {entry.actor}): "
-            "starting again with it"
-        )
-        now = following
+    server: Server | None = None
+    try:
+        while True:
+            if now.unwitnessed:
+                console.err.print(now.unwitnessed, markup=False)
+            with served(workspace, now.package, port, environment=now.variables) as url:
+                server = ledger.servers.register(
+                    problem,
+                    stage,
+                    url=url,
+                    version=now.entry.version,
+                    package_digest=now.package.digest,
+                    instead_of=server,
+                )
+                console.out.print(f"{now.package.tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
+                now = _next(workspace, ledger, now, server)
+            entry = now.entry
+            console.out.print(
+                f"{stage} of {problem} is version {entry.version} since {entry.at[:19]} ({entry.action} by "
+                f"{entry.actor}): starting again with it"
+            )
+    finally:
+        if server is not None:
+            with suppress(AssayError):  # it is forgotten by itself
+                ledger.servers.leave(server)
 
 
 def _next(workspace: Workspace, ledger: Ledger, now: Deployed, server: Server) -> Deployed:
@@ -78,20 +87,3 @@ def _next(workspace: Workspace, ledger: Ledger, now: Deployed, server: Server) -
 
 class _EmptyStageError(AssayError):
     """Nothing is in the stage any more."""
-
-
-@contextmanager
-def _known(ledger: Ledger, now: Deployed, stage: str, url: str) -> Iterator[Server]:
-    """Have a server known to whoever changes the stage, while it answers."""
-    server = ledger.servers.register(
-        now.entry.problem,
-        stage,
-        url=url,
-        version=now.entry.version,
-        package_digest=now.package.digest,
-    )
-    try:
-        yield server
-    finally:
-        with suppress(AssayError):  # it is forgotten by itself
-            ledger.servers.leave(server)

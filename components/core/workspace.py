@@ -82,6 +82,7 @@ class Workspace:
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # where `--json` prints its document
             "BENTOML_HOME": str(home / "bentoml"),
             "DVC_SITE_CACHE_DIR": str(home / "dvc" / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc" / "global"),

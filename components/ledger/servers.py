@@ -63,8 +63,26 @@ class Servers:
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
 
-    def register(self, problem: str, stage: str, *, url: str, version: int, package_digest: str) -> Server:
-        """Say that a server answers from now on."""
+    def register(
+        self,
+        problem: str,
+        stage: str,
+        *,
+        url: str,
+        version: int,
+        package_digest: str,
+        instead_of: Server | None = None,
+    ) -> Server:
+        """Say that a server answers from now on.
+
+        Args:
+            problem: whose models.
+            stage: which it follows.
+            url: where it answers.
+            version: what it answers with.
+            package_digest: of that.
+            instead_of: what it was before it started again: until now it was behind.
+        """
         server = Server(
             id=uuid.uuid4().hex,
             problem=problem,
@@ -75,7 +93,9 @@ class Servers:
             package_digest=package_digest,
         )
         with self._database.writing() as connection:
-            connection.execute(sa.delete(_SERVERS).where(_SERVERS.c.seen < time.time() - _FORGOTTEN_S))
+            forgotten = _SERVERS.c.seen < time.time() - _FORGOTTEN_S
+            before = _SERVERS.c.id == (instead_of.id if instead_of else "")
+            connection.execute(sa.delete(_SERVERS).where(forgotten | before))
             connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
         return server
 
