@@ -1,6 +1,6 @@
 from .ledger import Ledger as Ledger
-from .ledger import open_ledger as open_ledger
-from .ledger import whoami as whoami
+from .opening import open_ledger as open_ledger
+from .opening import whoami as whoami
 from .reading import COLLECTED as COLLECTED
 from .reading import current_entries as current_entries
 from .reading import describe_override as describe_override

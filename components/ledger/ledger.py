@@ -12,13 +12,11 @@ Every reading checks all of a problem's (`components/ledger/table.py`): a thousa
 """
 
 import json
-import os
-import pwd
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from components.core import PATIENCE_S, AssayError, RefusedError, Workspace
+from components.core import PATIENCE_S, AssayError, RefusedError
 from components.ledger.database import LedgerDatabase
 from components.ledger.reading import archiving, current_entries, entry_in_stage, later
 from components.ledger.refusals import Refusals
@@ -203,25 +201,6 @@ class Ledger:
             if self._database.append(entries):
                 return entry
         raise AssayError(f"{problem} version {version} lost {_ATTEMPTS} races for the ledger: run the command again")
-
-
-def open_ledger(workspace: Workspace) -> Ledger:
-    """The workspace's ledger, its tables made when it is new.
-
-    Raises:
-        AssayError: when they are of an older Assay, or of a newer one.
-    """
-    ledger = Ledger(workspace.database_url)
-    ledger.create()
-    return ledger
-
-
-def whoami() -> str:
-    """The account that stage changes are recorded under, whatever variables say of its name."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # as in containers
-        return f"user {os.getuid()}"
 
 
 def _known(stage: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from components.core import ProblemSettings, RefusedError, Workspace
 from components.fields import Problem
-from components.ledger import ARCHIVED, Entry, current_entries, last_good, whoami
+from components.ledger import ARCHIVED, COLLECTED, Entry, current_entries, last_good, whoami
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.stages import Stages
 from components.packages import DISCARDED, listed_as, package_folder
@@ -91,10 +91,28 @@ def clean(workspace: Workspace, problem: Problem, settings: ProblemSettings, pla
     """
     stages = Stages(workspace, problem, settings)
     for version, since in plan.versions.items():
-        stages.collect(version, since=since, actor=whoami(), reason="nothing protected it")
+        _say_collected(stages, version, since)
         stages.registry.delete(problem.name, version)
     for folder in plan.folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say_collected(stages: Stages, version: int, since: str) -> None:
+    """Write into the ledger that a version's files are deleted now, so that nothing brings it back."""
+    entry = stages.ledger.current(stages.problem.name)[version]
+    if entry.action == COLLECTED:  # a killed cleaning goes on
+        return
+    stages.enter(
+        version,
+        ARCHIVED,
+        action=COLLECTED,
+        actor=whoami(),
+        reason="nothing protected it",
+        expect=None,
+        since=since,
+        evidence={},
+        override=entry.override,
+    )
 
 
 def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[int, str]:

@@ -6,8 +6,8 @@
 What a verdict rests on stands in `judging.py`, what a stage change itself is in `stages.py`.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from components.core import AssayError, RefusedError
 from components.gates import GateResult, Override, check_override, overruled, require_pass
@@ -28,25 +28,11 @@ from components.ledger import (
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.evidence_files import keep_evidence
 from components.lifecycle.package_files import keep_package
+from components.lifecycle.parts import Teller, quietly
 from components.lifecycle.refusals import rules_digest
 from components.lifecycle.stages import KnownRefusalError
 from components.lifecycle.version_packages import ANSWERS, VersionPackages
 from components.packages import Package, what_answers_in
-
-Result = TypeVar("Result")
-
-
-class Teller(Protocol):
-    """Carries out a part of a promotion, and tells of it: `gate`, `package`, `prove` or `stage`."""
-
-    def __call__(self, part: str, work: Callable[[], tuple[Result, str]]) -> Result:
-        """Call ``work``, which returns its result and a line about it."""
-        ...
-
-
-def quietly(part: str, work: Callable[[], tuple[Result, str]]) -> Result:  # noqa: ARG001
-    """A `Teller` that tells nobody."""
-    return work()[0]
 
 
 class Promotion(VersionPackages):

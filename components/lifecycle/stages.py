@@ -27,7 +27,6 @@ from components.fields import Problem
 from components.ledger import (
     ARCHIVED,
     CANDIDATE,
-    COLLECTED,
     PRODUCTION,
     Entry,
     current_entries,
@@ -171,33 +170,6 @@ class Stages:
             reason=reason,
             expect=None,
             since=entry.digest,
-            evidence={},
-            override=entry.override,
-        )
-
-    def collect(self, version: int, *, since: str, actor: str, reason: str) -> Entry:
-        """Say of a version that its files are deleted now, so that nothing brings it back.
-
-        Args:
-            version: which.
-            since: digest of its entry when that was decided.
-            actor: who decided.
-            reason: why.
-
-        Raises:
-            RefusedError: when somebody moved it meanwhile.
-        """
-        entry = self.ledger.current(self.problem.name)[version]
-        if entry.action == COLLECTED:  # a killed cleaning goes on
-            return entry
-        return self.enter(
-            version,
-            ARCHIVED,
-            action=COLLECTED,
-            actor=actor,
-            reason=reason,
-            expect=None,
-            since=since,
             evidence={},
             override=entry.override,
         )

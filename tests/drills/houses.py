@@ -16,7 +16,7 @@ from components.data.data_file import write_row
 from components.data.simulation import dataset_key
 from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
-from components.ledger.ledger import whoami
+from components.ledger.opening import whoami
 from components.lifecycle.promotion import Promotion
 from components.lifecycle.registration import register
 from components.problems import find_problem

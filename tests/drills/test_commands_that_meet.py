@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused, start
 from tests.drills.houses import LENIENT, NAME, agrees, promote, promotion_of

@@ -10,7 +10,7 @@ import pytest
 
 from components.core.processes import free_port, running, wait_until_answers
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from tests.drills.commands import assay_here, environment
 from tests.drills.houses import NAME
 from tests.drills.test_two_clones import answers_with

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from tests.drills.commands import ASSAY, assay, assay_here, environment, refused
 from tests.drills.houses import NAME, agrees, mlflow_client, promote
 

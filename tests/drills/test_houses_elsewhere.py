@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.packages.files import package_folder
 from tests.conftest import link_code
 from tests.drills.commands import assay, assay_here, refused, start

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.packages import building
 from components.packages.files import package_folder, verify_package
 from components.packages.golden import make_golden

@@ -13,7 +13,7 @@ import pytest
 
 from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.registry.owner import OWNER
 from tests.conftest import make_house
 from tests.drills.commands import assay_here, refused

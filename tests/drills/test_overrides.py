@@ -9,7 +9,7 @@ import pytest
 from components.core.errors import RefusedError
 from components.core.workspace import Workspace
 from components.gates.overrides import Override
-from components.ledger.ledger import open_ledger, whoami
+from components.ledger.opening import open_ledger, whoami
 from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import ANY, LENIENT, NAME, agrees, overriding, promote, promotion_of, to_production

@@ -12,7 +12,7 @@ import pytest
 
 from components.core.errors import RefusedError
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.promotion import Promotion
 from components.packages import building

@@ -18,9 +18,10 @@ from components.evidence.evaluation import evaluate
 from components.evidence.refusals import CannotBeEvaluatedError
 from components.gates.overrides import Override
 from components.gates.rules import Verdict
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.lifecycle import judging
-from components.lifecycle.promotion import Promotion, quietly
+from components.lifecycle.parts import quietly
+from components.lifecycle.promotion import Promotion
 from components.lifecycle.rollbacks import rollback
 from components.packages.files import package_folder, verify_package
 from components.registry.registry import Registry

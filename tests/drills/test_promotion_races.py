@@ -15,7 +15,7 @@ import pytest
 
 from components.core.errors import RefusedError
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.ledger.table import HEAD
 from components.packages.files import verify_package
 from components.packages.serving import request, served

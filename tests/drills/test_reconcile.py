@@ -11,7 +11,7 @@ from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
 from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.lifecycle.registration import register
 from components.packages.files import package_folder, verify_package
 from components.packages.serving import served

@@ -7,7 +7,7 @@ import pytest
 from components.core.errors import AssayError
 from components.core.workspace import Workspace
 from components.gates.rules import GateResult, Verdict
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from tests.conftest import write_params
 from tests.drills.commands import refused
 from tests.drills.houses import LENIENT, NAME, promote, promotion_of

@@ -12,7 +12,7 @@ from components.core.source import Source
 from components.core.workspace import Workspace
 from components.evidence.evaluation import evaluate
 from components.fields.dataset import Dataset
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.lifecycle import delivery, judging
 from components.lifecycle.registration import register
 from components.lifecycle.retraining import due

@@ -66,6 +66,35 @@ def test_a_changed_entry_is_refused_and_named(ledger: Ledger, problem: str, url:
             read()
 
 
+def test_what_was_done_to_one_problem_does_not_stop_another(ledger: Ledger, problem: str, url: str) -> None:
+    other = f"{problem}-other"
+    for name in (problem, other):
+        ledger.move(name, 1, "candidate", expect=None, **FACTS)
+    rewrite(url, f"UPDATE ledger SET actor = 'eve' WHERE problem = '{other}'")
+    assert [entry.actor for entry in ledger.history(problem)] == ["ada"]
+    ledger.move(problem, 1, "staging", expect=None, **FACTS)
+    with pytest.raises(IntegrityError, match=f"entry 1 of {other} is not what was written"):
+        ledger.history(other)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_the_last_entries_of_a_problem_made_another_problems_are_found(
+    ledger: Ledger, problem: str, url: str, left: int
+) -> None:
+    for version in range(1, left + 2):
+        ledger.move(problem, version, "candidate", expect=version - 1 or None, **FACTS)
+    rewrite(url, f"UPDATE ledger SET problem = 'another' WHERE problem = '{problem}' AND sequence = {left + 1}")
+    with pytest.raises(IntegrityError, match=f"entry {left + 1} of another is not what was written: it was one of"):
+        ledger.history(problem)
+
+
+def test_an_entry_of_a_later_format_is_refused_in_a_line(ledger: Ledger, problem: str, url: str) -> None:
+    ledger.move(problem, 1, "candidate", expect=None, **FACTS)
+    rewrite(url, f"UPDATE ledger SET format = 9 WHERE problem = '{problem}'")
+    with pytest.raises(IntegrityError, match=r"was written by a newer Assay \(format 9, and this one reads 2\)"):
+        ledger.history(problem)
+
+
 def test_a_removed_entry_is_found(ledger: Ledger, problem: str, url: str) -> None:
     for version in (1, 2, 3):
         ledger.move(problem, version, "candidate", expect=version - 1 or None, **FACTS)

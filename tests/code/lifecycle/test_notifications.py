@@ -13,7 +13,7 @@ from components.core.errors import AssayError
 from components.core.params import load_settings
 from components.core.settings import NotifySettings
 from components.core.workspace import Workspace
-from components.ledger.ledger import open_ledger
+from components.ledger.opening import open_ledger
 from components.lifecycle import delivery
 from components.lifecycle.delivery import deliver
 from components.lifecycle.notifications import notify, notify_changes

@@ -1,0 +1,53 @@
+"""What stands beside the ledger's entries: who answers for a stage, and what gates refused."""
+
+import time
+
+import pytest
+
+from components.ledger.ledger import Ledger
+from components.ledger.refusals import Refusal
+
+
+def test_servers_that_answer_with_another_package_are_named_until_they_follow_or_end(ledger: Ledger) -> None:
+    servers = ledger.servers
+    first = servers.register("a", "production", url="http://127.0.0.1:1", version=1, package_digest="x")
+    servers.register("a", "staging", url="http://127.0.0.1:2", version=1, package_digest="x")
+    servers.register("b", "production", url="http://127.0.0.1:3", version=1, package_digest="x")
+    assert servers.behind("a", "production", "x") == []
+    assert servers.behind("a", "production", "y") == [first]
+    assert str(first).startswith("http://127.0.0.1:1 on ")
+    follows = servers.register(
+        "a", "production", url="http://127.0.0.1:1", version=2, package_digest="y", instead_of=first
+    )
+    assert servers.behind("a", "production", "y") == []
+    assert servers.behind("a", "production", "x") == [follows]
+    servers.leave(follows)
+    assert servers.behind("a", "production", "x") == []
+
+
+def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_known_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = ledger.servers
+    server = servers.register("a", "production", url="http://127.0.0.1:1", version=1, package_digest="x")
+    now = time.time()
+    monkeypatch.setattr("components.ledger.servers.time.time", lambda: now + 61)
+    assert servers.behind("a", "production", "y") == []
+    other = servers.register("a", "production", url="http://127.0.0.1:2", version=1, package_digest="x")
+    assert servers.behind("a", "production", "y") == [other]
+    servers.alive(server)
+    assert servers.behind("a", "production", "y") == [server, other]
+
+
+def test_the_same_refusal_is_news_once(ledger: Ledger) -> None:
+    facts = {"problem": "a", "version": 7, "weights_sha256": "w", "actor": "ada", "reason": "gate x fail"}
+    first = Refusal(stage="staging", rules="r", **facts)  # type: ignore[arg-type]
+    assert [ledger.refusals.add(first), ledger.refusals.add(first)] == [True, False]
+    others = [
+        Refusal(stage="production", rules="r", **facts),  # type: ignore[arg-type]
+        Refusal(stage="staging", rules="another", **facts),  # type: ignore[arg-type]
+        Refusal(stage="staging", rules="r", **facts | {"weights_sha256": "v"}),  # type: ignore[arg-type]
+    ]
+    assert all(ledger.refusals.add(other) for other in others)
+    assert ledger.refusals.of("a") == [first, *others]
+    assert ledger.refusals.of("b") == []
