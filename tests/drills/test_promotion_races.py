@@ -19,6 +19,7 @@ from components.ledger.opening import open_ledger
 from components.ledger.table import HEAD
 from components.packages.files import verify_package
 from components.packages.serving import request, served
+from components.registry.owner import OWNER
 from tests.databases import KINDS, new_database
 from tests.drills.commands import assay, assay_here, start
 from tests.drills.houses import NAME, copy_house, mlflow_client, promotion_of
@@ -44,7 +45,8 @@ def house(candidates: Workspace, environment: Mapping[str, str], tmp_path: Path)
     """A copy of the house; on a server the candidates are entered into the new ledger."""
     house = copy_house(candidates, tmp_path / "house")
     if environment:
-        mlflow_client(house).delete_registered_model_tag(NAME, HEAD)  # of the ledger that is left behind
+        for tag in (HEAD, OWNER):  # of the ledger that is left behind
+            mlflow_client(house).delete_registered_model_tag(NAME, tag)
         assert assay_here(house, "reconcile", **environment).returncode == 0
     return house
 
