@@ -57,7 +57,7 @@ def gc(
                 {
                     "problem": job.problem_name,
                     "protected": plan.protected,
-                    "versions": plan.versions,
+                    "versions": list(plan.versions),
                     "folders": [str(folder) for folder in plan.folders],
                     "megabytes": plan.megabytes,
                     "deleted": not dry_run,

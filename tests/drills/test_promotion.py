@@ -15,8 +15,8 @@ from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.promotion import Promotion
-from components.packages import building
-from components.packages.files import package_folder
+from components.packages import answering, building
+from components.packages.files import package_folder, verify_package
 from components.simulators.sersic import PARAMETERS
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
@@ -159,7 +159,7 @@ def test_an_override_stays_until_the_gates_pass(house: Workspace) -> None:
     agrees(house)
 
 
-def test_a_package_of_other_code_than_was_judged_is_refused(
+def test_a_package_of_other_code_than_is_judged_does_not_ship(
     house: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = tmp_path / "older"
@@ -167,15 +167,24 @@ def test_a_package_of_other_code_than_was_judged_is_refused(
         shutil.copytree(HOUSE / folder, older / folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (older / "models" / "estimators" / "numbers" / "scales.py").open("a") as file:
         file.write("\nSHARPER = True\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(building, "HOUSE", older)
-        assert promote(house, 1, "staging").returncode == 0
-        assert promote(house, 2, "staging").returncode == 0
-    refused(promote(house, 2, "production", "--first"), "has another scales than today's code")
-    assert open_ledger(house).holder(NAME, "production") is None
+    def source_of(stage: str) -> str:
+        entry = open_ledger(house).entry_in(NAME, stage)
+        assert entry is not None
+        package = verify_package(house, str(entry.package_tag), digest=entry.package_digest)
+        return (package.source / "models" / "estimators" / "numbers" / "scales.py").read_text()
 
     with monkeypatch.context() as patch:
-        patch.setattr(building, "HOUSE", older)
+        for module in (building, answering):
+            patch.setattr(module, "HOUSE", older)
+        assert promote(house, 2, "staging").returncode == 0
+    assert "SHARPER" in source_of("staging")
+    assert promote(house, 2, "production", "--first").returncode == 0
+    assert "SHARPER" not in source_of("production"), "it was judged by today's code"
+    agrees(house)
+
+    with monkeypatch.context() as patch:
+        for module in (building, answering):
+            patch.setattr(module, "HOUSE", older)
         patch.setattr(Promotion, "prove", lambda *_, **__: (_ for _ in ()).throw(RefusedError("cut short")))
         refused(promote(house, 3, "staging"), "cut short")
     left = (
@@ -187,8 +196,8 @@ def test_a_package_of_other_code_than_was_judged_is_refused(
         / "scales.py"
     )
     assert "SHARPER" in left.read_text()
-    to_production(house, 3, "--first")  # nobody had promoted what was left there: it is built anew
-    assert "SHARPER" not in left.read_text()
+    to_production(house, 3)  # nobody had promoted what was left there: it is built anew
+    assert "SHARPER" not in source_of("production")
     agrees(house)
 
 
@@ -227,7 +236,8 @@ def test_cleaning_deletes_what_nothing_protects(house: Workspace) -> None:
     assert assay_here(house, "gc", NAME, "--keep", "0").returncode == 0
     assert [row["version"] for row in json.loads(assay_here(house, "models", "--json").stdout)] == [2, 3]
     assert not any(Path(folder).exists() for folder in plan["folders"])
-    assert open_ledger(house).history(NAME) == history
+    *before, said = open_ledger(house).history(NAME)
+    assert (before, said.version, said.action) == (history, 1, "gc")  # the ledger keeps all, and says what is gone
     assert "does not have it any more" in assay_here(house, "trace", NAME, "1").stdout
     agrees(house)
     assert assay_here(house, "rollback", NAME).returncode == 0
