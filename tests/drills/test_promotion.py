@@ -167,6 +167,7 @@ def test_a_package_of_other_code_than_is_judged_does_not_ship(
         shutil.copytree(HOUSE / folder, older / folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (older / "models" / "estimators" / "numbers" / "scales.py").open("a") as file:
         file.write("\nSHARPER = True\n")
+
     def source_of(stage: str) -> str:
         entry = open_ledger(house).entry_in(NAME, stage)
         assert entry is not None
