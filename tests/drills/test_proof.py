@@ -190,7 +190,7 @@ def test_what_is_left_over_in_somebodys_shell_reaches_no_service(
         monkeypatch.setenv(name, value)
     assert prove_package(built[0], built[1].tag)["inputs"] == 4
     with served(*built) as url:
-        (server,) = (child for child in psutil.Process().children() if url.rpartition(":")[2] in child.cmdline())
+        (server,) = (child for child in psutil.Process().children() if listens(child, int(url.rpartition(":")[2])))
         for process in (server, *server.children(recursive=True)):
             assert not left.keys() & process.environ().keys()
 
