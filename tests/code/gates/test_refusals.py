@@ -119,12 +119,12 @@ def test_a_limit_on_one_side_leaves_the_other_open() -> None:
     [
         (Metric(value=1.2, low=1.0, high=1.5), Metric(value=0.96, low=0.8, high=1.25), (1.25, 0.8, 1.875), ""),
         (no_metric("ours is missing"), Metric(value=1.0, low=0.8, high=1.25), None, "ours is missing"),
-        (Metric(value=1.2, low=1.0, high=1.5), no_metric("theirs is missing"), None, "theirs is missing"),
-        (no_metric("ours is missing"), no_metric("theirs is missing"), None, "ours is missing"),
+        (Metric(value=1.2, low=1.0, high=1.5), no_metric("theirs is missing"), None, "production's: theirs is missing"),
+        (no_metric("ours is missing"), no_metric("theirs is missing"), None, "production's: theirs is missing"),
         (Metric(value=1.2, low=1.0, high=1.5), Metric(value=1.0, low=0.0, high=1.25), None, "the metric is not finite"),
         (Metric(value=1.2, low=0.0, high=1.5), Metric(value=1.0, low=0.8, high=1.25), None, "the metric is not finite"),
         (Metric(value=1.2, low=-1.0, high=1.5), Metric(value=1.0, low=0.8, high=2.0), None, "the metric is not finite"),
-        (Metric(value=1.2, low=1.0, high=1.5), None, None, "the evaluation has no such metric"),
+        (Metric(value=1.2, low=1.0, high=1.5), None, None, "production's evaluation has no such metric"),
     ],
 )
 def test_a_ratio_to_production_has_the_widest_interval_or_says_why_there_is_none(
