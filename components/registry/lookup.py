@@ -16,7 +16,7 @@ from components.core import Workspace
 from components.ledger import HEAD, open_ledger
 from components.registry.changed_by_hand import check_name, find_experiment
 from components.registry.connection import Connection, artifact_root
-from components.registry.owner import check_owner, lost_model
+from components.registry.owner import OWNER, check_owner, lost_model
 from components.registry.versions import VersionInfo, find_version, search_versions, version_info
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class Lookup:
             entries = len(ledger.history(problem))
             if entries:
                 raise lost_model(problem, entries, self._mlflow.shown)
+            return
+        if found.tags.get(OWNER) == ledger.identity:  # as nearly always; a long history takes its time to read
             return
         heads = {entry.head for entry in ledger.history(problem)}
         check_owner(found, identity=ledger.identity, heads=heads, uri=self._mlflow.shown)
