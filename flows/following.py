@@ -6,10 +6,11 @@ The ledger says who is in the stage. Where it cannot be asked, the server goes o
 """
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from components.core import AssayError, Workspace
-from components.ledger import Ledger, Server, open_ledger
+from components.ledger import Ledger, Server, new_server, open_ledger
 from components.lifecycle import Deployed, deployed
 from components.packages import is_alive, served
 from flows import console
@@ -26,21 +27,21 @@ def follow(workspace: Workspace, problem: str, stage: str, *, port: int) -> None
     Raises:
         AssayError: when the stage is empty, its package is not whole, or the server has ended.
     """
-    now, ledger = deployed(workspace, problem, stage), open_ledger(workspace)
-    server: Server | None = None
-    try:
+    now, ledger, me = deployed(workspace, problem, stage), open_ledger(workspace), new_server()
+    with _left_at_the_end(ledger, me):
         while True:
             if now.unwitnessed:
                 console.err.print(now.unwitnessed, markup=False)
-            with served(workspace, now.package, port, environment=now.variables) as url:
-                server = ledger.servers.register(
-                    problem,
-                    stage,
+            with served(workspace, now.package, port, environment=now.variables) as url, _left_at_the_end(ledger, me):
+                server = Server(
+                    id=me,
+                    problem=problem,
+                    stage=stage,
                     url=url,
                     version=now.entry.version,
                     package_digest=now.package.digest,
-                    instead_of=server,
                 )
+                ledger.servers.register(server)
                 console.out.print(f"{now.package.tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
                 now = _next(workspace, ledger, now, server)
             entry = now.entry
@@ -48,10 +49,17 @@ def follow(workspace: Workspace, problem: str, stage: str, *, port: int) -> None
                 f"{stage} of {problem} is version {entry.version} since {entry.at[:19]} ({entry.action} by "
                 f"{entry.actor}): starting again with it"
             )
-    finally:
-        if server is not None:
-            with suppress(AssayError):  # it is forgotten by itself
-                ledger.servers.leave(server)
+
+
+@contextmanager
+def _left_at_the_end(ledger: Ledger, server_id: str) -> Iterator[None]:
+    """Have the ledger forget a server that is ended or fails: before its process is stopped, which may take long."""
+    try:
+        yield
+    except BaseException:
+        with suppress(AssayError):  # it is forgotten by itself
+            ledger.servers.leave(server_id)
+        raise
 
 
 def _next(workspace: Workspace, ledger: Ledger, now: Deployed, server: Server) -> Deployed:

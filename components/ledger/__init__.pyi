@@ -10,6 +10,7 @@ from .reading import registered_tags as registered_tags
 from .reading import withdrawn as withdrawn
 from .refusals import Refusal as Refusal
 from .servers import Server as Server
+from .servers import new_server as new_server
 from .stages import ARCHIVED as ARCHIVED
 from .stages import CANDIDATE as CANDIDATE
 from .stages import PRODUCTION as PRODUCTION

@@ -1,8 +1,9 @@
 """Servers that follow a stage: what each answers with now, so that a stage change can name those that are still behind.
 
     servers = open_ledger(workspace).servers
-    known = servers.register("galaxy-shape", "production", url="http://127.0.0.1:3000", version=3, package_digest="…")
-    servers.alive(known)                                       # every few seconds
+    me = Server(id=new_server(), problem="galaxy-shape", stage="production", url="http://127.0.0.1:3000", …)
+    servers.register(me)                                       # and again whenever it answers with something else
+    servers.alive(me)                                          # every few seconds
     servers.behind("galaxy-shape", "production", "…")          # who answers with another package
 
 A server that was killed says nothing any more, and is forgotten after `_FORGOTTEN_S`.
@@ -11,7 +12,7 @@ A server that was killed says nothing any more, and is forgotten after `_FORGOTT
 import socket
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -34,19 +35,25 @@ _SERVERS = sa.Table(
 )
 
 
+def new_server() -> str:
+    """An id for a server's process, to be known before it is registered: it can then leave whenever it is ended."""
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
     """One that answers for a stage."""
 
     id: str
+    """The same for as long as its process lives, whatever it answers with."""
     problem: str
     stage: str
     url: str
     """On its own machine."""
-    host: str
     version: int
     package_digest: str
     """Of what it answers with."""
+    host: str = field(default_factory=socket.gethostname)
 
     def __str__(self) -> str:
         """As messages name it."""
@@ -63,41 +70,12 @@ class Servers:
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
 
-    def register(
-        self,
-        problem: str,
-        stage: str,
-        *,
-        url: str,
-        version: int,
-        package_digest: str,
-        instead_of: Server | None = None,
-    ) -> Server:
-        """Say that a server answers from now on.
-
-        Args:
-            problem: whose models.
-            stage: which it follows.
-            url: where it answers.
-            version: what it answers with.
-            package_digest: of that.
-            instead_of: what it was before it started again: until now it was behind.
-        """
-        server = Server(
-            id=uuid.uuid4().hex,
-            problem=problem,
-            stage=stage,
-            url=url,
-            host=socket.gethostname(),
-            version=version,
-            package_digest=package_digest,
-        )
+    def register(self, server: Server) -> None:
+        """Say what a server answers with from now on; what it answered with before is forgotten."""
         with self._database.writing() as connection:
             forgotten = _SERVERS.c.seen < time.time() - _FORGOTTEN_S
-            before = _SERVERS.c.id == (instead_of.id if instead_of else "")
-            connection.execute(sa.delete(_SERVERS).where(forgotten | before))
+            connection.execute(sa.delete(_SERVERS).where(forgotten | (_SERVERS.c.id == server.id)))
             connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
-        return server
 
     def alive(self, server: Server) -> None:
         """Say that it still does; one that was forgotten meanwhile is known again."""
@@ -106,10 +84,10 @@ class Servers:
             if not connection.execute(seen).rowcount:
                 connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
 
-    def leave(self, server: Server) -> None:
-        """Say that it has ended."""
+    def leave(self, server_id: str) -> None:
+        """Say that it ends; one that never was known may say so too."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(_SERVERS).where(_SERVERS.c.id == server.id))
+            connection.execute(sa.delete(_SERVERS).where(_SERVERS.c.id == server_id))
 
     def behind(self, problem: str, stage: str, package_digest: str | None) -> list[Server]:
         """The servers of a stage that answer with another package than it has."""

@@ -1,27 +1,32 @@
 """What stands beside the ledger's entries: who answers for a stage, and what gates refused."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from components.ledger.ledger import Ledger
 from components.ledger.refusals import Refusal
+from components.ledger.servers import Server, new_server
+
+
+def server(problem: str, stage: str, url: str, *, digest: str = "x") -> Server:
+    return Server(id=new_server(), problem=problem, stage=stage, url=url, version=1, package_digest=digest)
 
 
 def test_servers_that_answer_with_another_package_are_named_until_they_follow_or_end(ledger: Ledger) -> None:
     servers = ledger.servers
-    first = servers.register("a", "production", url="http://127.0.0.1:1", version=1, package_digest="x")
-    servers.register("a", "staging", url="http://127.0.0.1:2", version=1, package_digest="x")
-    servers.register("b", "production", url="http://127.0.0.1:3", version=1, package_digest="x")
+    first = server("a", "production", "http://127.0.0.1:1")
+    for known in (first, server("a", "staging", "http://127.0.0.1:2"), server("b", "production", "http://127.0.0.1:3")):
+        servers.register(known)
     assert servers.behind("a", "production", "x") == []
     assert servers.behind("a", "production", "y") == [first]
     assert str(first).startswith("http://127.0.0.1:1 on ")
-    follows = servers.register(
-        "a", "production", url="http://127.0.0.1:1", version=2, package_digest="y", instead_of=first
-    )
+    follows = replace(first, version=2, package_digest="y")
+    servers.register(follows)
     assert servers.behind("a", "production", "y") == []
     assert servers.behind("a", "production", "x") == [follows]
-    servers.leave(follows)
+    servers.leave(first.id)
     assert servers.behind("a", "production", "x") == []
 
 
@@ -29,14 +34,15 @@ def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_kno
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers = ledger.servers
-    server = servers.register("a", "production", url="http://127.0.0.1:1", version=1, package_digest="x")
+    slow, other = server("a", "production", "http://127.0.0.1:1"), server("a", "production", "http://127.0.0.1:2")
+    servers.register(slow)
     now = time.time()
     monkeypatch.setattr("components.ledger.servers.time.time", lambda: now + 61)
     assert servers.behind("a", "production", "y") == []
-    other = servers.register("a", "production", url="http://127.0.0.1:2", version=1, package_digest="x")
+    servers.register(other)
     assert servers.behind("a", "production", "y") == [other]
-    servers.alive(server)
-    assert servers.behind("a", "production", "y") == [server, other]
+    servers.alive(slow)
+    assert servers.behind("a", "production", "y") == [slow, other]
 
 
 def test_the_same_refusal_is_news_once(ledger: Ledger) -> None:
