@@ -1,7 +1,9 @@
 """Whose code runs: the workspace's own, all four packages of it, or nothing; and a commit that holds it all."""
 
+import shutil
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,27 @@ def test_code_that_the_commit_does_not_hold_is_no_clean_state(tmp_path: Path) ->
     (root / "components" / "core" / "__pycache__").mkdir()
     (root / "components" / "core" / "__pycache__" / "errors.pyc").touch()
     assert not read_source(root).dirty
+    nested = root / "components" / "nested"
+    nested.mkdir()
+    for name in (*(f"mine{suffix}" for suffix in EXTENSION_SUFFIXES), "mine.pyc", "__init__.py"):
+        (nested / name).touch()
+        if name == "__init__.py":  # git does not look into the repository of somebody else
+            subprocess.run(["git", "init", "--quiet"], cwd=nested, check=True)
+        assert read_source(root).dirty
+        (nested / name).unlink()
+    shutil.rmtree(nested)
+    for told in ("--assume-unchanged", "--skip-worktree"):
+        for name in ("params.yaml", "flows/cli.py"):
+            git = ["git", "update-index"]
+            subprocess.run([*git, told, name], cwd=root, check=True)
+            assert read_source(root).dirty
+            subprocess.run([*git, told.replace("--", "--no-"), name], cwd=root, check=True)
+    assert not read_source(root).dirty
+    index = (root / ".git" / "index").read_bytes()
+    (root / ".git" / "index").write_bytes(b"no index")
+    with pytest.raises(AssayError, match="git cannot say what has changed"):
+        read_source(root)
+    (root / ".git" / "index").write_bytes(index)
     (root / "models").rename(tmp_path / "models")
     (root / "models").symlink_to(tmp_path / "models")
     commit(root)

@@ -1,12 +1,13 @@
 """The commit that a result came from: that of this very repository, whatever surrounds it."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from components.core.errors import AssayError
-from components.core.source import read_source
+from components.core.source import is_committed, read_source
 from tests.conftest import commit
 
 
@@ -62,3 +63,13 @@ def test_gits_own_remedy_is_passed_on(clone: Path, monkeypatch: pytest.MonkeyPat
         os.chown(path, 4242, 4242)
     with pytest.raises(AssayError, match=r"another account: .*`git config --global --add safe\.directory .*clone`"):
         read_source(clone)
+
+
+def test_a_file_is_committed_when_head_holds_the_very_same(clone: Path) -> None:
+    assert is_committed(clone, "params.yaml")
+    assert not is_committed(clone, "other.yaml")
+    (clone / "other.yaml").touch()
+    assert not is_committed(clone, "other.yaml")
+    subprocess.run(["git", "update-index", "--assume-unchanged", "params.yaml"], cwd=clone, check=True)
+    (clone / "params.yaml").write_text("changed\n")
+    assert not is_committed(clone, "params.yaml")
