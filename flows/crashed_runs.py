@@ -10,31 +10,7 @@ A server may list the runs of several machines and state folders. Who holds a pr
 state folder alone that none is alive, so runs carry two tags: the problem's, and that of the place they work in.
 """
 
-import socket
-import uuid
-
-from filelock import FileLock
-
-from components.core import Workspace, value_digest
-
-
-def place_tag(workspace: Workspace) -> str:
-    """The tag of a state folder on a machine: the machine's name, and a digest of that and the folder.
-
-    What is drawn by chance and kept in the folder tells machines of one name with folders of one path apart, as
-    containers have them; name and path tell a folder that was copied from its original.
-    """
-    kept, lock = workspace.home / "prefect" / "place", workspace.home / "locks" / "place.lock"
-    for path in (kept, lock):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        if not kept.exists():
-            partial = kept.with_name(".place")
-            partial.write_text(uuid.uuid4().hex, encoding="utf-8")
-            partial.replace(kept)
-    machine = socket.gethostname()
-    place = {"machine": machine, "folder": str(workspace.home.resolve()), "drawn": kept.read_bytes().hex()}
-    return f"{machine}-{value_digest(place)[:12]}"
+from components.core import Workspace, place_tag
 
 
 def run_tags(workspace: Workspace, problem: str) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def _left_at_the_end(ledger: Ledger, server_id: str) -> Iterator[None]:
 def _next(workspace: Workspace, ledger: Ledger, now: Deployed, server: Server) -> Deployed:
     """Wait until something else is in the stage: what is, once its package is here and whole."""
     seen, looks, said = now.entry, 0, ""
-    last = ledger.last_digest(seen.problem)
+    last: str | None = None  # nobody looked while the server started
     while True:
         time.sleep(_LOOK_EVERY_S)
         looks += 1

@@ -4,11 +4,10 @@ from typing import Any
 
 from prefect import flow, tags
 
-from components.core import RefusedError
+from components.core import RefusedError, place_tag
 from components.ledger import whoami
 from components.lifecycle import due
 from flows import console
-from flows.crashed_runs import place_tag
 from flows.failures import noted, telling_failures
 from flows.job import Job
 from flows.main_job import run_main_job

@@ -7,10 +7,9 @@ Runs may come late or twice: `retrain` compares hashes, and one run a problem go
 
 from typing import Any
 
-from components.core import variable
+from components.core import place_tag, variable
 from components.problems import NAMES
 from flows import console
-from flows.crashed_runs import place_tag
 from flows.job import Job
 
 

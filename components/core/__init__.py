@@ -4,6 +4,7 @@
 * `settings.py`, `gate_settings.py`, `params.py`: what params.yaml may say, and reading it
 * `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
 * `digests.py`: of files and plain values
+* `places.py`: what tells state folders apart that share a server
 * `processes.py`: children that never outlive their parent, ports, signals
 * `memory.py`: what is freed and wanted again
 * `secrets.py`: from variables or files of one's own; `environment.py`: variables, and what children are told

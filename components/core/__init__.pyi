@@ -25,6 +25,7 @@ from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory
 from .mounts import network_mount as network_mount
 from .params import load_settings as load_settings
+from .places import place_tag as place_tag
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free
 from .processes import die_with_parent as die_with_parent
@@ -48,6 +49,7 @@ from .settings import SimulationSettings as SimulationSettings
 from .settings import TrainSettings as TrainSettings
 from .settings import settings_values as settings_values
 from .source import Source as Source
+from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
 from .workspace import Workspace as Workspace

@@ -68,7 +68,7 @@ def evaluate(
         IntegrityError: when evidence that is there was changed.
         AssayError: when the dataset was replaced meanwhile.
     """
-    inputs = evaluation_inputs(problem, read_description(model_folder), dataset, settings)
+    inputs = evaluation_inputs(problem, read_description(model_folder), dataset.digest, settings)
     key = value_digest(inputs)
     folder = _folder(workspace, problem, inputs)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def rewrite_card(
 ) -> Path | None:
     """Write the card of an evaluation anew, with what has been found since; None when the model is not evaluated."""
     description = read_description(model_folder)
-    inputs = evaluation_inputs(problem, description, dataset, settings)
+    inputs = evaluation_inputs(problem, description, dataset.digest, settings)
     folder = _folder(workspace, problem, inputs)
     if not is_whole(folder):
         return None

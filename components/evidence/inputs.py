@@ -1,6 +1,6 @@
 """What evidence rests on; evidence of other inputs is stale.
 
-key = value_digest(evaluation_inputs(problem, read_description(model_folder), dataset, settings))
+key = value_digest(evaluation_inputs(problem, read_description(model_folder), dataset.digest, settings))
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,21 +9,21 @@ from typing import Any
 from components.core import EntryPoint, ProblemSettings, code_of, settings_values
 from components.evidence.asking import asking
 from components.evidence.refusals import CannotBeEvaluatedError
-from components.fields import Dataset, Problem
+from components.fields import Problem
 from models.estimators import answering_modules
 
 __label__ = None
 
 
 def evaluation_inputs(
-    problem: Problem, description: Mapping[str, Any], dataset: Dataset, settings: ProblemSettings
+    problem: Problem, description: Mapping[str, Any], data: str, settings: ProblemSettings
 ) -> dict[str, Any]:
     """What decides an evaluation.
 
     Args:
         problem: what was evaluated.
         description: the model's, as `models.estimators.saved` keeps it.
-        dataset: the images.
+        data: digest of the dataset with the images.
         settings: the problem's.
 
     Raises:
@@ -32,7 +32,7 @@ def evaluation_inputs(
     asked = problem.sources(settings.simulate).evaluation
     return {
         **_model_inputs(problem, description, settings, asked),
-        "data": dataset.digest,
+        "data": data,
         "settings": settings_values(settings.evaluate),
     }
 

@@ -7,6 +7,7 @@ from .overrides import overruled as overruled
 from .rules import COMPARED_WITH as COMPARED_WITH
 from .rules import GateResult as GateResult
 from .rules import LostEvidence as LostEvidence
+from .rules import Verdict as Verdict
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger
 from .rules import not_compared as not_compared

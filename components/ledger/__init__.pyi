@@ -1,7 +1,13 @@
+from .actions import ARCHIVE as ARCHIVE
+from .actions import COLLECTED as COLLECTED
+from .actions import PROMOTE as PROMOTE
+from .actions import REGISTER as REGISTER
+from .actions import REPACKAGED as REPACKAGED
+from .actions import ROLLBACK as ROLLBACK
+from .checks import KnownWeightsError as KnownWeightsError
 from .ledger import Ledger as Ledger
 from .opening import open_ledger as open_ledger
 from .opening import whoami as whoami
-from .reading import COLLECTED as COLLECTED
 from .reading import current_entries as current_entries
 from .reading import describe_override as describe_override
 from .reading import entry_in_stage as entry_in_stage

@@ -11,17 +11,18 @@ problem's sequence, numbers are unique, and of two processes that read the same 
 Every reading checks all of a problem's (`components/ledger/table.py`): a thousand entries take a tenth of a second.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from components.core import PATIENCE_S, AssayError, RefusedError
+from components.ledger.actions import REGISTER
+from components.ledger.checks import check_new, check_unmoved, check_words, known_stage, refusal
 from components.ledger.database import LedgerDatabase
 from components.ledger.reading import archiving, current_entries, entry_in_stage, later
 from components.ledger.refusals import Refusals
 from components.ledger.servers import Servers
-from components.ledger.stages import PRODUCTION, PROMOTABLE, STAGES
+from components.ledger.stages import PROMOTABLE
 from components.ledger.table import FIRST, Entry, check_chain, check_reaches
 
 _ATTEMPTS = 100
@@ -74,7 +75,7 @@ class Ledger:
         return self._database.last_digest(problem)
 
     def check_reaches(self, problem: str, head: str | None) -> None:
-        """See that the ledger still has the entry that MLflow saw last; see `ledger_table.check_reaches`.
+        """See that the ledger still has the entry that MLflow saw last; see `table.check_reaches`.
 
         The head must have been read before, or an entry that is written meanwhile looks like one that is gone.
         """
@@ -86,7 +87,7 @@ class Ledger:
 
     def entry_in(self, problem: str, stage: str) -> Entry | None:
         """The entry that put a version into a stage, the latest when there are several; None for an empty stage."""
-        return entry_in_stage(self.current(problem), _known(stage))
+        return entry_in_stage(self.current(problem), known_stage(stage))
 
     def holder(self, problem: str, stage: str) -> int | None:
         """The version of `entry_in`."""
@@ -95,7 +96,7 @@ class Ledger:
 
     def was_ever_in(self, problem: str, stage: str) -> bool:
         """Whether any version has been in a stage."""
-        return any(entry.to_stage == _known(stage) for entry in self.history(problem))
+        return any(entry.to_stage == known_stage(stage) for entry in self.history(problem))
 
     def stage_of(self, problem: str, version: int) -> str | None:
         """The stage of a version; None when the ledger does not know it."""
@@ -114,7 +115,7 @@ class Ledger:
         """Raise a RefusedError unless a stage is held by whom the caller believes."""
         held = self.entry_in(problem, stage)
         if (held.version if held else None) != expect:
-            raise RefusedError(_refusal(problem, stage, held, expect))
+            raise RefusedError(refusal(problem, stage, held, expect))
 
     def move(
         self,
@@ -162,9 +163,10 @@ class Ledger:
         Raises:
             RefusedError: when somebody else holds the stage by now, somebody moved the version meanwhile, or
                 production would be left empty.
+            KnownWeightsError: when a new number is registered for weights that have one.
             AssayError: when the evidence is not JSON or the database cannot be used.
         """
-        _check_words(problem, version, to_stage, reason, [evidence, override, decided_with])
+        check_words(problem, version, to_stage, reason, [evidence, override, decided_with])
         override = dict(override) if override else None
         for _ in range(_ATTEMPTS):
             # Read first: an entry written by another process after this line takes the number that this move wants.
@@ -174,9 +176,11 @@ class Ledger:
             wanted = (to_stage, action, override, package_digest)
             if own is not None and (own.to_stage, own.action, own.override, own.package_digest) == wanted:
                 return own
-            _check_unmoved(own, to_stage, since)
+            if own is None and action == REGISTER:
+                check_new(current, version, weights_sha256)
+            check_unmoved(own, to_stage, since)
             if to_stage in PROMOTABLE and (held.version if held else None) != expect:
-                raise RefusedError(_refusal(problem, to_stage, held, expect))
+                raise RefusedError(refusal(problem, to_stage, held, expect))
             entry = Entry(
                 sequence=latest.sequence + 1 if latest else 1,
                 problem=problem,
@@ -201,43 +205,3 @@ class Ledger:
             if self._database.append(entries):
                 return entry
         raise AssayError(f"{problem} version {version} lost {_ATTEMPTS} races for the ledger: run the command again")
-
-
-def _known(stage: str) -> str:
-    if stage not in STAGES:
-        raise AssayError(f"stage {stage!r} does not exist: use one of {', '.join(STAGES)}")
-    return stage
-
-
-def _check_words(problem: str, version: int, to_stage: str, reason: str, facts: list[Any]) -> None:
-    _known(to_stage)
-    if not reason.strip():
-        raise AssayError(f"{problem} version {version} to {to_stage}: the reason is empty: say why, with --reason")
-    try:
-        json.dumps(facts, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise AssayError(f"the evidence for {problem} version {version} is not JSON ({error})") from error
-
-
-def _check_unmoved(own: Entry | None, to_stage: str, since: str | None) -> None:
-    """Refuse to move a version that was moved since the decision, or out of production."""
-    if own is not None and since not in (None, own.digest):
-        raise RefusedError(
-            f"{own.problem} version {own.version} was moved meanwhile, to {own.to_stage} by {own.actor} "
-            f"({own.reason}): see `assay history {own.problem}`, then decide again"
-        )
-    if own is not None and own.to_stage == PRODUCTION != to_stage:
-        raise RefusedError(
-            f"{own.problem} version {own.version} is in production since {own.at} (moved by {own.actor}), which must "
-            f"not be left empty: promote another version, or `assay rollback {own.problem}`"
-        )
-
-
-def _refusal(problem: str, stage: str, held: Entry | None, expect: int | None) -> str:
-    believed = f"version {expect} was" if expect is not None else "nobody was"
-    if held is None:
-        return f"{stage} of {problem} is empty and {believed} expected there: see `assay history {problem}`"
-    return (
-        f"{stage} of {problem} is held by version {held.version} since {held.at} (moved by {held.actor}) "
-        f"and {believed} expected there: see `assay history {problem}`, then --expect {held.version}"
-    )

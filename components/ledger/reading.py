@@ -5,14 +5,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from components.ledger.actions import ARCHIVE, COLLECTED, PROMOTE, REPLACED, ROLLBACK
 from components.ledger.stages import ARCHIVED, PRODUCTION
 from components.ledger.table import Entry
 
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 """At most, of machines whose clocks are kept; a time zone taken for another is found by this, too."""
-
-COLLECTED = "gc"
-"""The action of an entry that a version's files were deleted behind: it can go nowhere any more."""
 
 
 def current_entries(history: Sequence[Entry]) -> dict[int, Entry]:
@@ -50,14 +48,14 @@ def withdrawn(history: Sequence[Entry]) -> set[str]:
     rolled_back: set[str] = set()
     for entry in history:
         own = entry.weights_sha256
-        if entry.action == "archive":
+        if entry.action == ARCHIVE:
             archived.add(own)
-        elif entry.action == "rollback":
+        elif entry.action == ROLLBACK:
             archived.discard(own)
             if entry.previous_version is not None:
                 rolled_back.add(weights[entry.previous_version])
             rolled_back.discard(own)
-        elif entry.action == "promote":
+        elif entry.action == PROMOTE:
             archived.discard(own)
             if entry.to_stage == PRODUCTION:
                 rolled_back.discard(own)
@@ -88,7 +86,7 @@ def archiving(held: Entry, successor: Entry, current: Mapping[int, Entry]) -> En
     return replace(
         held,
         sequence=successor.sequence + 1,
-        action="replaced",
+        action=REPLACED,
         from_stage=held.to_stage,
         to_stage=ARCHIVED,
         previous_version=before.version if before else None,

@@ -64,7 +64,7 @@ class Entry:
     problem: str
     version: int
     action: str
-    """`register`, `promote`, `rollback`, `archive`, or `replaced` for who had to go."""
+    """What was done; see `actions.py`."""
     from_stage: str | None
     """None for the first entry of a version."""
     to_stage: str

@@ -9,7 +9,7 @@ than the first. So each is held against this one, too, with a margin of its own 
 from collections.abc import Collection, Sequence
 
 from components.gates import COMPARED_WITH, Standing
-from components.ledger import COLLECTED, PRODUCTION, Entry, current_entries, withdrawn
+from components.ledger import COLLECTED, PRODUCTION, PROMOTE, Entry, current_entries, withdrawn
 
 
 def best_ever(history: Sequence[Entry], registered: Collection[int] | None = None) -> int | None:
@@ -25,7 +25,7 @@ def best_ever(history: Sequence[Entry], registered: Collection[int] | None = Non
     against, current = withdrawn(history), current_entries(history)
     best: int | None = None
     for entry in history:
-        if entry.action != "promote" or entry.to_stage != PRODUCTION or entry.weights_sha256 in against:
+        if entry.action != PROMOTE or entry.to_stage != PRODUCTION or entry.weights_sha256 in against:
             continue
         if current[entry.version].action == COLLECTED:
             continue

@@ -72,7 +72,11 @@ def plan_cleaning(workspace: Workspace, problem: Problem, settings: ProblemSetti
         raise RefusedError(f"{what} of {problem.name} is not what the ledger says: type `assay reconcile`, then repeat")
     weights = {current[version].weights_sha256 for version in protected}
     gone = {entry.weights_sha256 for entry in history} - weights
-    packages = {(current[version].package_tag, current[version].package_digest) for version in protected}
+    packages = {
+        (current[version].package_tag, current[version].package_digest)
+        for version in protected
+        if current[version].package_digest is not None
+    }
     return Plan(
         protected=protected,
         versions={version: current[version].digest for version in sorted(registered) if version not in protected},
@@ -127,7 +131,8 @@ def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[i
     best = best_ever(history, registered)
     if best is not None:
         protected.setdefault(best, "best in production so far")
-    for version in registered[-keep:] if keep else []:
+    there = [version for version in registered if current_entries(history)[version].action != COLLECTED]
+    for version in there[-keep:] if keep else []:
         protected.setdefault(version, f"one of the newest {keep}")
     return protected
 

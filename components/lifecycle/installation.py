@@ -6,6 +6,7 @@ from packaging.requirements import Requirement
 
 from components.core import AssayError, Workspace
 from components.ledger import Ledger, current_entries, registered_tags
+from components.lifecycle.witness import unwitnessed
 from components.problems import NAMES
 from components.registry import Registry
 from components.training import create_storage
@@ -50,6 +51,9 @@ def create_databases(workspace: Workspace) -> list[str]:
         for name in NAMES:
             history = ledger.history(name)
             if history:
+                why = unwitnessed(ledger, registry, name)
+                if why is not None:
+                    raise why
                 registry.mirror(name, current_entries(history), registered_tags(history), only=set())
     create_storage(workspace)
     return changed

@@ -221,6 +221,6 @@ class Judge:
         package: Mapping[str, Metric] | None = None,
     ) -> list[GateResult]:
         description = read_description(self._files(version))
-        inputs = evaluation_inputs(self._problem, description, self._dataset, self._settings)
+        inputs = evaluation_inputs(self._problem, description, self._dataset.digest, self._settings)
         expected = value_digest(inputs)
         return judge(rules, self.evidence(version), expected_key=expected, champion=champion, package=package)

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.core import AssayError, RefusedError
-from components.gates import GateResult, Override, check_override, overruled, require_pass
+from components.gates import GateResult, Override, Verdict, check_override, overruled, require_pass
 from components.ledger import (
+    ARCHIVE,
     ARCHIVED,
     CANDIDATE,
     COLLECTED,
     PRODUCTION,
     PROMOTABLE,
+    PROMOTE,
     STAGING,
     Entry,
     Refusal,
@@ -27,12 +29,13 @@ from components.ledger import (
 )
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.evidence_files import keep_evidence
+from components.lifecycle.model_folders import model_files
 from components.lifecycle.package_files import keep_package
 from components.lifecycle.parts import Teller, quietly
-from components.lifecycle.refusals import rules_digest
-from components.lifecycle.stages import KnownRefusalError
+from components.lifecycle.refusals import judged_by, lasts, may_pass, told_once
 from components.lifecycle.version_packages import ANSWERS, VersionPackages
 from components.packages import Package, what_answers_in
+from models.estimators import read_description
 
 
 class Promotion(VersionPackages):
@@ -98,7 +101,7 @@ class Promotion(VersionPackages):
                 return (built, results), f"{built.tag}, digest {built.digest[:12]}"
 
             def prove() -> tuple[dict[str, Any], str]:
-                proof = self.prove(built, strict=strict)
+                proof = self._proved(built, version, stage, actor=actor, strict=strict)
                 largest = f"{proof['max_difference']:.1e} of what is allowed"
                 return proof, f"{proof['inputs']} golden inputs replayed, largest difference {largest}"
 
@@ -109,7 +112,7 @@ class Promotion(VersionPackages):
                 entry = self.enter(
                     version,
                     stage,
-                    action="promote",
+                    action=PROMOTE,
                     actor=actor,
                     reason=reason,
                     expect=expect,
@@ -147,6 +150,7 @@ class Promotion(VersionPackages):
         name = self.problem.name
         history = self.ledger.history(name)
         now = current_entries(history)[version]
+        self._check_there(now)
         self._check_not_withdrawn(history, now)
         if now.to_stage == ARCHIVED:
             raise RefusedError(
@@ -182,19 +186,37 @@ class Promotion(VersionPackages):
             return
         try:
             require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
-        except RefusedError as refusal:
-            kept = Refusal(
-                problem=self.problem.name,
-                version=version,
-                weights_sha256=self.tags(version)["weights.sha256"],
-                stage=stage,
-                rules=rules_digest(self.settings, self.ledger.entry_in(self.problem.name, PRODUCTION)),
-                actor=actor,
-                reason=str(refusal),
-            )
-            if not self.ledger.refusals.add(kept):
-                raise KnownRefusalError(str(refusal)) from refusal
-            raise
+        except RefusedError as refused:
+            failed = [result.metric for result in results if result.verdict is not Verdict.PASS]
+            of = None if lasts(results) else failed
+            raise self._told_once(refused, version, stage, actor=actor, may_pass_by=of) from refused
+
+    def _proved(self, built: Package, version: int, stage: str, *, actor: str, strict: bool) -> dict[str, Any]:
+        """Prove a package; the ledger keeps that it was refused."""
+        try:
+            return self.prove(built, strict=strict)
+        except RefusedError as refused:
+            raise self._told_once(refused, version, stage, actor=actor, may_pass_by=["proof"]) from refused
+
+    def _told_once(
+        self, refused: RefusedError, version: int, stage: str, *, actor: str, may_pass_by: Sequence[str] | None
+    ) -> AssayError:
+        """Keep a refusal in the ledger, by what it was judged by; see `refusals.py`."""
+        name, description = self.problem.name, read_description(model_files(self.workspace, self.problem.name, version))
+        production = self.ledger.entry_in(name, PRODUCTION)
+        rules = judged_by(self.problem, self.settings, description, self.dataset.digest, production)
+        if may_pass_by is not None:
+            rules = may_pass(rules, self.decided_with["commit"], may_pass_by)
+        kept = Refusal(
+            problem=name,
+            version=version,
+            weights_sha256=description["weights_sha256"],
+            stage=stage,
+            rules=rules,
+            actor=actor,
+            reason=str(refused),
+        )
+        return told_once(self.ledger, refused, kept)
 
     def _check_not_withdrawn(self, history: Sequence[Entry], entry: Entry) -> None:
         """Refuse weights that somebody's word stands against, under whatever number they were registered."""
@@ -230,17 +252,22 @@ class Promotion(VersionPackages):
         if not others:
             return None, True
         # Those that production was rolled back from come last: it is easy to be as good as they.
-        good = last_good(history) or last_good([e for e in history if e.action not in ("archive", COLLECTED)])
+        good = last_good(history) or last_good([e for e in history if e.action not in (ARCHIVE, COLLECTED)])
         return good or others[-1], False
+
+    def _check_there(self, entry: Entry) -> None:
+        """Refuse a version that is nowhere any more."""
+        if entry.action == COLLECTED:
+            again = f"`assay run {entry.problem}` makes another"
+            raise RefusedError(f"the files of {entry.problem} version {entry.version} were deleted by gc: {again}")
 
     def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
         if stage not in PROMOTABLE:
             raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
         been = [entry.to_stage for entry in history if entry.version == version]
         now = been[-1] if been else "not registered"
-        if been and current_entries(history)[version].action == COLLECTED:
-            again = f"`assay run {self.problem.name}` makes another"
-            raise RefusedError(f"the files of {self.problem.name} version {version} were deleted by gc: {again}")
+        if been:
+            self._check_there(current_entries(history)[version])
         if stage == PRODUCTION and (now == CANDIDATE or not set(been) & set(PROMOTABLE)):
             raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
         if stage == STAGING and now == PRODUCTION:

@@ -8,14 +8,15 @@ was killed at any point leaves nothing that this does not mend.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from components.core import AssayError, IntegrityError, ProblemSettings, Workspace
 from components.fields import Problem
 from components.ledger import (
+    ARCHIVE,
     ARCHIVED,
     PRODUCTION,
     PROMOTABLE,
+    REPACKAGED,
     Entry,
     current_entries,
     describe_override,
@@ -109,8 +110,9 @@ def _unknown_versions(versions: VersionPackages) -> list[Finding]:
             findings.append(Finding(what=what, repaired=False, todo=todo))
             continue
         reason = "registered by a command that was killed, found by reconcile"
-        versions.add_candidate(version, actor=whoami(), reason=reason)
-        findings.append(Finding(what=what, repaired=True, todo=""))
+        entry = versions.add_candidate(version, actor=whoami(), reason=reason)
+        twice = f": it was version {entry.version} again, and is deleted" if entry.version != version else ""
+        findings.append(Finding(what=what + twice, repaired=True, todo=""))
     return findings
 
 
@@ -120,21 +122,17 @@ def _deleted(versions: VersionPackages, entry: Entry) -> Finding:
     if entry.to_stage == PRODUCTION:
         todo = f"operator: its package goes on answering; assay rollback {name}, or promote another"
         return Finding(what=what, repaired=False, todo=todo)
-    versions.ledger.move(
-        name,
+    versions.enter(
         entry.version,
         ARCHIVED,
-        action="archive",
+        action=ARCHIVE,
         actor=whoami(),
         reason="deleted from MLflow, found by reconcile",
+        expect=None,
+        since=entry.digest,
         evidence={},
-        weights_sha256=entry.weights_sha256,
-        expect=versions.ledger.holder(name, ARCHIVED),
-        package_tag=entry.package_tag,
-        package_digest=entry.package_digest,
         override=entry.override,
     )
-    versions.mirror(only=set())
     return Finding(
         what=what, repaired=True, todo=f"whoever deleted it: assay archive {name} {entry.version} is the way"
     )
@@ -196,7 +194,7 @@ def _built_again(versions: VersionPackages, entry: Entry) -> Package:
         versions.enter(
             entry.version,
             entry.to_stage,
-            action="repackaged",
+            action=REPACKAGED,
             actor=whoami(),
             reason=f"package {entry.package_tag} was lost and built again, found by reconcile",
             expect=entry.version if entry.to_stage in PROMOTABLE else None,
@@ -221,8 +219,7 @@ def _model(versions: VersionPackages, entry: Entry) -> list[Finding]:
 
 
 def _override(versions: VersionPackages, entry: Entry) -> list[Finding]:
-    now = max(datetime.now(UTC), versions.ledger.now(versions.problem.name))
-    said = describe_override(entry.override or {}, now)
+    said = describe_override(entry.override or {}, versions.ledger.now(versions.problem.name))
     if "(EXPIRED)" not in said:
         return []
     return [

@@ -8,6 +8,7 @@ from pathlib import Path
 from components.core import IntegrityError, ProblemSettings, Workspace, settings_values
 from components.evidence import Evidence
 from components.fields import Dataset, Problem
+from components.ledger import COLLECTED
 from components.lifecycle.stages import Stages
 from components.packages import sample
 from components.registry import DatasetSource
@@ -25,7 +26,7 @@ def register(
     data_md5: str,
     actor: str,
 ) -> int:
-    """Register a model once; the same weights with the same evidence are found, not registered again.
+    """Register a model once; the same weights are found, not registered again, whichever machine was quicker.
 
     Args:
         workspace: whose registry.
@@ -46,6 +47,10 @@ def register(
     description = read_description(model_folder)
     stages = Stages(workspace, problem, settings)
     stages.registry.create()
+    stages.check_ledger()  # an older ledger would give a number away that is another's
+    for entry in stages.ledger.current(problem.name).values():
+        if entry.action == COLLECTED and entry.weights_sha256 == description["weights_sha256"]:
+            stages.registry.delete(problem.name, entry.version)  # a killed cleaning goes on, and a new number is given
     example = sample(problem, dataset, settings, 2)
     training = description["inputs"]["training"]["settings"]
     simulation = settings_values(settings.simulate)
@@ -80,7 +85,6 @@ def register(
             "MLflow's database was lost, or an older one put back: restore it from a backup, or `make clean`"
         )
     if known is None:
-        stages.add_candidate(version, actor=actor, reason="registered with its evaluation")
-    else:
-        stages.mirror(only={version})  # a kill between ledger and mirror is mended here
+        return stages.add_candidate(version, actor=actor, reason="registered with its evaluation").version
+    stages.mirror(only={version})  # a kill between ledger and mirror is mended here
     return version

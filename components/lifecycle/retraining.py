@@ -11,9 +11,9 @@ from typing import Any
 from components.core import AssayError, ProblemSettings, Workspace
 from components.data import dataset_key, is_made_by, simulator_inputs
 from components.fields import Dataset, Problem, read_manifest
-from components.ledger import COLLECTED, PRODUCTION, Ledger, Refusal, open_ledger, registered_tags
+from components.ledger import COLLECTED, PRODUCTION, Ledger, current_entries, entry_in_stage, open_ledger, withdrawn
 from components.lifecycle.model_folders import model_files
-from components.lifecycle.refusals import refused_before, rules_digest
+from components.lifecycle.refusals import judged_by, refused_before
 from components.lifecycle.witness import unwitnessed
 from components.registry import Registry
 from components.training import search_inputs, training_inputs
@@ -26,15 +26,8 @@ class Due:
 
     reasons: tuple[str, ...]
     """One line each; none when nothing has changed, or when what today's inputs make was refused already."""
-    refused: Refusal | None = None
-    """The verdict on what today's inputs make, by today's rules."""
-
-    @property
-    def why_not(self) -> str:
-        """Why none is due, where none is."""
-        if self.refused is None:
-            return "nothing has changed"
-        return f"version {self.refused.version}, made of the same, was refused: {self.refused.reason}"
+    why_not: str = "nothing has changed"
+    """Why none is due, where none is."""
 
 
 def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Due:
@@ -52,17 +45,37 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Du
     if why is not None:
         raise why
     production = ledger.entry_in(problem.name, PRODUCTION)
+    reasons = ["nothing is in production"]
+    if production is not None:
+        made_from = _description(workspace, problem, production.version)["inputs"]
+        reasons = _changed_since(workspace, problem, settings, made_from)
+    why_not = _stands_against(workspace, problem, settings, ledger) if reasons else None
+    return Due(reasons=tuple(reasons)) if why_not is None else Due(reasons=(), why_not=why_not)
 
-    def changed_since(version: int) -> list[str]:
-        made_from = read_description(model_files(workspace, problem.name, version))["inputs"]
-        return _changed_since(workspace, problem, settings, made_from)
 
-    reasons = changed_since(production.version) if production else ["nothing is in production"]
-    before = refused_before(ledger, problem.name, rules_digest(settings, production)) if reasons else {}
-    for version, weights in _newest_first(ledger, problem.name) if before else ():
-        if weights in before and not changed_since(version):
-            return Due(reasons=(), refused=before[weights])
-    return Due(reasons=tuple(reasons))
+def _stands_against(workspace: Workspace, problem: Problem, settings: ProblemSettings, ledger: Ledger) -> str | None:
+    """What was said of a version that today's inputs make again: a refusal by today's rules, or somebody's word."""
+    history, before = ledger.history(problem.name), refused_before(ledger, problem.name)
+    against, refused = withdrawn(history), {weights for weights, _ in before}
+    production = entry_in_stage(current_entries(history), PRODUCTION)
+    there = Registry(workspace).tags(problem.name)
+    for version, entry in sorted(current_entries(history).items(), reverse=True):
+        weights = entry.weights_sha256
+        if version not in there or entry.action == COLLECTED or weights not in against | refused:
+            continue
+        description = _description(workspace, problem, version)
+        if _changed_since(workspace, problem, settings, description["inputs"]):
+            continue
+        if weights in against:
+            return f"version {version}, made of the same, was archived or rolled back from"
+        judged = judged_by(problem, settings, description, description["inputs"]["data"], production)
+        if (weights, judged) in before:
+            return f"version {version}, made of the same, was refused: {before[weights, judged].reason}"
+    return None
+
+
+def _description(workspace: Workspace, problem: Problem, version: int) -> Mapping[str, Any]:
+    return read_description(model_files(workspace, problem.name, version))
 
 
 def changed_training(problem: Problem, settings: ProblemSettings, made_from: Mapping[str, Any]) -> list[str]:
@@ -96,16 +109,6 @@ def _changed_since(
     if not reasons and drawn not in (None, made_from["data"]):
         reasons.append("data: another dataset than production was trained on")
     return reasons
-
-
-def _newest_first(ledger: Ledger, problem: str) -> list[tuple[int, str]]:
-    """Versions with their weights, but for those whose files are gone."""
-    registered = registered_tags(ledger.history(problem))
-    return [
-        (version, entry.weights_sha256)
-        for version, entry in sorted(ledger.current(problem).items(), reverse=True)
-        if version in registered and entry.action != COLLECTED
-    ]
 
 
 def _drawn_today(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> str | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.core import AssayError, RefusedError
-from components.ledger import PRODUCTION, Entry, current_entries, entry_in_stage, last_good
+from components.ledger import PRODUCTION, REPACKAGED, ROLLBACK, Entry, current_entries, entry_in_stage, last_good
 from components.lifecycle.package_files import package_of
-from components.lifecycle.stages import ROLLBACK, Stages
+from components.lifecycle.stages import Stages
 
 
 def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = None) -> Entry:
@@ -38,8 +38,8 @@ def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = No
     target, held = last_good(history), entry_in_stage(current, PRODUCTION)
     if expect is not None:
         stages.ledger.require_holder(name, PRODUCTION, expect)
-    elif held is not None and held.action == ROLLBACK:
-        return _finish(stages, held)
+    elif held is not None and (back := _came_back(history, held)) is not None:
+        return _finish(stages, back)
     if held is None or target is None:
         raise RefusedError(f"{name} has no earlier good version to go back to: see `assay history {name}`")
     with stages.telling_refusals(target, PRODUCTION, actor=actor):
@@ -57,6 +57,12 @@ def rollback(stages: Stages, *, actor: str, reason: str, expect: int | None = No
             package=package,
             override=before.override or _overruled_there(history, target),
         )
+
+
+def _came_back(history: Sequence[Entry], held: Entry) -> Entry | None:
+    """The rollback by which a version is in production; None when it got there otherwise."""
+    decisions = [entry for entry in history if entry.version == held.version and entry.action != REPACKAGED]
+    return decisions[-1] if decisions[-1].action == ROLLBACK else None
 
 
 def _overruled_there(history: Sequence[Entry], version: int) -> Mapping[str, Any] | None:

@@ -25,25 +25,24 @@ from components.core import (
 )
 from components.fields import Problem
 from components.ledger import (
+    ARCHIVE,
     ARCHIVED,
     CANDIDATE,
+    COLLECTED,
     PRODUCTION,
+    REGISTER,
+    ROLLBACK,
     Entry,
+    KnownWeightsError,
     current_entries,
     open_ledger,
     registered_tags,
 )
 from components.lifecycle.notifications import notify, notify_changes
+from components.lifecycle.refusals import KnownRefusalError
 from components.lifecycle.witness import unwitnessed
 from components.packages import Package, prove_package, verify_package
 from components.registry import Difference, Registry, lineage_tags
-
-ROLLBACK = "rollback"
-"""The action of an entry by which an earlier version came back."""
-
-
-class KnownRefusalError(RefusedError):
-    """The same weights were refused by the same rules before, and everybody was told."""
 
 
 class Stages:
@@ -126,19 +125,27 @@ class Stages:
     def add_candidate(self, version: int, *, actor: str, reason: str) -> Entry:
         """Enter what MLflow has under a number; the ledger keeps the tags that it was registered with.
 
+        Returns:
+            The entry that put the network where it is: under another number where another machine was quicker, and the
+            one given is deleted from MLflow then.
+
         Raises:
             AssayError: when there is no such version, or it is not Assay's.
         """
         tags = self._mlflow_tags(version)
-        return self.enter(
-            version,
-            CANDIDATE,
-            action="register",
-            actor=actor,
-            reason=reason,
-            expect=None,
-            evidence={"evaluation": tags["evidence.digest"], "tags": lineage_tags(tags)},
-        )
+        try:
+            return self.enter(
+                version,
+                CANDIDATE,
+                action=REGISTER,
+                actor=actor,
+                reason=reason,
+                expect=None,
+                evidence={"evaluation": tags["evidence.digest"], "tags": lineage_tags(tags)},
+            )
+        except KnownWeightsError as known:
+            self.registry.delete(self.problem.name, version)
+            return self.ledger.current(self.problem.name)[known.version]
 
     def tags(self, version: int) -> dict[str, str]:
         """What a version was registered with, by the ledger.
@@ -159,13 +166,15 @@ class Stages:
         entry = self.ledger.current(name).get(version)
         if entry is None:
             raise RefusedError(f"{name} version {version} is not registered: see `assay models {name}`")
+        if entry.action == COLLECTED:
+            raise RefusedError(f"{name} version {version} was archived, and its files deleted, by gc already")
         if entry.to_stage == PRODUCTION:
             hint = f"`assay rollback {name}`, or promote another first"
             raise RefusedError(f"{name} version {version} is in production: {hint}")
         return self.enter(
             version,
             ARCHIVED,
-            action="archive",
+            action=ARCHIVE,
             actor=actor,
             reason=reason,
             expect=None,
@@ -183,8 +192,12 @@ class Stages:
 
         Returns:
             What was not so.
+
+        Raises:
+            IntegrityError: when MLflow has seen more than the ledger has: an older ledger would overwrite its witness.
         """
         name = self.problem.name
+        self.check_ledger()
         found: list[Difference] = []
         shown = None
         # Whoever writes last looks again: a slower process must not put an older state over a newer one.

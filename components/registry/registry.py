@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from components.core import RefusedError, file_sha256
+from components.core import RefusedError, file_sha256, place_tag
 from components.ledger import Entry, open_ledger
 from components.registry.changed_by_hand import PROBLEM_TAG, bring_back, find_experiment
 from components.registry.files import LOGGED, fetched, logged_digest, verified_description
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from components.fields import Metric, Problem
+
+_PLACE = "place"
+"""The tag of a run that names the state folder which it was logged from."""
 
 __all__ = ["DatasetSource", "Registry", "VersionInfo"]
 
@@ -59,7 +62,8 @@ class Registry(VersionFiles):
         """Register a trained and evaluated network, once: what is registered already is found, not repeated.
 
         Everything is logged to a run first and the version comes last, with its tags, in one transaction. So a run
-        without a version is one that was killed; it is deleted, with its files, and made anew. Weights that were
+        without a version is one that was killed, or that another machine is at; one of this state folder is deleted,
+        with its files, and made anew. Weights that were
         registered before keep their number, and with it every verdict on them, whatever the evidence is now.
 
         Args:
@@ -86,7 +90,7 @@ class Registry(VersionFiles):
         estimator, _ = load_model(model_folder)
         record = RunRecord(
             name=f"{problem.name}-{weights[:8]}",
-            tags=tags,
+            tags={**tags, _PLACE: place_tag(self._workspace)},
             params=params,
             metrics=metrics,
             dataset=dataset,
@@ -101,7 +105,8 @@ class Registry(VersionFiles):
             if known is not None:
                 return known
             client, experiment = self.experiment(problem)
-            for run in client.search_runs([experiment], f"tags.`weights.sha256` = '{weights}'"):
+            unfinished = f"tags.`weights.sha256` = '{weights}' AND tags.`{_PLACE}` = '{record.tags[_PLACE]}'"
+            for run in client.search_runs([experiment], unfinished):
                 delete_run(client, run, self._mlflow.check_owned)
             run_id, model_id = log_run(client, experiment, record)
             with fetched(client.get_logged_model(model_id).artifact_location, self._home) as folder:
@@ -145,7 +150,7 @@ class Registry(VersionFiles):
         Args:
             problem: the registered model's name.
             stages: the entry that put each version where it is, as `Ledger.current` gives them.
-            lineage: the tags that each was registered with, as `ledger_reading.registered_tags` gives them.
+            lineage: the tags that each was registered with, as `registered_tags` gives them.
             only: the versions whose tags are looked at; all of them by default.
 
         Returns:

@@ -39,10 +39,8 @@ def retrain(
 
         found = due(job.workspace, job.problem, job.settings)
         result: dict[str, Any] = {"due": bool(found.reasons), "reasons": list(found.reasons)}
-        if found.refused:
-            result["outcome"] = (
-                f"version {found.refused.version}, made of the same, was refused: {found.refused.reason}"
-            )
+        if not found.reasons:
+            result["outcome"] = found.why_not
     else:
         from flows.server import prefect_server
 

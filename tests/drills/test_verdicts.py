@@ -120,10 +120,54 @@ def test_a_refusal_is_told_of_once_and_what_was_refused_is_no_reason_to_train_ag
     problem, settings = find_problem(NAME), small_settings(house.root)
     promotion_of(house)
     found = due(house, problem, settings)
-    assert (found.reasons, found.refused and found.refused.version) == ((), 1)
-    assert "version 1, made of the same, was refused" in found.why_not
+    assert found.reasons == ()
+    assert "version 1, made of the same, was refused: galaxy-shape version 1 to staging: gate" in found.why_not
+    nothing = ("nothing is in production",)
     relaxed = replace(settings, gates=replace(settings.gates, fresh_images=settings.gates.fresh_images + 1))
-    assert due(house, problem, relaxed).reasons == ("nothing is in production",)  # other rules judge anew
+    assert due(house, problem, relaxed).reasons == nothing  # other rules judge anew
+    other = replace(settings, evaluate=replace(settings.evaluate, bootstrap=settings.evaluate.bootstrap + 1))
+    assert due(house, problem, other).reasons == nothing  # and so does another evaluation
+    mlflow_client(house).delete_model_version(NAME, "1")
+    assert due(house, problem, settings).reasons == nothing
+
+
+def test_what_may_pass_is_told_of_once_a_commit_and_tried_again(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = house.root / "told"
+    notified = LENIENT | {"notify": {"command": ["tee", "-a", str(told)]}}
+
+    def count() -> int:
+        delivery.deliver(house.home / "outbox")
+        return told.read_text().count('"event": "refused"')
+
+    write_params(house.root, notified | {"gates": LENIENT["gates"] | {"committed": True}})
+    with monkeypatch.context() as patch:
+        patch.setattr(judging, "read_source", lambda _: Source(commit="1" * 40, dirty=True))
+        for _ in range(2):
+            refused(promote(house, 1, "staging"), "the working tree has changes that no commit holds")
+    assert count() == 1
+    assert due(house, find_problem(NAME), small_settings(house.root)).reasons == ("nothing is in production",)
+    write_params(house.root, notified)
+
+    def other_answers(*_: object, **__: object) -> None:
+        raise RefusedError("it answers otherwise")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("components.lifecycle.stages.prove_package", other_answers)
+        for _ in range(2):
+            refused(promote(house, 1, "staging"), "it answers otherwise")
+    assert count() == 2
+    assert due(house, find_problem(NAME), small_settings(house.root)).reasons == ("nothing is in production",)
+    assert promote(house, 1, "staging").returncode == 0
+
+
+def test_what_somebody_took_away_is_not_made_again_every_night(house: Workspace) -> None:
+    settings = small_settings(house.root)
+    assert assay_here(house, "archive", NAME, "1", "--reason", "it drifts").returncode == 0
+    found = due(house, find_problem(NAME), settings)
+    assert found.reasons == ()
+    assert found.why_not == "version 1, made of the same, was archived or rolled back from"
 
 
 @pytest.mark.house("promoted")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from components.core.places import place_tag
 from components.core.workspace import Workspace
 from components.lifecycle import Due
-from flows.crashed_runs import place_tag, run_tags
+from flows.crashed_runs import run_tags
 from flows.job import Job
 
 

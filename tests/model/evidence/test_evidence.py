@@ -114,9 +114,9 @@ def test_evidence_is_kept_and_goes_stale_with_what_it_came_from(evaluated: Evalu
     other_settings = replace(settings, evaluate=replace(settings.evaluate, seed=99))
     other_dataset = replace(dataset, manifest={**dataset.manifest, "key": "other"})
     for inputs in (
-        evaluation_inputs(evaluated.problem, described, dataset, other_settings),
-        evaluation_inputs(evaluated.problem, {**described, "weights_sha256": "f" * 64}, dataset, settings),
-        evaluation_inputs(evaluated.problem, described, other_dataset, settings),
+        evaluation_inputs(evaluated.problem, described, dataset.digest, other_settings),
+        evaluation_inputs(evaluated.problem, {**described, "weights_sha256": "f" * 64}, dataset.digest, settings),
+        evaluation_inputs(evaluated.problem, described, other_dataset.digest, settings),
     ):
         results = judge(settings.gates.staging, first, expected_key=value_digest(inputs))
         assert {result.verdict for result in results} == {Verdict.FAIL}
@@ -182,7 +182,7 @@ def test_a_model_whose_kind_or_network_has_left_the_house_is_told_from_others(
     with pytest.raises(
         CannotBeEvaluatedError, match=r"galaxy-shape: the model cannot be evaluated any more: .* must be"
     ):
-        evaluation_inputs(evaluated.problem, described, evaluated.dataset, evaluated.settings)
+        evaluation_inputs(evaluated.problem, described, evaluated.dataset.digest, evaluated.settings)
 
 
 def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Evaluated) -> None:

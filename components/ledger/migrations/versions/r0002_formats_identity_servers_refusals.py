@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.add_column("ledger", sa.Column("format", sa.Integer, nullable=False, server_default="1"))
     op.add_column("ledger", sa.Column("decided_with", sa.JSON))
     identity = op.create_table("ledger_identity", sa.Column("identity", sa.String(32), primary_key=True))
-    op.bulk_insert(identity, [{"identity": uuid.uuid4().hex}])
+    op.bulk_insert(identity, [{"identity": _identity()}])
     op.create_table(
         "ledger_servers",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -41,3 +41,9 @@ def upgrade() -> None:
         sa.Column("at", sa.String(40), nullable=False),
         sa.UniqueConstraint("problem", "weights_sha256", "stage", "rules"),
     )
+
+
+def _identity() -> str:
+    """What names the ledger: that of a copy which is brought up to date once more is the same, by its first entry."""
+    first = sa.text("SELECT digest FROM ledger ORDER BY id LIMIT 1")
+    return str(op.get_bind().execute(first).scalar() or uuid.uuid4().hex)[:32]
