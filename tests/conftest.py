@@ -70,11 +70,13 @@ SMALL: dict[str, Any] = {
 
 
 def write_params(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL) -> None:
-    """Write the house's params.yaml into a folder, the given values of galaxy-shape on top."""
+    """Write the house's params.yaml into a folder, the given values of galaxy-shape on top; committed in a house."""
     params = yaml.safe_load((HOUSE / "params.yaml").read_text(encoding="utf-8"))
     for section, values in sections.items():
         params["problems"]["galaxy-shape"][section].update(values)
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    if (folder / ".git").exists():
+        git(folder, "commit", "--quiet", "--allow-empty", "--message", "settings", "--", "params.yaml")
 
 
 def link_code(folder: Path) -> None:
@@ -105,12 +107,14 @@ def make_house_with_code(folder: Path) -> Workspace:
 
 def commit(folder: Path) -> None:
     """Commit everything in a folder, making it a repository first when it is none."""
-    for command in (
-        ["init", "--quiet"],
-        ["add", "--all"],
-        ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "state"],
-    ):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "state"]):
+        git(folder, *command)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, as somebody who has a name."""
+    somebody = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *somebody, *arguments], cwd=folder, check=True)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from .failures import FailureImages as FailureImages
 from .failures import as_taken as as_taken
 from .failures import observed as observed
 from .honesty import HonestyTable as HonestyTable
+from .honesty import adopt_honesty as adopt_honesty
 from .honesty import find_honesty as find_honesty
 from .honesty import measured_honesty as measured_honesty
 from .honesty import was_measured as was_measured

@@ -7,6 +7,7 @@ It is kept as evaluations are, under a digest of what it rests on (weights, sett
 read it (`gates.honesty` of params.yaml).
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,6 +81,25 @@ def was_measured(workspace: Workspace, problem: Problem, weights: str) -> bool:
     """Whether there is a table of these weights, be it stale."""
     folders = workspace.honesty(problem.name)
     return folders.is_dir() and any(evaluated_weights(folder) == weights for folder in folders.iterdir())
+
+
+def adopt_honesty(workspace: Workspace, problem: Problem, found: Path) -> None:
+    """Take a table that was measured elsewhere, unless there is one of the very same here.
+
+    Args:
+        workspace: who takes it.
+        problem: whose table it is.
+        found: its folder, whole; it is moved.
+
+    Raises:
+        IntegrityError: when it is not what was written.
+    """
+    folder = workspace.honesty(problem.name) / read_folder(found, again="measure again").key[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.move(found, folder)
 
 
 def _measure(

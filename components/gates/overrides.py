@@ -53,7 +53,7 @@ def check_override(override: Override, settings: GateSettings, *, account: str, 
     if override.by not in allowed:
         raise RefusedError(
             f"the override is by {override.by!r}, who may not give one: give {' or '.join(map(repr, allowed))}, or add "
-            "the name to gates.may_override in params.yaml"
+            "the name to gates.may_override in params.yaml and commit it"
         )
 
 

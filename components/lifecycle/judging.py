@@ -27,13 +27,13 @@ from components.evidence import (
     confirm,
     evaluate,
     evaluation_inputs,
-    find_honesty,
     honesty_inputs,
-    was_measured,
 )
 from components.fields import Dataset, Metric, Problem
 from components.gates import Against, GateResult, LostEvidence, judge, judge_challenger, not_compared, refused
 from components.ledger import PRODUCTION
+from components.lifecycle.committed_gates import committed_gates
+from components.lifecycle.measurement import is_measured, table_of
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.retraining import changed_training
 from components.packages import Package
@@ -106,7 +106,7 @@ class Judge:
 
     def _of_source(self, version: int) -> list[GateResult]:
         """The verdict on code, rules and settings that no commit holds; none where a commit holds all of them."""
-        if not self._settings.gates.committed:
+        if not committed_gates(self._workspace, self._settings.gates).committed:
             return []
         if read_source(self._workspace.root).dirty:
             why = "the working tree has changes that no commit holds: commit them, then repeat"
@@ -133,7 +133,7 @@ class Judge:
     def _of_honesty(self, version: int, champion: int | None) -> list[GateResult]:
         """The verdicts on the table of a version's honesty; none where it has none and none is wanted."""
         description = read_description(self._files(version))
-        table = find_honesty(self._workspace, self._problem, description, self._settings)
+        table = table_of(self._workspace, self._problem, self._settings, version)
         if table is not None:
             expected = value_digest(honesty_inputs(self._problem, description, self._settings))
             return judge(self._settings.gates.honesty.rules, table, expected_key=expected)
@@ -148,8 +148,7 @@ class Judge:
             self._require_kept(version)
         except CannotBeEvaluatedError:
             return False  # the comparison with it does not pass, which says more than a table that is not there
-        weights = read_description(self._files(version))["weights_sha256"]
-        return was_measured(self._workspace, self._problem, weights)
+        return is_measured(self._workspace, self._problem, version)
 
     def _require_kept(self, version: int) -> None:
         """Go on with a version that there still is.

@@ -28,6 +28,7 @@ from components.ledger import (
     withdrawn,
 )
 from components.lifecycle.anchor import best_ever
+from components.lifecycle.committed_gates import committed_gates
 from components.lifecycle.evidence_files import keep_evidence
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.package_files import keep_package
@@ -80,7 +81,8 @@ class Promotion(VersionPackages):
             own = current_entries(history).get(version)
             self._check_order(history, version, stage)
             if override is not None:
-                check_override(override, self.settings.gates, account=whoami(), today=self.ledger.now(name).date())
+                gates = committed_gates(self.workspace, self.settings.gates)
+                check_override(override, gates, account=whoami(), today=self.ledger.now(name).date())
             if own is None or own.to_stage != stage:  # it may be there already, by a killed command
                 self.ledger.require_holder(name, stage, expect)
             champion, first = (

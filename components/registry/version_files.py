@@ -91,6 +91,26 @@ class VersionFiles(Lookup):
             else:
                 client.log_artifact(run_id, str(path), folder)
 
+    def fetch_attached(self, problem: str, version: int, folder: str, *, into: Path) -> Path | None:
+        """A folder that was kept beside the evaluation of a version; None when there is none.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            folder: its name.
+            into: an empty folder.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        from mlflow.artifacts import download_artifacts
+
+        with self._of(problem) as client:
+            run_id = str(find_version(client, problem, version).run_id)
+            if not client.list_artifacts(run_id, folder):
+                return None
+            return Path(download_artifacts(run_id=run_id, artifact_path=folder, dst_path=str(into)))
+
     def keep_package(self, problem: str, version: int, archive: Path) -> bool:
         """Keep a package with its version, for every machine that asks this MLflow.
 

@@ -1,6 +1,7 @@
 """`assay honesty`: its table is kept and shown, and promotions to production read it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,14 @@ def test_a_challenger_of_a_measured_version_must_be_measured_and_pass(house: Wor
     assert of_honesty(house, 2, champion=1) == [], "nobody asks for what production has not either"
     measured(house, 1)
     assert promote(house, 2, "staging").returncode == 0
+    shutil.rmtree(house.honesty(NAME))  # as on another machine
     refused(promote(house, 2, "production"), f"gate honesty fail: nobody measured it: type `assay honesty {NAME} 2`")
     measured(house, 2)
     (judged,) = of_honesty(house, 2)
     assert (judged.verdict, judged.metric) == (Verdict.PASS, METRIC)
+    shutil.rmtree(house.honesty(NAME))  # as on another machine
+    assert of_honesty(house, 2, champion=1)[0].verdict is Verdict.PASS
+    assert len(list(house.honesty(NAME).glob("*/evidence.json"))) == 1
     asked(house, UNHEARD_OF)
     assert of_honesty(house, 2)[0].verdict is Verdict.FAIL
     asked(house, PASSED, noise_pairs=17)

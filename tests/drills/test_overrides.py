@@ -44,6 +44,27 @@ def test_an_override_in_a_name_that_nobody_has_is_refused_whoever_asks(house: Wo
     assert open_ledger(house).stage_of(NAME, 1) == "candidate"
 
 
+def test_what_loosens_gates_counts_once_a_commit_holds_it(house: Workspace) -> None:
+    """Else the change that a gate refuses would switch the gate off."""
+    gates = LENIENT["gates"] | {"staging": [UNHEARD_OF]}
+    write_params(house.root, LENIENT | {"gates": gates})
+    params = house.root / "params.yaml"
+    committed = params.read_text()
+    loose = {"may_override": ["somebody"], "longest_override_days": 200}
+    write_params(house.root, LENIENT | {"gates": gates | loose})
+    loosened = params.read_text()
+    write_params(house.root, LENIENT | {"gates": gates})
+    assert params.read_text() == committed
+    params.write_text(loosened)
+    refused(promote(house, 1, "staging", *overriding(by="somebody")), "'somebody', who may not give one", "commit it")
+    refused(promote(house, 1, "staging", *overriding(91)), "is the latest day allowed", "= 90")
+    write_params(house.root, LENIENT)
+    params.write_text(params.read_text() + "# which says that no commit is asked for\n")
+    refused(promote(house, 1, "staging"), "gate source fail: the working tree has changes that no commit holds")
+    write_params(house.root, LENIENT)
+    assert promote(house, 1, "staging").returncode == 0
+
+
 @pytest.mark.house("promoted")
 def test_an_override_is_not_washed_off_by_archiving_whom_the_version_replaced(house: Workspace) -> None:
     """Nobody goes back to what was archived by somebody, and the version is compared with it nevertheless."""

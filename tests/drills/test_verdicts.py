@@ -164,6 +164,7 @@ def test_what_may_pass_is_told_of_once_a_commit_and_tried_again(
 
 def test_what_somebody_took_away_is_not_made_again_every_night(house: Workspace) -> None:
     settings = small_settings(house.root)
+    promotion_of(house)
     assert assay_here(house, "archive", NAME, "1", "--reason", "it drifts").returncode == 0
     found = due(house, find_problem(NAME), settings)
     assert found.reasons == ()

@@ -18,6 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.core.errors import AssayError, RefusedError
+from components.ledger.actions import COLLECTED, REGISTER
+from components.ledger.checks import KnownWeightsError
 from components.ledger.ledger import Ledger
 from components.ledger.reading import last_good, withdrawn
 from components.ledger.stages import STAGES
@@ -212,14 +214,27 @@ def test_a_word_against_weights_holds_under_whatever_number_they_are_registered(
     put(1, "a", "production", "promote")
     put(2, "b", "production", "promote")
     assert put(1, "a", "production", "rollback") == {"b"}
-    assert put(3, "b", "candidate", "register") == {"b"}  # the same network again, as a retraining makes it
+    assert put(3, "b", "candidate", "registered twice") == {"b"}  # the same network, as older ledgers have it
     assert put(3, "b", "staging", "promote") == {"b"}  # who tries it in staging has not said that production is over it
     assert put(4, "c", "production", "promote") == {"b"}
     assert last_good(ledger.history(problem)) == 1
     assert put(3, "b", "production", "promote") == set()
     assert put(5, "d", "archived", "archive") == {"d"}
-    assert put(6, "d", "candidate", "register") == {"d"}
+    assert put(6, "d", "candidate", "registered twice") == {"d"}
     assert put(6, "d", "staging", "promote") == set()
+
+
+def test_a_network_has_one_number_unless_its_files_were_deleted(ledger: Ledger, problem: str) -> None:
+    def register(version: int) -> int:
+        return ledger.move(problem, version, "candidate", expect=None, **FACTS | {"action": REGISTER}).version
+
+    assert [register(1), register(1)] == [1, 1]
+    with pytest.raises(KnownWeightsError, match=r"version 2 has the weights of version 1") as caught:
+        register(2)
+    assert caught.value.version == 1
+    assert list(ledger.current(problem)) == [1]
+    ledger.move(problem, 1, "archived", expect=None, **FACTS | {"action": COLLECTED})
+    assert register(2) == 2
 
 
 def compete(url: str, problem: str, number: int, barrier: Barrier, wins: Any) -> None:
