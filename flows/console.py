@@ -5,7 +5,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,6 +68,12 @@ def step(name: str, *, spinner: bool) -> Iterator[Callable[[str], None]]:
 def fail(message: str) -> None:
     """Say in one line why a command cannot go on."""
     err.print(f"[red]assay:[/red] {escape(message)}")
+
+
+def say_behind(servers: Iterable[object]) -> None:
+    """Name the servers that answer with another version than the stage has which they follow."""
+    for server in servers:
+        err.print(f"  has not followed yet: {server}; it does within seconds while it runs", markup=False)
 
 
 def print_json(document: Any) -> None:

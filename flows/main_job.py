@@ -40,6 +40,8 @@ def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict
         console.err.print("  the working tree has changes that no commit holds: gates refuse what is made of them")
     with job.alone():
         registry = Registry(job.workspace)
+        if registry.taken_from:
+            console.err.print(f"  {registry.taken_from}", markup=False)
         registry.create()
         registry.check(problem)  # before hours of work that it could not take
         dataset = steps.simulate(job)
@@ -54,6 +56,7 @@ def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict
             steps.honesty(job, dataset, number)
         with noted(PROMOTION):
             promotion.advance(number, actor=actor, reason="every gate passed", tell=steps.tell)
+        console.say_behind(promotion.ledger.behind(problem))
         answer = steps.predict(job, dataset)
         return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
 

@@ -7,6 +7,7 @@
 * `places.py`: what tells state folders apart that share a server
 * `processes.py`: children that never outlive their parent, ports, signals
 * `memory.py`: what is freed and wanted again
+* `scratch.py`: folders for what is not whole yet
 * `secrets.py`: from variables or files of one's own; `environment.py`: variables, and what children are told
 * `source.py`: the commit of the working tree; `house.py`: that the code which runs is that tree's
 * `databases.py`: the SQLite files of a state folder, their addresses and locks

@@ -4,12 +4,12 @@ from .comparison import compare as compare
 from .overrides import Override as Override
 from .overrides import check_override as check_override
 from .overrides import overruled as overruled
+from .results import GateResult as GateResult
+from .results import Verdict as Verdict
+from .results import refused as refused
+from .results import require_pass as require_pass
 from .rules import COMPARED_WITH as COMPARED_WITH
-from .rules import GateResult as GateResult
 from .rules import LostEvidence as LostEvidence
-from .rules import Verdict as Verdict
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger
 from .rules import not_compared as not_compared
-from .rules import refused as refused
-from .rules import require_pass as require_pass

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from components.core import AssayError, GateSettings, RefusedError
-from components.gates.rules import GateResult, refusals
+from components.gates.results import GateResult, refusals
 
 
 @dataclass(frozen=True, kw_only=True)

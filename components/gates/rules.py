@@ -2,58 +2,24 @@
 
     results = judge(settings.gates.staging, evidence, expected_key=...)
     results.append(judge_challenger(champion, challenger, against, settings.gates, resamplings=1000, seed=7))
-    require_pass(results, what="version 3 to production")   # raises RefusedError with the first that did not pass
 
 A metric that is missing, NaN or infinite fails; so does evidence that was gathered from other inputs (stale).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from typing import Any
+from dataclasses import dataclass, replace
 
 from components.core import GateRule, GateSettings, Margins, RefusedError
 from components.evidence import Confirmed, Evidence, HonestyTable
 from components.fields import Metric
 from components.gates.comparison import Against, Standing, compare
+from components.gates.results import GateResult, Verdict, refused
 
 _METRIC = {"champion": "loss_over_production", "best": "loss_over_best"}
 COMPARED_WITH = "version"
 """Where the details of a comparison name the version compared with."""
 _STALE = "stale evidence: weights, data, settings or code changed since"
-
-
-class Verdict(StrEnum):
-    """What a gate says; only `PASS` promotes."""
-
-    PASS = "pass"  # noqa: S105
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateResult:
-    """One rule's verdict and all it was based on."""
-
-    metric: str
-    value: float | None
-    """None when there is no finite value."""
-    low: float | None
-    high: float | None
-    """Ends of the 95 % interval."""
-    limits: str
-    """The limits in words."""
-    verdict: Verdict
-    reason: str
-    evidence: str
-    """Digest of the evidence that was judged."""
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """What else the verdict rests on, such as every cell of a comparison."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The result as the ledger keeps it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,34 +125,6 @@ def _margins(against: Against, settings: GateSettings) -> Margins:
     return settings.over_production if against.who == "champion" else settings.over_best
 
 
-def refusals(results: Sequence[GateResult]) -> list[str]:
-    """One line for each result that did not pass, with its value and its limits."""
-    lines = []
-    for result in results:
-        if result.verdict is not Verdict.PASS:
-            shown = "no value" if result.value is None else f"{result.value:.4g} [{result.low:.4g}, {result.high:.4g}]"
-            lines.append(f"gate {result.metric} {result.verdict}: {result.reason}: {shown}, must be {result.limits}")
-    return lines
-
-
-def require_pass(results: Sequence[GateResult], *, what: str) -> None:
-    """Raise unless there is at least one result and every one passed.
-
-    Args:
-        results: verdicts.
-        what: the version, as the message names it.
-
-    Raises:
-        RefusedError: naming the first rule that did not pass, its value and its limits.
-    """
-    if not results:
-        raise RefusedError(f"{what}: no gate is defined, so none passed: add rules under gates in params.yaml")
-    refused = refusals(results)
-    if refused:
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        raise RefusedError(f"{what}: {refused[0]}{more}")
-
-
 def _judge_ratio(
     name: str, ours: Metric | None, champion: Evidence | LostEvidence, most: float, evidence: str
 ) -> GateResult:
@@ -198,7 +136,8 @@ def _judge_ratio(
         return refused(name, said, "production's evaluation has no such metric", evidence)
     if production.missing or not _is_finite(production):  # anything over infinity is 0, which passes
         return refused(name, said, f"production's: {production.missing or 'the metric is not finite'}", evidence)
-    return _judge_metric(name, _ratio(ours, production), (-math.inf, most), said, evidence)
+    result = _judge_metric(name, _ratio(ours, production), (-math.inf, most), said, evidence)
+    return replace(result, details={"production": champion.digest})
 
 
 def _ratio(ours: Metric | None, production: Metric) -> Metric | None:
@@ -238,20 +177,6 @@ def _judge_metric(
 
 def _is_finite(metric: Metric) -> bool:
     return all(math.isfinite(number) for number in (metric.value, metric.low, metric.high))
-
-
-def refused(metric: str, limits: str, reason: str, evidence: str) -> GateResult:
-    """The verdict on what is not there to be judged."""
-    return GateResult(
-        metric=metric,
-        value=None,
-        low=None,
-        high=None,
-        limits=limits,
-        verdict=Verdict.FAIL,
-        reason=reason,
-        evidence=evidence,
-    )
 
 
 def _limits(rule: GateRule) -> str:

@@ -8,6 +8,7 @@
 Triggers refuse changes of entries made through SQL. How the tables are made stands in `schema.py`.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -145,6 +146,12 @@ class LedgerDatabase:
         """A connection whose changes are made together, or not at all; its errors come in one line."""
         with self._one_line(), self._engine.begin() as connection:
             yield connection
+
+    def seconds(self, connection: sa.Connection) -> float:
+        """The time since 1970 by the one clock that all machines share which use this database."""
+        if self._engine.dialect.name == "sqlite":  # a file of this machine
+            return time.time()
+        return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def append(self, entries: Sequence[Entry]) -> bool:
         """Write all entries or none; False when another process took one of their numbers."""

@@ -21,7 +21,7 @@ from components.ledger.checks import check_new, check_unmoved, check_words, know
 from components.ledger.database import LedgerDatabase
 from components.ledger.reading import archiving, current_entries, entry_in_stage, later
 from components.ledger.refusals import Refusals
-from components.ledger.servers import Servers
+from components.ledger.servers import Server, Servers
 from components.ledger.stages import PROMOTABLE
 from components.ledger.table import FIRST, Entry, check_chain, check_reaches
 
@@ -43,6 +43,11 @@ class Ledger:
     def create(self, *, upgrade: bool = False) -> list[str]:
         """Make the tables where they are not there yet; see `LedgerDatabase.create`."""
         return self._database.create(upgrade=upgrade)
+
+    @property
+    def where(self) -> str:
+        """Its database, without its password."""
+        return self._database.where
 
     @property
     def identity(self) -> str:
@@ -97,6 +102,16 @@ class Ledger:
     def was_ever_in(self, problem: str, stage: str) -> bool:
         """Whether any version has been in a stage."""
         return any(entry.to_stage == known_stage(stage) for entry in self.history(problem))
+
+    def behind(self, problem: str) -> list[Server]:
+        """The servers that answer with another package than the stage which they follow has by now."""
+        current = self.current(problem)
+        held = {stage: entry_in_stage(current, stage) for stage in PROMOTABLE}
+        return [
+            server
+            for stage, entry in held.items()
+            for server in self.servers.behind(problem, stage, entry.package_digest if entry else None)
+        ]
 
     def stage_of(self, problem: str, version: int) -> str | None:
         """The stage of a version; None when the ledger does not know it."""

@@ -10,7 +10,6 @@ A server that was killed says nothing any more, and is forgotten after `_FORGOTT
 """
 
 import socket
-import time
 import uuid
 from dataclasses import dataclass, field
 
@@ -19,7 +18,7 @@ import sqlalchemy as sa
 from components.ledger.database import LedgerDatabase
 
 _FORGOTTEN_S = 60.0
-"""Twenty times what a server lets pass between two signs of life: it may be busy, and clocks differ."""
+"""Twenty times what a server lets pass between two signs of life: it may be busy."""
 
 _SERVERS = sa.Table(
     "ledger_servers",
@@ -73,16 +72,17 @@ class Servers:
     def register(self, server: Server) -> None:
         """Say what a server answers with from now on; what it answered with before is forgotten."""
         with self._database.writing() as connection:
-            forgotten = _SERVERS.c.seen < time.time() - _FORGOTTEN_S
+            now = self._database.seconds(connection)
+            forgotten = _SERVERS.c.seen < now - _FORGOTTEN_S
             connection.execute(sa.delete(_SERVERS).where(forgotten | (_SERVERS.c.id == server.id)))
-            connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
+            connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=now))
 
     def alive(self, server: Server) -> None:
         """Say that it still does; one that was forgotten meanwhile is known again."""
         with self._database.writing() as connection:
-            seen = sa.update(_SERVERS).where(_SERVERS.c.id == server.id).values(seen=time.time())
-            if not connection.execute(seen).rowcount:
-                connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=time.time()))
+            now = self._database.seconds(connection)
+            if not connection.execute(sa.update(_SERVERS).where(_SERVERS.c.id == server.id).values(seen=now)).rowcount:
+                connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=now))
 
     def leave(self, server_id: str) -> None:
         """Say that it ends; one that never was known may say so too."""
@@ -92,11 +92,12 @@ class Servers:
     def behind(self, problem: str, stage: str, package_digest: str | None) -> list[Server]:
         """The servers of a stage that answer with another package than it has."""
         columns = [column for column in _SERVERS.columns if column.name != "seen"]
-        wanted = (
-            sa.select(*columns)
-            .where(_SERVERS.c.problem == problem, _SERVERS.c.stage == stage)
-            .where(_SERVERS.c.package_digest != (package_digest or ""), _SERVERS.c.seen > time.time() - _FORGOTTEN_S)
-            .order_by(_SERVERS.c.host, _SERVERS.c.url)
-        )
         with self._database.reading() as connection:
+            wanted = (
+                sa.select(*columns)
+                .where(_SERVERS.c.problem == problem, _SERVERS.c.stage == stage)
+                .where(_SERVERS.c.package_digest != (package_digest or ""))
+                .where(_SERVERS.c.seen > self._database.seconds(connection) - _FORGOTTEN_S)
+                .order_by(_SERVERS.c.host, _SERVERS.c.url)
+            )
             return [Server(**row) for row in connection.execute(wanted).mappings()]

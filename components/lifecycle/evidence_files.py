@@ -1,30 +1,32 @@
 """The evidence that a promotion rests on goes to its version in MLflow, whole: a state folder is not kept for ever.
 
-keep_evidence(registry, history, version, evidence)
+keep_evidence(registry, version, [of_version, of_production], registered="0123…")
 """
 
 from collections.abc import Sequence
 
 from components.evidence import Evidence
-from components.ledger import Entry, registered_tags
 from components.registry import Registry
 
 FOLDER = "evidence"
 """Of a version's files in MLflow; the evaluation that it was registered with is in `evaluation`."""
 
 
-def keep_evidence(registry: Registry, problem: str, history: Sequence[Entry], version: int, evidence: Evidence) -> None:
-    """Keep an evaluation with its version, unless an entry rests on it already, so that it is there.
+def keep_evidence(
+    registry: Registry, problem: str, version: int, evidence: Sequence[Evidence], *, registered: str | None
+) -> None:
+    """Keep evaluations with a version, unless they are there.
+
+    The losses of a comparison are not among them: who could look at them would choose models by them. What they are of
+    stands in the verdict, so that they can be made again.
 
     Args:
-        registry: where it goes.
+        registry: where they go.
         problem: the registered model's name.
-        history: the problem's entries.
-        version: whose evaluation it is.
-        evidence: the evaluation.
+        version: whose promotion rests on them.
+        evidence: its own evaluation, and that of the version in production where there is one.
+        registered: digest of the evaluation that it was registered with, which is there.
     """
-    own = [entry for entry in history if entry.version == version]
-    resting = {gate.get("evidence") for entry in own for gate in entry.evidence.get("gates", ())}
-    registered = registered_tags(own).get(version, {}).get("evidence.digest")
-    if evidence.digest not in {registered, *resting}:
-        registry.attach(problem, version, evidence.folder, f"{FOLDER}/{evidence.digest[:16]}")
+    for one in evidence:
+        if one.digest != registered:
+            registry.attach_whole(problem, version, one.folder, f"{FOLDER}/{one.digest[:16]}")

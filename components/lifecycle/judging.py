@@ -7,6 +7,7 @@ What a verdict means stands in `components/gates/rules.py`; what follows from it
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,15 @@ class Judge:
     def evidence(self, version: int) -> Evidence:
         """The version's evaluation on today's dataset, made when there is none."""
         return evaluate(self._workspace, self._problem, self._files(version), self._dataset, self._settings)
+
+    def rests_on(self, version: int, champion: int | None) -> list[Evidence]:
+        """The evaluations behind the verdicts on a version: its own, and that of the one compared with, if there is."""
+        found = [self.evidence(version)]
+        if champion is not None:
+            with suppress(CannotBeEvaluatedError):  # which the verdict says
+                self._require_kept(champion)
+                found.append(self.evidence(champion))
+        return found
 
     def gates(
         self, version: int, stage: str, *, champion: int | None, best: int | None = None, first: bool = False

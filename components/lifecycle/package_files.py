@@ -6,10 +6,7 @@
 Packages are known by the digest that the ledger has of them; another one is never taken in its place.
 """
 
-import tempfile
-from pathlib import Path
-
-from components.core import AssayError, Workspace
+from components.core import AssayError, Workspace, scratch
 from components.ledger import Entry
 from components.packages import (
     Package,
@@ -51,9 +48,9 @@ def recovered_package(workspace: Workspace, entry: Entry) -> Package | None:
     aside = bring_back_package(workspace, tag, digest)
     if aside is not None:
         return aside
-    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="fetched-") as scratch:
+    with scratch(workspace) as folder:
         name = archive_name(digest)
-        archive = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=Path(scratch))
+        archive = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=folder)
         return None if archive is None else unpack_package(workspace, tag, digest, archive)
 
 
@@ -63,8 +60,8 @@ def keep_package(workspace: Workspace, problem: str, version: int, package: Pack
     Raises:
         AssayError: when MLflow does not know the version, or cannot keep it.
     """
-    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="packing-") as scratch:
-        return Registry(workspace).keep_package(problem, version, pack_package(package, Path(scratch)))
+    with scratch(workspace) as folder:
+        return Registry(workspace).keep_package(problem, version, pack_package(package, folder))
 
 
 def _named(entry: Entry) -> tuple[str, str]:

@@ -10,27 +10,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.core import AssayError, RefusedError
-from components.gates import GateResult, Override, Verdict, check_override, overruled, require_pass
+from components.gates import COMPARED_WITH, GateResult, Override, Verdict, check_override, overruled, require_pass
 from components.ledger import (
-    ARCHIVE,
-    ARCHIVED,
-    CANDIDATE,
-    COLLECTED,
     PRODUCTION,
     PROMOTABLE,
     PROMOTE,
-    STAGING,
     Entry,
     Refusal,
     current_entries,
-    last_good,
     whoami,
-    withdrawn,
 )
 from components.lifecycle.anchor import best_ever
 from components.lifecycle.committed_gates import committed_gates
 from components.lifecycle.evidence_files import keep_evidence
 from components.lifecycle.model_folders import model_files
+from components.lifecycle.order import check_free, check_order, compared_with
 from components.lifecycle.package_files import keep_package
 from components.lifecycle.parts import Teller, quietly
 from components.lifecycle.refusals import judged_by, lasts, may_pass, told_once
@@ -79,21 +73,21 @@ class Promotion(VersionPackages):
         with self.telling_refusals(version, stage, actor=actor):
             history = self.ledger.history(name)
             own = current_entries(history).get(version)
-            self._check_order(history, version, stage)
+            check_order(history, name, version, stage)
             if override is not None:
                 gates = committed_gates(self.workspace, self.settings.gates)
                 check_override(override, gates, account=whoami(), today=self.ledger.now(name).date())
             if own is None or own.to_stage != stage:  # it may be there already, by a killed command
                 self.ledger.require_holder(name, stage, expect)
-            champion, first = (
-                self._champion(history, version, expect, first=first) if stage == PRODUCTION else (None, False)
-            )
+            champion: int | None = None
+            if stage == PRODUCTION:
+                champion, first = compared_with(history, name, version, expect=expect, first=first)
 
             def gate() -> tuple[list[GateResult], str]:
                 best = best_ever(history, self.registry.tags(name))
                 results = self.judge.gates(version, stage, champion=champion, best=best, first=first)
                 self._require(results, version, stage, override, actor=actor)
-                compared = [result.reason for result in results if result.details]
+                compared = [result.reason for result in results if COMPARED_WITH in result.details]
                 return results, "; ".join([f"{len(results)} rules passed for {stage}", *compared])
 
             def package() -> tuple[tuple[Package, list[GateResult]], str]:
@@ -110,7 +104,9 @@ class Promotion(VersionPackages):
             def move() -> tuple[Entry, str]:
                 # Before the change: another machine that follows it at once finds both.
                 keep_package(self.workspace, name, version, built)
-                keep_evidence(self.registry, name, history, version, self.judge.evidence(version))
+                rests_on = self.judge.rests_on(version, champion)
+                registered = self.tags(version)["evidence.digest"]
+                keep_evidence(self.registry, name, version, rests_on, registered=registered)
                 entry = self.enter(
                     version,
                     stage,
@@ -152,13 +148,7 @@ class Promotion(VersionPackages):
         name = self.problem.name
         history = self.ledger.history(name)
         now = current_entries(history)[version]
-        self._check_there(now)
-        self._check_not_withdrawn(history, now)
-        if now.to_stage == ARCHIVED:
-            raise RefusedError(
-                f"{name} version {version} was archived and these inputs make no other: "
-                f"`assay promote {name} {version} --to {PRODUCTION} --reason …` brings it back"
-            )
+        check_free(history, now)
         for stage in PROMOTABLE[PROMOTABLE.index(now.to_stage) + 1 if now.to_stage in PROMOTABLE else 0 :]:
             # What comes next rests on this very entry: a version that is archived meanwhile stays so.
             now = self.promote(
@@ -219,58 +209,3 @@ class Promotion(VersionPackages):
             reason=str(refused),
         )
         return told_once(self.ledger, refused, kept)
-
-    def _check_not_withdrawn(self, history: Sequence[Entry], entry: Entry) -> None:
-        """Refuse weights that somebody's word stands against, under whatever number they were registered."""
-        if entry.weights_sha256 not in withdrawn(history):
-            return
-        name, version = self.problem.name, entry.version
-        others = {known.version for known in history if known.weights_sha256 == entry.weights_sha256} - {version}
-        also = f" (as version {', '.join(map(str, sorted(others)))}, too)" if others else ""
-        raise RefusedError(
-            f"{name} version {version} was archived or rolled back from{also}, and these inputs make no other: "
-            f"`assay promote {name} {version} --to {PRODUCTION} --reason …` brings it back"
-        )
-
-    def _champion(
-        self, history: Sequence[Entry], version: int, expect: int | None, *, first: bool
-    ) -> tuple[int | None, bool]:
-        """Whom a version is compared with for production, and whether there is nobody.
-
-        It is who the ledger will expect there, so that nobody else can slip in between; for the version that is there
-        already, whose override is renewed or done with, it is whom a rollback would bring back. Where somebody archived
-        or deleted that one, it is the same nevertheless: an override ends by gates that pass, not by their absence.
-
-        Raises:
-            RefusedError: when it is said to be the first and is not, whatever became of the others.
-        """
-        own = {entry.weights_sha256 for entry in history if entry.version == version}
-        # The same network under another number, as older ledgers have it, would be compared with itself.
-        others = [e.version for e in history if e.to_stage == PRODUCTION and e.weights_sha256 not in own]
-        if first and others:
-            raise RefusedError(f"{self.problem.name} version {others[-1]} was in production: leave out --first")
-        if expect != version:
-            return expect, first
-        if not others:
-            return None, True
-        # Those that production was rolled back from come last: it is easy to be as good as they.
-        good = last_good(history) or last_good([e for e in history if e.action not in (ARCHIVE, COLLECTED)])
-        return good or others[-1], False
-
-    def _check_there(self, entry: Entry) -> None:
-        """Refuse a version that is nowhere any more."""
-        if entry.action == COLLECTED:
-            again = f"`assay run {entry.problem}` makes another"
-            raise RefusedError(f"the files of {entry.problem} version {entry.version} were deleted by gc: {again}")
-
-    def _check_order(self, history: Sequence[Entry], version: int, stage: str) -> None:
-        if stage not in PROMOTABLE:
-            raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
-        been = [entry.to_stage for entry in history if entry.version == version]
-        now = been[-1] if been else "not registered"
-        if been:
-            self._check_there(current_entries(history)[version])
-        if stage == PRODUCTION and (now == CANDIDATE or not set(been) & set(PROMOTABLE)):
-            raise RefusedError(f"{self.problem.name} version {version} is {now}: promote it to staging first")
-        if stage == STAGING and now == PRODUCTION:
-            raise RefusedError(f"{self.problem.name} version {version} is in production, past staging already")

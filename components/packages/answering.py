@@ -1,4 +1,4 @@
-"""What decides a package's answers: its code, its weights, where it was found reliable, and what it is asked about.
+"""What decides a package's answers: code, libraries, weights, where it was found reliable, and what it is asked about.
 
 judged = what_answers(config, weights_sha256, evidence.tested_range, inputs)
 judged == what_answers_in(package)           # what is judged is what ships
@@ -6,6 +6,7 @@ judged == what_answers_in(package)           # what is judged is what ships
 
 import json
 from collections.abc import Mapping
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,16 @@ from services.manifest import MODEL
 if TYPE_CHECKING:
     from models.fields import Arrays
 
+# BentoML adds the line with its own version itself.
+REQUIRED = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
+"""The libraries that a package asks for."""
+_REQUIREMENTS = "env/python/requirements.txt"
 TESTED_RANGE = f"{MODEL}/tested_range.json"
+
+
+def requirements() -> list[str]:
+    """The libraries as they are here, a line of `requirements.txt` each; a local label is one machine's build."""
+    return [f"{name}=={installed(name).partition('+')[0]}" for name in REQUIRED]
 
 
 def answering_code(config: Mapping[str, Any]) -> Mapping[str, str]:
@@ -40,7 +50,7 @@ def what_answers(config: Mapping[str, Any], weights_sha256: str, region: Mapping
         region: where the model was found reliable.
         inputs: the golden ones, by field. The last is made one to be doubted, by the model, and does not count.
     """
-    return _digest(answering_code(config), _service(HOUSE), weights_sha256, region, inputs)
+    return _digest(answering_code(config), _service(HOUSE), requirements(), weights_sha256, region, inputs)
 
 
 def what_answers_in(package: Package) -> str:
@@ -51,7 +61,9 @@ def what_answers_in(package: Package) -> str:
     golden = read_golden(package.source / GOLDEN)
     inputs = {name: torch.from_numpy(array) for name, array in golden.inputs.items()}
     weights = str(package.manifest["model"]["weights_sha256"])
-    return _digest(package.manifest["code"], _service(package.source), weights, region, inputs)
+    asked = (package.folder / _REQUIREMENTS).read_text(encoding="utf-8").split()
+    libraries = [line for line in asked if line.partition("==")[0] in REQUIRED]
+    return _digest(package.manifest["code"], _service(package.source), libraries, weights, region, inputs)
 
 
 def _service(source: Path) -> dict[str, str]:
@@ -62,6 +74,7 @@ def _service(source: Path) -> dict[str, str]:
 def _digest(
     code: Mapping[str, str],
     service: Mapping[str, str],
+    libraries: list[str],
     weights_sha256: str,
     region: Mapping[str, Any],
     inputs: "Arrays",
@@ -70,6 +83,7 @@ def _digest(
         {
             "code": dict(code),
             "service": dict(service),
+            "libraries": sorted(libraries),
             "weights": weights_sha256,
             "region": dict(region),
             "inputs": {name: [len(array), array_digest(array[:-1].numpy())] for name, array in inputs.items()},

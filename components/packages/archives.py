@@ -14,7 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from components.core import AssayError, IntegrityError, Workspace
+from components.core import AssayError, IntegrityError, Workspace, scratch
 from components.packages.building import place_package
 from components.packages.files import DISCARDED, Package, open_package, package_folder, verify_package
 from services.verify import PROVENANCE, SUMS
@@ -49,14 +49,14 @@ def unpack_package(workspace: Workspace, tag: str, digest: str, archive: Path) -
     Raises:
         IntegrityError: when it holds another package, or none.
     """
-    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="fetched-") as scratch:
-        folder = Path(scratch) / "package"
+    with scratch(workspace) as folder:
+        target = folder / "package"
         try:
             with tarfile.open(archive) as opened:
-                opened.extractall(folder, filter="data")  # no links that lead out, no devices, no absolute paths
+                opened.extractall(target, filter="data")  # no links that lead out, no devices, no absolute paths
         except (tarfile.TarError, OSError) as error:
             raise IntegrityError(f"{archive.name}, kept as package {tag}, cannot be unpacked ({error})") from error
-        found = open_package(folder, tag)
+        found = open_package(target, tag)
         if found.digest != digest:
             raise IntegrityError(f"{archive.name} holds another package than {tag} (digest {found.digest[:12]})")
         place_package(workspace, found)

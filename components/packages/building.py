@@ -36,7 +36,7 @@ from components.core import (
     value_digest,
 )
 from components.fields import SEEN
-from components.packages.answering import TESTED_RANGE, answering_code
+from components.packages.answering import REQUIRED, TESTED_RANGE, answering_code, requirements
 from components.packages.files import GOLDEN, Package, discard_package, open_package, package_folder, verify_package
 from components.packages.golden import make_golden, write_golden
 from components.packages.materials import BILL, bill_of_materials
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from models.estimators import Estimator
     from models.fields import Arrays
 
-# BentoML adds the line with its own version itself.
-_REQUIREMENTS = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography")
 _BUILD_TIMEOUT_S = 600
 _TIME = re.compile(r"^creation_time: .*$", re.MULTILINE)
 _NO_TIME = "creation_time: '1980-01-01T00:00:00+00:00'"
@@ -114,7 +112,7 @@ def build_package(
             tag = f"{about['problem']}:v{version}-{_name(context, about)}"
             about["package"] = tag
             _write_json(context / MANIFEST, _manifest(about, estimator))
-            _write_json(context / BILL, bill_of_materials(about, (*_REQUIREMENTS, "bentoml")))
+            _write_json(context / BILL, bill_of_materials(about, (*REQUIRED, "bentoml")))
             built = _run_bentoml(workspace, scratch, tag)
             _take_time_away(built / "bento.yaml")
             (built / SUMS).write_text(sums(built), encoding="utf-8")
@@ -129,25 +127,29 @@ def build_package(
 def place_package(workspace: Workspace, built: Package) -> None:
     """Put a package that was built or fetched into the store and sign it; the very same one stays, it may be at work.
 
-    What else lies under its tag is put aside once this one is whole.
+    What else lies under its tag is put aside once this one is whole. Of several processes that fetch or build the same
+    the first one's stays.
     """
-    with suppress(AssayError):
-        sign_package(verify_package(workspace, built.tag, digest=built.digest))  # the key may be newer than the package
-        return
     target = package_folder(workspace, built.tag)
-    sign_package(built)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    discard_package(workspace, built.tag)
-    built.folder.rename(target)
-    # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
-    (target.parent / "latest").unlink(missing_ok=True)
+    locks = workspace.home / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / "packages.lock"):
+        with suppress(AssayError):
+            sign_package(verify_package(workspace, built.tag, digest=built.digest))  # the key may be newer than it
+            return
+        sign_package(built)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        discard_package(workspace, built.tag)
+        built.folder.rename(target)
+        # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
+        (target.parent / "latest").unlink(missing_ok=True)
 
 
 def _name(context: Path, about: Mapping[str, Any]) -> str:
     """What a package is called after its version: it follows from all that is laid out for it."""
     files = (file for file in context.rglob("*") if file.is_file())
     laid = {file.relative_to(context).as_posix(): file_sha256(file) for file in files}
-    tools = {name: installed(name) for name in (*_REQUIREMENTS, "bentoml")}
+    tools = {name: installed(name) for name in (*REQUIRED, "bentoml")}
     return value_digest({"files": laid, "about": dict(about), "tools": tools})[:12]
 
 
@@ -206,7 +208,7 @@ def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
             {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},  # a package is only read
         ],
         "python": {
-            "packages": [f"{package}=={installed(package).partition('+')[0]}" for package in _REQUIREMENTS],
+            "packages": requirements(),
             "lock_packages": False,
         },
     }

@@ -9,7 +9,6 @@ The serving processes must import nothing of the pipeline; Python itself tells w
 import re
 import subprocess
 import sys
-import tempfile
 import venv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from components.core import AssayError, RefusedError, Workspace
+from components.core import AssayError, RefusedError, Workspace, scratch
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden, request_items
 from components.packages.serving import TRAIN_AGAIN, request, served, serving_log
@@ -178,9 +177,9 @@ def _python(workspace: Workspace, package: Package, *, strict: bool) -> Iterator
         yield sys.executable
         return
     requirements = package.folder / "env" / "python" / "requirements.txt"
-    with tempfile.TemporaryDirectory(dir=workspace.home, prefix="strict-") as folder:
+    with scratch(workspace) as folder:
         venv.create(folder, with_pip=True)
-        python = str(Path(folder) / "bin" / "python")
+        python = str(folder / "bin" / "python")
         try:
             done = subprocess.run(
                 [

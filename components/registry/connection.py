@@ -8,6 +8,7 @@ with connection.one_line():
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,11 +97,17 @@ class Connection:
 
     @contextmanager
     def one_line(self) -> Iterator[None]:
-        """Turn what MLflow raises into one line for the user."""
+        """Turn what MLflow, its store of files and the way there raise into one line for the user."""
         from mlflow.exceptions import MlflowException
 
         try:
             yield
+        except _of_stores() as error:
+            what = " ".join(str(error).split())[:300]
+            raise AssayError(
+                f"the files of MLflow at {self.shown} cannot be read or written ({what}): see that its store of files "
+                "can be reached, has space and takes this account's word, then repeat"
+            ) from error
         except MlflowException as error:
             uri = self.shown
             what = " ".join(str(error).split())[:300]
@@ -121,6 +128,15 @@ class Connection:
 
         _quieten()
         SqlAlchemyStore(uri, self.artifacts).engine.dispose()  # type: ignore[no-untyped-call]
+
+
+def _of_stores() -> tuple[type[Exception], ...]:
+    """What stores of files raise, each in its own words: a folder, MLflow's own server, S3 where it is installed."""
+    from requests import RequestException
+
+    botocore = sys.modules.get("botocore.exceptions")
+    of_s3 = (botocore.BotoCoreError, botocore.ClientError) if botocore else ()
+    return (OSError, RequestException, *of_s3)
 
 
 def _quieten() -> None:

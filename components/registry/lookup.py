@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core import Workspace
+from components.core import Workspace, sqlite_url
 from components.ledger import HEAD, open_ledger
 from components.registry.changed_by_hand import check_name, find_experiment
 from components.registry.connection import Connection, artifact_root
@@ -79,6 +79,13 @@ class Lookup:
         with self._of(problem) as client:
             found = _model(client, problem)
         return found.tags.get(HEAD) if found else None
+
+    @property
+    def taken_from(self) -> str:
+        """Which MLflow this is and why, in a line, where it is not the state folder's own; else empty."""
+        if self._mlflow.uri == sqlite_url(self._home / "mlflow.db"):
+            return ""
+        return f"models are registered with MLflow at {self._mlflow.shown}, which MLFLOW_TRACKING_URI names"
 
     def check(self, problem: str | None = None) -> None:
         """See that MLflow can be asked, and has what it had of a problem.

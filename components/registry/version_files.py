@@ -8,13 +8,17 @@
 What they must be is said by the ledger, which the caller asks: who can write files can write MLflow's tags, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.core import IntegrityError
 from components.registry.files import fetched, local_folder, logged_digest, verified_description
 from components.registry.lookup import Lookup
 from components.registry.versions import find_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _PACKAGES = "packages"
 
@@ -91,6 +95,22 @@ class VersionFiles(Lookup):
             else:
                 client.log_artifact(run_id, str(path), folder)
 
+    def attach_whole(self, problem: str, version: int, path: Path, folder: str) -> None:
+        """Keep a folder beside the evaluation that a version was registered with, unless all of it is there.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        wanted = {
+            f"{folder}/{file.relative_to(path).as_posix()}": file.stat().st_size
+            for file in path.rglob("*")
+            if file.is_file()
+        }
+        with self._of(problem) as client:
+            run_id = str(find_version(client, problem, version).run_id)
+            if dict(_files(client, run_id, folder)) != wanted:
+                client.log_artifacts(run_id, str(path), folder)
+
     def fetch_attached(self, problem: str, version: int, folder: str, *, into: Path) -> Path | None:
         """A folder that was kept beside the evaluation of a version; None when there is none.
 
@@ -150,6 +170,14 @@ class VersionFiles(Lookup):
     def _size_of(self, problem: str, version: int, name: str) -> int | None:
         """Bytes of an archive that was kept with a version; None when there is none."""
         with self._of(problem) as client:
-            run_id = str(find_version(client, problem, version).run_id)
-            kept = {file.path: file.file_size for file in client.list_artifacts(run_id, _PACKAGES)}
+            kept = dict(_files(client, str(find_version(client, problem, version).run_id), _PACKAGES))
         return kept.get(f"{_PACKAGES}/{name}")
+
+
+def _files(client: "MlflowClient", run_id: str, folder: str) -> Iterator[tuple[str, int]]:
+    """The files of a run below a folder, with their bytes."""
+    for found in client.list_artifacts(run_id, folder):
+        if found.is_dir:
+            yield from _files(client, run_id, found.path)
+        else:
+            yield found.path, int(found.file_size or 0)

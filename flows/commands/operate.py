@@ -11,11 +11,15 @@ from flows.commands.options import AsJson, ProblemName, Size
 def init(as_json: AsJson = False) -> None:
     """Create every database once and check the libraries' versions; other commands do it when needed."""
     from components.lifecycle import check_versions, create_databases
+    from components.registry import Registry
     from flows.job import open_workspace
 
     workspace = open_workspace()
     checked = check_versions()
     changed = create_databases(workspace)
+    taken_from = Registry(workspace).taken_from
+    if taken_from:
+        console.err.print(taken_from, markup=False)
     if as_json:
         console.print_json({"home": workspace.home, "versions": checked, "ledger_got": changed})
     else:

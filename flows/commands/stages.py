@@ -207,7 +207,7 @@ def _say(stages: "Stages", entry: "Entry", as_json: bool) -> None:
     """What was changed, and who does not show it yet."""
     import dataclasses
 
-    behind = stages.ledger.servers.behind(entry.problem, entry.to_stage, entry.package_digest)
+    behind = stages.ledger.behind(entry.problem)
     if stages.unshown:
         console.err.print(stages.unshown, markup=False)
     if as_json:
@@ -218,5 +218,4 @@ def _say(stages: "Stages", entry: "Entry", as_json: bool) -> None:
     console.out.print(f"{entry.problem} version {entry.version} is in {entry.to_stage}{before}")
     for line in (entry.override or {}).get("overruled", ()):
         console.out.print(f"  OVERRULED until {(entry.override or {})['until']}: {line}", markup=False)
-    for server in behind:
-        console.out.print(f"  has not followed yet: {server}; it does within seconds while it runs", markup=False)
+    console.say_behind(behind)

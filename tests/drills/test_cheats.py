@@ -27,7 +27,8 @@ from components.evidence.measuring import SPLIT_SEEDS
 from components.fields.dataset import Dataset
 from components.fields.presenting import best_device, presented
 from components.fields.problem import Problem
-from components.gates.rules import Verdict, judge
+from components.gates.results import Verdict
+from components.gates.rules import judge
 from components.problems import find_problem
 from components.training.run import train
 from models.estimators import build, load_model

@@ -9,7 +9,7 @@ import pytest
 
 from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
-from components.gates.rules import GateResult, Verdict
+from components.gates.results import GateResult, Verdict
 from components.lifecycle.measurement import measure_version
 from components.registry.registry import Registry
 from tests.conftest import write_params

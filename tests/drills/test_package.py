@@ -251,6 +251,12 @@ def test_what_answers_is_the_same_until_code_weights_region_or_what_it_is_asked_
     assert what_answers(config, weights, TESTED_RANGE, asked | {"sigma": asked["sigma"] * 1.001}) != judged
     code = {**package.manifest["code"], "cnn": "another"}
     assert what_answers_in(replace(package, manifest={**package.manifest, "code": code})) != judged
+    asks = package.folder / "env" / "python" / "requirements.txt"
+    kept = asks.read_text()
+    asks.write_text(kept.replace("torch==", "torch==1."))
+    assert what_answers_in(package) != judged
+    asks.write_text(kept)
+    assert what_answers_in(package) == judged
     (package.source / "services" / "service.py").write_text("print('never doubts')\n")
     assert what_answers_in(package) != judged
 

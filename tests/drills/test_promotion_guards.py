@@ -17,7 +17,7 @@ from components.core.workspace import Workspace
 from components.evidence.evaluation import evaluate
 from components.evidence.refusals import CannotBeEvaluatedError
 from components.gates.overrides import Override
-from components.gates.rules import Verdict
+from components.gates.results import Verdict
 from components.ledger.opening import open_ledger, whoami
 from components.lifecycle import judging
 from components.lifecycle.parts import quietly

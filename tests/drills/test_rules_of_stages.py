@@ -6,7 +6,7 @@ import pytest
 
 from components.core.errors import AssayError
 from components.core.workspace import Workspace
-from components.gates.rules import GateResult, Verdict
+from components.gates.results import GateResult, Verdict
 from components.ledger.opening import open_ledger
 from tests.conftest import write_params
 from tests.drills.commands import refused

@@ -8,7 +8,7 @@ import pytest
 from components.core.errors import AssayError, RefusedError
 from components.core.gate_settings import GateRule, GateSettings, Margins
 from components.gates.overrides import Override, check_override, overruled
-from components.gates.rules import GateResult, Verdict
+from components.gates.results import GateResult, Verdict
 
 MARGINS = Margins(margin=0.01, slice_margin=0.05, nats_margin=0.02, nats_slice_margin=0.1)
 SETTINGS = GateSettings(

@@ -14,15 +14,8 @@ from components.evidence.confirmation import Confirmed
 from components.evidence.evaluation import Evidence
 from components.fields.evaluation import Loss, Metric, Report, no_metric
 from components.gates.comparison import Against, compare
-from components.gates.rules import (
-    GateResult,
-    Verdict,
-    judge,
-    judge_challenger,
-    not_compared,
-    refusals,
-    require_pass,
-)
+from components.gates.results import GateResult, Verdict, refusals, require_pass
+from components.gates.rules import judge, judge_challenger, not_compared
 
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
 MARGINS = Margins(margin=0.01, slice_margin=0.05, nats_margin=0.02, nats_slice_margin=0.1)

@@ -17,7 +17,8 @@ from components.evidence.confirmation import Confirmed
 from components.evidence.evaluation import Evidence
 from components.fields.evaluation import Loss, Metric, Report, no_metric
 from components.gates.comparison import Against
-from components.gates.rules import GateResult, LostEvidence, Verdict, judge, judge_challenger, require_pass
+from components.gates.results import GateResult, Verdict, require_pass
+from components.gates.rules import LostEvidence, judge, judge_challenger
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)

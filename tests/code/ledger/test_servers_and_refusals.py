@@ -1,10 +1,10 @@
 """What stands beside the ledger's entries: who answers for a stage, and what gates refused."""
 
-import time
 from dataclasses import replace
 
 import pytest
 
+from components.ledger.database import LedgerDatabase
 from components.ledger.ledger import Ledger
 from components.ledger.refusals import Refusal
 from components.ledger.servers import Server, new_server
@@ -26,8 +26,26 @@ def test_servers_that_answer_with_another_package_are_named_until_they_follow_or
     servers.register(follows)
     assert servers.behind("a", "production", "y") == []
     assert servers.behind("a", "production", "x") == [follows]
+    # By the ledger nothing is in production or staging of it.
+    assert [(behind.stage, behind.url) for behind in ledger.behind("a")] == [
+        ("staging", "http://127.0.0.1:2"),
+        ("production", "http://127.0.0.1:1"),
+    ]
     servers.leave(first.id)
     assert servers.behind("a", "production", "x") == []
+
+
+def test_clocks_of_machines_do_not_matter_where_the_database_has_one(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "sqlite" in ledger.where:
+        pytest.skip("an SQLite file is one machine's")
+    fast = server("a", "production", "http://127.0.0.1:1")
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: 4e9)
+        ledger.servers.register(fast)
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    assert ledger.servers.behind("a", "production", "y") == [fast]
 
 
 def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_known_again(
@@ -36,8 +54,8 @@ def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_kno
     servers = ledger.servers
     slow, other = server("a", "production", "http://127.0.0.1:1"), server("a", "production", "http://127.0.0.1:2")
     servers.register(slow)
-    now = time.time()
-    monkeypatch.setattr("components.ledger.servers.time.time", lambda: now + 61)
+    by_its_clock = LedgerDatabase.seconds
+    monkeypatch.setattr(LedgerDatabase, "seconds", lambda *its: by_its_clock(*its) + 61)
     assert servers.behind("a", "production", "y") == []
     servers.register(other)
     assert servers.behind("a", "production", "y") == [other]

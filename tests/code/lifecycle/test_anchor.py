@@ -10,7 +10,8 @@ from components.core.params import load_settings
 from components.evidence.confirmation import Confirmed, comparison_seed
 from components.fields.evaluation import Loss
 from components.gates.comparison import Against
-from components.gates.rules import GateResult, Verdict, judge_challenger
+from components.gates.results import GateResult, Verdict
+from components.gates.rules import judge_challenger
 from components.ledger.ledger import Ledger
 from components.lifecycle.anchor import best_ever
 from components.problems.galaxy_shape.problem import GalaxyShape

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
 
-from components.packages.building import _REQUIREMENTS
+from components.packages.answering import REQUIRED
 from components.packages.materials import bill_of_materials, licence_of
 from tests.conftest import HOUSE
 
@@ -30,8 +30,8 @@ LOOKED_AT = {
 
 
 def test_a_package_lists_all_that_it_needs_with_versions_and_licences() -> None:
-    document = bill_of_materials(ABOUT, _REQUIREMENTS)
-    assert document == bill_of_materials(ABOUT, reversed(_REQUIREMENTS)), "no time, no serial number"
+    document = bill_of_materials(ABOUT, REQUIRED)
+    assert document == bill_of_materials(ABOUT, reversed(REQUIRED)), "no time, no serial number"
     libraries = {one["name"]: one for one in document["components"] if one["type"] == "library"}
     assert {"torch", "numpy", "cryptography", "sympy"} <= set(libraries), "what torch needs, too"
     assert libraries["torch"]["version"] == "2.13.0"
@@ -43,7 +43,7 @@ def test_a_package_lists_all_that_it_needs_with_versions_and_licences() -> None:
 
 
 def test_nothing_in_a_package_asks_for_more_than_a_notice() -> None:
-    for one in bill_of_materials(ABOUT, (*_REQUIREMENTS, "bentoml"))["components"]:
+    for one in bill_of_materials(ABOUT, (*REQUIRED, "bentoml"))["components"]:
         if one["type"] == "library":
             assert not COPYLEFT.search(one["licenses"][0]["license"]["name"]), one["name"]
 

@@ -34,7 +34,8 @@ from components.fields.dataset import Dataset
 from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.fields.seen_images import SEEN
-from components.gates.rules import Verdict, judge, require_pass
+from components.gates.results import Verdict, require_pass
+from components.gates.rules import judge
 from components.problems import find_problem
 from components.training.run import train
 from models.estimators.saved import load_model, read_description, save_model

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from components.core.params import load_settings
 from components.evidence.honesty import HonestyTable
 from components.fields.evaluation import Metric, Report
-from components.gates.rules import Verdict, judge
+from components.gates.results import Verdict
+from components.gates.rules import judge
 from components.problems import find_problem
 from components.problems.galaxy_shape.honesty import SLICES, measure_shear
 from components.problems.galaxy_shape.rings import SHEAR, TURNS, Complex, sheared, sheared_rings
