@@ -11,8 +11,10 @@ import pytest
 from components.core.processes import free_port, running, wait_until_answers
 from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
+from components.packages.files import Package
+from flows import following
 from tests.drills.commands import assay_here, environment
-from tests.drills.houses import NAME
+from tests.drills.houses import NAME, promotion_of
 from tests.drills.test_two_clones import answers_with
 
 
@@ -41,9 +43,12 @@ def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Worksp
         assert answers_with(url) == 3
         done = assay_here(house, "rollback", NAME, "--reason", "it drifts")
         assert done.returncode == 0, done.stderr
-        assert f"has not followed yet: {url} on " in done.stdout
+        assert f"has not followed yet: {url} on " in done.stderr
+        deadline = time.monotonic() + 10  # a look every second, on a busy machine
+        while "production of galaxy-shape is version 2 since" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
         wait_for(2, url, log)
-        assert "production of galaxy-shape is version 2 since" in log.read_text()
         assert open_ledger(house).servers.behind(NAME, "production", "") != []
         # While the ledger cannot be read, it goes on with what it has, and says so.
         (house.home / "assay.db").rename(house.home / "away.db")
@@ -57,3 +62,27 @@ def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Worksp
         assert assay_here(house, "rollback", NAME, "--reason", "again", "--expect", "2").returncode == 0
         wait_for(1, url, log)
     assert open_ledger(house).servers.behind(NAME, "production", "") == [], "one that has ended is named no more"
+
+
+@pytest.mark.house("succeeded")
+def test_a_change_while_the_server_starts_is_followed_as_well(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks for as long as a start takes."""
+    promotion_of(house)
+    served: list[str] = []
+
+    @contextmanager
+    def slowly(_: Workspace, package: Package, __: int, **___: object) -> Iterator[str]:
+        served.append(package.tag)
+        if len(served) == 1:
+            assert assay_here(house, "rollback", NAME, "--reason", "it drifts").returncode == 0
+        else:
+            raise KeyboardInterrupt
+        yield "http://127.0.0.1:1"
+
+    monkeypatch.setattr(following, "served", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        following.follow(house, NAME, "production", port=1)
+    assert [tag.split(":v")[1].split("-")[0] for tag in served] == ["3", "2"]
+    assert open_ledger(house).behind(NAME) == []

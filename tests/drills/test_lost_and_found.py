@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
 from components.packages import building
@@ -15,7 +16,15 @@ from components.packages.golden import make_golden
 from models.estimators.estimator import Estimator
 from tests.drills.agreement import what_is_wrong
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import NAME, agrees, mlflow_client, promote
+from tests.drills.houses import (
+    NAME,
+    agrees,
+    mlflow_client,
+    promote,
+    promotion_of,
+    register_candidates,
+    to_production,
+)
 
 
 def held(house: Workspace, stage: str = "production") -> Any:
@@ -69,15 +78,7 @@ def test_a_package_that_is_nowhere_any_more_is_built_again_and_judged_by_its_pro
 ) -> None:
     """On a machine whose last bits are others, so that its golden answers and its digest are."""
     entry = held(house)
-    shutil.rmtree(package_folder(house, entry.package_tag))
-    forget_archives(house, entry.version)
-
-    def others_last_bits(estimator: Estimator, *arguments: Any) -> Any:
-        golden = make_golden(estimator, *arguments)
-        outputs = {**golden.outputs, "likelihood_flux": golden.outputs["likelihood_flux"] * np.float32(1 + 1e-7)}
-        return type(golden)(inputs=golden.inputs, outputs=outputs, doubts=golden.doubts)
-
-    monkeypatch.setattr(building, "make_golden", others_last_bits)
+    lose_for_good(house, monkeypatch)
     done = assay_here(house, "reconcile", NAME)
     assert done.returncode == 0, done.stderr
     now = held(house)
@@ -87,6 +88,20 @@ def test_a_package_that_is_nowhere_any_more_is_built_again_and_judged_by_its_pro
     assert verify_package(house, now.package_tag, digest=now.package_digest)
     agrees(house)
     whole(house)
+
+
+def lose_for_good(house: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production's package is nowhere any more, on a machine whose last bits are others."""
+    entry = held(house)
+    shutil.rmtree(package_folder(house, entry.package_tag))
+    forget_archives(house, entry.version)
+
+    def others_last_bits(estimator: Estimator, *arguments: Any) -> Any:
+        golden = make_golden(estimator, *arguments)
+        outputs = {**golden.outputs, "likelihood_flux": golden.outputs["likelihood_flux"] * np.float32(1 + 1e-7)}
+        return type(golden)(inputs=golden.inputs, outputs=outputs, doubts=golden.doubts)
+
+    monkeypatch.setattr(building, "make_golden", others_last_bits)
 
 
 def forget_archives(house: Workspace, version: int) -> None:
@@ -146,12 +161,45 @@ def test_an_older_ledger_put_back_is_followed_by_no_command(house: Workspace) ->
     assert promote(house, 2, "production").returncode == 0
     shutil.copy(backup, house.home / "assay.db")
     image = house.root / "galaxy.npy"
-    image.touch()
+    np.save(image, np.zeros((8, 8)))
     for command in (
         ("serve", NAME),
+        ("predict", NAME, str(image), "--set", "sigma=1", "--set", "psf_fwhm=1"),
         ("retrain", NAME, "--check"),
         ("rollback", NAME),
         ("reconcile", NAME),
         ("promote", NAME, "3", "--to", "staging", "--reason", "a drill"),
     ):
         refused(assay_here(house, *command), "entry", "is gone or another", "restore the database")
+    # Nor does a registration tell MLflow that the older one is the newest.
+    with pytest.raises(IntegrityError, match="is gone or another"):
+        promotion_of(house).mirror(only={3})
+    with pytest.raises(IntegrityError, match="is gone or another"):
+        register_candidates(house, 1)
+    refused(assay_here(house, "reconcile", NAME), "is gone or another")
+
+
+@pytest.mark.house("promoted")
+def test_a_rollback_whose_package_was_built_again_is_not_repeated(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people in a hurry go back one version, whatever `reconcile` mends in between."""
+    for version in (2, 3):
+        to_production(house, version)
+    assert assay_here(house, "rollback", NAME, "--reason", "it drifts").returncode == 0
+    lose_for_good(house, monkeypatch)
+    assert assay_here(house, "reconcile", NAME).returncode == 0
+    assert (held(house).version, held(house).action) == (2, "repackaged")
+    refused(assay_here(house, "rollback", NAME), "was rolled back to version 2", "say --expect 2 to go back further")
+    assert assay_here(house, "rollback", NAME, "--expect", "2", "--reason", "again").returncode == 0
+    assert held(house).version == 1
+
+
+@pytest.mark.house("promoted")
+def test_what_was_collected_is_archived_by_nobody(house: Workspace) -> None:
+    to_production(house, 2)
+    to_production(house, 3)
+    assert assay_here(house, "gc", NAME, "--keep", "0").returncode == 0
+    gone = next(version for version, entry in open_ledger(house).current(NAME).items() if entry.action == "gc")
+    refused(assay_here(house, "archive", NAME, str(gone)), "and its files deleted, by gc already")
+    agrees(house)

@@ -54,6 +54,21 @@ def test_an_older_house_asks_for_init_which_names_what_it_changes_and_keeps_ever
     assert (again.returncode, "older Assay" in again.stdout) == (0, False)
 
 
+def test_the_copy_that_was_kept_before_init_can_be_put_back_and_brought_up_to_date_once_more(old: Workspace) -> None:
+    kept = (old.home / "assay.db").read_bytes()
+    assert assay_here(old, "init").returncode == 0
+    identity = open_ledger(old).identity
+    (old.home / "assay.db").write_bytes(kept)
+    done = assay_here(old, "init")
+    assert done.returncode == 0, done.stderr
+    assert open_ledger(old).identity == identity
+    assert assay_here(old, "reconcile").returncode == 0
+    # Once something came to the other one, the copy is an older one.
+    assert assay_here(old, "rollback", NAME, "--reason", "it drifts").returncode == 0
+    (old.home / "assay.db").write_bytes(kept)
+    refused(assay_here(old, "init"), "is gone or another")
+
+
 def test_an_older_house_goes_on(old: Workspace) -> None:
     assert assay_here(old, "init").returncode == 0
     mended = assay_here(old, "reconcile")  # which keeps its packages in MLflow's files, too

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from components.core.processes import free_port, running, wait_until_answers
 from components.core.workspace import Workspace
 from components.ledger.ledger import Ledger
 from components.packages.files import package_folder
+from tests.conftest import HOUSE
 from tests.databases import KINDS, new_database
 from tests.drills.agreement import what_is_wrong
 from tests.drills.commands import assay_here, environment, refused, start
@@ -51,6 +53,13 @@ class Clones:
         """All that both have and share says the same, by a reader that is not `reconcile`."""
         stores = [clone.home / "bentoml" / "bentos" for clone in (self.one, self.two)]
         assert what_is_wrong(self.shared["ASSAY_DATABASE_URL"], self.shared["MLFLOW_TRACKING_URI"], stores) == []
+
+    def register(self, clone: Workspace) -> None:
+        """Register the three networks from a clone; those that are registered are found."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**clone.environment(), **self.shared}.items():
+                patch.setenv(name, value)
+            register_candidates(clone, 3)
 
     def promote(self, clone: Workspace, version: int, stage: str, *more: str) -> None:
         done = assay_here(clone, *promotion(version, stage), *more, **self.shared)
@@ -98,11 +107,23 @@ def clones(candidates: Workspace, tmp_path: Path) -> Iterator[Clones]:
             path = one.home / name
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(two.home)
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**one.environment(), **shared}.items():
-                patch.setenv(name, value)
-            register_candidates(one, 3)
-        yield Clones(one=one, two=two, shared=shared)
+        made = Clones(one=one, two=two, shared=shared)
+        made.register(one)
+        yield made
+
+
+def register_in(root: Path) -> None:
+    """Register the three networks from the clone in a folder, in the environment of this process."""
+    clone = Workspace(root=root, home=root / ".assay")
+    clone.activate()
+    register_candidates(clone, 3)
+
+
+def found_in_mlflow(tracking: str) -> list[int]:
+    import mlflow
+
+    found = mlflow.MlflowClient(tracking, tracking).search_model_versions(f"name = '{NAME}'")
+    return [int(version.version) for version in found]
 
 
 def test_a_version_promoted_in_one_clone_serves_rolls_back_and_is_succeeded_in_another_that_lives_on_alone(
@@ -136,7 +157,7 @@ def test_a_version_promoted_in_one_clone_serves_rolls_back_and_is_succeeded_in_a
         clones.promote(two, 3, "staging")
         done = assay_here(two, *promotion(3, "production"), **shared)
         assert done.returncode == 0, done.stderr
-        assert f"has not followed yet: {url} on " in done.stdout
+        assert f"has not followed yet: {url} on " in done.stderr
         deadline = time.monotonic() + 60
         while answers_with(url) != 3:
             assert time.monotonic() < deadline, (two.root.parent / "serve.log").read_text()
@@ -180,20 +201,58 @@ def test_of_two_clones_that_promote_at_once_one_wins_and_one_that_is_killed_leav
 @pytest.mark.parametrize("rounds", [3, pytest.param(ROUNDS, marks=pytest.mark.slow)])
 def test_what_one_clone_stages_while_another_cleans_up_is_there_or_was_refused(clones: Clones, rounds: int) -> None:
     """At worst the promotion is told that its version is gone; never does a stage hold what was deleted."""
-    clones.promote(clones.one, 1, "staging")
-    clones.promote(clones.one, 1, "production", "--first")
-    chance = random.Random(rounds)
+    one, two, shared = clones.one, clones.two, clones.shared
+    clones.promote(one, 1, "staging")
+    clones.promote(one, 1, "production", "--first")
+    networks = shutil.copytree(one.home / "models", one.root.parent / "networks")
+    chance, ends = random.Random(rounds), []
     for number in range(rounds):
-        version = 2 + number % 2
-        gone = clones.ledger.current(NAME)[version].action == "gc"
-        if gone:
-            refused(assay_here(clones.two, *promotion(version, "staging"), **clones.shared), "were deleted by gc")
-            continue
-        staging = start(clones.two, *promotion(version, "staging"), **clones.shared)
-        time.sleep(chance.uniform(1, 10))
-        cleaning = start(clones.one, "gc", NAME, "--keep", "0", **clones.shared)
-        ends = {name: child.communicate(timeout=500) for name, child in (("stage", staging), ("gc", cleaning))}
+        version = next(of for of, stage in clones.ledger.stages(NAME).items() if stage in ("candidate", "staging"))
+        assert assay_here(one, "archive", NAME, str(version), "--reason", "a drill", **shared).returncode == 0
+        staging = start(two, *promotion(version, "staging"), **shared)
+        time.sleep(chance.uniform(1, 14))
+        cleaning = start(one, "gc", NAME, "--keep", "0", **shared)
+        killed = number % 3 == 2
+        if killed:
+            time.sleep(chance.uniform(1, 4))
+            cleaning.send_signal(signal.SIGKILL)
+        said = {name: child.communicate(timeout=500)[1] for name, child in (("stage", staging), ("gc", cleaning))}
         entry = clones.ledger.current(NAME)[version]
-        assert (staging.returncode == 0) == (entry.to_stage == "staging"), ends
-        assert cleaning.returncode == 0 or "moved meanwhile" in ends["gc"][1], ends
+        ends.append((entry.action, killed))
+        assert (staging.returncode == 0) == (entry.to_stage == "staging"), said
+        assert cleaning.returncode == 0 or killed or "moved meanwhile" in said["gc"], said
+        if killed:  # by whoever cleans up next
+            assert assay_here(two, "gc", NAME, "--keep", "0", **shared).returncode == 0
         clones.agree()
+        if entry.action == "gc":
+            refused(assay_here(two, *promotion(version, "staging"), **shared), "were deleted by gc")
+            shutil.copytree(networks, one.home / "models", dirs_exist_ok=True)
+            clones.register(one)  # the same networks again, under new numbers
+    # Each round was a race, and not always by the same winner.
+    assert {action for action, _ in ends} == {"promote", "gc"} or rounds < ROUNDS, ends
+
+
+@pytest.mark.timeout(900)
+def test_of_two_clones_that_register_the_same_networks_at_once_each_network_gets_one_number(clones: Clones) -> None:
+    """As two schedules do, on machines of one kind."""
+    one, two, shared = clones.one, clones.two, clones.shared
+    clones.register(two)
+    assert sorted(clones.ledger.current(NAME)) == [1, 2, 3], "what the first clone registered was found"
+    for version in (1, 2, 3):
+        assert assay_here(one, "archive", NAME, str(version), "--reason", "a drill", **shared).returncode == 0
+    assert assay_here(one, "gc", NAME, "--keep", "0", **shared).returncode == 0
+    script = "import sys; from pathlib import Path; from tests.drills.test_two_clones import register_in; register_in(Path(sys.argv[1]))"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(clone.root)],
+            cwd=clone.root,
+            env=environment(clone, **shared, PYTHONPATH=str(HOUSE)),
+        )
+        for clone in (one, two)
+    ]
+    assert [child.wait(600) for child in both] == [0, 0]
+    now = [entry for entry in clones.ledger.current(NAME).values() if entry.action != "gc"]
+    assert len(now) == len({entry.weights_sha256 for entry in now}) == 3
+    assert assay_here(two, "reconcile", **shared).returncode == 0
+    clones.agree()
+    assert sorted(found_in_mlflow(shared["MLFLOW_TRACKING_URI"])) == sorted(entry.version for entry in now)
