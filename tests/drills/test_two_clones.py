@@ -112,8 +112,9 @@ def clones(candidates: Workspace, tmp_path: Path) -> Iterator[Clones]:
         yield made
 
 
-def register_in(root: Path) -> None:
+def register_in(folder: str) -> None:
     """Register the three networks from the clone in a folder, in the environment of this process."""
+    root = Path(folder)
     clone = Workspace(root=root, home=root / ".assay")
     clone.activate()
     register_candidates(clone, 3)
@@ -241,7 +242,7 @@ def test_of_two_clones_that_register_the_same_networks_at_once_each_network_gets
     for version in (1, 2, 3):
         assert assay_here(one, "archive", NAME, str(version), "--reason", "a drill", **shared).returncode == 0
     assert assay_here(one, "gc", NAME, "--keep", "0", **shared).returncode == 0
-    script = "import sys; from pathlib import Path; from tests.drills.test_two_clones import register_in; register_in(Path(sys.argv[1]))"
+    script = "import sys; from tests.drills.test_two_clones import register_in; register_in(sys.argv[1])"
     both = [
         subprocess.Popen(
             [sys.executable, "-c", script, str(clone.root)],
