@@ -64,7 +64,7 @@ def step(*, retries: int = 0, has_bar: bool = False) -> Callable[[Callable[P, tu
 
 
 def tell(part: str, work: Callable[[], tuple[R, str]]) -> R:
-    """A part of a promotion as a step of the flow around it: a `components.lifecycle.promotion.Teller`."""
+    """A part of a promotion as a step of the flow around it: a `components.lifecycle.parts.Teller`."""
     return Step(work, name=part, retries=0 if part == "gate" else 1, has_bar=False)()
 
 

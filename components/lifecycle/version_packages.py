@@ -107,10 +107,12 @@ class VersionPackages(Stages):
         for evidence in self._evaluations(entry.version) if recorded else ():
             if self.answers(entry.version, evidence) == recorded:
                 return self.build(entry.version, evidence)
+        what = f"package {entry.package_tag} cannot be built again as it was judged"
+        if recorded is None:  # as of entries from before it was
+            raise IntegrityError(f"{what}: nobody recorded what decided its answers", "train the model again")
         commit = (entry.decided_with or {}).get("commit", "of that day")[:12]
         raise IntegrityError(
-            f"package {entry.package_tag} cannot be built again as it was judged: code, data or the package settings "
-            "are others today",
+            f"{what}: code, data or the package settings are others today",
             f"check out commit {commit} with the data of that day and type `assay reconcile`, or train the model again",
         )
 
