@@ -201,5 +201,6 @@ def test_what_was_collected_is_archived_by_nobody(house: Workspace) -> None:
     to_production(house, 3)
     assert assay_here(house, "gc", NAME, "--keep", "0").returncode == 0
     gone = next(version for version, entry in open_ledger(house).current(NAME).items() if entry.action == "gc")
-    refused(assay_here(house, "archive", NAME, str(gone)), "and its files deleted, by gc already")
+    again = assay_here(house, "archive", NAME, str(gone), "--reason", "again")
+    refused(again, "and its files deleted, by gc already")
     agrees(house)
