@@ -112,6 +112,17 @@ def clones(candidates: Workspace, tmp_path: Path) -> Iterator[Clones]:
         yield made
 
 
+def kept_networks(clone: Workspace) -> list[Path]:
+    """Copies of a clone's networks and evaluations, which no cleaning finds."""
+    return [shutil.copytree(clone.home / name, clone.root.parent / name) for name in ("models", "evaluations")]
+
+
+def give(networks: list[Path], clone: Workspace) -> None:
+    """Have them in a clone, as if it had made them."""
+    for folder in networks:
+        shutil.copytree(folder, clone.home / folder.name, dirs_exist_ok=True)
+
+
 def register_in(folder: str) -> None:
     """Register the three networks from the clone in a folder, in the environment of this process."""
     root = Path(folder)
@@ -205,7 +216,7 @@ def test_what_one_clone_stages_while_another_cleans_up_is_there_or_was_refused(c
     one, two, shared = clones.one, clones.two, clones.shared
     clones.promote(one, 1, "staging")
     clones.promote(one, 1, "production", "--first")
-    networks = shutil.copytree(one.home / "models", one.root.parent / "networks")
+    networks = kept_networks(one)
     chance, ends = random.Random(rounds), []
     for number in range(rounds):
         version = next(of for of, stage in clones.ledger.stages(NAME).items() if stage in ("candidate", "staging"))
@@ -227,7 +238,7 @@ def test_what_one_clone_stages_while_another_cleans_up_is_there_or_was_refused(c
         clones.agree()
         if entry.action == "gc":
             refused(assay_here(two, *promotion(version, "staging"), **shared), "were deleted by gc")
-            shutil.copytree(networks, one.home / "models", dirs_exist_ok=True)
+            give(networks, one)
             clones.register(one)  # the same networks again, under new numbers
     # Each round was a race, and not always by the same winner.
     assert {action for action, _ in ends} == {"promote", "gc"} or rounds < ROUNDS, ends
@@ -237,11 +248,14 @@ def test_what_one_clone_stages_while_another_cleans_up_is_there_or_was_refused(c
 def test_of_two_clones_that_register_the_same_networks_at_once_each_network_gets_one_number(clones: Clones) -> None:
     """As two schedules do, on machines of one kind."""
     one, two, shared = clones.one, clones.two, clones.shared
+    networks = kept_networks(one)
+    give(networks, two)
     clones.register(two)
     assert sorted(clones.ledger.current(NAME)) == [1, 2, 3], "what the first clone registered was found"
     for version in (1, 2, 3):
         assert assay_here(one, "archive", NAME, str(version), "--reason", "a drill", **shared).returncode == 0
     assert assay_here(one, "gc", NAME, "--keep", "0", **shared).returncode == 0
+    give(networks, one)
     script = "import sys; from tests.drills.test_two_clones import register_in; register_in(sys.argv[1])"
     both = [
         subprocess.Popen(
