@@ -57,10 +57,14 @@ class Judge:
 
     def __init__(self, workspace: Workspace, problem: Problem, settings: ProblemSettings, dataset: Dataset) -> None:
         self._workspace, self._problem, self._settings, self._dataset = workspace, problem, settings, dataset
+        self._gathered: dict[int, Evidence] = {}
 
     def evidence(self, version: int) -> Evidence:
-        """The version's evaluation on today's dataset, made when there is none."""
-        return evaluate(self._workspace, self._problem, self._files(version), self._dataset, self._settings)
+        """The version's evaluation on today's dataset, made when there is none; read once, and the same from then on."""
+        if version not in self._gathered:
+            folder = self._files(version)
+            self._gathered[version] = evaluate(self._workspace, self._problem, folder, self._dataset, self._settings)
+        return self._gathered[version]
 
     def rests_on(self, version: int, champion: int | None) -> list[Evidence]:
         """The evaluations behind the verdicts on a version: its own, and that of the one compared with, if there is."""
@@ -142,13 +146,15 @@ class Judge:
 
     def _of_honesty(self, version: int, champion: int | None) -> list[GateResult]:
         """The verdicts on the table of a version's honesty; none where it has none and none is wanted."""
+        if not self._settings.gates.honesty.rules:
+            return []
         description = read_description(self._files(version))
         table = table_of(self._workspace, self._problem, self._settings, version)
         if table is not None:
             expected = value_digest(honesty_inputs(self._problem, description, self._settings))
             return judge(self._settings.gates.honesty.rules, table, expected_key=expected)
         stale = self._was_measured(version)
-        if not (stale or self.wants_honesty(champion)) or not self._settings.gates.honesty.rules:
+        if not (stale or self.wants_honesty(champion)):
             return []
         why = "the table is stale: settings or code changed since" if stale else "nobody measured it"
         return [refused("honesty", "measured", f"{why}: type `assay honesty {self._problem.name} {version}`", "")]
