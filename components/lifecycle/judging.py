@@ -60,7 +60,7 @@ class Judge:
         self._gathered: dict[int, Evidence] = {}
 
     def evidence(self, version: int) -> Evidence:
-        """The version's evaluation on today's dataset, made when there is none; read once, and the same from then on."""
+        """The version's evaluation on today's dataset, made when there is none, and read once."""
         if version not in self._gathered:
             folder = self._files(version)
             self._gathered[version] = evaluate(self._workspace, self._problem, folder, self._dataset, self._settings)
