@@ -6,6 +6,8 @@ They have names that others use too (`models`, `flows`), and Python takes the fi
 in another clone's environment. What ran then would be neither ours nor what the recorded commit names.
 """
 
+import atexit
+import gc
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +31,8 @@ def main() -> None:
             )
     from flows.cli import main as run
 
+    # The interpreter would search all that torch and MLflow made for cycles once more before it ends: a second or two.
+    atexit.register(gc.freeze)
     run()
 
 

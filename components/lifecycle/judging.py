@@ -29,6 +29,7 @@ from components.evidence import (
     evaluate,
     evaluation_inputs,
     honesty_inputs,
+    was_measured,
 )
 from components.fields import Dataset, Metric, Problem
 from components.gates import Against, GateResult, LostEvidence, judge, judge_challenger, not_compared, refused
@@ -153,7 +154,7 @@ class Judge:
         if table is not None:
             expected = value_digest(honesty_inputs(self._problem, description, self._settings))
             return judge(self._settings.gates.honesty.rules, table, expected_key=expected)
-        stale = self._was_measured(version)
+        stale = was_measured(self._workspace, self._problem, description["weights_sha256"])
         if not (stale or self.wants_honesty(champion)):
             return []
         why = "the table is stale: settings or code changed since" if stale else "nobody measured it"

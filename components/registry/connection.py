@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -77,7 +78,7 @@ class Connection:
         # MLflow remembers places by run alone: those of one state folder would be written to for its copy, too.
         utils._artifact_repos_cache.clear()
         mlflow.set_tracking_uri(self.uri)
-        return mlflow.MlflowClient(self.uri, self.uri)
+        return _client(self.uri)
 
     def artifact_folder(self, experiment: str) -> str | None:
         """Where an experiment's files go; None leaves it to the server."""
@@ -128,6 +129,14 @@ class Connection:
 
         _quieten()
         SqlAlchemyStore(uri, self.artifacts).engine.dispose()  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=1)
+def _client(uri: str) -> "MlflowClient":
+    """Made once: it opens nothing that a fork or another house could disturb, and takes its time."""
+    import mlflow
+
+    return mlflow.MlflowClient(uri, uri)
 
 
 def _of_stores() -> tuple[type[Exception], ...]:
