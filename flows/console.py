@@ -13,11 +13,14 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_ENDLESS = 10_000
+"""Width of files and pipes, in which a row is a line."""
 _ENDS = ("low", "high")
 _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
@@ -82,7 +85,7 @@ def print_json(document: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool = False) -> None:
-    """A table on stdout, as wide as it needs to be unless a terminal is narrower; headings may have several lines.
+    """A table on stdout, a line a row unless a terminal is narrower; headings may have several lines.
 
     Args:
         title: the line above.
@@ -97,10 +100,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
             table.add_section()
         shown = "" if grouped and first == group else first
         ours = any(cell.startswith(_OURS) and not cell.endswith("alone") for cell in others)
-        table.add_row(escape(shown), *map(escape, others), style="bold" if ours else "")
+        table.add_row(*map(Text, (shown, *others)), style="bold" if ours else "")
         group = first
     out.print(f"[bold]{escape(title)}[/bold]")
-    Console(highlight=False, width=out.width if out.is_terminal else 200).print(table)
+    Console(highlight=False, width=out.width if out.is_terminal else _ENDLESS).print(table)
 
 
 def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any]) -> None:
