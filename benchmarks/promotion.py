@@ -5,15 +5,41 @@ python -m benchmarks promotion
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from components.core import Workspace
 from components.data import publish, simulate
+from components.ledger import REGISTER
+from components.ledger.database import LedgerDatabase
 from components.problems import find_problem
 from tests.conftest import make_house, small_settings
 from tests.drills.commands import assay, assay_here
 from tests.drills.houses import NAME, make_candidates
 
 _VERSIONS = 1000
+
+
+def fill(house: Workspace, count: int) -> None:
+    """So many versions in MLflow and in the ledger, all of one network, which the ledger takes for different ones."""
+    import mlflow
+
+    uri = f"sqlite:///{house.home / 'mlflow.db'}"
+    client = mlflow.MlflowClient(uri, uri)
+    source = client.get_model_version(NAME, "1")
+    ledger = LedgerDatabase(house.database_url, patience_s=60)
+    history = ledger.entries(NAME)
+    last, registered = history[-1], next(entry for entry in history if entry.action == REGISTER)
+    entries = []
+    for version in range(max(entry.version for entry in history) + 1, count + 1):
+        weights = f"{version:064d}"
+        tags = dict(source.tags) | {"weights.sha256": weights}
+        client.create_model_version(NAME, str(source.source), source.run_id, tags=tags)
+        last = replace(registered, sequence=last.sequence + 1, version=version, weights_sha256=weights).sealed(
+            last.digest
+        )
+        entries.append(last)
+    ledger.append(entries)
 
 
 def main() -> None:
@@ -31,16 +57,7 @@ def main() -> None:
                 raise SystemExit(done.stderr)
             print(f"assay promote {version} --to {stage}: {time.monotonic() - start:.1f} s", flush=True)
 
-        import mlflow
-
-        uri = f"sqlite:///{house.home / 'mlflow.db'}"
-        client = mlflow.MlflowClient(uri, uri)
-        source = client.get_model_version(NAME, "1")
-        for _ in range(_VERSIONS - 2):
-            client.create_model_version(NAME, str(source.source), source.run_id, tags=dict(source.tags))
-        start = time.monotonic()
-        assay_here(house, "reconcile")
-        print(f"assay reconcile of {_VERSIONS - 2} unknown versions: {time.monotonic() - start:.1f} s", flush=True)
+        fill(house, _VERSIONS)
         for command in (["models"], ["reconcile"], ["history", NAME]):
             start = time.monotonic()
             done = assay_here(house, *command)
