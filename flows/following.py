@@ -41,7 +41,6 @@ def follow(workspace: Workspace, problem: str, stage: str, *, port: int) -> None
                     version=now.entry.version,
                     package_digest=now.package.digest,
                 )
-                ledger.servers.register(server)
                 console.out.print(f"{now.package.tag} answers at {url} (POST {url}/predict); Ctrl-C ends it")
                 now = _next(workspace, ledger, now, server)
             entry = now.entry
@@ -63,15 +62,17 @@ def _left_at_the_end(ledger: Ledger, server_id: str) -> Iterator[None]:
 
 
 def _next(workspace: Workspace, ledger: Ledger, now: Deployed, server: Server) -> Deployed:
-    """Wait until something else is in the stage: what is, once its package is here and whole."""
+    """Wait until something else is in the stage: what is, once its package is here and whole.
+
+    The ledger is told of the server at the first look, and from then on as a sign of life: it may be away at any time.
+    """
     seen, looks, said = now.entry, 0, ""
     last: str | None = None  # nobody looked while the server started
     while True:
-        time.sleep(_LOOK_EVERY_S)
-        looks += 1
         try:
             if looks % _SIGNS_EVERY == 0:
-                ledger.servers.alive(server)
+                ledger.servers.register(server)
+            looks += 1
             newest = ledger.last_digest(seen.problem)
             if newest != last:
                 entry = ledger.entry_in(seen.problem, server.stage)
@@ -91,6 +92,7 @@ def _next(workspace: Workspace, ledger: Ledger, now: Deployed, server: Server) -
         if looks % _SIGNS_EVERY == 0 and not is_alive(server.url):
             log = workspace.home / "logs"
             raise AssayError(f"the server of {now.package.tag} has ended: the reason is at the end of its log in {log}")
+        time.sleep(_LOOK_EVERY_S)
 
 
 class _EmptyStageError(AssayError):

@@ -2,8 +2,7 @@
 
     servers = open_ledger(workspace).servers
     me = Server(id=new_server(), problem="galaxy-shape", stage="production", url="http://127.0.0.1:3000", …)
-    servers.register(me)                                       # and again whenever it answers with something else
-    servers.alive(me)                                          # every few seconds
+    servers.register(me)                                       # and again every few seconds
     servers.behind("galaxy-shape", "production", "…")          # who answers with another package
 
 A server that was killed says nothing any more, and is forgotten after `_FORGOTTEN_S`.
@@ -70,19 +69,12 @@ class Servers:
         self._database = database
 
     def register(self, server: Server) -> None:
-        """Say what a server answers with from now on; what it answered with before is forgotten."""
+        """Say what a server answers with now, as a sign of life too; what it answered with before is forgotten."""
         with self._database.writing() as connection:
             now = self._database.seconds(connection)
             forgotten = _SERVERS.c.seen < now - _FORGOTTEN_S
             connection.execute(sa.delete(_SERVERS).where(forgotten | (_SERVERS.c.id == server.id)))
             connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=now))
-
-    def alive(self, server: Server) -> None:
-        """Say that it still does; one that was forgotten meanwhile is known again."""
-        with self._database.writing() as connection:
-            now = self._database.seconds(connection)
-            if not connection.execute(sa.update(_SERVERS).where(_SERVERS.c.id == server.id).values(seen=now)).rowcount:
-                connection.execute(sa.insert(_SERVERS).values(**vars(server), seen=now))
 
     def leave(self, server_id: str) -> None:
         """Say that it ends; one that never was known may say so too."""

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from components.core.errors import AssayError
 from components.core.processes import free_port, running, wait_until_answers
 from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
+from components.ledger.servers import Server, Servers
 from components.packages.files import Package
 from flows import following
 from tests.drills.commands import assay_here, environment
@@ -68,7 +70,7 @@ def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Worksp
 def test_a_change_while_the_server_starts_is_followed_as_well(
     house: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody looks for as long as a start takes."""
+    """Nobody looks for as long as a start takes; nor does a ledger that is away at that moment end the server."""
     promotion_of(house)
     served: list[str] = []
 
@@ -82,6 +84,14 @@ def test_a_change_while_the_server_starts_is_followed_as_well(
         yield "http://127.0.0.1:1"
 
     monkeypatch.setattr(following, "served", slowly)
+    register, away = Servers.register, iter([AssayError("the ledger is away")])
+
+    def when_it_is_there(servers: Servers, server: Server) -> None:
+        for error in away:  # the first time
+            raise error
+        register(servers, server)
+
+    monkeypatch.setattr(Servers, "register", when_it_is_there)
     with pytest.raises(KeyboardInterrupt):
         following.follow(house, NAME, "production", port=1)
     assert [tag.split(":v")[1].split("-")[0] for tag in served] == ["3", "2"]

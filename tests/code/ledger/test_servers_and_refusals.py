@@ -59,7 +59,7 @@ def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_kno
     assert servers.behind("a", "production", "y") == []
     servers.register(other)
     assert servers.behind("a", "production", "y") == [other]
-    servers.alive(slow)
+    servers.register(slow)
     assert servers.behind("a", "production", "y") == [slow, other]
 
 
