@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from components.ledger.database import LedgerDatabase
 
 _FORGOTTEN_S = 60.0
-"""Twenty times what a server lets pass between two signs of life: it may be busy."""
+"""Six times what a server lets pass between two signs of life: it may be busy."""
 
 _SERVERS = sa.Table(
     "ledger_servers",
