@@ -42,6 +42,8 @@ from .scratch import scratch as scratch
 from .secrets import host_of as host_of
 from .secrets import notify_url as notify_url
 from .secrets import secret as secret
+from .settings import PLACE as PLACE
+from .settings import DataSettings as DataSettings
 from .settings import EvaluateSettings as EvaluateSettings
 from .settings import HonestySettings as HonestySettings
 from .settings import NotifySettings as NotifySettings

@@ -7,6 +7,7 @@ A misspelt key, a wrong type or a value out of range is an `AssayError` that nam
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,7 +63,14 @@ def load_settings(
     sections = _overlay(sections, overrides or {})
     where = f"problems.{problem}"
     typed = {f"{section}.{key}" for section, values in (overrides or {}).items() for key in values}
-    return _check(settings, sections, path, where, typed)
+    return _with_places(_check(settings, sections, path, where, typed), path.parent)
+
+
+def _with_places(settings: Settings, root: Path) -> Settings:
+    """Settings whose relative paths start from the folder of params.yaml, wherever the command was typed."""
+    known = [of.name for of in fields(settings.simulate) if of.metadata.get("place")]
+    places: dict[str, Any] = dict.fromkeys(known, str(root.resolve()))
+    return replace(settings, simulate=replace(settings.simulate, **places)) if places else settings
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Every field has a docstring with its meaning and unit; a class checks its own va
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Annotated, Any, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -19,12 +19,14 @@ Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
-class SimulationSettings:
-    """What every problem's simulation needs; a problem adds its own physics."""
+PLACE = {"place": True}
+"""Metadata of a field that says where things lie, and decides nothing."""
 
-    count: Annotated[int, Field(ge=100)]
-    """Images in the dataset, all splits together; with more or fewer, no image changes its split."""
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class DataSettings:
+    """What every dataset needs, drawn or read."""
+
     seed: Annotated[int, Field(ge=0)]
     """Seed of everything random in the dataset."""
     shard_size: Annotated[int, Field(ge=50, le=100_000)]
@@ -43,6 +45,14 @@ class SimulationSettings:
                 f"validation_fraction + test_fraction + confirmation_fraction = {held_out:g} leaves no image to train "
                 "on: their sum must be below 1"
             )
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class SimulationSettings(DataSettings):
+    """What every problem's simulation needs; a problem adds its own physics."""
+
+    count: Annotated[int, Field(ge=100)]
+    """Images in the dataset, all splits together; with more or fewer, no image changes its split."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -141,7 +151,7 @@ class NotifySettings:
 class ProblemSettings:
     """One problem's section of params.yaml, at one size; a problem narrows `simulate`, `train` and `evaluate`."""
 
-    simulate: SimulationSettings
+    simulate: DataSettings
     search: SearchSettings
     train: TrainSettings
     evaluate: EvaluateSettings
@@ -193,5 +203,7 @@ class ProblemSettings:
 
 
 def settings_values(section: Any) -> dict[str, Any]:
-    """A settings object as plain JSON values, for digests and reports."""
-    return dict(TypeAdapter(dict[str, Any]).dump_python(asdict(section), mode="json"))
+    """A settings object as plain JSON values, for digests and reports; without the places of things."""
+    places = {of.name for of in fields(section) if of.metadata.get("place")}
+    values = {name: value for name, value in asdict(section).items() if name not in places}
+    return dict(TypeAdapter(dict[str, Any]).dump_python(values, mode="json"))

@@ -6,19 +6,16 @@ What holds of every dataset stands here, what a problem adds to it in `Problem.c
 from collections.abc import Sequence
 from typing import Any
 
-from components.core import SimulationSettings
 from components.fields import DATASET, HELD_OUT, IMAGES, SPLITS, Expectation
 
 __label__ = None
 
 
-def expectations(
-    settings: SimulationSettings, arrays: Sequence[str], of_problem: Sequence[Expectation]
-) -> list[tuple[str, Any]]:
+def expectations(count: int, arrays: Sequence[str], of_problem: Sequence[Expectation]) -> list[tuple[str, Any]]:
     """What the tables of a sound dataset are like.
 
     Args:
-        settings: the `simulate` section that the dataset was asked for with.
+        count: images that were asked for.
         arrays: names of the dataset's arrays.
         of_problem: what its problem expects beside.
 
@@ -27,9 +24,8 @@ def expectations(
     """
     import great_expectations.expectations as gxe
 
-    count = settings.count
     pairs = _of(
-        Expectation(table=DATASET, column="rows", said=f"= {count}, the count in the settings", low=count, high=count)
+        Expectation(table=DATASET, column="rows", said=f"= {count}, as many as there should be", low=count, high=count)
     )
     for name in arrays:
         said, columns = f"as many rows of {name} as of the catalogue", {"column_A": "rows", "column_B": f"{name}_rows"}
@@ -40,7 +36,7 @@ def expectations(
         said = f"= 0 {split} images in other splits"
         pairs += _of(Expectation(table=DATASET, column=f"{split}_overlap", said=said, low=0, high=0))
 
-    said = f"{count} rows, the count in the settings"
+    said = f"{count} rows, as many as there should be"
     pairs.append((IMAGES, gxe.ExpectTableRowCountToEqual(value=count, description=said)))
     for name in arrays:
         said = "= 0, the share of NaN and infinite values"

@@ -16,20 +16,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from components.core import AssayError, SimulationSettings, die_with_parent
+from components.core import AssayError, DataSettings, die_with_parent
 from components.fields import CATALOGUE, Problem, ShardPlace, column_values, require_fields, shard_name, shards
 
 __label__ = "shards"
 
 
-def draw_shards(problem: Problem, settings: SimulationSettings, folder: Path) -> None:
+def draw_shards(problem: Problem, settings: DataSettings, folder: Path) -> None:
     """Write every shard that a folder does not have yet, and the catalogue of all."""
-    places = shards(settings)
+    counts = problem.counts(settings)
+    places, count = shards(counts, size=settings.shard_size), sum(counts.values())
     missing = [place for place in places if not _table_path(folder, place).exists()]
-    done = settings.count - sum(len(place.rows) for place in missing)
+    done = count - sum(len(place.rows) for place in missing)
     workers = min(os.cpu_count() or 1, max(1, len(missing)))
     with (
-        tqdm(total=settings.count, initial=done, desc="simulate", unit="img", disable=None) as bar,
+        tqdm(total=count, initial=done, desc="simulate", unit="img", disable=None) as bar,
         ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=die_with_parent) as pool,
     ):
         jobs = {pool.submit(_draw_shard, problem, settings, place, folder): place for place in missing}
@@ -40,7 +41,7 @@ def draw_shards(problem: Problem, settings: SimulationSettings, folder: Path) ->
     _write_table(pd.concat(tables, ignore_index=True), folder / CATALOGUE)
 
 
-def _draw_shard(problem: Problem, settings: SimulationSettings, place: ShardPlace, folder: Path) -> None:
+def _draw_shard(problem: Problem, settings: DataSettings, place: ShardPlace, folder: Path) -> None:
     drawn = problem.draw(settings, place.split, place.rows)
     stored = problem.stored(settings)
     columns = {of.name: column_values(drawn.columns[of.name]) for of in stored if of.name in drawn.columns}

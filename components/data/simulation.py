@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from components.core import SimulationSettings, Workspace, code_of, file_sha256, sealed, settings_values, value_digest
+from components.core import DataSettings, Workspace, code_of, file_sha256, sealed, settings_values, value_digest
 from components.data.data_file import read_row, write_row
 from components.data.fingerprint import simulator_fingerprint
 from components.data.shards import draw_shards
@@ -26,14 +26,15 @@ from components.fields import CATALOGUE, MANIFEST, Dataset, Problem, read_manife
 __label__ = None
 
 
-def simulator_inputs(problem: Problem, settings: SimulationSettings) -> dict[str, Any]:
+def simulator_inputs(problem: Problem, settings: DataSettings) -> dict[str, Any]:
     """Everything that decides what the dataset is: code by module, settings by name, library versions."""
     sources = problem.sources(settings)
     code = code_of(draw_shards, simulator_fingerprint, *sources.simulation, unused=sources.unused)
-    return {**code.as_inputs(), "settings": settings_values(settings)}
+    read = problem.material(settings)
+    return {**code.as_inputs(), "settings": settings_values(settings), **({"material": dict(read)} if read else {})}
 
 
-def dataset_key(problem: Problem, settings: SimulationSettings) -> str:
+def dataset_key(problem: Problem, settings: DataSettings) -> str:
     """Digest of the inputs of a dataset: equal keys, equal bytes."""
     return inputs_key(problem.name, simulator_inputs(problem, settings))
 
@@ -49,7 +50,7 @@ def is_made_by(workspace: Workspace, dataset: Dataset, key: str) -> bool:
     return row is not None and (row.key, row.dataset) == (key, dataset.digest)
 
 
-def simulate(workspace: Workspace, problem: Problem, settings: SimulationSettings, *, force: bool = False) -> Dataset:
+def simulate(workspace: Workspace, problem: Problem, settings: DataSettings, *, force: bool = False) -> Dataset:
     """The dataset of these settings: the published one, a finished staged one, or a new one.
 
     Args:
@@ -74,7 +75,7 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
                 return published
         if read_manifest(staging) is not None:
             return Dataset.open(staging)
-    size = settings.count * sum(
+    size = sum(problem.counts(settings).values()) * sum(
         math.prod(field.shape) * np.dtype(field.dtype).itemsize for field in problem.stored(settings)
     )
     workspace.prepare(need_bytes=3 * size)  # staged, published, and in the DVC cache
@@ -85,15 +86,25 @@ def simulate(workspace: Workspace, problem: Problem, settings: SimulationSetting
         problem=problem.name,
         settings=settings_values(settings),
         fingerprint=simulator_fingerprint(problem, settings),
+        material=problem.material(settings),
     )
     return Dataset.open(staging)
 
 
-def write_manifest(folder: Path, *, problem: str, settings: Mapping[str, Any], fingerprint: str) -> None:
+def write_manifest(
+    folder: Path,
+    *,
+    problem: str,
+    settings: Mapping[str, Any],
+    fingerprint: str,
+    material: Mapping[str, Any] | None = None,
+) -> None:
     """Seal a folder: digest its catalogue and shards, and write the manifest last."""
     names = [CATALOGUE, *sorted(path.name for path in folder.glob("[!.]*.npy"))]
     files = {name: [(folder / name).stat().st_size, file_sha256(folder / name)] for name in names}
     manifest = {"problem": problem, "settings": settings, "fingerprint": fingerprint, "files": files}
+    if material:
+        manifest["material"] = material
     partial = folder / f".{MANIFEST}"
     partial.write_text(json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / MANIFEST)

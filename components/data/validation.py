@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 
 from filelock import FileLock
 
-from components.core import RefusedError, SimulationSettings, Workspace
+from components.core import DataSettings, RefusedError, Workspace
 from components.data.expectations import expectations
 from components.data.statistics import dataset_statistics, image_statistics
 from components.fields import DATASET, IMAGES, Dataset, Problem
@@ -62,7 +62,7 @@ class Validation:
     """Expectations evaluated."""
 
 
-def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings: SimulationSettings) -> Validation:
+def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings: DataSettings) -> Validation:
     """Hold a dataset against everything its problem promises, and write the Data Docs.
 
     Args:
@@ -82,11 +82,12 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
         **checks.tables,
     }
     tables = {f"{problem.name}.{name}": table for name, table in found.items()}
+    count = sum(problem.counts(settings).values())
     workspace.prepare()
     workspace.activate()  # read when the library is imported
     expected = [
         (f"{problem.name}.{table}", expectation)
-        for table, expectation in expectations(settings, list(dataset.shards), checks.expectations)
+        for table, expectation in expectations(count, list(dataset.shards), checks.expectations)
     ]
     with _context(workspace.home) as context:
         return _run(context, problem.name, dataset.digest, tables, expected)

@@ -74,7 +74,7 @@ def confirm(
     parts: list[list[Confirmation]] = [[] for _ in folders]
     known: dict[str, Any] = {"seed": seed, "count": settings.gates.fresh_images}
     shown: Iterable[tuple[Dataset, ProblemSettings]]
-    if problem.simulated:
+    if problem.simulated(settings.simulate):
         drawn = fresh_images(problem, settings, seed=seed, count=settings.gates.fresh_images)
         shown = ((images.dataset, images.settings) for images in drawn)
     else:

@@ -1,7 +1,7 @@
 """How often a confirmation split has been read: each time somebody learned a little of it, and it is worth less.
 
     count = read_once_more(workspace, problem, dataset)
-    confirmed_on(workspace, problem, dataset)           # in words, for the card
+    confirmed_on(workspace, problem, dataset, settings)     # in words, for the card
 
 Only where there is no simulator, which draws new images for each comparison.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from components.core import IntegrityError, Workspace
+from components.core import DataSettings, IntegrityError, Workspace
 from components.fields import Dataset, Problem
 
 __label__ = None
@@ -30,9 +30,9 @@ def read_once_more(workspace: Workspace, problem: Problem, dataset: Dataset) -> 
     return counts[dataset.digest]
 
 
-def confirmed_on(workspace: Workspace, problem: Problem, dataset: Dataset) -> str:
+def confirmed_on(workspace: Workspace, problem: Problem, dataset: Dataset, settings: DataSettings) -> str:
     """What promotions to production compare models on."""
-    if problem.simulated:
+    if problem.simulated(settings):
         return "images drawn for each comparison"
     count = _counts(_path(workspace, problem)).get(dataset.digest, 0)
     return f"the confirmation split, which has been read {count} times"

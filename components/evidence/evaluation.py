@@ -149,7 +149,7 @@ def _write_card(
         description,
         dataset,
         summary=summary,
-        confirmed_on=confirmed_on(workspace, problem, dataset),
+        confirmed_on=confirmed_on(workspace, problem, dataset, settings.simulate),
         honesty=honesty.folder if honesty else None,
     )
 

@@ -30,6 +30,11 @@ from .layout import shard_name as shard_name
 from .paired_noise import PairedObjects as PairedObjects
 from .paired_noise import noise_pairs as noise_pairs
 from .paired_noise import opposite as opposite
+from .pictures import SUFFIXES as SUFFIXES
+from .pictures import UnreadablePictureError as UnreadablePictureError
+from .pictures import read_picture as read_picture
+from .pictures import read_values as read_values
+from .pictures import stem_of as stem_of
 from .presenting import Batch as Batch
 from .presenting import best_device as best_device
 from .presenting import present as present

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from components.core import AssayError, EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
+from components.fields.splits import split_counts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,7 @@ Answer = Callable[..., "dict[str, Tensor]"]
 (`Estimator.measured`)."""
 
 
-_SIMULATING = ("draw", "reference")
+_SIMULATING = ("draw", "reference", "counts", "material")
 """What a simulation asks a problem."""
 _SHARED = ("stored", "inputs", "targets", "present")
 """What trainings and evaluations ask it."""
@@ -86,8 +87,6 @@ class Problem(ABC):
     """As typed on the command line."""
     settings: ClassVar[type[ProblemSettings]]
     """The class of its section of params.yaml."""
-    simulated: ClassVar[bool] = True
-    """Whether `draw` makes as many images as are asked for, of any seed; otherwise it reads those that there are."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.
@@ -105,6 +104,30 @@ class Problem(ABC):
             evaluation=(Members(of=self, names=(*known, *_SHARED)),),
             honesty=(Members(of=self, names=(*_HONESTY, *_SHARED)),),
         )
+
+    def simulated(self, settings: Any) -> bool:  # noqa: ARG002
+        """Whether `draw` makes as many images as are asked for, of any seed; otherwise it reads those that there are.
+
+        Args:
+            settings: its `simulate` section.
+        """
+        return True
+
+    def counts(self, settings: Any) -> Mapping[str, int]:
+        """Images of each split.
+
+        Args:
+            settings: its `simulate` section.
+        """
+        return split_counts(settings)
+
+    def material(self, settings: Any) -> Mapping[str, Any]:  # noqa: ARG002
+        """What is read of files that are not Assay's, as JSON-able values; a change makes another dataset.
+
+        Args:
+            settings: its `simulate` section.
+        """
+        return {}
 
     @abstractmethod
     def stored(self, settings: Any) -> "tuple[Field, ...]":

@@ -1,17 +1,18 @@
 """How a dataset's rows are shared out: over the splits, and over the shards of each.
 
-    for shard in shards(settings.simulate):
+    for shard in shards(problem.counts(settings.simulate), size=settings.simulate.shard_size):
         drawn = problem.draw(settings.simulate, shard.split, shard.rows)
 
 Every split is a random stream of its own, and every row of it has its own seed. So no image changes its split, whatever
 their number, the shares, and however many lie in a file: a split only gets longer or shorter at its end.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from components.core import SimulationSettings
+from components.core import DataSettings, SimulationSettings
 from components.fields.layout import HELD_OUT, SPLITS
 from components.fields.randomness import Seeds, row_seeds
 
@@ -30,23 +31,27 @@ class ShardPlace:
 
 
 def split_counts(settings: SimulationSettings) -> dict[str, int]:
-    """Images of each split."""
+    """Images of each split, where as many are drawn as are asked for."""
     shares = {split: getattr(settings, f"{split}_fraction") for split in ("validation", *HELD_OUT)}
     held_out = {split: max(1, round(settings.count * share)) for split, share in shares.items()}
     return {split: held_out.get(split, settings.count - sum(held_out.values())) for split in SPLITS}
 
 
-def shards(settings: SimulationSettings) -> list[ShardPlace]:
-    """The files of a dataset, in the order of its catalogue."""
-    size = settings.shard_size
+def shards(counts: Mapping[str, int], *, size: int) -> list[ShardPlace]:
+    """The files of a dataset, in the order of its catalogue.
+
+    Args:
+        counts: images of each split.
+        size: of them in one file.
+    """
     return [
         ShardPlace(split=split, number=number, rows=range(start, min(start + size, count)))
-        for split, count in split_counts(settings).items()
+        for split, count in counts.items()
         for number, start in enumerate(range(0, count, size))
     ]
 
 
-def drawing_seeds(settings: SimulationSettings, split: str, rows: range) -> Seeds:
+def drawing_seeds(settings: DataSettings, split: str, rows: range) -> Seeds:
     """What the images of some rows of a split are drawn by, shape (rows,): nothing else may decide them.
 
     Args:

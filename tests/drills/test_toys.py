@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import HOUSE, commit, make_house_with_code
 from tests.drills.commands import environment
+from tests.pictures import make_folder
 from tests.toys import TOYS, register
 
 
@@ -26,6 +27,7 @@ def chained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     modules = {f"components/problems/{name.replace('-', '_')}.py" for name in TOYS}
     assert changed(house.root) == modules | {"components/problems/__init__.py", "params.yaml"}
     shutil.copytree(HOUSE / "tests" / "toys", house.root / "tests" / "toys")
+    make_folder(house.root / "mine", 80)
     commit(house.root)
     done = subprocess.run(
         [sys.executable, "-m", "tests.toys.chain", *TOYS],
@@ -49,6 +51,7 @@ def changed(root: Path) -> set[str]:
         ("blob-mask", {"mask": (16, 16)}),
         ("blob-image", {"restored": (16, 16), "restored_error": (16, 16)}),
         ("blob-class", {"probabilities": (2,)}),
+        ("own-pictures", {"probabilities": (2,)}),
     ],
 )
 def test_a_toy_goes_from_its_simulator_to_a_served_answer(

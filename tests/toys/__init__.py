@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-TOYS = {"blob-mask": "BlobMask", "blob-image": "BlobImage", "blob-class": "BlobClass"}
+TOYS = {"blob-mask": "BlobMask", "blob-image": "BlobImage", "blob-class": "BlobClass", "own-pictures": "OwnPictures"}
 """Name to class."""
 
 
@@ -47,7 +47,15 @@ SECTIONS = {
     "blob-mask": section("small_unet", {"metric": "dice.test", "min": 0.2}),
     "blob-image": section("small_unet", {"metric": "rmse_over_noise.test", "max": 1.0}),
     "blob-class": section("cnn", {"metric": "accuracy.test", "min": 0.5}),
-}
+    # Whose folder `tests/pictures.py` makes.
+    "own-pictures": section("cnn", {"metric": "accuracy.test", "min": 0.3}) | {
+        "simulate": {
+            "source": "folder", "path": "mine/pictures", "table": "mine/labels.csv", "height": 16, "width": 16,
+            "seed": 3, "shard_size": 50,
+            "test_fraction": 0.2, "validation_fraction": 0.1, "confirmation_fraction": 0.1,
+        },
+    },
+}  # fmt: skip
 
 
 def register(root: Path, name: str) -> None:

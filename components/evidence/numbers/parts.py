@@ -45,7 +45,7 @@ class Gathering:
     @property
     def simulation(self) -> SimulationSettings:
         """The `simulate` section."""
-        return self.whole.simulate
+        return cast(SimulationSettings, self.whole.simulate)
 
     @property
     def units(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from components.evidence.asking import asking
 from components.fields.estimators import build_estimator
 from components.fields.problem import Shard
 from components.fields.randomness import normal, row_seeds, uniform
-from components.fields.splits import shards
+from components.fields.splits import shards, split_counts
 from models.estimators import build
 from models.fields import Arrays, Field, check_fields, check_values
 from tests.toys import SECTIONS
@@ -24,7 +24,7 @@ from tests.toys.blob_class import BlobClass, BlobSettings
 SETTINGS = BlobSettings(
     count=100, seed=1, shard_size=50, validation_fraction=0.2, test_fraction=0.2, confirmation_fraction=0.1, size=16
 )
-PLACE = shards(SETTINGS)[0]
+PLACE = shards(split_counts(SETTINGS), size=SETTINGS.shard_size)[0]
 CONFIG: dict[str, Any] = {
     "kind": "classes", "network": "cnn", "width": 4, "size": 16, "unit": "", "noise": None, "scale": 1.0,
     "conditions": [], "classes": ["disc", "ring"],

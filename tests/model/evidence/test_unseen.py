@@ -96,16 +96,16 @@ def test_a_model_is_not_judged_on_images_that_it_learned_from(
     model = trained(here, settings, first)
     evaluate(here, PROBLEM, model, first, settings)
     dataset = drawn(here, other)
-    counts = [split_counts(of.simulate) for of in (settings, other)]
+    counts = [PROBLEM.counts(of.simulate) for of in (settings, other)]
     # By numbers: test images come first, then validation, confirmation and training images.
     held = range(counts[0]["test"], counts[0]["test"] + counts[0]["validation"])
-    learned = {*held, *range(held.stop + counts[0]["confirmation"], settings.simulate.count)}
+    learned = {*held, *range(held.stop + counts[0]["confirmation"], sum(counts[0].values()))}
     shared = len(learned & set(range(counts[1]["test"])))
     assert shared > 0
     said = rf"the model learned from {shared} of the {counts[1]['test']} test images of .*blob-image"
     with pytest.raises(CannotBeEvaluatedError, match=said):
         evaluate(here, PROBLEM, model, dataset, other)
-    monkeypatch.setattr(type(PROBLEM), "simulated", False)
+    monkeypatch.setattr(type(PROBLEM), "simulated", lambda *_: False)
     with pytest.raises(CannotBeEvaluatedError, match=said):
         confirm(here, PROBLEM, [model], dataset, other, seed=1)
 
@@ -125,13 +125,15 @@ def test_fresh_images_are_drawn_for_a_comparison_and_readings_of_a_split_are_cou
 
     assert losses(1) == losses(1) != losses(2)
     assert losses(2)[0] == {"seed": 2, "count": settings.gates.fresh_images}
-    card = confirmed_on(here, PROBLEM, dataset)
-    monkeypatch.setattr(type(PROBLEM), "simulated", False)
+    card = confirmed_on(here, PROBLEM, dataset, settings.simulate)
+    monkeypatch.setattr(type(PROBLEM), "simulated", lambda *_: False)
     said = {"split": "confirmation", "data": dataset.digest}
     read = [losses(seed) for seed in (1, 2)]
     assert [images for images, _ in read] == [{**said, "reads": 1}, {**said, "reads": 2}]
     assert read[0][1] == read[1][1]
-    assert confirmed_on(here, PROBLEM, dataset) == "the confirmation split, which has been read 2 times"
+    assert (
+        confirmed_on(here, PROBLEM, dataset, settings.simulate) == "the confirmation split, which has been read 2 times"
+    )
     assert card == "images drawn for each comparison"
 
 
@@ -179,7 +181,8 @@ def test_a_model_is_not_judged_on_images_that_it_could_not_know_again(
 def test_every_image_lies_in_one_file_of_one_split(count: int, size: int, shares: tuple[float, float, float]) -> None:
     names = ("validation_fraction", "test_fraction", "confirmation_fraction")
     settings = section(count=count, shard_size=size, **dict(zip(names, shares, strict=True))).simulate
-    places, counts = shards(settings), split_counts(settings)
+    counts = PROBLEM.counts(settings)
+    places = shards(counts, size=settings.shard_size)
     assert sum(counts.values()) == count
     assert min(counts.values()) > 0
     for split in SPLITS:

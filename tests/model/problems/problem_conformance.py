@@ -14,7 +14,7 @@ import yaml
 from components.core.errors import AssayError
 from components.core.gate_settings import GateSettings
 from components.core.params import load_settings
-from components.core.settings import ProblemSettings
+from components.core.settings import ProblemSettings, SimulationSettings
 from components.evidence.asking import asking
 from components.fields.dataset import Dataset
 from components.fields.estimators import build_estimator
@@ -52,6 +52,9 @@ class ProblemConformance:
         self, problem: Problem, settings: ProblemSettings, shard: Shard
     ) -> None:
         simulation = settings.simulate
+        if not problem.simulated(simulation):
+            pytest.skip("its images are read, and not drawn")
+        assert isinstance(simulation, SimulationSettings)
         images = content(shard)
         shares: dict[str, Any] = {"validation_fraction": 0.05, "test_fraction": 0.3, "confirmation_fraction": 0.02}
         larger = replace(simulation, count=4 * simulation.count, shard_size=2 * simulation.shard_size, **shares)
@@ -67,6 +70,8 @@ class ProblemConformance:
     @pytest.mark.slow
     @pytest.mark.ci
     def test_other_machines_store_the_same_bytes(self, problem: Problem, settings: ProblemSettings) -> None:
+        if not problem.simulated(settings.simulate):
+            pytest.skip("its images are read, and not drawn")
         rows = 32
         drawn = on_machines(problem, settings.simulate, MACHINES, rows=rows)
         assert len({of.digest for of in drawn}) == 1
@@ -77,6 +82,8 @@ class ProblemConformance:
     def test_every_machine_that_switches_can_imitate_stores_the_same_bytes(
         self, problem: Problem, settings: ProblemSettings
     ) -> None:
+        if not problem.simulated(settings.simulate):
+            pytest.skip("its images are read, and not drawn")
         assert len({of.digest for of in on_machines(problem, settings.simulate, EVERY_MACHINE, rows=16)}) == 1
 
     def test_shard_is_whole_and_finite_and_has_what_is_stored(

@@ -18,12 +18,15 @@ from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.fields.randomness import row_seeds
 from tests.model.problems.problem_conformance import ProblemConformance
+from tests.pictures import make_folder
 from tests.toys import SECTIONS
 from tests.toys.blob_class import BlobClass
 from tests.toys.blob_image import BlobImage
 from tests.toys.blob_mask import BlobMask
+from tests.toys.own_pictures import OwnPictures
 
 DRAWN: dict[str, Dataset] = {}
+FOLDERS: dict[str, Path] = {}
 
 
 class ToyConformance(ProblemConformance):
@@ -69,6 +72,21 @@ class TestBlobClass(ToyConformance):
     """Of the kind `classes`."""
 
     toy = BlobClass
+
+
+class TestOwnPictures(ToyConformance):
+    """Of images that are read."""
+
+    toy = OwnPictures
+
+    @pytest.fixture
+    def settings(self, problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> ProblemSettings:
+        if problem.name not in FOLDERS:
+            FOLDERS[problem.name] = tmp_path_factory.mktemp("own")
+            make_folder(FOLDERS[problem.name] / "mine", 80)
+        path = FOLDERS[problem.name] / "params.yaml"
+        path.write_text(yaml.safe_dump({"problems": SECTIONS}))
+        return load_settings(path, problem.name, problem.settings)
 
 
 @pytest.mark.parametrize(("toy", "target"), [(BlobMask, "mask"), (BlobImage, "clean_image")])
