@@ -38,7 +38,7 @@ from .ranges import Range as Range
 from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
-from .scratch import scratch as scratch
+from .scratch import scratch_folder as scratch_folder
 from .secrets import host_of as host_of
 from .secrets import notify_url as notify_url
 from .secrets import secret as secret

@@ -1,6 +1,6 @@
 """Folders for what is not whole yet, inside the state folder, from where it can be moved into place in one step.
 
-with scratch(workspace) as folder:
+with scratch_folder(workspace) as folder:
     …
 """
 
@@ -18,7 +18,7 @@ __label__ = None
 
 
 @contextmanager
-def scratch(workspace: Workspace) -> Iterator[Path]:
+def scratch_folder(workspace: Workspace) -> Iterator[Path]:
     """An empty folder, gone when the block ends; those of processes that were killed go first."""
     parent = workspace.home / "scratch"
     parent.mkdir(parents=True, exist_ok=True)

@@ -133,11 +133,12 @@ def _judge_ratio(
         return refused(name, said, f"{champion.of} cannot be evaluated: {champion.reason}", evidence)
     production = champion.metrics.get(name)
     if production is None:
-        return refused(name, said, "production's evaluation has no such metric", evidence)
-    if production.missing or not _is_finite(production):  # anything over infinity is 0, which passes
-        return refused(name, said, f"production's: {production.missing or 'the metric is not finite'}", evidence)
-    result = _judge_metric(name, _ratio(ours, production), (-math.inf, most), said, evidence)
-    return replace(result, details={"production": champion.digest})
+        result = refused(name, said, "production's evaluation has no such metric", evidence)
+    elif production.missing or not _is_finite(production):  # anything over infinity is 0, which passes
+        result = refused(name, said, f"production's: {production.missing or 'the metric is not finite'}", evidence)
+    else:
+        result = _judge_metric(name, _ratio(ours, production), (-math.inf, most), said, evidence)
+    return replace(result, details={"champion": champion.digest})
 
 
 def _ratio(ours: Metric | None, production: Metric) -> Metric | None:

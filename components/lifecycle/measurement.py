@@ -4,7 +4,7 @@ table = measure_version(workspace, problem, settings, dataset, 3)
 table = table_of(workspace, problem, settings, 3)                       # None when nobody measured it
 """
 
-from components.core import ProblemSettings, Workspace, scratch
+from components.core import ProblemSettings, Workspace, scratch_folder
 from components.evidence import HonestyTable, adopt_honesty, find_honesty, measured_honesty, rewrite_card, was_measured
 from components.fields import Dataset, Problem
 from components.lifecycle.model_folders import model_files
@@ -56,7 +56,7 @@ def is_measured(workspace: Workspace, problem: Problem, version: int) -> bool:
 
 
 def _fetch(workspace: Workspace, problem: Problem, version: int) -> None:
-    with scratch(workspace) as folder:
+    with scratch_folder(workspace) as folder:
         found = Registry(workspace).fetch_attached(problem.name, version, _ATTACHED, into=folder)
         if found is not None:
             adopt_honesty(workspace, problem, found)

@@ -6,7 +6,7 @@
 Packages are known by the digest that the ledger has of them; another one is never taken in its place.
 """
 
-from components.core import AssayError, Workspace, scratch
+from components.core import AssayError, Workspace, scratch_folder
 from components.ledger import Entry
 from components.packages import (
     Package,
@@ -48,7 +48,7 @@ def recovered_package(workspace: Workspace, entry: Entry) -> Package | None:
     aside = bring_back_package(workspace, tag, digest)
     if aside is not None:
         return aside
-    with scratch(workspace) as folder:
+    with scratch_folder(workspace) as folder:
         name = archive_name(digest)
         archive = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=folder)
         return None if archive is None else unpack_package(workspace, tag, digest, archive)
@@ -60,7 +60,7 @@ def keep_package(workspace: Workspace, problem: str, version: int, package: Pack
     Raises:
         AssayError: when MLflow does not know the version, or cannot keep it.
     """
-    with scratch(workspace) as folder:
+    with scratch_folder(workspace) as folder:
         return Registry(workspace).keep_package(problem, version, pack_package(package, folder))
 
 

@@ -14,7 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from components.core import AssayError, IntegrityError, Workspace, scratch
+from components.core import AssayError, IntegrityError, Workspace, scratch_folder
 from components.packages.building import place_package
 from components.packages.files import DISCARDED, Package, open_package, package_folder, verify_package
 from services.verify import PROVENANCE, SUMS
@@ -49,7 +49,7 @@ def unpack_package(workspace: Workspace, tag: str, digest: str, archive: Path) -
     Raises:
         IntegrityError: when it holds another package, or none.
     """
-    with scratch(workspace) as folder:
+    with scratch_folder(workspace) as folder:
         target = folder / "package"
         try:
             with tarfile.open(archive) as opened:

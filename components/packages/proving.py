@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from components.core import AssayError, RefusedError, Workspace, scratch
+from components.core import AssayError, RefusedError, Workspace, scratch_folder
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden, request_items
 from components.packages.serving import TRAIN_AGAIN, request, served, serving_log
@@ -177,7 +177,7 @@ def _python(workspace: Workspace, package: Package, *, strict: bool) -> Iterator
         yield sys.executable
         return
     requirements = package.folder / "env" / "python" / "requirements.txt"
-    with scratch(workspace) as folder:
+    with scratch_folder(workspace) as folder:
         venv.create(folder, with_pip=True)
         python = str(folder / "bin" / "python")
         try:

@@ -43,7 +43,7 @@ HALLS = ("components.problems.skies",)
 """Rooms of what several of a wing share, which may meet them; they themselves meet none."""
 
 TOOLS = {
-    "astropy": ("components.data",),
+    "astropy": ("components.fields",),
     "bentoml": ("services",),
     "galsim": ("components.simulators",),
     "great_expectations": ("components.data",),

@@ -247,14 +247,16 @@ def test_a_lost_or_damaged_package_is_refused_and_made_again(house: Workspace, d
 def test_a_registration_that_was_killed_becomes_a_candidate(house: Workspace) -> None:
     client = mlflow_client(house)
     source = client.get_model_version(NAME, "3")
-    client.create_model_version(NAME, source.source, source.run_id, tags=dict(source.tags))
-    client.create_model_version(NAME, source.source, source.run_id, tags={})
+    another = dict(source.tags) | {"weights.sha256": "f" * 64}
+    for tags in (another, {}, dict(source.tags)):
+        client.create_model_version(NAME, source.source, source.run_id, tags=tags)
     done = assay_here(house, "reconcile", "--json")
     assert done.returncode == 1
     rows = json.loads(done.stdout)
     assert {row["what"]: row["repaired"] for row in rows if "not in the ledger" in row["what"]} == {
         "version 4 is in MLflow and not in the ledger": True,
         "version 5 is in MLflow and not in the ledger": False,
+        "version 6 is in MLflow and not in the ledger: it was version 3 again, and is deleted": True,
     }
     assert open_ledger(house).stage_of(NAME, 4) == "candidate"
     refused(assay_here(house, "gc", NAME), "version 5 of galaxy-shape is not what the ledger says")

@@ -6,15 +6,13 @@ Nothing is decoded here. What is missing, twice there or of nobody is named and 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from components.core import AssayError
-from components.fields import SUFFIXES, stem_of
+from components.fields import SUFFIXES, read_table, stem_of
 from components.simulators.folders.settings import FolderSettings
 
 __label__ = "folder_listing"
@@ -94,7 +92,7 @@ def _files(folder: Path, key: str) -> dict[str, Path]:
 def _rows(settings: FolderSettings) -> dict[str, Mapping[str, Any]]:
     """The rows of the table by picture."""
     path = _place(settings, str(settings.table))
-    table = _read_table(path)
+    table = read_table(path)
     wanted = [settings.picture_column, *([settings.group_column] if settings.group_column else [])]
     for column in wanted:
         if column not in table:
@@ -107,35 +105,6 @@ def _rows(settings: FolderSettings) -> dict[str, Mapping[str, Any]]:
             raise AssayError(f"{path} has two rows for {name_of}: leave one of them")
         rows[name_of] = {str(key): value for key, value in row.items()}
     return rows
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    reader = _TABLES.get(path.suffix.lower())
-    if reader is None:
-        raise AssayError(f"simulate.table = {path}: must be one of {', '.join(_TABLES)}")
-    try:
-        return reader(path)
-    except FileNotFoundError as error:
-        raise AssayError(f"simulate.table = {path}: there is no such file: mend the path in params.yaml") from error
-    except Exception as error:  # each library raises its own
-        what = " ".join(str(error).split())[:200]
-        raise AssayError(f"simulate.table = {path}: cannot be read as a table ({what}): replace it") from error
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str, keep_default_na=False, comment="#")
-
-
-def _read_fits(path: Path) -> pd.DataFrame:
-    from astropy.table import Table
-
-    table: pd.DataFrame = Table.read(path).to_pandas()
-    return table.map(lambda value: value.decode().strip() if isinstance(value, bytes) else value)
-
-
-_TABLES: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv, ".parquet": pd.read_parquet, ".fits": _read_fits, ".fit": _read_fits,
-}  # fmt: skip
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:

@@ -5,16 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.core.scratch import scratch
+from components.core.scratch import scratch_folder
 from components.core.workspace import Workspace
 from tests.conftest import HOUSE
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from components.core.scratch import scratch
+from components.core.scratch import scratch_folder
 from components.core.workspace import Workspace
-with scratch(Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]))) as folder:
+with scratch_folder(Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]))) as folder:
     (folder / "half").touch()
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -22,12 +22,12 @@ with scratch(Workspace(root=Path(sys.argv[1]), home=Path(sys.argv[1]))) as folde
 
 def test_what_a_killed_process_left_goes_and_what_a_living_one_works_with_stays(tmp_path: Path) -> None:
     here = Workspace(root=tmp_path, home=tmp_path)
-    with scratch(here) as mine:
+    with scratch_folder(here) as mine:
         (mine / "half").touch()
         done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=HOUSE, check=False)
         assert done.returncode == -signal.SIGKILL
         assert len(list((tmp_path / "scratch").iterdir())) == 4
-        with scratch(here) as other:
+        with scratch_folder(here) as other:
             assert other.is_dir()
             assert (mine / "half").exists()
             assert len(list((tmp_path / "scratch").iterdir())) == 4

@@ -47,11 +47,13 @@ def result(
     of: str = "ratio",
     limits: str = "≥ 0.8 and ≤ 1.5",
     digest: str = "ours",
+    details: dict[str, str] | None = None,
 ) -> GateResult:
     value, low, high = (None, None, None) if metric is None else (metric.value, metric.low, metric.high)
     return GateResult(
-        metric=of, value=value, low=low, high=high, limits=limits, verdict=verdict, reason=reason, evidence=digest
-    )
+        metric=of, value=value, low=low, high=high, limits=limits, verdict=verdict, reason=reason, evidence=digest,
+        details=details or {},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -125,12 +127,12 @@ def test_a_ratio_to_production_has_the_widest_interval_or_says_why_there_is_none
 ) -> None:
     rule = GateRule(metric="ratio", max=2, max_over_production=1.9)
     _, relative = judge([rule], evidence(ours), expected_key="key", champion=evidence(production, "theirs"))
-    limits = "≤ 1.9 × production's"
+    limits, details = "≤ 1.9 × production's", {"champion": "theirs"}
     if ratio is None:
-        assert relative == result(Verdict.FAIL, reason, None, limits=limits)
+        assert relative == result(Verdict.FAIL, reason, None, limits=limits, details=details)
     else:
         metric = Metric(value=ratio[0], low=ratio[1], high=ratio[2])
-        assert relative == result(Verdict.PASS, "interval within the limits", metric, limits=limits)
+        assert relative == result(Verdict.PASS, "interval within the limits", metric, limits=limits, details=details)
 
 
 def confirmed(factor: float, digest: str, count: int = 1000) -> Confirmed:

@@ -1,0 +1,41 @@
+"""Tables of users: text as it is written, whichever kind of file it is in, and one line for what cannot be read."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from components.core.errors import AssayError
+from components.fields.tables import read_table
+
+ROWS = pd.DataFrame({"picture": ["007", "NA", "m51"], "label": ["spiral", "", "none"]})
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.fits", "A.CSV"])
+def test_names_stay_as_they_are_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("fits"):
+        Table.from_pandas(ROWS).write(path)
+    elif name.endswith("parquet"):
+        ROWS.to_parquet(path)
+    else:
+        ROWS.to_csv(path, index=False)
+    pd.testing.assert_frame_equal(read_table(path).astype(str), ROWS, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.xlsx", b"", "unknown kind of table '.xlsx'"),
+        ("a.csv", b"", "cannot be read as a table"),
+        ("a.parquet", b"no", "cannot be read as a table"),
+        ("a.fits", b"no", "cannot be read as a table"),
+    ],
+)
+def test_what_is_no_table_is_named_in_a_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AssayError, match=said) as caught:
+        read_table(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
