@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One stamp for one state of the lock and of the project file: a changed version installs itself.
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run honesty test long cheats mutants drills lint licences bench clean lock
+.PHONY: help setup run honesty test long ci cheats mutants drills lint licences bench clean lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -31,8 +31,11 @@ honesty: setup  ## how biased production's answers are, over the prior and for s
 test: setup  ## the tests, without the long drills
 	$(BIN)/pytest
 
-long: setup  ## the long drills that CI runs, too: main job and promotions killed midway, other machines (ten minutes)
+long: setup  ## the long drills that CI runs, too: commands killed midway, other machines, verdicts (half an hour)
 	$(BIN)/pytest -m ci
+
+ci: setup  ## what CI runs of them: the tests, and of the long drills those that matter most (forty minutes)
+	$(BIN)/pytest -m 'not slow or ci'
 
 cheats: setup  ## models that guess, against the rules of params.yaml (a quarter of an hour: they train one)
 	$(BIN)/pytest -n0 -m slow tests/drills/test_cheats.py

@@ -25,6 +25,8 @@ def change(house: Workspace, before: str, after: str) -> None:
     path.write_text(text.replace(before, after), encoding="utf-8")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_simulator_that_draws_nan_stops_before_anything_is_versioned(house: Workspace) -> None:
     drawn = "    return pd.concat(tables).sort_index()\n"
     change(house, drawn, "    stamps_bhw[3, 10, 10] = np.nan\n" + drawn)
@@ -37,6 +39,8 @@ def test_simulator_that_draws_nan_stops_before_anything_is_versioned(house: Work
         json.loads(kept.read_text(encoding="utf-8"))  # and no pickle
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_whoever_is_to_be_told_hears_once_of_a_retraining_whose_data_is_refused(house: Workspace) -> None:
     """Through real flows, whose engine hands errors on."""
     drawn = "    return pd.concat(tables).sort_index()\n"

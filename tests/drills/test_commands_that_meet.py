@@ -17,6 +17,8 @@ from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused, start
 from tests.drills.houses import LENIENT, NAME, agrees, promote, promotion_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 
 @contextmanager
 def held_when(happens: Callable[[], object], command: "subprocess.Popen[str]") -> Iterator[None]:

@@ -15,6 +15,8 @@ import pytest
 
 from components.core.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 SHOW = """
 import sys
 from pathlib import Path

@@ -15,6 +15,8 @@ from components.training.checkpoints import load_checkpoint
 from components.training.distributed import train_in_processes
 from components.training.trainer import Trainer
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 
 def test_two_processes_train_about_as_one_does_and_go_on_from_a_checkpoint(
     problem: Problem, small_dataset: Dataset, settings: ProblemSettings, tmp_path: Path

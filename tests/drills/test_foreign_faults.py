@@ -13,6 +13,8 @@ from components.ledger.opening import open_ledger
 from tests.drills.commands import ASSAY, assay, assay_here, environment, refused
 from tests.drills.houses import NAME, agrees, mlflow_client, promote
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 PROMOTE = ["promote", NAME, "2", "--to", "staging", "--reason", "a reason"]
 COMMANDS = (["models"], ["init"], ["reconcile"], ["history", NAME], PROMOTE)
 

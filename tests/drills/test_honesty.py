@@ -16,6 +16,8 @@ from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, mlflow_client, promote, promotion_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 METRIC = "grid.likelihood.rmse_over_biased_bound.flux"
 PASSED = {"metric": METRIC, "max": 1e6}
 UNHEARD_OF = {"metric": METRIC, "max": 1e-6}

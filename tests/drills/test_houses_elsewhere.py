@@ -16,7 +16,7 @@ from tests.drills.commands import assay, assay_here, refused, start
 from tests.drills.houses import NAME, agrees, copy_house, promote
 from tests.keys import keys
 
-pytestmark = pytest.mark.house("promoted")
+pytestmark = [pytest.mark.house("promoted"), pytest.mark.slow, pytest.mark.ci]
 
 
 def moved(house: Workspace, root: Path) -> None:

@@ -26,6 +26,8 @@ from tests.drills.houses import (
     to_production,
 )
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 
 def held(house: Workspace, stage: str = "production") -> Any:
     entry = open_ledger(house).entry_in(NAME, stage)

@@ -54,6 +54,8 @@ def test_an_older_house_asks_for_init_which_names_what_it_changes_and_keeps_ever
     assert (again.returncode, "older Assay" in again.stdout) == (0, False)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_the_copy_that_was_kept_before_init_can_be_put_back_and_brought_up_to_date_once_more(old: Workspace) -> None:
     kept = (old.home / "assay.db").read_bytes()
     assert assay_here(old, "init").returncode == 0
@@ -69,6 +71,8 @@ def test_the_copy_that_was_kept_before_init_can_be_put_back_and_brought_up_to_da
     refused(assay_here(old, "init"), "is gone or another")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_an_older_house_goes_on(old: Workspace) -> None:
     assert assay_here(old, "init").returncode == 0
     mended = assay_here(old, "reconcile")  # which keeps its packages in MLflow's files, too

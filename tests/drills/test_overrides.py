@@ -14,6 +14,8 @@ from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import ANY, LENIENT, NAME, agrees, overriding, promote, promotion_of, to_production
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 UNHEARD_OF = {"metric": "posterior.crps_over_crb.test", "max": 1e-3}
 NONE = {"margin": 0, "slice_margin": 0, "nats_margin": 0, "nats_slice_margin": 0}
 STRICT = LENIENT | {"gates": LENIENT["gates"] | {"over_production": NONE, "over_best": ANY}}

@@ -16,6 +16,8 @@ import pytest
 from components.core.processes import stop
 from components.core.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 # Says the URL when it is in, then does what each line of its input says, until the input ends.
 USER = """
 import sys

@@ -38,6 +38,8 @@ from tests.drills.houses import (
     to_production,
 )
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 FACTS: dict[str, Any] = {"action": "promote", "actor": "ada", "reason": "a reason"}
 
 

@@ -138,6 +138,8 @@ def found_in_mlflow(tracking: str) -> list[int]:
     return [int(version.version) for version in found]
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_version_promoted_in_one_clone_serves_rolls_back_and_is_succeeded_in_another_that_lives_on_alone(
     clones: Clones,
 ) -> None:
@@ -244,6 +246,8 @@ def test_what_one_clone_stages_while_another_cleans_up_is_there_or_was_refused(c
     assert {action for action, _ in ends} == {"promote", "gc"} or rounds < ROUNDS, ends
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.timeout(900)
 def test_of_two_clones_that_register_the_same_networks_at_once_each_network_gets_one_number(clones: Clones) -> None:
     """As two schedules do, on machines of one kind."""

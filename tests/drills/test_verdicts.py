@@ -24,6 +24,8 @@ from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, promotion_of, to_production
 
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 STRICT = {"metric": "posterior.crps_over_crb.test", "max": 1e-3}
 
 
