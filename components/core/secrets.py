@@ -16,6 +16,7 @@ from components.core.errors import AssayError
 __label__ = None
 
 _NOTIFY_URL = "ASSAY_NOTIFY_URL"
+_NO_ADDRESS = "no address"
 _HERE = ("127.0.0.1", "localhost")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -49,6 +50,8 @@ def notify_url() -> str | None:
     url = secret(_NOTIFY_URL)
     if url is None:
         return None
+    if host_of(url) == _NO_ADDRESS:
+        raise AssayError(f"{_NOTIFY_URL} is no address: it must be https://HOST/…")
     where = urlsplit(url)
     if where.scheme != "https" and not (where.scheme == "http" and where.hostname in _HERE):
         raise AssayError(f"{_NOTIFY_URL} ({host_of(url)}) must begin with https://: anybody could listen to it")
@@ -57,5 +60,8 @@ def notify_url() -> str | None:
 
 def host_of(url: str) -> str:
     """All of an address that may be said aloud: user, password, path and query may be secrets."""
-    where = urlsplit(url)
-    return f"{where.scheme}://{where.hostname}" if where.hostname else "no address"
+    try:
+        where = urlsplit(url)
+    except ValueError:  # such as brackets that do not close
+        return _NO_ADDRESS
+    return f"{where.scheme}://{where.hostname}" if where.hostname else _NO_ADDRESS

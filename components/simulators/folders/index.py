@@ -99,9 +99,12 @@ class FolderIndex:
         if kind == "classes":
             columns["class"] = np.array([self.labels.index(str(one.label)) for one in pictures], dtype=np.int64)
         if kind in ("masks", "images"):
-            beside = [_beside(picture, of) for picture, of in zip(pictures, read, strict=True)]
             frame = framed_mask if kind == "masks" else framed
-            made = [frame(of, settings, path) for of, path in beside]
+            paths = [one.beside for one in pictures if one.beside is not None]  # `_require_kind` saw to it
+            made = [
+                frame(_read_beside(path, one.path, of), settings, path)
+                for path, one, of in zip(paths, pictures, read, strict=True)
+            ]
             arrays["mask" if kind == "masks" else "wanted"] = np.stack(made)
         return Shard(columns=pd.DataFrame(columns), arrays=arrays)
 
@@ -207,11 +210,10 @@ def _require_classes(members: Mapping[str, Sequence[Listed]]) -> None:
             )
 
 
-def _beside(picture: Listed, read: "np.ndarray[Any, Any]") -> tuple["np.ndarray[Any, Any]", Path]:
+def _read_beside(path: Path, of: Path, picture: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     """What belongs to a picture, which must have its size."""
-    assert picture.beside is not None  # `_require_kind` saw to it
-    found = read_picture(picture.beside)
-    if found.shape[:2] != read.shape[:2]:
-        sizes = " × ".join(map(str, found.shape[:2])), " × ".join(map(str, read.shape[:2]))
-        raise AssayError(f"{picture.beside}: has {sizes[0]} pixels, and its picture {picture.path} has {sizes[1]}")
-    return found, picture.beside
+    found = read_picture(path)
+    if found.shape[:2] != picture.shape[:2]:
+        sizes = " × ".join(map(str, found.shape[:2])), " × ".join(map(str, picture.shape[:2]))
+        raise AssayError(f"{path}: has {sizes[0]} pixels, and its picture {of} has {sizes[1]}: save both in one size")
+    return found

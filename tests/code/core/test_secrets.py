@@ -31,11 +31,19 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.org/s3cret", "http://127.0.0.1.example.org/s3cret", "ftp://127.0.0.1/s3cret", "s3cret"]
+    "url", ["http://example.org/s3cret", "http://127.0.0.1.example.org/s3cret", "ftp://127.0.0.1/s3cret"]
 )
 def test_addresses_that_anybody_could_listen_to_are_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("ASSAY_NOTIFY_URL", url)
     with pytest.raises(AssayError, match="must begin with https://") as refused:
+        notify_url()
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["s3cret", "https:///s3cret", "https://[::1/s3cret"])
+def test_what_is_no_address_is_refused_without_being_said(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ASSAY_NOTIFY_URL", url)
+    with pytest.raises(AssayError, match="is no address: it must be https://HOST/") as refused:
         notify_url()
     assert "s3cret" not in str(refused.value)
 
