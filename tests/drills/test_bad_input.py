@@ -147,10 +147,10 @@ def test_image_that_is_none(house: Workspace, tmp_path: Path) -> None:
     picture.write_text("not a picture", encoding="utf-8")
     given = ["--set", "sigma=200", "--set", "psf_fwhm=0.5"]
     refused(
-        assay_here(house, "predict", "galaxy-shape", str(picture), *given), "galaxy.png: cannot be read as an image"
+        assay_here(house, "predict", "galaxy-shape", str(picture), *given), "galaxy.png: cannot be read as a picture"
     )
     refused(
-        assay_here(house, "predict", "galaxy-shape", str(tmp_path / "x.tif"), *given), "unknown kind of image '.tif'"
+        assay_here(house, "predict", "galaxy-shape", str(tmp_path / "x.gif"), *given), "unknown kind of picture '.gif'"
     )
     refused(assay_here(house, "predict", "galaxy-shape", str(picture), "--set", "sigma"), "NAME=NUMBER", status=2)
     refused(assay_here(house, "predict", "galaxy-shape", str(picture), "--samples", "9"), "add --json", status=2)
