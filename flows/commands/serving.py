@@ -31,7 +31,7 @@ def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) ->
 
 def predict(
     problem: ProblemName,
-    files: Annotated[list[Path], typer.Argument(help="Images: .npy, .fits or .png.")],
+    files: Annotated[list[Path], typer.Argument(help="Images of one band: .npy, FITS, PNG, TIFF, JPEG.")],
     conditions: Annotated[
         list[str] | None,
         typer.Option(
