@@ -1,9 +1,11 @@
-"""An MLflow elsewhere that is not there is said so in a line, with its address and the next step, and soon."""
+"""An MLflow elsewhere: named where it is taken, and what fails of it said in a line, with its address and the next step."""
 
 import pytest
+import requests
 
 from components.core.errors import AssayError
 from components.core.processes import free_port
+from components.registry.connection import Connection
 from components.registry.registry import Registry
 from tests.code.registry.trained import Trained
 
@@ -15,3 +17,23 @@ def test_a_server_that_is_not_there_is_named(trained: Trained, monkeypatch: pyte
         Registry(trained.workspace).versions("galaxy-shape")
     assert "s3cret" not in str(said.value)
     assert "127.0.0.1" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    "error", [requests.HTTPError("503 Server Error\nfor url"), PermissionError(13, "Permission denied", "/store")]
+)
+def test_what_a_store_of_files_raises_is_said_in_a_line(error: Exception) -> None:
+    connection = Connection(uri="http://ada:s3cret@mlflow:5000", artifacts="s3://bucket")
+    with pytest.raises(AssayError, match="the files of MLflow at http://mlflow:5000 cannot be read or written") as said:
+        with connection.one_line():
+            raise error
+    assert "\n" not in str(said.value)
+
+
+def test_an_mlflow_that_a_variable_names_is_not_taken_silently(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Registry(trained.workspace).taken_from == ""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ada:s3cret@mlflow:5000")
+    said = Registry(trained.workspace).taken_from
+    assert said == "models are registered with MLflow at http://mlflow:5000, which MLFLOW_TRACKING_URI names"
