@@ -1,4 +1,4 @@
-"""An MLflow elsewhere: named where it is taken, and what fails of it said in a line, with its address and the next step."""
+"""An MLflow elsewhere: named where it is taken; what fails of it is said in a line, with its address."""
 
 import pytest
 import requests
@@ -24,9 +24,9 @@ def test_a_server_that_is_not_there_is_named(trained: Trained, monkeypatch: pyte
 )
 def test_what_a_store_of_files_raises_is_said_in_a_line(error: Exception) -> None:
     connection = Connection(uri="http://ada:s3cret@mlflow:5000", artifacts="s3://bucket")
-    with pytest.raises(AssayError, match="the files of MLflow at http://mlflow:5000 cannot be read or written") as said:
-        with connection.one_line():
-            raise error
+    line = "the files of MLflow at http://mlflow:5000 cannot be read or written"
+    with pytest.raises(AssayError, match=line) as said, connection.one_line():
+        raise error
     assert "\n" not in str(said.value)
 
 
