@@ -84,6 +84,7 @@ def test_a_change_while_the_server_starts_is_followed_as_well(
         yield "http://127.0.0.1:1"
 
     monkeypatch.setattr(following, "served", slowly)
+    monkeypatch.setattr(following, "is_alive", lambda _: True)  # nothing is served here
     register, away = Servers.register, iter([AssayError("the ledger is away")])
 
     def when_it_is_there(servers: Servers, server: Server) -> None:
