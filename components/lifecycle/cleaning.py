@@ -121,8 +121,9 @@ def _say_collected(stages: Stages, version: int, since: str) -> None:
 
 def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[int, str]:
     protected: dict[int, str] = {}
+    current = current_entries(history)
     # Newest first: the holder of a stage comes before who was there earlier.
-    for version, entry in current_entries(history).items():
+    for version, entry in current.items():
         if entry.to_stage != ARCHIVED and entry.to_stage not in protected.values():
             protected[version] = entry.to_stage
     good = last_good(history)
@@ -131,7 +132,7 @@ def _protected(history: list[Entry], registered: list[int], keep: int) -> dict[i
     best = best_ever(history, registered)
     if best is not None:
         protected.setdefault(best, "best in production so far")
-    there = [version for version in registered if current_entries(history)[version].action != COLLECTED]
+    there = [version for version in registered if version not in current or current[version].action != COLLECTED]
     for version in there[-keep:] if keep else []:
         protected.setdefault(version, f"one of the newest {keep}")
     return protected
