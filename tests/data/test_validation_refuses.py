@@ -18,6 +18,7 @@ from components.fields.checks import Checks
 from components.fields.dataset import Dataset
 from components.fields.layout import CATALOGUE, SPLITS, shard_name
 from components.fields.problem import Problem
+from components.fields.splits import split_counts
 from components.simulators import simulated_checks
 from models.fields import Field
 
@@ -50,6 +51,9 @@ class Blobs:
 
     def stored(self, settings: SimulationSettings) -> tuple[Field, ...]:
         return (Field(name="stamp", shape=(SIDE, SIDE)), *(Field(name=name) for name in TRUTHS))
+
+    def counts(self, settings: SimulationSettings) -> dict[str, int]:
+        return split_counts(settings)
 
     def checks(self, dataset: Dataset, settings: SimulationSettings) -> Checks:
         covered = ("flux", "n", "half_light_radius", "psf_fwhm", "sigma")
