@@ -57,6 +57,7 @@ def write_card(
         dataset=dataset.digest,
         fingerprint=description["fingerprint"],
         simulation=dataset.manifest["settings"],
+        material=_rows(dataset.manifest.get("material", {})),
         summary=summary,
         confirmed_on=confirmed_on,
         sections=[section for _, section in parts],
