@@ -115,6 +115,7 @@ def test_a_limit_over_production_fails_where_production_cannot_be_judged() -> No
 
     lost = relative(LostEvidence(of=PRODUCTION, reason="network = 'old'"))
     assert lost.reason == "production, version 2 cannot be evaluated: network = 'old'"
+    assert (lost.metric, lost.evidence) == (rule.metric, ours.digest)
     assert relative(evidence()).reason == "production's evaluation has no such metric"
     for number in (NAN, math.inf):
         unheard_of = evidence(Metric(value=number, low=number, high=number))
