@@ -28,14 +28,12 @@ from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
 from components.simulators.sersic import (
     PARAMETERS,
-    REFERENCE,
     Array,
     Image,
     SersicSettings,
     bound_sersics,
     draw_galaxies,
     draw_sersics,
-    draw_with_galsim,
     galaxy_posterior,
     reference_stamps,
 )
@@ -109,6 +107,8 @@ class GalaxyShape(RegressionProblem):
 
     def checks(self, dataset: "Dataset", settings: SersicSettings) -> Checks:
         """Prior, SNR, bounds, and a sample as GalSim draws it at high accuracy."""
+        from components.simulators.sersic import REFERENCE, draw_with_galsim  # GalSim is slow to import
+
         most = settings.ellipticity[1]
         ranges = {
             "flux": settings.flux,
