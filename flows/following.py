@@ -55,7 +55,7 @@ def _left_at_the_end(ledger: Ledger, server_id: str) -> Iterator[None]:
     """Have the ledger forget a server that is ended or fails: before its process is stopped, which may take long."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C and SIGTERM end a server as errors do; it is raised again
         with suppress(AssayError):  # it is forgotten by itself
             ledger.servers.leave(server_id)
         raise
