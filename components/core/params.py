@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +20,8 @@ from components.core.settings import ProblemSettings
 
 Settings = TypeVar("Settings", bound=ProblemSettings)
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+_SOURCE = "source"
+"""Key of a section that says which of several kinds it is, such as images that are drawn or read."""
 
 
 def load_settings(
@@ -86,6 +88,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    if top.get(_SOURCE, base.get(_SOURCE)) != base.get(_SOURCE):
+        return dict(top)  # of another source nothing stays: its keys mean other things
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
@@ -99,12 +103,12 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
     except ValidationError as error:
         # A misspelt key is also a missing one: the former says more.
         first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
-        location, of_space = _in_file([str(part) for part in first["loc"]])
+        location, of_space = _in_file(_without_source([str(part) for part in first["loc"]], values))
         key = ".".join([where, *location])
         if first["type"] in _UNKNOWN:
+            known = _known(cls, [str(part) for part in first["loc"]][:-1])
             raise AssayError(
-                f"{path.name}: unknown key {where}.{'.'.join([*location[:-1], ''])}"
-                f"{_hint(location[-1], _known(cls, location[:-1]))}"
+                f"{path.name}: unknown key {where}.{'.'.join([*location[:-1], ''])}{_hint(location[-1], known)}"
             ) from error
         said = "must be a list of values, or {low, high}" if of_space else first["msg"].removeprefix("Value error, ")
         shown = first.get("input")
@@ -113,6 +117,13 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
             raise AssayError(f"--{location[-1]} {shown}: {said}") from error
         missing = first["type"] in ("missing", "missing_argument")
         raise AssayError(f"{path.name}: {key}{'' if missing else value}: {said}") from error
+
+
+def _without_source(location: list[str], values: Any) -> list[str]:
+    """Where something is wrong without the kind of a section, which pydantic adds behind its name."""
+    section = values.get(location[0], {}) if location and isinstance(values, Mapping) else {}
+    kind = section.get(_SOURCE) if isinstance(section, Mapping) else None
+    return [location[0], *location[2:]] if kind is not None and location[1:2] == [kind] else location
 
 
 def _in_file(location: list[str]) -> tuple[list[str], bool]:
@@ -131,10 +142,16 @@ def _known(cls: Any, location: list[str]) -> list[str]:
         return list(Span.__dataclass_fields__)
     for part in location:
         field = getattr(cls, "__dataclass_fields__", {}).get(part)
-        if field is None:
-            return []
-        cls = field.type
+        cls = field.type if field is not None else _of_source(cls, part)
     return list(getattr(cls, "__dataclass_fields__", {}))
+
+
+def _of_source(kinds: Any, source: str) -> Any:
+    """The class of a section of that kind, of several that a discriminated union has."""
+    for cls in get_args(get_args(kinds)[0]) if get_args(kinds) else ():
+        if source in get_args(cls.__dataclass_fields__[_SOURCE].type):
+            return cls
+    return None
 
 
 def _hint(key: str, known: list[str]) -> str:

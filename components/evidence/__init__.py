@@ -4,7 +4,7 @@
 * `honesty.py`: measure its biases over night; `inputs.py`: what both rest on; `keeping.py`: how they are kept
 * `confirmation.py`: what a promotion to production compares; `confirmation_reads.py`: how often a split was read for it
 * `card.py`: the page about a model
-* `numbers/`, `images/`, `denoised/`, `masks/`, `sources/`, `classes/`: a room for each kind of answer
+* `numbers/`, `images/`, `denoised/`, `restored/`, `masks/`, `sources/`, `classes/`: a room for each kind of answer
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`, `kept_arrays.py`: what rooms share
 * `failures.py`, `along_axes.py`, `axis_plots.py`: departures from what a model was trained on
 """

@@ -27,6 +27,7 @@ from .intervals import share as share
 from .keeping import evaluated_weights as evaluated_weights
 from .kept_arrays import array_digest as array_digest
 from .kept_arrays import read_or_make as read_or_make
+from .measuring import NO_SLICES as NO_SLICES
 from .measuring import Measuring as Measuring
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError
 from .reliability import reliability_table as reliability_table

@@ -26,12 +26,19 @@ __label__ = "along_axes"
 
 MeasuredOf = Callable[[Batch, "Mapping[str, Tensor]"], "Mapping[str, Tensor]"]
 """From images and the answer to them to numbers of each image, shape (b,)."""
+Doubted = Callable[["Mapping[str, Tensor]"], "Tensor"]
+"""From an answer to whether each image is doubted, shape (b,)."""
 
 ALARM = "alarm"
 
 
+def alarms(outputs: "Mapping[str, Tensor]") -> "Tensor":
+    """Whether each image is doubted, by what its answer says of how familiar it is: 1, else 0."""
+    return (outputs["p_value"] < FALSE_ALARMS).double()
+
+
 def measure_along(
-    about: Measuring, axes: Sequence[FailureAxis], measured: MeasuredOf, *, loss: str
+    about: Measuring, axes: Sequence[FailureAxis], measured: MeasuredOf, *, loss: str, doubted: Doubted = alarms
 ) -> tuple[pd.DataFrame, dict[str, Metric]]:
     """Score the model along every axis, under noise that is the same at every value.
 
@@ -40,6 +47,7 @@ def measure_along(
         axes: from the problem.
         measured: of one batch.
         loss: the score that is a loss, positive.
+        doubted: by which images count as doubted.
 
     Returns:
         One row an axis and value, with `<score>` and `<score>_error` (of the mean), `alarm` (share of images that are
@@ -55,7 +63,7 @@ def measure_along(
             images = axis.draw(value)
             found = asked.get(images)
             if found is None:
-                asked[images] = found = _ask(about, images, measured)
+                asked[images] = found = _ask(about, images, measured, doubted)
             losses.append(found[loss])
             count = len(found[loss])
             means = {name: float(of.mean()) for name, of in found.items()}
@@ -70,12 +78,7 @@ def measure_along(
     return pd.DataFrame(rows), metrics
 
 
-def alarms(outputs: "Mapping[str, Tensor]") -> "Tensor":
-    """Whether each image is doubted, by what its answer says of how familiar it is: 1, else 0."""
-    return (outputs["p_value"] < FALSE_ALARMS).double()
-
-
-def _ask(about: Measuring, images: FailureImages, measured: MeasuredOf) -> dict[str, Array]:
+def _ask(about: Measuring, images: FailureImages, measured: MeasuredOf, doubted: Doubted) -> dict[str, Array]:
     parts: list[dict[str, Array]] = []
     batches = observed(
         about.problem, images.stored, about.settings,
@@ -83,7 +86,7 @@ def _ask(about: Measuring, images: FailureImages, measured: MeasuredOf) -> dict[
     )  # fmt: skip
     for batch in batches:
         outputs = about.answer(batch.inputs)
-        found = {**measured(batch, outputs), ALARM: alarms(outputs)}
+        found = {**measured(batch, outputs), ALARM: doubted(outputs)}
         parts.append({name: of.double().cpu().numpy() for name, of in found.items()})
         about.progress(batch.count)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

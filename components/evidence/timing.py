@@ -17,6 +17,9 @@ __label__ = "timing"
 
 _REPEATS = {1: 30, 64: 12}
 """How often each size of batch is timed."""
+_SECONDS = 10.0
+"""After which one is timed no more often than its median takes."""
+_LEAST = 6
 
 
 def time_per_image(answer: "Answer", inputs: "Arrays") -> dict[str, Metric]:
@@ -32,8 +35,8 @@ def time_per_image(answer: "Answer", inputs: "Arrays") -> dict[str, Metric]:
         rows = torch.arange(size) % count
         batch = {name: array[rows.to(array.device)] for name, array in inputs.items()}
         answer(batch)  # the first one loads tables
-        seconds = []
-        for _ in range(repeats):
+        seconds: list[float] = []
+        while len(seconds) < (repeats if sum(seconds) < _SECONDS else _LEAST):
             start = time.perf_counter()
             for array in answer(batch).values():
                 array.cpu()  # a GPU answers before it has worked

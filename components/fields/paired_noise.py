@@ -51,7 +51,7 @@ def noise_pairs(
     for images in fresh_images(problem, settings, seed=seed, count=count):
         rows, noise = images.dataset.rows(FRESH), images.settings.evaluate.seed
         seen = [
-            presented(problem, images.dataset, images.settings, rows, seed=[noise, pair], device=device)
+            presented(problem, images.dataset, images.settings, rows, seed=[noise, pair], device=device, batch=BATCH)
             for pair in range(pairs)
         ]
         for number, batches in enumerate(zip(*seen, strict=True)):

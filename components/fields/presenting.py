@@ -6,6 +6,7 @@
 Nothing grows with the number of images, and what is drawn depends on neither batches, order nor device.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ __label__ = "presenting"
 
 BATCH = 256
 """Images shown at once where nobody asks for another number."""
+_VALUES = 2**20
+"""Of images so large that fewer have as many, only these are shown at once."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def presented(
     *,
     seed: Sequence[int],
     device: "torch.device",
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> Iterator[Batch]:
     """Rows as a camera would have seen them, in their order; symmetries and conditions are left as they are.
 
@@ -61,11 +64,14 @@ def presented(
         rows: row numbers.
         seed: that the rows' own seeds come from.
         device: where batches lie.
-        batch: images at once.
+        batch: images at once; by default as many as are no burden.
 
     Raises:
         AssayError: when what is shown is not what the problem's fields say.
     """
+    if batch is None:
+        largest = max(math.prod(field.shape) for field in problem.inputs(settings.simulate))
+        batch = max(1, min(BATCH, _VALUES // largest))
     for part in np.split(rows, range(batch, len(rows), batch)):
         stored = read_stored(problem, dataset, settings, part)
         yield present(problem, stored, row_seeds(seed, part), settings, training=False, device=device)

@@ -5,6 +5,7 @@
 * `point_sources/`: where the point sources of such a sky are, and how bright
 * `sky_denoising/`: such a sky without its noise
 * `skies/`: what these have in common
+* `restoration/`: what a picture was before it was resized to a quarter and back
 
 Everything else meets them through `find_problem`.
 """
@@ -24,6 +25,7 @@ _CLASSES = {
     "galactic-centre": "galactic_centre:GalacticCentre",
     "point-sources": "point_sources:PointSources",
     "sky-denoising": "sky_denoising:SkyDenoising",
+    "upsampling": "restoration:Upsampling",
 }
 """Name on the command line to folder and class; a new problem is one line here."""
 

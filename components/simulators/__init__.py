@@ -2,6 +2,7 @@
 
 * `sersic/`: galaxies behind a telescope
 * `galactic_centre/`: the gamma-ray sky around the Galactic Centre
+* `deep_fields/`: fields of galaxies as pictures in colour
 * `folders/`: pictures on disk in place of them
 * `checks.py`: what must hold of simulated images, whatever they show
 * `importance_sampling.py`: moments of a posterior that is known up to a constant, for every simulator

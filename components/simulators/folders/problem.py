@@ -2,7 +2,6 @@
 
 class Mine(FolderProblem):
 kind = "masks"
-…
 """
 
 from collections.abc import Mapping
@@ -34,11 +33,13 @@ class FolderProblem(Problem):
 
     def counts(self, settings: Any) -> Mapping[str, int]:
         """As many as there are."""
-        return index_of(settings, self.kind).counts
+        return (
+            index_of(settings, self.kind).counts if isinstance(settings, FolderSettings) else super().counts(settings)
+        )
 
     def material(self, settings: Any) -> Mapping[str, Any]:
         """Digest, licences and credits of the pictures, and which files were left out."""
-        return index_of(settings, self.kind).material
+        return index_of(settings, self.kind).material if isinstance(settings, FolderSettings) else {}
 
     def draw(self, settings: Any, split: str, rows: range) -> Shard:
         """Read them."""

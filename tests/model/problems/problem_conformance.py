@@ -43,6 +43,8 @@ class ProblemConformance:
 
     networks: tuple[str, ...] = ()
     """Networks of the problem's kind, each of which must be able to answer; params.yaml's alone when there are none."""
+    noise: bool = True
+    """Whether images have noise of their own where nothing else is drawn afresh."""
 
     @pytest.fixture
     def shard(self, problem: Problem, settings: ProblemSettings) -> Shard:
@@ -123,7 +125,8 @@ class ProblemConformance:
                 show(problem, small_dataset, settings, shown, seed, training=training)
                 for shown, seed in ((rows, 1), (rows, 1), (rows, 2), (rows[::-1].copy(), 1))
             )
-            assert any(not torch.equal(array, other.inputs[name]) for name, array in first.inputs.items())
+            fresh = any(not torch.equal(array, other.inputs[name]) for name, array in first.inputs.items())
+            assert fresh == (self.noise or training)
             for part, same, back in (
                 (first.inputs, again.inputs, turned.inputs),
                 (first.targets, again.targets, turned.targets),
@@ -152,7 +155,7 @@ class ProblemConformance:
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
         inputs = sample(problem, small_dataset, settings, 3)
-        (image,) = (name for name, array in inputs.items() if array.ndim == 3)
+        (image,) = (name for name, array in inputs.items() if array.ndim >= 3)
         for network in self.networks or (settings.train.network,):
             estimator = self.estimator(problem, replace(settings, train=replace(settings.train, network=network)))
             for shown in (inputs[image], torch.zeros_like(inputs[image]), torch.full_like(inputs[image], 1e6)):

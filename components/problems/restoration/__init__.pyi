@@ -1,0 +1,1 @@
+from .upsampling import Upsampling as Upsampling

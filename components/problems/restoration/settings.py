@@ -1,0 +1,59 @@
+"""What params.yaml says of `upsampling`, beside what it says of every problem."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from components.core import CHECKED, EvaluateSettings, ProblemSettings, TrainSettings
+from components.simulators.deep_fields import DeepFieldSettings
+from components.simulators.folders import FolderSettings
+
+__label__ = None
+
+FACTOR = 4
+"""How many times smaller pictures once were."""
+BANDS = 3
+_HALVINGS = {"published_unet": 16, "deep_unet": 8}
+"""What both sides must be multiples of for a network, beside the factor."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class UpsamplingTrainSettings(TrainSettings):
+    """The `train` section."""
+
+    loss: Literal["charbonnier", "mse"]
+    """Mean of the root of squared errors, softened at zero, or of the squared errors themselves."""
+    difference: bool
+    """Whether a network says what to add to the picture that it sees, and not the whole of it."""
+    consistent: bool
+    """Whether answers are brought to the nearest picture that comes to the small one; never farther from the truth."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class UpsamplingEvaluateSettings(EvaluateSettings):
+    """The `evaluate` section."""
+
+    filter_pictures: Annotated[int, Field(ge=10)]
+    """Training pictures that the local linear filter is fitted to."""
+    failure_pictures: Annotated[int, Field(ge=4)]
+    """Test pictures, the first ones, that failure maps are measured on."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class UpsamplingSettings(ProblemSettings):
+    """The whole section."""
+
+    simulate: Annotated[DeepFieldSettings | FolderSettings, Field(discriminator="source")]
+    train: UpsamplingTrainSettings
+    evaluate: UpsamplingEvaluateSettings
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        multiple = max(FACTOR, _HALVINGS.get(self.train.network, FACTOR))
+        for name in ("height", "width"):
+            side = getattr(self.simulate, name)
+            if side % multiple:
+                raise ValueError(f"simulate.{name} = {side}: must be a multiple of {multiple} for {self.train.network}")
+        if isinstance(self.simulate, FolderSettings) and self.simulate.channels != BANDS:
+            raise ValueError(f"simulate.channels = {self.simulate.channels}: must be {BANDS}: pictures have colours")

@@ -1,0 +1,181 @@
+"""The problem `upsampling`: what a colour picture was before it was resized to a quarter and back.
+
+    problem = find_problem("upsampling")
+
+Pictures lie in a folder, or are drawn (`components/simulators/deep_fields`). They have no noise of their own: what is
+not known is what resizing took away.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from components.evidence import NO_SLICES, Measuring
+from components.fields import (
+    IMAGES,
+    Answer,
+    Checks,
+    Confirmation,
+    Evaluation,
+    Expectation,
+    Seeds,
+    Shard,
+    drawing_seeds,
+    read_stored,
+    uniform,
+)
+from components.problems.restoration.settings import BANDS, FACTOR, UpsamplingSettings
+from components.simulators.deep_fields import draw_fields
+from components.simulators.folders import FolderProblem, FolderSettings
+from models.estimators.upsampled import Resizing, UpsampledEstimator
+from models.fields import Arrays, Field
+
+if TYPE_CHECKING:
+    from components.fields import Dataset
+    from models.estimators import Estimator
+
+__label__ = "upsampling"
+
+_OF_SYMMETRY = 0
+"""Stream of random numbers of each picture."""
+_ORDERS = torch.tensor([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+"""In which colours may be."""
+_LEARNED = 256
+"""Training pictures, at most, that say how noisy pictures are."""
+
+
+class Upsampling(FolderProblem):
+    """Resized to a quarter of its size and back; the picture as it was is wanted."""
+
+    name = "upsampling"
+    settings = UpsamplingSettings
+    kind = "pictures"
+
+    def stored(self, settings: Any) -> tuple[Field, ...]:
+        """The picture as it is."""
+        return (Field(name="picture", shape=(BANDS, settings.height, settings.width)),)
+
+    def inputs(self, settings: Any) -> tuple[Field, ...]:
+        """The picture after resizing."""
+        return (Field(name="image", shape=(BANDS, settings.height, settings.width)),)
+
+    def targets(self, settings: Any) -> tuple[Field, ...]:
+        """The picture as it was."""
+        return self.stored(settings)
+
+    def draw(self, settings: Any, split: str, rows: range) -> Shard:
+        """Read pictures, or draw them."""
+        if isinstance(settings, FolderSettings):
+            return super().draw(settings, split, rows)
+        columns, picture_bchw = draw_fields(settings, drawing_seeds(settings, split, rows))
+        return Shard(columns=columns, arrays={"picture": picture_bchw})
+
+    def checks(self, dataset: "Dataset", settings: Any) -> Checks:
+        """Beside what holds of a folder: values from 0 to 1, and something to be seen."""
+        found = super().checks(dataset, settings)
+        expected = (
+            Expectation(table=IMAGES, column="picture_min", said="0 to 1", low=0, high=1),
+            Expectation(table=IMAGES, column="picture_max", said="0 to 1, and not black", low=1 / 255, high=1),
+        )
+        return Checks(images=found.images, dataset=found.dataset, expectations=(*found.expectations, *expected))
+
+    def present(
+        self, stored: Arrays, seed_b: Seeds, settings: UpsamplingSettings, *, training: bool
+    ) -> "tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]":
+        """Resized to a quarter and back; in training mirrored, turned where it is square, and its colours swapped."""
+        picture_bchw = stored["picture"]
+        if training:
+            chance_b4 = uniform(seed_b, (4,), stream=_OF_SYMMETRY, device=picture_bchw.device)
+            picture_bchw = _transformed(picture_bchw, chance_b4)
+        resizing = resizing_of(settings).to(picture_bchw.device)
+        seen_bchw = resizing.larger(resizing.smaller(picture_bchw))
+        return {"image": seen_bchw}, {"picture": picture_bchw}
+
+    def estimator_config(self, settings: UpsamplingSettings) -> dict[str, Any]:
+        """A network of pictures."""
+        simulate, train = settings.simulate, settings.train
+        return {
+            "kind": "upsampled", "height": simulate.height, "width": simulate.width, "bands": BANDS, "factor": FACTOR,
+            "network": train.network, "channels": train.width, "loss": train.loss, "difference": train.difference,
+            "consistent": train.consistent,
+        }  # fmt: skip
+
+    def finish(
+        self, estimator: "Estimator", dataset: "Dataset", settings: UpsamplingSettings
+    ) -> tuple["Estimator", dict[str, Any]]:
+        """Errors that hold what they promise, and what doubts need to know of ordinary pictures."""
+        assert isinstance(estimator, UpsampledEstimator)
+        device = estimator.error_scale.device
+
+        def shown(rows: "np.ndarray[Any, Any]") -> Arrays:
+            stored = read_stored(self, dataset, settings, rows)
+            moved = {name: array.to(device) for name, array in stored.items()}
+            inputs, targets = self.present(moved, np.zeros(len(rows), dtype=np.uint64), settings, training=False)
+            return {**inputs, **targets}
+
+        judged, learned = shown(dataset.rows("validation")), shown(dataset.rows("train")[:_LEARNED])
+        estimator.learn_ordinary(judged["image"], judged["picture"], learned["image"])
+        return estimator, {}
+
+    def evaluate(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: UpsamplingSettings,
+        *,
+        device: torch.device,
+        cache: Path,
+        progress: Callable[[int], object],
+    ) -> Evaluation:
+        """See `evaluation.py`."""
+        from components.problems.restoration.evaluation import gather  # with Matplotlib, which no list needs
+
+        return gather(self._measuring(answer, dataset, settings, device, progress, "test"), cache=cache)
+
+    def confirm(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: UpsamplingSettings,
+        *,
+        device: torch.device,
+        progress: Callable[[int], object],
+    ) -> Confirmation:
+        """The same loss on the confirmation split."""
+        from components.problems.restoration.evaluation import confirmed
+
+        return confirmed(self._measuring(answer, dataset, settings, device, progress, "confirmation"))
+
+    def _measuring(
+        self,
+        answer: Answer,
+        dataset: "Dataset",
+        settings: UpsamplingSettings,
+        device: torch.device,
+        progress: Callable[[int], object],
+        split: str,
+    ) -> Measuring:
+        return Measuring(
+            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
+            slices=NO_SLICES, split=split,
+        )  # fmt: skip
+
+
+def resizing_of(settings: UpsamplingSettings) -> Resizing:
+    """To a quarter and back, for pictures of these settings."""
+    return Resizing(height=settings.simulate.height, width=settings.simulate.width, factor=FACTOR)
+
+
+def _transformed(picture_bchw: torch.Tensor, chance_b4: torch.Tensor) -> torch.Tensor:
+    """Each picture by chances of its own: mirrored either way, its axes swapped where it is square, its colours too."""
+    found = []
+    for picture_chw, (across, down, swapped, order) in zip(picture_bchw, chance_b4.tolist(), strict=True):
+        axes = [axis for axis, chance in ((2, across), (1, down)) if chance < 0.5]
+        turned_chw = picture_chw.flip(axes)
+        if swapped < 0.5 and turned_chw.shape[1] == turned_chw.shape[2]:
+            turned_chw = turned_chw.transpose(1, 2)
+        found.append(turned_chw[_ORDERS[int(order * len(_ORDERS))].to(turned_chw.device)])
+    return torch.stack(found)

@@ -1,0 +1,219 @@
+"""From a picture that was resized to a fraction and back to the picture as it was, and the error of each pixel.
+
+    estimator = UpsampledEstimator(config)
+    outputs = estimator({"image": seen_bchw})      # {"restored": …, "restored_error": …, "departure": (b, 2)}
+
+Pictures have values from 0 to 1. Without noise the small picture is known exactly, and an answer is brought to the
+nearest picture that comes to it (`resizing.py`). Shape suffixes: b batch, c bands, h height, w width, t tests.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.estimators.estimator import Estimator
+from models.estimators.upsampled.resizing import Resizing
+from models.fields import Arrays, Field
+from models.map_networks import find_map_network
+
+__label__ = "upsampled_estimator"
+
+LOSSES = ("charbonnier", "mse")
+TESTS = ("detail", "noise", "answer")
+"""Ways in which a picture may be none of those that a model is for, or its answer none; above 1, it is doubted."""
+_SOFT = 1e-3
+"""Below this a Charbonnier loss is a squared one (Charbonnier et al. 1994)."""
+_USUAL = {"charbonnier": 1e-2, "mse": 1e-3}
+"""Losses that count as one beside that of the stated errors."""
+_LOG_SD = (-9.0, 0.0)
+"""Range of the logarithm of a pixel's error."""
+_COVERED = 0.6827
+"""Share of truths that stated errors hold."""
+_SURPLUS = 5e-3
+"""Root mean square of what resizing cannot have left, at most: pictures saved with 8 bits have 1e-3 of it."""
+_NOISE = 1e-3
+"""Of a pixel of a small picture, in any case: that of 8 bits."""
+_NOISIER = 1.5
+"""Times the noisiest picture that was learned from, a picture may be."""
+_APART = 1e-2
+"""Root mean square of the answer, resized, less the small picture, at most."""
+_STEPS = 4
+"""Projections, one after the other, that bring an answer near to what is both consistent and from 0 to 1."""
+_MEDIAN = 0.6745
+"""Of the sizes of standard normal numbers."""
+_LEAST = 1e-5
+TOLERANCE = 1e-3
+"""Of the stated error: how far the same model may answer otherwise on another processor."""
+
+
+class UpsampledEstimator(Estimator):
+    """A network with its units.
+
+    Args:
+        config: with the keys
+            height, width, bands: of pictures;
+            factor: how many times smaller they once were;
+            network, channels: which of `models.map_networks`, how wide;
+            loss: of `LOSSES`;
+            difference: whether a network says what to add to what it sees, and not the picture itself;
+            consistent: whether answers are brought to what comes to the small picture.
+
+    Raises:
+        ValueError: when there is no such loss, or the factor does not divide the sides.
+    """
+
+    error_scale: Tensor
+    """What stated errors are multiplied by; 1 until `learn_ordinary`."""
+    noise_limit: Tensor
+    """Noise of a pixel of a small picture, at most."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        if config["loss"] not in LOSSES:
+            raise ValueError(f"loss = {config['loss']!r}: must be one of {', '.join(LOSSES)}")
+        self._shape = tuple(int(config[name]) for name in ("bands", "height", "width"))
+        bands, height, width = self._shape
+        self.resizing = Resizing(height=height, width=width, factor=int(config["factor"]))
+        # One map more than bands: errors of a pixel's bands are as large as each other.
+        self.network = find_map_network(config["network"])(
+            channels=bands, maps=bands + 1, width=int(config["channels"])
+        )
+        self.register_buffer("error_scale", torch.ones(()))
+        self.register_buffer("noise_limit", torch.tensor(_NOISE))
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """The picture as it is after resizing."""
+        return (Field(name="image", shape=self._shape),)
+
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """The picture as it was, the root mean square error of each pixel, and how unlike others its input is."""
+        shared: dict[str, Any] = {
+            "shape": self._shape, "absolute": _LEAST, "relative": TOLERANCE, "of": "restored_error",
+        }  # fmt: skip
+        return (
+            Field(name="restored", **shared),
+            Field(name="restored_error", limits=(0, None), **shared),
+            Field(name="departure", shape=(len(TESTS),), labels=TESTS, absolute=TOLERANCE, relative=TOLERANCE),
+        )
+
+    @property
+    def targets(self) -> tuple[Field, ...]:
+        """The picture as it was."""
+        return (Field(name="picture", shape=self._shape),)
+
+    def forward(self, inputs: Arrays) -> dict[str, Tensor]:
+        """The answer to a batch: from `inputs` to `outputs`."""
+        restored_bchw, log_sd_b1hw = self._within(inputs["image"])
+        return {
+            "restored": restored_bchw,
+            "restored_error": (self.error_scale * log_sd_b1hw.exp()).expand_as(restored_bchw),
+            "departure": self._departures(inputs["image"], restored_bchw),
+        }
+
+    def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
+        """The loss that is asked for, and what the stated error loses by it, shape (b,).
+
+        The picture learns by the former alone: weighted by stated errors, dark sky would be all that counts.
+        """
+        found_bchw, log_sd_b1hw = self._answer(inputs["image"])
+        miss_bchw = found_bchw - targets["picture"]
+        lost_bchw = miss_bchw.square()
+        if self.config["loss"] == "charbonnier":
+            lost_bchw = (lost_bchw + _SOFT**2).sqrt()
+        pull_bchw = miss_bchw.detach() * (-log_sd_b1hw).exp()
+        of_error_b = (pull_bchw.square() / 2 + log_sd_b1hw).mean(dim=(1, 2, 3))
+        return lost_bchw.mean(dim=(1, 2, 3)) / _USUAL[self.config["loss"]] + of_error_b
+
+    def learn_ordinary(self, seen_bchw: Tensor, picture_bchw: Tensor, learned_bchw: Tensor) -> None:
+        """Errors that hold 68 %, and how noisy pictures are.
+
+        Args:
+            seen_bchw: pictures that were not learned from, after resizing.
+            picture_bchw: the same before.
+            learned_bchw: all that were learned from, after resizing.
+        """
+        pulls = []
+        with torch.inference_mode():
+            for seen_1chw, wanted_1chw in zip(seen_bchw.split(1), picture_bchw.split(1), strict=True):  # type: ignore[no-untyped-call]
+                found_1chw, log_sd_11hw = self._within(seen_1chw)
+                pulls.append(((found_1chw - wanted_1chw).abs() * (-log_sd_11hw).exp()).flatten())
+            pull_n = torch.cat(pulls).sort().values
+            self.error_scale.copy_(pull_n[int(_COVERED * len(pull_n))])
+            self.noise_limit.copy_((_NOISIER * self._noise(learned_bchw).max()).clamp_min(_NOISE))
+
+    def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:  # noqa: ARG002
+        """For each picture whether it has what resizing cannot leave, more noise than others, or another range."""
+        image_bchw, factor = inputs["image"], self.config["factor"]
+        surplus_b, noise_b = self.resizing.surplus(image_bchw), self._noise(image_bchw)
+        most_b, least_b = (of(image_bchw, dim=(1, 2, 3)) for of in (torch.amax, torch.amin))
+        said: list[list[str]] = []
+        for row, (of_detail, of_noise, of_answer) in enumerate(outputs["departure"].tolist()):
+            lines = []
+            if not of_detail <= 1:  # NaN is more than anything
+                lines.append(
+                    f"it has detail of {surplus_b[row]:.2g} that no picture has which was {factor} times smaller: at "
+                    f"most {_SURPLUS:g} where the model was measured"
+                )
+            if not of_noise <= 1:
+                lines.append(
+                    f"its noise is {noise_b[row]:.2g} a pixel of the small picture: at most {self.noise_limit:.2g} in "
+                    "those that it learned from, by half"
+                )
+            if not of_answer <= 1:
+                off = of_answer * _APART
+                lines.append(f"the answer, resized, is not the small picture: {off:.2g} off, and at most {_APART:g}")
+            if least_b[row] < -_SURPLUS or most_b[row] > 1 + _SURPLUS:
+                lines.append(f"its values go from {least_b[row]:.3g} to {most_b[row]:.3g}: pictures have 0 to 1")
+            said.append(lines)
+        return said
+
+    def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:  # noqa: ARG002
+        """The same pictures with a pattern of single pixels, which no resizing leaves."""
+        _, height, width = self._shape
+        down_h1, right_w = torch.arange(height)[:, None], torch.arange(width)
+        pattern_hw = ((down_h1 + right_w) % 2).to(inputs["image"])
+        return {**inputs, "image": inputs["image"] / 2 + pattern_hw / 4}
+
+    def _within(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """The same with values from 0 to 1: as many steps from one of the two sets that hold the truth to the other."""
+        found_bchw, log_sd_b1hw = self._answer(image_bchw)
+        found_bchw = found_bchw.clamp(0, 1)
+        if self.config["consistent"]:
+            small = self.resizing.told(image_bchw)
+            for _ in range(_STEPS):
+                found_bchw = self.resizing.consistent(found_bchw, small).clamp(0, 1)
+        return found_bchw, log_sd_b1hw
+
+    def _answer(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """The picture, and the logarithm of its error, not yet scaled, shape (b, 1, h, w)."""
+        maps_bmhw: Tensor = self.network(image_bchw - 0.5)
+        found_bchw, log_sd_b1hw = maps_bmhw[:, :-1], maps_bmhw[:, -1:]
+        found_bchw = found_bchw + (image_bchw if self.config["difference"] else 0.5)
+        if self.config["consistent"]:
+            found_bchw = self.resizing.consistent(found_bchw, self.resizing.told(image_bchw))
+        return found_bchw, (log_sd_b1hw - math.e).clamp(*_LOG_SD)
+
+    def _departures(self, image_bchw: Tensor, restored_bchw: Tensor) -> Tensor:
+        """By each of `TESTS`, over what may be, shape (b, t)."""
+        apart_bchw = self.resizing.smaller(restored_bchw) - self.resizing.told(image_bchw)
+        return torch.stack(
+            [
+                self.resizing.surplus(image_bchw) / _SURPLUS,
+                self._noise(image_bchw) / self.noise_limit,
+                apart_bchw.square().mean(dim=(1, 2, 3)).sqrt() / _APART,
+            ],
+            dim=1,
+        )
+
+    def _noise(self, image_bchw: Tensor) -> Tensor:
+        """Of a pixel of the small picture, by its finest differences (Donoho & Johnstone 1994), shape (b,)."""
+        small = self.resizing.told(image_bchw)
+        high, wide = (2 * (side // 2) for side in small.shape[2:])
+        a, b, c, d = (small[:, :, row:high:2, column:wide:2] for row in (0, 1) for column in (0, 1))
+        median_b: Tensor = ((a - b - c + d) / 2).abs().flatten(1).median(dim=1).values
+        return median_b / _MEDIAN

@@ -1,0 +1,212 @@
+"""upsampling: the interface, what is measured of answers, resizing as matrices, and what is doubted."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from torch import Tensor
+
+from components.core.errors import AssayError
+from components.core.params import load_settings
+from components.core.settings import ProblemSettings
+from components.core.workspace import Workspace
+from components.data.simulation import publish, simulate
+from components.evidence.asking import asking
+from components.fields.dataset import Dataset
+from components.fields.evaluation import Evaluation
+from components.fields.presenting import presented
+from components.fields.problem import Problem
+from components.problems import find_problem
+from components.problems.restoration.baselines import NAMES
+from models.estimators.upsampled import TESTS, Resizing, UpsampledEstimator
+from models.fields import Arrays
+from tests.conftest import HOUSE
+from tests.model.problems.problem_conformance import CPU, ProblemConformance
+
+SMALL: dict[str, Any] = {
+    "simulate": {
+        "count": 130, "shard_size": 50, "height": 16, "width": 32, "galaxies": 80, "half_light_radius": [1, 4],
+        "test_fraction": 0.2, "validation_fraction": 0.2, "confirmation_fraction": 0.2,
+    },
+    "train": {"width": 8, "epochs": 2, "batch_size": 4},
+    "evaluate": {"filter_pictures": 20, "failure_pictures": 4, "bootstrap": 100},
+}  # fmt: skip
+
+
+def small_settings(**changed: Any) -> Any:
+    problem = find_problem("upsampling")
+    overrides = {name: {**values, **changed.get(name, {})} for name, values in SMALL.items()}
+    return load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides=overrides)
+
+
+@pytest.fixture
+def problem() -> Problem:
+    return find_problem("upsampling")
+
+
+@pytest.fixture
+def settings() -> ProblemSettings:
+    found: ProblemSettings = small_settings()
+    return found
+
+
+@pytest.fixture(scope="module")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    root = tmp_path_factory.mktemp("fields")
+    workspace, problem = Workspace(root=root, home=root / ".assay"), find_problem("upsampling")
+    return publish(workspace, simulate(workspace, problem, small_settings().simulate))
+
+
+class TestUpsampling(ProblemConformance):
+    """The conformance tests on upsampling, of pictures that are not square."""
+
+    networks = ("shuffled_residual", "deep_unet", "published_unet")
+    noise = False
+
+
+@pytest.fixture
+def resizing() -> Resizing:
+    return Resizing(height=32, width=64, factor=4)
+
+
+def test_pictures_are_resized_as_pillow_resizes_them(resizing: Resizing) -> None:
+    levels = np.random.default_rng(1).uniform(size=(32, 64)).astype(np.float32)
+    picture = torch.from_numpy(levels)[None, None]
+    small = np.asarray(Image.fromarray(levels).resize((16, 8), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(resizing.smaller(picture)[0, 0], small, atol=1e-5)
+    back = np.asarray(Image.fromarray(small).resize((64, 32), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(resizing.larger(resizing.smaller(picture))[0, 0], back, atol=1e-5)
+
+
+def test_a_resized_picture_tells_all_of_the_small_one_and_nothing_else(resizing: Resizing) -> None:
+    picture = torch.rand(2, 3, 32, 64, generator=torch.Generator().manual_seed(1))
+    small = resizing.smaller(picture)
+    torch.testing.assert_close(resizing.told(resizing.larger(small)), small, atol=1e-5, rtol=0)
+    assert float(resizing.surplus(resizing.larger(small)).max()) < 1e-5
+    assert float(resizing.surplus(picture).min()) > 0.1
+
+
+def test_what_is_consistent_comes_to_the_small_picture_and_is_never_farther_off(resizing: Resizing) -> None:
+    draw = torch.Generator().manual_seed(2)
+    truth, answer = (torch.rand(4, 3, 32, 64, generator=draw) for _ in range(2))
+    small = resizing.smaller(truth)
+    brought = resizing.consistent(answer, small)
+    torch.testing.assert_close(resizing.smaller(brought), small, atol=1e-5, rtol=0)
+    before, after = ((of - truth).square().mean(dim=(1, 2, 3)) for of in (answer, brought))
+    assert bool((after < before).all())
+
+
+def test_sides_that_the_factor_does_not_divide_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="width = 30: must be a multiple of the factor, 4"):
+        Resizing(height=32, width=30, factor=4)
+    with pytest.raises(AssayError, match=r"simulate.height = 20: must be a multiple of 16 for published_unet"):
+        small_settings(simulate={"height": 20}, train={"network": "published_unet"})
+
+
+def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
+    problem: Problem, settings: Any, small_dataset: Dataset
+) -> None:
+    """A cheat that looks pictures up, and one that leaves them as they are."""
+    known = small_dataset.read(("picture",), np.arange(len(small_dataset.catalogue)))["picture"]
+    resizing = Resizing(height=16, width=32, factor=4)
+    seen = resizing.larger(resizing.smaller(known)).flatten(1)
+
+    def answering(restore: Callable[[Tensor], Tensor]) -> Evaluation:
+        def answer(inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:
+            image = inputs["image"]
+            error, departure = torch.full_like(image, 0.01), torch.zeros(len(image), len(TESTS))
+            return {"restored": restore(image), "restored_error": error, "departure": departure}
+
+        with tempfile.TemporaryDirectory() as cache:
+            return problem.evaluate(
+                answer, small_dataset, settings, device=CPU, cache=Path(cache), progress=lambda _: None
+            )
+
+    useless = answering(lambda image: image).metrics
+    perfect = answering(lambda image: known[torch.cdist(image.flatten(1), seen).argmin(dim=1)]).metrics
+    assert useless["gain_db"].value == useless["gain_ssim"].value == 0
+    assert useless["psnr"].value == useless["psnr.identity"].value < 40
+    assert perfect["psnr"].value == pytest.approx(100)
+    assert perfect["ssim"].value == pytest.approx(1)
+    assert perfect["inconsistency"].value < 1e-5
+    for metrics in (useless, perfect):
+        for name in NAMES:
+            assert metrics[f"gain_db.{name}"].value > 0, "no way to restore a picture is worse than none"
+            paired = metrics["gain_db"].value - metrics[f"gain_db.{name}"].value
+            assert metrics[f"gain_db_over.{name}"].value == pytest.approx(paired)
+    assert useless["gain_db.linear"].value > useless["gain_db.bicubic"].value
+
+
+def learned(problem: Problem, settings: Any, dataset: Dataset) -> UpsampledEstimator:
+    torch.manual_seed(0)
+    estimator = UpsampledEstimator(problem.estimator_config(settings)).eval()
+    problem.finish(estimator, dataset, settings)
+    return estimator
+
+
+def doubts_of(estimator: UpsampledEstimator, image: Tensor) -> list[list[str]]:
+    outputs = asking(estimator)({"image": image})
+    return estimator.doubts({"image": image}, outputs, {})
+
+
+def test_pictures_that_were_not_resized_or_are_noisy_or_of_another_range_are_doubted(
+    problem: Problem, settings: Any, small_dataset: Dataset
+) -> None:
+    estimator = learned(problem, settings, small_dataset)
+    (batch,) = presented(problem, small_dataset, settings, small_dataset.rows("test"), seed=[1], device=CPU)
+    image, resizing = batch.inputs["image"], estimator.resizing
+    assert np.mean([bool(lines) for lines in doubts_of(estimator, image)]) <= 0.05
+    assert all("it has detail of" in lines[0] for lines in doubts_of(estimator, batch.targets["picture"]) if lines)
+    saved = (255 * image).round() / 255
+    assert doubts_of(estimator, saved) == doubts_of(estimator, image), "8 bits do no harm"
+    small = resizing.told(image)
+    noise = 0.5 * torch.randn(small.shape, generator=torch.Generator().manual_seed(3))
+    assert all("its noise is" in " ".join(lines) for lines in doubts_of(estimator, resizing.larger(small + noise)))
+    assert all("pictures have 0 to 1" in " ".join(lines) for lines in doubts_of(estimator, 255 * image))
+    wrong = {**estimator.config, "consistent": False}
+    torch.manual_seed(0)
+    other = UpsampledEstimator(wrong).eval()
+    torch.nn.init.constant_(other.get_parameter("network.head.bias"), 0.1)
+    other.noise_limit.fill_(1.0)
+    assert all("resized, is not the small picture" in lines[0] for lines in doubts_of(other, image))
+
+
+def test_stated_errors_hold_what_they_promise_of_the_pictures_they_were_set_by(
+    problem: Problem, settings: Any, small_dataset: Dataset
+) -> None:
+    estimator = learned(problem, settings, small_dataset)
+    (batch,) = presented(problem, small_dataset, settings, small_dataset.rows("validation"), seed=[1], device=CPU)
+    outputs = asking(estimator)(batch.inputs)
+    held = (outputs["restored"] - batch.targets["picture"]).abs() <= outputs["restored_error"]
+    assert float(held.double().mean()) == pytest.approx(0.6827, abs=0.01)
+
+
+def test_settings_of_another_source_leave_nothing_of_those_below(problem: Problem) -> None:
+    found: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="folder")
+    assert found.simulate.source == "folder"
+
+
+@pytest.mark.parametrize(
+    ("size", "change", "said"),
+    [
+        ("demo", {"galaxies": -1}, r"params.yaml: problems.upsampling.simulate.galaxies = -1: Input should be greater"),
+        ("demo", {"galaxeis": 3}, "unknown key problems.upsampling.simulate.galaxeis: did you mean galaxies"),
+        ("folder", {"framming": "crop"}, "unknown key problems.upsampling.simulate.framming: did you mean framing"),
+        ("demo", {"source": "disk"}, r"problems.upsampling.simulate: Input tag .disk. found using .source."),
+    ],
+)
+def test_a_section_of_several_kinds_is_checked_as_the_kind_that_it_names(
+    problem: Problem, tmp_path: Path, size: str, change: dict[str, Any], said: str
+) -> None:
+    document = yaml.safe_load((HOUSE / "params.yaml").read_text(encoding="utf-8"))
+    section = document["problems"]["upsampling"]
+    (section if size == "demo" else section["sizes"][size])["simulate"] |= change
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(AssayError, match=said):
+        load_settings(tmp_path / "params.yaml", problem.name, problem.settings, size=size)
