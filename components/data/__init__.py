@@ -5,7 +5,6 @@
 * `statistics.py`: tables that say what is in a dataset; `expectations.py`: what must hold of them
 * `validation.py`: Great Expectations, met here alone; `versioning.py`: DVC, met here alone;
   `data_file.py`: data.dvc, a row for each problem
-* `images.py`: one image from a user's file
 """
 
 import lazy_loader

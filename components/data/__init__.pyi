@@ -1,6 +1,5 @@
 from .data_file import read_row as read_row
 from .data_file import write_row as write_row
-from .images import read_image as read_image
 from .simulation import dataset_key as dataset_key
 from .simulation import inputs_key as inputs_key
 from .simulation import is_made_by as is_made_by

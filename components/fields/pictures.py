@@ -68,6 +68,19 @@ def stem_of(path: Path) -> str:
     return path.name[: len(path.name) - len(end)]
 
 
+def write_picture(path: Path, picture_chw: np.ndarray[Any, Any]) -> None:
+    """Keep a picture in colour as PNG of 8 bits.
+
+    Args:
+        path: the file.
+        picture_chw: values from 0 to 1, shape (3, height, width).
+    """
+    from PIL import Image
+
+    levels = np.rint(255 * np.moveaxis(picture_chw, 0, 2)).astype(np.uint8)
+    Image.fromarray(levels).save(path)
+
+
 def _as_numbers(found: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
     if found.dtype == bool:
         return found.astype(np.float32)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from components.core import AssayError, EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
+from components.fields.pictures import read_values
 from components.fields.splits import split_counts
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
 _HONESTY = ("measure_honesty",)
 """What a measurement of honesty asks it, beside what is shared."""
-_CHECKING = ("name", "settings", "simulated", "sources", "checks")
-"""What decides no result: names, and what data is checked by."""
+_CHECKING = ("name", "settings", "simulated", "sources", "checks", "read_image")
+"""What decides no result: names, what data is checked by, and how a user's file is read."""
 
 
 class Problem(ABC):
@@ -256,6 +257,20 @@ class Problem(ABC):
             settings: the `simulate` section that it was asked for with.
         """
         return Checks()
+
+    def read_image(self, path: Path) -> "np.ndarray[Any, Any]":
+        """What a model is given as `image` of a user's file: by default one band in its own unit, of a PNG its levels.
+
+        Args:
+            path: of any kind that `pictures.py` reads.
+
+        Raises:
+            AssayError: when it cannot be read, or has other bands.
+        """
+        image = read_values(path).astype("float64")
+        if image.ndim != 2:
+            raise AssayError(f"{path}: has shape {image.shape}: must be one image of shape (height, width)")
+        return image
 
     def finish(
         self,

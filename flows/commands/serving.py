@@ -31,7 +31,9 @@ def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) ->
 
 def predict(
     problem: ProblemName,
-    files: Annotated[list[Path], typer.Argument(help="Images of one band: .npy, FITS, PNG, TIFF, JPEG.")],
+    files: Annotated[
+        list[Path], typer.Argument(help=".npy, FITS, PNG, TIFF or JPEG, of as many bands as the model takes.")
+    ],
     conditions: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,15 +43,20 @@ def predict(
     stage: Stage = PRODUCTION,
     samples: Annotated[int, typer.Option(help="Joint draws from each posterior, for --json.", min=0)] = 0,
     url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Folder for maps of an answer: .npy each, and PNG of pictures in colour.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure images with the model of a stage."""
-    from components.data import read_image
     from components.packages import request, served
+    from components.problems import find_problem
+    from flows.saved_maps import save_maps
 
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     given = dict(_condition(text) for text in conditions or ())
+    read_image = find_problem(problem).read_image
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
     if url is not None:
         answer = request(url, items, samples=samples)
@@ -59,9 +66,12 @@ def predict(
             console.err.print(now.unwitnessed, markup=False)
         with served(workspace, now.package, environment=now.variables) as started:
             answer = request(started, items, samples=samples)
+    saved = save_maps(save, files, answer["predictions"]) if save is not None else []
     if as_json:
         console.print_json(answer)
         return
+    for path in saved:
+        console.err.print(f"saved {path}", markup=False)
     for file, prediction in zip(files, answer["predictions"], strict=True):
         console.out.print(f"\n{file}")
         console.print_prediction(prediction, answer)

@@ -13,7 +13,7 @@ __label__ = None
 
 FACTOR = 4
 """How many times smaller pictures once were."""
-BANDS = 3
+BANDS: Literal[3] = 3
 _HALVINGS = {"published_unet": 16, "deep_unet": 8}
 """What both sides must be multiples of for a network, beside the factor."""
 

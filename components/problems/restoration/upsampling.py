@@ -53,6 +53,7 @@ class Upsampling(FolderProblem):
     name = "upsampling"
     settings = UpsamplingSettings
     kind = "pictures"
+    bands = BANDS
 
     def stored(self, settings: Any) -> tuple[Field, ...]:
         """The picture as it is."""

@@ -30,16 +30,18 @@ def grey(picture: Array) -> Array:
     return picture if picture.ndim == 2 else picture @ _LUMA
 
 
+def bands_of(picture: Array) -> Array:
+    """Red, green and blue of a picture, a grey one three times, shape (3, height, width)."""
+    return np.stack([picture] * 3) if picture.ndim == 2 else np.moveaxis(picture, 2, 0)
+
+
 def framed(picture: Array, settings: FolderSettings, path: Path) -> Array:
     """A picture as a model is given it, float32, shape (channels, height, width).
 
     Raises:
         AssayError: when pixels are to be cut out of it that it has not.
     """
-    if settings.channels == 1:
-        bands = [grey(picture)]
-    else:
-        bands = [picture, picture, picture] if picture.ndim == 2 else list(np.moveaxis(picture, 2, 0))
+    bands = bands_of(picture) if settings.channels == 3 else [grey(picture)]
     return np.stack([_resized(band, settings, path) for band in bands]).astype(np.float32)
 
 

@@ -5,11 +5,13 @@ kind = "masks"
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation, Problem, Shard
+from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation, Problem, Shard, read_picture
+from components.simulators.folders.framing import bands_of, grey
 from components.simulators.folders.index import Kind, index_of
 from components.simulators.folders.settings import FolderSettings
 
@@ -26,6 +28,8 @@ class FolderProblem(Problem):
 
     kind: ClassVar[Kind]
     """What belongs to each picture."""
+    bands: ClassVar[Literal[1, 3]] = 1
+    """Of what a model is given: grey, or colour."""
 
     def simulated(self, settings: Any) -> bool:
         """Not where they are read."""
@@ -48,6 +52,11 @@ class FolderProblem(Problem):
     def reference(self, settings: Any) -> Mapping[str, "np.ndarray[Any, Any]"]:
         """The first ones."""
         return dict(self.draw(settings, "train", range(2)).arrays)
+
+    def read_image(self, path: Path) -> "np.ndarray[Any, Any]":
+        """As pictures of a folder are read: levels as numbers from 0 to 1, bands first where there are three."""
+        picture = read_picture(path)
+        return grey(picture) if self.bands == 1 else bands_of(picture)
 
     def checks(self, dataset: Dataset, settings: Any) -> Checks:  # noqa: ARG002
         """Few files left out, no class forgotten, and masks of 0 and 1."""
