@@ -120,8 +120,14 @@ def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any]) -> 
         error = answer.get(f"{name}_error")
         shown = value if isinstance(value, str) else f"{value:.4g}"
         rows.append((name, shown + (f" ± {error:.2g}" if error is not None else ""), said["units"].get(name, "")))
-    print_table(f"prediction {prediction['id']}", ("output", "value", "unit"), rows)
+    if rows:
+        print_table(f"prediction {prediction['id']}", ("output", "value", "unit"), rows)
+    else:
+        out.print(f"[bold]prediction {prediction['id']}[/bold]")
     _print_lists(answer, said)
+    maps = [name for name, value in answer.items() if isinstance(value, list) and isinstance(value[0], list)]
+    if maps:
+        out.print(f"  maps: {', '.join(maps)}: `assay predict --save FOLDER` keeps them", markup=False)
     for line in prediction["doubts"]:
         out.print(f"  doubted: {line}", markup=False)
     if not prediction["doubts"]:

@@ -22,7 +22,7 @@ from models.map_networks import find_map_network
 __label__ = "upsampled_estimator"
 
 LOSSES = ("charbonnier", "mse")
-TESTS = ("detail", "noise", "answer")
+TESTS = ("detail", "noise", "blur", "answer")
 """Ways in which a picture may be none of those that a model is for, or its answer none; above 1, it is doubted."""
 _SOFT = 1e-3
 """Below this a Charbonnier loss is a squared one (Charbonnier et al. 1994)."""
@@ -36,8 +36,8 @@ _SURPLUS = 5e-3
 """Root mean square of what resizing cannot have left, at most: pictures saved with 8 bits have 1e-3 of it."""
 _NOISE = 1e-3
 """Of a pixel of a small picture, in any case: that of 8 bits."""
-_NOISIER = 1.5
-"""Times the noisiest picture that was learned from, a picture may be."""
+_BEYOND = 1.5
+"""Times the noisiest and the least sharp picture that was learned from, a picture may be as noisy or blurred."""
 _APART = 1e-2
 """Root mean square of the answer, resized, less the small picture, at most."""
 _STEPS = 4
@@ -69,6 +69,8 @@ class UpsampledEstimator(Estimator):
     """What stated errors are multiplied by; 1 until `learn_ordinary`."""
     noise_limit: Tensor
     """Noise of a pixel of a small picture, at most."""
+    sharpness_limit: Tensor
+    """Root mean square of the finest differences of a small picture over that of all its pixels, at least."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -83,6 +85,7 @@ class UpsampledEstimator(Estimator):
         )
         self.register_buffer("error_scale", torch.ones(()))
         self.register_buffer("noise_limit", torch.tensor(_NOISE))
+        self.register_buffer("sharpness_limit", torch.tensor(0.0))
 
     @property
     def inputs(self) -> tuple[Field, ...]:
@@ -144,33 +147,32 @@ class UpsampledEstimator(Estimator):
                 pulls.append(((found_1chw - wanted_1chw).abs() * (-log_sd_11hw).exp()).flatten())
             pull_n = torch.cat(pulls).sort().values
             self.error_scale.copy_(pull_n[int(_COVERED * len(pull_n))])
-            self.noise_limit.copy_((_NOISIER * self._noise(learned_bchw).max()).clamp_min(_NOISE))
+            noise_b, sharpness_b = self._finest(learned_bchw)
+            self.noise_limit.copy_((_BEYOND * noise_b.max()).clamp_min(_NOISE))
+            self.sharpness_limit.copy_(sharpness_b.min() / _BEYOND)
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:  # noqa: ARG002
-        """For each picture whether it has what resizing cannot leave, more noise than others, or another range."""
-        image_bchw, factor = inputs["image"], self.config["factor"]
-        surplus_b, noise_b = self.resizing.surplus(image_bchw), self._noise(image_bchw)
-        most_b, least_b = (of(image_bchw, dim=(1, 2, 3)) for of in (torch.amax, torch.amin))
+        """For each picture in which way it is none of those that a model is for, or its answer none."""
+        most_b, least_b = (of(inputs["image"], dim=(1, 2, 3)) for of in (torch.amax, torch.amin))
         said: list[list[str]] = []
-        for row, (of_detail, of_noise, of_answer) in enumerate(outputs["departure"].tolist()):
-            lines = []
-            if not of_detail <= 1:  # NaN is more than anything
-                lines.append(
-                    f"it has detail of {surplus_b[row]:.2g} that no picture has which was {factor} times smaller: at "
-                    f"most {_SURPLUS:g} where the model was measured"
-                )
-            if not of_noise <= 1:
-                lines.append(
-                    f"its noise is {noise_b[row]:.2g} a pixel of the small picture: at most {self.noise_limit:.2g} in "
-                    "those that it learned from, by half"
-                )
-            if not of_answer <= 1:
-                off = of_answer * _APART
-                lines.append(f"the answer, resized, is not the small picture: {off:.2g} off, and at most {_APART:g}")
+        for row, departures in enumerate(outputs["departure"].tolist()):
+            # NaN is more than anything.
+            lines = [self._line(test, found) for test, found in zip(TESTS, departures, strict=True) if not found <= 1]
             if least_b[row] < -_SURPLUS or most_b[row] > 1 + _SURPLUS:
                 lines.append(f"its values go from {least_b[row]:.3g} to {most_b[row]:.3g}: pictures have 0 to 1")
             said.append(lines)
         return said
+
+    def _line(self, test: str, found: float) -> str:
+        factor = self.config["factor"]
+        return {
+            "detail": f"it has detail of {found * _SURPLUS:.2g} that no picture has which was {factor} times smaller: "
+            f"at most {_SURPLUS:g} where the model was measured",
+            "noise": f"its noise is {found * self.noise_limit:.2g} a pixel of the small picture, and at most "
+            f"{self.noise_limit / _BEYOND:.2g} in those that the model learned from",
+            "blur": f"it is {found * _BEYOND:.2g} times as blurred as any picture that the model learned from",
+            "answer": f"the answer, resized, is not the small picture: {found * _APART:.2g} off, at most {_APART:g}",
+        }[test]
 
     def doubtful(self, inputs: Arrays, region: Mapping[str, Any]) -> dict[str, Tensor]:  # noqa: ARG002
         """The same pictures with a pattern of single pixels, which no resizing leaves."""
@@ -201,19 +203,27 @@ class UpsampledEstimator(Estimator):
     def _departures(self, image_bchw: Tensor, restored_bchw: Tensor) -> Tensor:
         """By each of `TESTS`, over what may be, shape (b, t)."""
         apart_bchw = self.resizing.smaller(restored_bchw) - self.resizing.told(image_bchw)
+        noise_b, sharpness_b = self._finest(image_bchw)
         return torch.stack(
             [
                 self.resizing.surplus(image_bchw) / _SURPLUS,
-                self._noise(image_bchw) / self.noise_limit,
+                noise_b / self.noise_limit,
+                self.sharpness_limit / sharpness_b,
                 apart_bchw.square().mean(dim=(1, 2, 3)).sqrt() / _APART,
             ],
             dim=1,
         )
 
-    def _noise(self, image_bchw: Tensor) -> Tensor:
-        """Of a pixel of the small picture, by its finest differences (Donoho & Johnstone 1994), shape (b,)."""
+    def _finest(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """By the finest differences of small pictures: noise (Donoho & Johnstone 1994) and sharpness, shape (b,) each.
+
+        Of a level picture nothing can be said: it counts as sharp.
+        """
         small = self.resizing.told(image_bchw)
         high, wide = (2 * (side // 2) for side in small.shape[2:])
         a, b, c, d = (small[:, :, row:high:2, column:wide:2] for row in (0, 1) for column in (0, 1))
-        median_b: Tensor = ((a - b - c + d) / 2).abs().flatten(1).median(dim=1).values
-        return median_b / _MEDIAN
+        finest_bn = ((a - b - c + d) / 2).flatten(1)
+        level_b = finest_bn.square().mean(dim=1).sqrt()
+        contrast_b = (small - small.mean(dim=(2, 3), keepdim=True)).square().mean(dim=(1, 2, 3)).sqrt()
+        sharpness_b = torch.where(contrast_b > _LEAST, level_b.clamp_min(_LEAST) / contrast_b.clamp_min(_LEAST), 1.0)
+        return finest_bn.abs().median(dim=1).values / _MEDIAN, sharpness_b
