@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One stamp for one state of the lock and of the project file: a changed version installs itself.
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run honesty test long ci cheats mutants drills lint licences bench clean lock
+.PHONY: help setup run honesty test long ci cheats mutants drills lint audit licences bench clean lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -54,6 +54,9 @@ lint: setup  ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: setup  ## known faults of the versions in the lock file, as CI looks for them
+	$(BIN)/python -m components.packages.advisories
 
 licences: setup  ## every library of this environment with its licence, as CI checks them
 	$(BIN)/python -m components.packages.materials

@@ -72,6 +72,22 @@ class Job:
         """The commit it runs from."""
         return read_source(self.workspace.root)
 
+    def require_registry(self) -> str:
+        """See that what is made can be registered, before hours of work that could not be.
+
+        Returns:
+            Where MLflow is taken from, when that is not this house's own; else nothing.
+
+        Raises:
+            AssayError: when MLflow does not answer, is another version's, or somebody renamed or deleted what is there.
+        """
+        from components.registry import Registry
+
+        registry = Registry(self.workspace)
+        registry.create()
+        registry.check(self.problem_name)
+        return registry.taken_from
+
     def published(self) -> "Dataset":
         """The published dataset, if it is the one that params.yaml describes.
 

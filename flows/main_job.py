@@ -13,7 +13,6 @@ from prefect import flow, tags
 from components.evidence import read_evidence
 from components.ledger import PRODUCTION, whoami
 from components.lifecycle import Promotion
-from components.registry import Registry
 from flows import console, steps
 from flows.crashed_runs import mark_crashed, run_tags
 from flows.failures import PROMOTION, noted
@@ -39,11 +38,7 @@ def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict
     if job.settings.gates.committed and job.source.dirty:
         console.err.print("  the working tree has changes that no commit holds: gates refuse what is made of them")
     with job.alone():
-        registry = Registry(job.workspace)
-        if registry.taken_from:
-            console.err.print(f"  {registry.taken_from}", markup=False)
-        registry.create()
-        registry.check(problem)  # before hours of work that it could not take
+        job.require_registry()
         dataset = steps.simulate(job)
         steps.validate(job, dataset)
         dataset, data_md5 = steps.version(job, dataset)

@@ -24,6 +24,10 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
     from flows.job import Job
 
     job = Job.open(problem, size)
+    with job.alone():
+        said = job.require_registry()  # before Prefect's server, which takes longer to start
+    if said:
+        console.err.print(f"  {said}", markup=False)
     from flows.server import prefect_server
 
     with prefect_server(job.workspace):
