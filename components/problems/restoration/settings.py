@@ -22,8 +22,8 @@ _HALVINGS = {"published_unet": 16, "deep_unet": 8}
 class UpsamplingTrainSettings(TrainSettings):
     """The `train` section."""
 
-    loss: Literal["charbonnier", "mse"]
-    """Mean of the root of squared errors, softened at zero, or of the squared errors themselves."""
+    loss: Literal["charbonnier", "mse", "decibels"]
+    """Mean of the root of squared errors, softened at zero; of the squared errors; or the logarithm of that mean."""
     difference: bool
     """Whether a network says what to add to the picture that it sees, and not the whole of it."""
     consistent: bool

@@ -21,13 +21,15 @@ from models.map_networks import find_map_network
 
 __label__ = "upsampled_estimator"
 
-LOSSES = ("charbonnier", "mse")
+LOSSES = ("charbonnier", "mse", "decibels")
 TESTS = ("detail", "noise", "blur", "answer")
 """Ways in which a picture may be none of those that a model is for, or its answer none; above 1, it is doubted."""
 _SOFT = 1e-3
 """Below this a Charbonnier loss is a squared one (Charbonnier et al. 1994)."""
-_USUAL = {"charbonnier": 1e-2, "mse": 1e-3}
+_USUAL = {"charbonnier": 1e-2, "mse": 1e-3, "decibels": 1.0}
 """Losses that count as one beside that of the stated errors."""
+_FLOOR = 1e-6
+"""Of a mean squared error, where decibels are asked for: 60 of them are as good as more."""
 _LOG_SD = (-9.0, 0.0)
 """Range of the logarithm of a pixel's error."""
 _COVERED = 0.6827
@@ -125,12 +127,16 @@ class UpsampledEstimator(Estimator):
         """
         found_bchw, log_sd_b1hw = self._answer(inputs["image"])
         miss_bchw = found_bchw - targets["picture"]
-        lost_bchw = miss_bchw.square()
-        if self.config["loss"] == "charbonnier":
-            lost_bchw = (lost_bchw + _SOFT**2).sqrt()
         pull_bchw = miss_bchw.detach() * (-log_sd_b1hw).exp()
         of_error_b = (pull_bchw.square() / 2 + log_sd_b1hw).mean(dim=(1, 2, 3))
-        return lost_bchw.mean(dim=(1, 2, 3)) / _USUAL[self.config["loss"]] + of_error_b
+        return self._lost(miss_bchw) / _USUAL[self.config["loss"]] + of_error_b
+
+    def _lost(self, miss_bchw: Tensor) -> Tensor:
+        """By the loss that is asked for, shape (b,); decibels make easy pictures count as much as hard ones."""
+        if self.config["loss"] == "charbonnier":
+            return (miss_bchw.square() + _SOFT**2).sqrt().mean(dim=(1, 2, 3))
+        mse_b = miss_bchw.square().mean(dim=(1, 2, 3))
+        return (mse_b + _FLOOR).log() if self.config["loss"] == "decibels" else mse_b
 
     def learn_ordinary(self, seen_bchw: Tensor, picture_bchw: Tensor, learned_bchw: Tensor) -> None:
         """Errors that hold 68 %, and how noisy pictures are.

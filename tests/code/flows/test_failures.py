@@ -102,7 +102,7 @@ def test_the_main_job_says_what_comes_of_a_promotion(monkeypatch: pytest.MonkeyP
     from flows import main_job
     from flows.failures import PROMOTION, steps_of
 
-    for name in ("steps", "Job", "Registry", "read_evidence"):
+    for name in ("steps", "Job", "read_evidence"):
         monkeypatch.setattr(main_job, name, mock.MagicMock())
     monkeypatch.setattr("flows.main_job.steps.version", lambda *_: ("dataset", "md5"))
     promotion = mock.MagicMock()
