@@ -181,7 +181,8 @@ class Trainer:
 
     def step(self, batch: Batch) -> Tensor:
         """One step down the gradient; the loss before it."""
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"):
+        short = self.device.type == "cuda" or self.train.bfloat16
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=short):
             loss = self._objective(batch).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -199,7 +199,7 @@ class UpsampledEstimator(Estimator):
 
     def _answer(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The picture, and the logarithm of its error, not yet scaled, shape (b, 1, h, w)."""
-        maps_bmhw: Tensor = self.network(image_bchw - 0.5)
+        maps_bmhw: Tensor = self.network(image_bchw - 0.5).to(image_bchw.dtype)
         found_bchw, log_sd_b1hw = maps_bmhw[:, :-1], maps_bmhw[:, -1:]
         found_bchw = found_bchw + (image_bchw if self.config["difference"] else 0.5)
         if self.config["consistent"]:

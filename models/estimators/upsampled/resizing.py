@@ -65,7 +65,9 @@ class Resizing(nn.Module):
 
     def _both(self, name: str, picture_bchw: Tensor) -> Tensor:
         rows, columns = (self.get_buffer(f"{name}_{side}") for side in ("height", "width"))
-        done: Tensor = rows @ picture_bchw @ columns.T
+        # In full precision whatever a training computes in: what is exact here is worth more than a network.
+        with torch.autocast(picture_bchw.device.type, enabled=False):
+            done: Tensor = rows @ picture_bchw.to(rows.dtype) @ columns.T
         return done
 
 
