@@ -121,7 +121,6 @@ def test_rollback_goes_to_the_last_good_version(house: Workspace) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 @pytest.mark.house("promoted")
 def test_an_override_stays_until_the_gates_pass(house: Workspace) -> None:
     """Against whom the version replaced: being in production already is no reason to pass."""
