@@ -9,6 +9,7 @@ in another clone's environment. What ran then would be neither ours nor what the
 import atexit
 import gc
 import sys
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def main() -> None:
                 f"assay: Python takes `{name}` from {where or 'nowhere'}, not from {_HOUSE / name}: take that folder "
                 f"off PYTHONPATH, or type `make setup` in {_HOUSE} and use its .venv/bin/assay"
             )
+    # PYTHONWARNINGS=error is for somebody's own code: here it would end a command at a library's next deprecation.
+    if sys.warnoptions:
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
     from flows.cli import main as run
 
     # The interpreter would search all that torch and MLflow made for cycles once more before it ends: a second or two.

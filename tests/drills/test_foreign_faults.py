@@ -129,6 +129,14 @@ def test_an_unmounted_cache_is_not_taken_for_no_data(house: Workspace, tmp_path:
 
 
 @pytest.mark.house("promoted")
+def test_what_python_is_told_for_other_programs_ends_no_command(house: Workspace) -> None:
+    for variables in ({"PYTHONWARNINGS": "error"}, {"PYTHONOPTIMIZE": "2"}):
+        done = assay(house, "history", NAME, **variables)
+        assert done.returncode == 0, (variables, done.stderr)
+    assert assay(house, *PROMOTE, PYTHONWARNINGS="error").returncode == 0
+
+
+@pytest.mark.house("promoted")
 def test_output_does_not_fail_for_its_encoding(house: Workspace) -> None:
     """All work is done by the time that something is shown."""
     settings = environment(house, PYTHONIOENCODING="ascii")
