@@ -52,7 +52,7 @@ def main(folder: str | None = None, networks: str = ",".join(_NETWORKS), folds: 
         print("name a folder of pictures: python -m benchmarks.upsampling FOLDER")
         return
     problem = find_problem("upsampling")
-    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="folder")
+    settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="published")
     simulated: FolderSettings = replace(settings.simulate, path=folder, root=str(Path.cwd()))
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:

@@ -36,13 +36,14 @@ def house(tmp_path: Path) -> Workspace:
     house = make_house_with_code(tmp_path / "house")
     params = yaml.safe_load((house.root / "params.yaml").read_text())
     section = params["problems"][NAME]
+    drawn = section["simulate"]
     (shown,) = re.findall(r"```yaml\n(.*?)```", GUIDE, flags=re.DOTALL)
-    section["sizes"]["folder"]["simulate"] |= yaml.safe_load(shown)
+    section |= yaml.safe_load(shown)
     for name, values in SMALL.items():
-        section["sizes"]["folder"][name] = section["sizes"]["folder"].get(name, {}) | values
+        section[name] |= values
     section["gates"]["staging"] = [{"metric": "gain_db", "min": 0.1}]
     (house.root / "params.yaml").write_text(yaml.safe_dump(params))
-    make_pictures(house.root / "pictures", section["simulate"], 80)
+    make_pictures(house.root / "pictures", drawn, 80)
     commit(house.root)
     return house
 
@@ -61,9 +62,9 @@ def make_pictures(folder: Path, fields: dict[str, Any], count: int) -> None:
 def test_the_guides_commands_lead_from_a_folder_to_a_picture_that_is_restored(house: Workspace, tmp_path: Path) -> None:
     said = [line.removeprefix("$ assay ") for line in GUIDE.splitlines() if line.startswith("$ assay ")]
     assert said == [
-        f"run {NAME} --size folder", f"serve {NAME}", f"predict {NAME} galaxy.png --save answers"
+        f"run {NAME}", f"serve {NAME}", f"predict {NAME} galaxy.png --save answers"
     ]  # fmt: skip
-    done = assay(house, "run", NAME, "--size", "folder")
+    done = assay(house, "run", NAME)
     assert done.returncode == 0, done.stderr
     assert "picture as it was" not in done.stdout  # the table is of ways to restore pictures
     assert "9 × 9 filter" in done.stdout
@@ -78,8 +79,8 @@ def test_the_guides_commands_lead_from_a_folder_to_a_picture_that_is_restored(ho
     assert np.load(house.root / "answers" / "galaxy.restored_error.npy").shape == (3, 32, 32)
 
     (house.root / "pictures" / "p003.png").write_bytes(b"no picture")
-    refused(assay(house, "run", NAME, "--size", "folder"), "p003.png: cannot be read as a picture", "unreadable: skip")
+    refused(assay(house, "run", NAME), "p003.png: cannot be read as a picture", "unreadable: skip")
     for number in range(40, 80):
         next((house.root / "pictures").glob(f"p{number:03d}.*")).unlink()
     (house.root / "pictures" / "p003.png").unlink()
-    refused(assay(house, "run", NAME, "--size", "folder"), "has 39 pictures: at least 50 are needed")
+    refused(assay(house, "run", NAME), "has 39 pictures: at least 50 are needed")

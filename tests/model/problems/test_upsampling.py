@@ -212,7 +212,7 @@ def test_files_are_read_as_pictures_of_a_folder_are(problem: Problem, tmp_path: 
 
 
 def test_settings_of_another_source_leave_nothing_of_those_below(problem: Problem) -> None:
-    found: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="folder")
+    found: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings, size="published")
     assert found.simulate.source == "folder"
 
 
@@ -221,7 +221,7 @@ def test_settings_of_another_source_leave_nothing_of_those_below(problem: Proble
     [
         ("demo", {"galaxies": -1}, r"params.yaml: problems.upsampling.simulate.galaxies = -1: Input should be greater"),
         ("demo", {"galaxeis": 3}, "unknown key problems.upsampling.simulate.galaxeis: did you mean galaxies"),
-        ("folder", {"framming": "crop"}, "unknown key problems.upsampling.simulate.framming: did you mean framing"),
+        ("published", {"framming": "crop"}, "unknown key problems.upsampling.simulate.framming: did you mean framing"),
         ("demo", {"source": "disk"}, r"problems.upsampling.simulate: Input tag .disk. found using .source."),
     ],
 )
