@@ -33,12 +33,12 @@ HOUSE = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 FOLDS = 5
 _PUBLISHED: dict[str, Any] = {
-    "network": "published_unet", "width": 16, "difference": False, "consistent": False, "batch_size": 8, "epochs": 50,
-    "weight_decay": 0.0, "learning_rate": 1e-4,
+    "network": "published_unet", "width": 16, "difference": False, "consistent": False, "mirrored": False,
+    "batch_size": 8, "epochs": 50, "weight_decay": 0.0, "learning_rate": 1e-4,
 }  # fmt: skip
 _NETWORKS: dict[str, dict[str, Any]] = {
     "ours": {},
-    "residual": {"network": "deep_unet", "width": 16, "epochs": 60},
+    "residual": {"network": "deep_unet", "width": 16, "epochs": 60, "mirrored": False},
     "published": _PUBLISHED | {"loss": "charbonnier"},
     "sgd": _PUBLISHED | {"loss": "mse", "learning_rate": 0.1},
 }

@@ -101,7 +101,7 @@ class Upsampling(FolderProblem):
         return {
             "kind": "upsampled", "height": simulate.height, "width": simulate.width, "bands": BANDS, "factor": FACTOR,
             "network": train.network, "channels": train.width, "loss": train.loss, "difference": train.difference,
-            "consistent": train.consistent,
+            "consistent": train.consistent, "mirrored": train.mirrored,
         }  # fmt: skip
 
     def finish(

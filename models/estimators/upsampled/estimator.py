@@ -61,7 +61,8 @@ class UpsampledEstimator(Estimator):
             network, channels: which of `models.map_networks`, how wide;
             loss: of `LOSSES`;
             difference: whether a network says what to add to what it sees, and not the picture itself;
-            consistent: whether answers are brought to what comes to the small picture.
+            consistent: whether answers are brought to what comes to the small picture;
+            mirrored: whether an answer is the mean of those to all mirrored and, of squares, turned pictures.
 
     Raises:
         ValueError: when there is no such loss, or the factor does not divide the sides.
@@ -189,13 +190,25 @@ class UpsampledEstimator(Estimator):
 
     def _within(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The same with values from 0 to 1: as many steps from one of the two sets that hold the truth to the other."""
-        found_bchw, log_sd_b1hw = self._answer(image_bchw)
+        found_bchw, log_sd_b1hw = self._mean_answer(image_bchw) if self.config["mirrored"] else self._answer(image_bchw)
         found_bchw = found_bchw.clamp(0, 1)
         if self.config["consistent"]:
             small = self.resizing.told(image_bchw)
             for _ in range(_STEPS):
                 found_bchw = self.resizing.consistent(found_bchw, small).clamp(0, 1)
         return found_bchw, log_sd_b1hw
+
+    def _mean_answer(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as `_answer` for every view of a picture, so that a mirrored one is answered by the mirrored one."""
+        _, height, width = self._shape
+        parts = []
+        for turned in (False, True)[: 1 + (height == width)]:
+            for axes in ((), (2,), (3,), (2, 3)):
+                view = image_bchw.transpose(2, 3) if turned else image_bchw
+                answers = (of.flip(axes) for of in self._answer(view.flip(axes)))
+                parts.append(torch.cat([of.transpose(2, 3) if turned else of for of in answers], dim=1))
+        mean_bmhw = torch.stack(parts).mean(dim=0)
+        return mean_bmhw[:, :-1], mean_bmhw[:, -1:]
 
     def _answer(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The picture, and the logarithm of its error, not yet scaled, shape (b, 1, h, w)."""

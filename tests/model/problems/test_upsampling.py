@@ -144,6 +144,24 @@ def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
     assert useless["gain_db.linear"].value > useless["gain_db.bicubic"].value
 
 
+@pytest.mark.parametrize("square", [True, False])
+def test_a_mirrored_picture_is_answered_by_the_mirrored_answer(problem: Problem, square: bool) -> None:
+    config = problem.estimator_config(small_settings(simulate={"width": 16 if square else 32}))
+    torch.manual_seed(0)
+    estimator = UpsampledEstimator({**config, "mirrored": True}).eval()
+    torch.nn.init.normal_(estimator.get_parameter("network.head.weight"), std=0.1)
+    image = torch.rand(2, 3, 16, 16 if square else 32, generator=torch.Generator().manual_seed(1))
+    turn: Callable[[Tensor], Tensor] = (lambda of: of.rot90(1, (2, 3))) if square else (lambda of: of.flip(3))
+    with torch.inference_mode():
+        answer, turned = estimator({"image": image}), estimator({"image": turn(image)})
+        plain = UpsampledEstimator({**config, "mirrored": False}).eval()
+        plain.load_state_dict(estimator.state_dict())
+        other = plain({"image": turn(image)})["restored"] - turn(plain({"image": image})["restored"])
+    for name in ("restored", "restored_error"):
+        torch.testing.assert_close(turned[name], turn(answer[name]), atol=1e-5, rtol=1e-4)
+    assert float(other.abs().max()) > 1e-3, "a network by itself is not the same from all sides"
+
+
 def learned(problem: Problem, settings: Any, dataset: Dataset) -> UpsampledEstimator:
     torch.manual_seed(0)
     estimator = UpsampledEstimator(problem.estimator_config(settings)).eval()
