@@ -27,6 +27,7 @@ from components.fields import (
     read_stored,
     uniform,
 )
+from components.problems.restoration.augmentation import CHANCES, augmented
 from components.problems.restoration.settings import BANDS, FACTOR, UpsamplingSettings
 from components.simulators.deep_fields import draw_fields
 from components.simulators.folders import FolderProblem, FolderSettings
@@ -41,8 +42,6 @@ __label__ = "upsampling"
 
 _OF_SYMMETRY = 0
 """Stream of random numbers of each picture."""
-_ORDERS = torch.tensor([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
-"""In which colours may be."""
 _LEARNED = 256
 """Training pictures, at most, that say how noisy pictures are."""
 
@@ -86,11 +85,11 @@ class Upsampling(FolderProblem):
     def present(
         self, stored: Arrays, seed_b: Seeds, settings: UpsamplingSettings, *, training: bool
     ) -> "tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]":
-        """Resized to a quarter and back; in training mirrored, turned where it is square, and its colours swapped."""
+        """Resized to a quarter and back; in training changed before that (`augmentation.py`)."""
         picture_bchw = stored["picture"]
         if training:
-            chance_b4 = uniform(seed_b, (4,), stream=_OF_SYMMETRY, device=picture_bchw.device)
-            picture_bchw = _transformed(picture_bchw, chance_b4)
+            chance_bk = uniform(seed_b, (CHANCES,), stream=_OF_SYMMETRY, device=picture_bchw.device)
+            picture_bchw = augmented(picture_bchw, chance_bk)
         resizing = resizing_of(settings).to(picture_bchw.device)
         seen_bchw = resizing.larger(resizing.smaller(picture_bchw))
         return {"image": seen_bchw}, {"picture": picture_bchw}
@@ -168,15 +167,3 @@ class Upsampling(FolderProblem):
 def resizing_of(settings: UpsamplingSettings) -> Resizing:
     """To a quarter and back, for pictures of these settings."""
     return Resizing(height=settings.simulate.height, width=settings.simulate.width, factor=FACTOR)
-
-
-def _transformed(picture_bchw: torch.Tensor, chance_b4: torch.Tensor) -> torch.Tensor:
-    """Each picture by chances of its own: mirrored either way, its axes swapped where it is square, its colours too."""
-    found = []
-    for picture_chw, (across, down, swapped, order) in zip(picture_bchw, chance_b4.tolist(), strict=True):
-        axes = [axis for axis, chance in ((2, across), (1, down)) if chance < 0.5]
-        turned_chw = picture_chw.flip(axes)
-        if swapped < 0.5 and turned_chw.shape[1] == turned_chw.shape[2]:
-            turned_chw = turned_chw.transpose(1, 2)
-        found.append(turned_chw[_ORDERS[int(order * len(_ORDERS))].to(turned_chw.device)])
-    return torch.stack(found)

@@ -24,6 +24,7 @@ from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.problems import find_problem
+from components.problems.restoration.augmentation import CHANCES, augmented
 from components.problems.restoration.baselines import NAMES
 from models.estimators.upsampled import TESTS, Resizing, UpsampledEstimator
 from models.fields import Arrays
@@ -142,6 +143,21 @@ def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
             paired = metrics["gain_db"].value - metrics[f"gain_db.{name}"].value
             assert metrics[f"gain_db_over.{name}"].value == pytest.approx(paired)
     assert useless["gain_db.linear"].value > useless["gain_db.bicubic"].value
+
+
+def test_changed_pictures_keep_size_and_values_and_are_each_pictures_own() -> None:
+    draw = torch.Generator().manual_seed(1)
+    picture, chances = torch.rand(40, 3, 16, 32, generator=draw), torch.rand(40, CHANCES, generator=draw)
+    changed = augmented(picture, chances)
+    assert changed.shape == picture.shape
+    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
+    torch.testing.assert_close(changed[7:9], augmented(picture[7:9], chances[7:9]))
+    same = torch.tensor(
+        [[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.0]]
+    )  # neither mirrored, turned, swapped, far nor shifted
+    assert torch.equal(augmented(picture[:1], same), picture[:1])
+    shifted = augmented(picture[:1], torch.tensor([[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.5, 0.25]]))
+    assert torch.equal(shifted[:, :, 2:, 1:], picture[:1, :, :-2, :-1])
 
 
 @pytest.mark.parametrize("square", [True, False])
