@@ -152,7 +152,8 @@ def test_changed_pictures_keep_size_and_values_and_are_each_pictures_own() -> No
     assert changed.shape == picture.shape
     assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
     torch.testing.assert_close(changed[7:9], augmented(picture[7:9], chances[7:9]))
-    same = torch.tensor(
+    # Neither mirrored, turned, swapped, far away nor shifted.
+    same = torch.tensor([[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.0]])
         [[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.0]]
     )  # neither mirrored, turned, swapped, far nor shifted
     assert torch.equal(augmented(picture[:1], same), picture[:1])
