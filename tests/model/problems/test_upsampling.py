@@ -154,8 +154,6 @@ def test_changed_pictures_keep_size_and_values_and_are_each_pictures_own() -> No
     torch.testing.assert_close(changed[7:9], augmented(picture[7:9], chances[7:9]))
     # Neither mirrored, turned, swapped, far away nor shifted.
     same = torch.tensor([[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.0]])
-        [[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.0]]
-    )  # neither mirrored, turned, swapped, far nor shifted
     assert torch.equal(augmented(picture[:1], same), picture[:1])
     shifted = augmented(picture[:1], torch.tensor([[0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.5, 0.25]]))
     assert torch.equal(shifted[:, :, 2:, 1:], picture[:1, :, :-2, :-1])
