@@ -32,6 +32,8 @@ from components.packages.signing import check_signed
 
 TRAIN_AGAIN = "train the model again and promote it"
 _ANSWER_TIMEOUT_S = 60.0
+_BODY = 16 * 2**20
+"""Characters of a request, at most, unless one image has more: half of what a service reads."""
 _LAST_REQUESTS_S = 5
 """What a server that is stopped gives to the requests it is working on."""
 
@@ -130,7 +132,7 @@ def is_alive(url: str) -> bool:
 
 
 def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -> dict[str, Any]:
-    """Ask a server for predictions.
+    """Ask a server for predictions, by as many requests as it takes.
 
     Args:
         url: the server, as `served` yields it.
@@ -141,10 +143,34 @@ def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -
         `predictions`, in the order of the items, `units` of the outputs, and `model`.
 
     Raises:
-        AssayError: with the server's own line when it refuses the request, or when nothing useful answers.
+        AssayError: with the server's own line when it refuses the request, when nothing useful answers, or when another
+            version does midway.
     """
-    # Not by httpx's `json=`, which raises on NaN by itself: the server names the pixel.
-    body = json.dumps({"images": list(items), **({"samples": samples} if samples else {})}).encode()
+    answers = [_ask(url, part, samples) for part in _parts(items)]
+    models = {str(answer["model"].get("version")) for answer in answers}
+    if len(models) > 1:
+        raise AssayError(f"{url} changed from version {' to '.join(sorted(models))} midway: repeat the command")
+    return {**answers[0], "predictions": [one for answer in answers for one in answer["predictions"]]}
+
+
+def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    """The items as JSON, as many together as a body may hold."""
+    part: list[str] = []
+    size = 0
+    for item in items:
+        # Not by httpx's `json=`, which raises on NaN by itself: the server names the pixel.
+        text = json.dumps(item)
+        if part and size + len(text) > _BODY:
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text) + len(", ")
+    yield part
+
+
+def _ask(url: str, part: Sequence[str], samples: int) -> dict[str, Any]:
+    more = f', "samples": {samples}' if samples else ""
+    body = f'{{"images": [{", ".join(part)}]{more}}}'.encode()
     try:
         with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
             answer = client.post(f"{url}/predict", content=body, headers={"Content-Type": "application/json"})
