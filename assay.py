@@ -8,6 +8,7 @@ in another clone's environment. What ran then would be neither ours nor what the
 
 import atexit
 import gc
+import os
 import sys
 import warnings
 from importlib.util import find_spec
@@ -31,7 +32,10 @@ def main() -> None:
                 f"off PYTHONPATH, or type `make setup` in {_HOUSE} and use its .venv/bin/assay"
             )
     # PYTHONWARNINGS=error is for somebody's own code: here it would end a command at a library's next deprecation.
+    # So are the processes that it starts, which take both from here.
+    os.environ.pop("PYTHONWARNINGS", None)
     if sys.warnoptions:
+        sys.warnoptions.clear()
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)

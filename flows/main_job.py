@@ -38,7 +38,9 @@ def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict
     if job.settings.gates.committed and job.source.dirty:
         console.err.print("  the working tree has changes that no commit holds: gates refuse what is made of them")
     with job.alone():
-        job.require_registry()
+        taken_from = job.require_registry()
+        if taken_from:
+            console.err.print(f"  {taken_from}", markup=False)
         dataset = steps.simulate(job)
         steps.validate(job, dataset)
         dataset, data_md5 = steps.version(job, dataset)

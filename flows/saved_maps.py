@@ -14,36 +14,47 @@ from typing import Any
 from components.core import AssayError
 
 
-def save_maps(folder: Path, files: Sequence[Path], predictions: Sequence[Mapping[str, Any]]) -> list[Path]:
-    """One .npy a map, and of what has three bands with values from 0 to 1 a PNG, too.
-
-    Args:
-        folder: made where it is missing.
-        files: that were asked about; their names name the maps.
-        predictions: answers to them, as served.
+def require_names(folder: Path, files: Sequence[Path]) -> None:
+    """See that maps of some files can be kept in a folder, before anybody is asked about them.
 
     Raises:
-        AssayError: when two of the files have one name.
+        AssayError: when two of the files have one name, or the folder is a file.
     """
-    import numpy as np
-
-    from components.fields import stem_of, write_picture
+    from components.fields import stem_of
 
     stems = [stem_of(file) for file in files]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise AssayError(f"{len(files)} files, and more than one is called {twice[0]}: save them by separate commands")
+    if folder.exists() and not folder.is_dir():
+        raise AssayError(f"--save {folder}: is a file: name a folder")
+
+
+def save_maps(folder: Path, files: Sequence[Path], predictions: Sequence[Mapping[str, Any]]) -> list[Path]:
+    """One .npy a map, and of pictures in colour a PNG, too.
+
+    Args:
+        folder: made where it is missing.
+        files: that were asked about; their names name the maps.
+        predictions: answers to them, as served.
+    """
+    import numpy as np
+
+    from components.fields import stem_of, write_picture
+
+    require_names(folder, files)
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
-    for stem, prediction in zip(stems, predictions, strict=True):
+    for file, prediction in zip(files, predictions, strict=True):
         for name, value in prediction["answer"].items():
-            array = np.asarray(value, dtype=np.float32) if _is_map(value) else None
-            if array is None:
+            if not _is_map(value):
                 continue
-            saved.append(folder / f"{stem}.{name}.npy")
+            array = np.asarray(value, dtype=np.float32)
+            saved.append(folder / f"{stem_of(file)}.{name}.npy")
             np.save(saved[-1], array)
-            if array.ndim == 3 and len(array) == 3 and array.min() >= 0 and array.max() <= 1:
-                saved.append(folder / f"{stem}.{name}.png")
+            in_colour = array.ndim == 3 and len(array) == 3 and not name.endswith("_error")
+            if in_colour and array.min() >= 0 and array.max() <= 1:
+                saved.append(folder / f"{stem_of(file)}.{name}.png")
                 write_picture(saved[-1], array)
     return saved
 

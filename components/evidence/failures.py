@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.evidence.intervals import Array
-from components.fields import Batch, Problem, Seeds, present, row_seeds
+from components.fields import Batch, Problem, Seeds, present, row_seeds, shown_at_once
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from models.fields import Arrays
 
 __label__ = "failures"
-
-_BATCH = 256
 
 
 Delivery = Callable[["Arrays", "Arrays", Seeds], "Arrays"]
@@ -93,8 +91,9 @@ def observed(
 
     rows = len(next(iter(stored.values()))) if count is None else count
     kinds = {field.name: field.dtype for field in problem.stored(settings.simulate)}
-    for start in range(0, rows, _BATCH):
-        numbers = np.arange(start, min(start + _BATCH, rows))
+    together = shown_at_once(problem, settings)
+    for start in range(0, rows, together):
+        numbers = np.arange(start, min(start + together, rows))
         taken = np.zeros_like(numbers) if count is not None else numbers
         arrays = {name: torch.from_numpy(np.asarray(array[taken], dtype=kinds[name])) for name, array in stored.items()}
         seed_b = row_seeds(seed, numbers)

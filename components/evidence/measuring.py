@@ -64,7 +64,11 @@ class Measuring:
 
     def examples(self, count: int) -> "tuple[Batch, dict[str, Tensor]]":
         """The first images and what the model makes of them, on the processor."""
-        batch = next(iter(self.batches(self.rows[:count])))
+        return self.shown(self.rows[:count])
+
+    def shown(self, rows: np.ndarray[Any, Any]) -> "tuple[Batch, dict[str, Tensor]]":
+        """The same of some rows of the dataset, of no more than are shown at once."""
+        batch = next(iter(self.batches(rows)))
         outputs = self.answer(batch.inputs)
         inputs, targets = (
             {name: array.cpu() for name, array in arrays.items()} for arrays in (batch.inputs, batch.targets)

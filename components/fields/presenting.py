@@ -69,12 +69,16 @@ def presented(
     Raises:
         AssayError: when what is shown is not what the problem's fields say.
     """
-    if batch is None:
-        largest = max(math.prod(field.shape) for field in problem.inputs(settings.simulate))
-        batch = max(1, min(BATCH, _VALUES // largest))
+    batch = batch or shown_at_once(problem, settings)
     for part in np.split(rows, range(batch, len(rows), batch)):
         stored = read_stored(problem, dataset, settings, part)
         yield present(problem, stored, row_seeds(seed, part), settings, training=False, device=device)
+
+
+def shown_at_once(problem: "Problem", settings: "ProblemSettings") -> int:
+    """Images of a problem that are no burden together."""
+    largest = max(math.prod(field.shape) for field in problem.inputs(settings.simulate))
+    return max(1, min(BATCH, _VALUES // largest))
 
 
 def read_stored(

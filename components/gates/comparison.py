@@ -177,7 +177,7 @@ def compare(
             what = name if name == ALL else f"slice {name}"
             raise RefusedError(
                 f"{what} has {rows.sum()} images, too few to compare two models: {_LEAST_IMAGES} are needed: draw "
-                "more (gates.fresh_images)"
+                "more (gates.fresh_images), or where images are read give more of them to confirmation_fraction"
             )
     value, low, high, seen = _simultaneous(
         ours - theirs, _scales(champion, theirs, list(inside.values())), list(inside.values()), resamplings, seed

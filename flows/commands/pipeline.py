@@ -25,9 +25,7 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
 
     job = Job.open(problem, size)
     with job.alone():
-        said = job.require_registry()  # before Prefect's server, which takes longer to start
-    if said:
-        console.err.print(f"  {said}", markup=False)
+        job.require_registry()  # before Prefect's server, which takes longer to start
     from flows.server import prefect_server
 
     with prefect_server(job.workspace):

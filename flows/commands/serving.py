@@ -51,10 +51,12 @@ def predict(
     """Measure images with the model of a stage."""
     from components.packages import request, served
     from components.problems import find_problem
-    from flows.saved_maps import save_maps
+    from flows.saved_maps import require_names, save_maps
 
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
+    if save is not None:
+        require_names(save, files)
     given = dict(_condition(text) for text in conditions or ())
     read_image = find_problem(problem).read_image
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]

@@ -41,7 +41,9 @@ def house(tmp_path: Path) -> Workspace:
     section |= yaml.safe_load(shown)
     for name, values in SMALL.items():
         section[name] |= values
-    section["gates"]["staging"] = [{"metric": "gain_db", "min": 0.1}]
+    section["gates"]["staging"] = [
+        rule | ({"min": 0.1} if rule["metric"].startswith("gain_db") else {}) for rule in section["gates"]["staging"]
+    ]
     (house.root / "params.yaml").write_text(yaml.safe_dump(params))
     make_pictures(house.root / "pictures", drawn, 80)
     commit(house.root)
@@ -66,7 +68,6 @@ def test_the_guides_commands_lead_from_a_folder_to_a_picture_that_is_restored(ho
     ]  # fmt: skip
     done = assay(house, "run", NAME)
     assert done.returncode == 0, done.stderr
-    assert "picture as it was" not in done.stdout  # the table is of ways to restore pictures
     assert "9 × 9 filter" in done.stdout
     seen = Image.open(house.root / "pictures" / "p001.png").resize((8, 8), Image.Resampling.BILINEAR)
     seen.resize((32, 32), Image.Resampling.BILINEAR).save(house.root / "galaxy.png")

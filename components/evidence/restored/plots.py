@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 __label__ = None
 
-LOSS = "mse"
-"""What is said of the worst."""
-_SHOWN = {"gain_db": Shown("gain over the picture\nas it is [dB]", right=0.0), LOSS: Shown("mean squared error")}
+LOSS = "mse_over_seen"
+"""What is said of the worst: the squared error over that of the picture as it is seen."""
+_SHOWN = {
+    "gain_db": Shown("gain over the picture\nas it is seen [dB]", right=0.0),
+    LOSS: Shown("squared error over that of\nthe picture as it is seen", right=1.0),
+}
 
 
 def plot_examples(examples: Mapping[str, tuple[Batch, "Mapping[str, Tensor]"]]) -> Figure:

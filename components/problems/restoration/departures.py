@@ -31,8 +31,6 @@ _NOISE = 7
 """Stream of random numbers of each picture."""
 _FACTORS = (2, 3, 4, 6, 8)
 _MEASURED = (LOSS, "gain_db", "coverage68")
-_LEAST = 1e-9
-"""Of a loss, so that a picture without any detail has a logarithm."""
 
 
 def measure_departures(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric]]:
@@ -47,7 +45,7 @@ def measure_departures(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric
 
     def scores(batch: Any, outputs: Any) -> "dict[str, Tensor]":
         found = picture_scores(batch, outputs)
-        return {name: found[name].clamp_min(_LEAST) if name == LOSS else found[name] for name in _MEASURED}
+        return {name: found[name] for name in _MEASURED}
 
     return measure_along(about, picture_axes(settings, picture_bchw), scores, loss=LOSS, doubted=doubted)
 

@@ -92,7 +92,5 @@ def _chosen(about: Measuring, gain_n: Array) -> dict[str, Any]:
     places = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
     chosen: dict[str, Any] = {}
     for said, place in places.items():
-        (batch,) = about.batches(about.rows[place : place + 1])
-        outputs = {name: array.cpu() for name, array in about.answer(batch.inputs).items()}
-        chosen[f"{said}: {gain_n[place]:+.1f} dB"] = (batch, outputs)
+        chosen[f"{said}: {gain_n[place]:+.1f} dB"] = about.shown(about.rows[place : place + 1])
     return chosen

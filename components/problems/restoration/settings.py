@@ -14,6 +14,8 @@ __label__ = None
 FACTOR = 4
 """How many times smaller pictures once were."""
 BANDS: Literal[3] = 3
+_MOST_PIXELS = 512 * 1024
+"""Of a picture that a service is asked about: in JSON it has 60 bytes a pixel, and a request 32 MiB at most."""
 _HALVINGS = {"published_unet": 16, "deep_unet": 8}
 """What both sides must be multiples of for a network, beside the factor."""
 
@@ -52,10 +54,17 @@ class UpsamplingSettings(ProblemSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        multiple = max(FACTOR, _HALVINGS.get(self.train.network, FACTOR))
-        for name in ("height", "width"):
-            side = getattr(self.simulate, name)
-            if side % multiple:
-                raise ValueError(f"simulate.{name} = {side}: must be a multiple of {multiple} for {self.train.network}")
+        height, width = self.simulate.height, self.simulate.width
+        searched = self.search.space.get("network", ())
+        for network in (self.train.network, *(map(str, searched) if isinstance(searched, tuple | list) else ())):
+            multiple = max(FACTOR, _HALVINGS.get(network, FACTOR))
+            for name, side in (("height", height), ("width", width)):
+                if side % multiple:
+                    raise ValueError(f"simulate.{name} = {side}: must be a multiple of {multiple} for {network}")
+        if height * width > _MOST_PIXELS:
+            raise ValueError(
+                f"simulate.height × simulate.width = {height * width}: must be at most {_MOST_PIXELS}, since larger "
+                "pictures do not fit into a request"
+            )
         if isinstance(self.simulate, FolderSettings) and self.simulate.channels != BANDS:
-            raise ValueError(f"simulate.channels = {self.simulate.channels}: must be {BANDS}: pictures have colours")
+            raise ValueError(f"simulate.channels: must be said, and be {BANDS}: pictures have colours")

@@ -6,11 +6,10 @@ Pictures lie in a folder, or are drawn (`components/simulators/deep_fields`). Th
 not known is what resizing took away.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from components.evidence import NO_SLICES, Measuring
@@ -24,14 +23,15 @@ from components.fields import (
     Seeds,
     Shard,
     drawing_seeds,
-    read_stored,
+    presented,
     uniform,
 )
 from components.problems.restoration.augmentation import CHANCES, augmented
+from components.problems.restoration.degrading import degraded
 from components.problems.restoration.settings import BANDS, FACTOR, UpsamplingSettings
 from components.simulators.deep_fields import draw_fields
 from components.simulators.folders import FolderProblem, FolderSettings
-from models.estimators.upsampled import Resizing, UpsampledEstimator
+from models.estimators.upsampled import UpsampledEstimator
 from models.fields import Arrays, Field
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ __label__ = "upsampling"
 
 _OF_SYMMETRY = 0
 """Stream of random numbers of each picture."""
-_LEARNED = 256
-"""Training pictures, at most, that say how noisy pictures are."""
 
 
 class Upsampling(FolderProblem):
@@ -83,16 +81,19 @@ class Upsampling(FolderProblem):
         return Checks(images=found.images, dataset=found.dataset, expectations=(*found.expectations, *expected))
 
     def present(
-        self, stored: Arrays, seed_b: Seeds, settings: UpsamplingSettings, *, training: bool
+        self,
+        stored: Arrays,
+        seed_b: Seeds,
+        settings: UpsamplingSettings,  # noqa: ARG002
+        *,
+        training: bool,
     ) -> "tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]":
         """Resized to a quarter and back; in training changed before that (`augmentation.py`)."""
         picture_bchw = stored["picture"]
         if training:
             chance_bk = uniform(seed_b, (CHANCES,), stream=_OF_SYMMETRY, device=picture_bchw.device)
             picture_bchw = augmented(picture_bchw, chance_bk)
-        resizing = resizing_of(settings).to(picture_bchw.device)
-        seen_bchw = resizing.larger(resizing.smaller(picture_bchw))
-        return {"image": seen_bchw}, {"picture": picture_bchw}
+        return {"image": degraded(picture_bchw)}, {"picture": picture_bchw}
 
     def estimator_config(self, settings: UpsamplingSettings) -> dict[str, Any]:
         """A network of pictures."""
@@ -110,14 +111,11 @@ class Upsampling(FolderProblem):
         assert isinstance(estimator, UpsampledEstimator)
         device = estimator.error_scale.device
 
-        def shown(rows: "np.ndarray[Any, Any]") -> Arrays:
-            stored = read_stored(self, dataset, settings, rows)
-            moved = {name: array.to(device) for name, array in stored.items()}
-            inputs, targets = self.present(moved, np.zeros(len(rows), dtype=np.uint64), settings, training=False)
-            return {**inputs, **targets}
+        def shown(split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            for batch in presented(self, dataset, settings, dataset.rows(split), seed=[0], device=device):
+                yield batch.inputs["image"], batch.targets["picture"]
 
-        judged, learned = shown(dataset.rows("validation")), shown(dataset.rows("train")[:_LEARNED])
-        estimator.learn_ordinary(judged["image"], judged["picture"], learned["image"])
+        estimator.learn_ordinary(judged=shown("validation"), learned=(seen for seen, _ in shown("train")))
         return estimator, {}
 
     def evaluate(
@@ -162,8 +160,3 @@ class Upsampling(FolderProblem):
             problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
             slices=NO_SLICES, split=split,
         )  # fmt: skip
-
-
-def resizing_of(settings: UpsamplingSettings) -> Resizing:
-    """To a quarter and back, for pictures of these settings."""
-    return Resizing(height=settings.simulate.height, width=settings.simulate.width, factor=FACTOR)

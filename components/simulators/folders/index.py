@@ -86,27 +86,32 @@ class FolderIndex:
             AssayError: when a mask has another size than its picture or more than two values, or a picture has too few
                 pixels.
         """
-        settings, kind = self.settings, self.kind
         pictures = [self.members[split][row] for row in rows]
-        read = [read_picture(picture.path) for picture in pictures]
-        arrays = {"picture": np.stack([framed(of, settings, one.path) for of, one in zip(read, pictures, strict=True)])}
+        arrays: dict[str, Any] = {}
+        for one in pictures:  # one at a time: as they were taken, they may be a hundred times as large
+            for name, array in self._framed(one).items():
+                arrays.setdefault(name, []).append(array)
         columns: dict[str, Any] = {
             "file": [picture.name for picture in pictures],
             "group": [self.groups[picture.name] for picture in pictures],
             "licence": [picture.licence for picture in pictures],
             "credit": [picture.credit for picture in pictures],
         }
-        if kind == "classes":
+        if self.kind == "classes":
             columns["class"] = np.array([self.labels.index(str(one.label)) for one in pictures], dtype=np.int64)
-        if kind in ("masks", "images"):
-            frame = framed_mask if kind == "masks" else framed
-            paths = [one.beside for one in pictures if one.beside is not None]  # `_require_kind` saw to it
-            made = [
-                frame(_read_beside(path, one.path, of), settings, path)
-                for path, one, of in zip(paths, pictures, read, strict=True)
-            ]
-            arrays["mask" if kind == "masks" else "wanted"] = np.stack(made)
-        return Shard(columns=pd.DataFrame(columns), arrays=arrays)
+        return Shard(columns=pd.DataFrame(columns), arrays={name: np.stack(of) for name, of in arrays.items()})
+
+    def _framed(self, one: Listed) -> "dict[str, np.ndarray[Any, Any]]":
+        """A picture, and what belongs to it, as a model is given them."""
+        settings, read = self.settings, read_picture(one.path)
+        made = {"picture": framed(read, settings, one.path)}
+        if self.kind in ("masks", "images") and one.beside is not None:  # `_require_kind` saw to it
+            beside = _read_beside(one.beside, one.path, read)
+            if self.kind == "masks":
+                made["mask"] = framed_mask(beside, settings, one.beside)
+            else:
+                made["wanted"] = framed(beside, settings, one.beside)
+        return made
 
 
 def index_of(settings: FolderSettings, kind: Kind) -> FolderIndex:

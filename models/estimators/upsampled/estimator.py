@@ -1,14 +1,14 @@
 """From a picture that was resized to a fraction and back to the picture as it was, and the error of each pixel.
 
     estimator = UpsampledEstimator(config)
-    outputs = estimator({"image": seen_bchw})      # {"restored": …, "restored_error": …, "departure": (b, 2)}
+    outputs = estimator({"image": seen_bchw})      # {"restored": …, "restored_error": …, "departure": (b, 4)}
 
 Pictures have values from 0 to 1. Without noise the small picture is known exactly, and an answer is brought to the
 nearest picture that comes to it (`resizing.py`). Shape suffixes: b batch, c bands, h height, w width, t tests.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,8 @@ _FLOOR = 1e-6
 """Of a mean squared error, where decibels are asked for: 60 of them are as good as more."""
 _LOG_SD = (-9.0, 0.0)
 """Range of the logarithm of a pixel's error."""
+_LEVELS = torch.linspace(0.001, 0.999, 400)
+"""Quantiles of a picture's pixels that stand for all of them."""
 _COVERED = 0.6827
 """Share of truths that stated errors hold."""
 _SURPLUS = 5e-3
@@ -97,7 +99,7 @@ class UpsampledEstimator(Estimator):
 
     @property
     def outputs(self) -> tuple[Field, ...]:
-        """The picture as it was, the root mean square error of each pixel, and how unlike others its input is."""
+        """The picture as it was, what holds 68 % of each pixel's errors, and how unlike others its input is."""
         shared: dict[str, Any] = {
             "shape": self._shape, "absolute": _LEAST, "relative": TOLERANCE, "of": "restored_error",
         }  # fmt: skip
@@ -139,22 +141,23 @@ class UpsampledEstimator(Estimator):
         mse_b = miss_bchw.square().mean(dim=(1, 2, 3))
         return (mse_b + _FLOOR).log() if self.config["loss"] == "decibels" else mse_b
 
-    def learn_ordinary(self, seen_bchw: Tensor, picture_bchw: Tensor, learned_bchw: Tensor) -> None:
-        """Errors that hold 68 %, and how noisy pictures are.
+    def learn_ordinary(self, *, judged: Iterable[tuple[Tensor, Tensor]], learned: Iterable[Tensor]) -> None:
+        """Errors that hold 68 %, and how noisy and how sharp pictures are.
 
         Args:
-            seen_bchw: pictures that were not learned from, after resizing.
-            picture_bchw: the same before.
-            learned_bchw: all that were learned from, after resizing.
+            judged: batches of pictures that were not learned from, after resizing and before.
+            learned: batches of all that were learned from, after resizing.
         """
-        pulls = []
         with torch.inference_mode():
-            for seen_1chw, wanted_1chw in zip(seen_bchw.split(1), picture_bchw.split(1), strict=True):  # type: ignore[no-untyped-call]
-                found_1chw, log_sd_11hw = self._within(seen_1chw)
-                pulls.append(((found_1chw - wanted_1chw).abs() * (-log_sd_11hw).exp()).flatten())
-            pull_n = torch.cat(pulls).sort().values
+            pulls = []
+            for seen_bchw, wanted_bchw in judged:
+                found_bchw, log_sd_b1hw = self._within(seen_bchw)
+                pull_bn = ((found_bchw - wanted_bchw).abs() * (-log_sd_b1hw).exp()).flatten(1)
+                pulls.append(pull_bn.quantile(_LEVELS.to(pull_bn), dim=1))
+            # Quantiles of pictures, put together: as good as those of all pixels, which need not be held.
+            pull_n = torch.cat(pulls, dim=1).flatten().sort().values
             self.error_scale.copy_(pull_n[int(_COVERED * len(pull_n))])
-            noise_b, sharpness_b = self._finest(learned_bchw)
+            noise_b, sharpness_b = (torch.cat(of) for of in zip(*map(self._finest, learned), strict=True))
             self.noise_limit.copy_((_BEYOND * noise_b.max()).clamp_min(_NOISE))
             self.sharpness_limit.copy_(sharpness_b.min() / _BEYOND)
 
