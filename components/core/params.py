@@ -6,6 +6,7 @@ A misspelt key, a wrong type or a value out of range is an `AssayError` that nam
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from components.core.settings import ProblemSettings
 
 Settings = TypeVar("Settings", bound=ProblemSettings)
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+_OF_SOURCE = ("union_tag_invalid", "union_tag_not_found")
 _SOURCE = "source"
 """Key of a section that says which of several kinds it is, such as images that are drawn or read."""
 
@@ -105,6 +107,12 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
         first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
         location, of_space = _in_file(_without_source([str(part) for part in first["loc"]], values))
         key = ".".join([where, *location])
+        if first["type"] in _OF_SOURCE:
+            raise AssayError(_source_said(path, key, first)) from error
+        if first["type"] in _UNKNOWN and any(key.endswith(f".{name}") for name in typed):
+            raise AssayError(
+                f"--{location[-1]} {first.get('input')}: {where}.{location[0]} has no such number here"
+            ) from error
         if first["type"] in _UNKNOWN:
             known = _known(cls, [str(part) for part in first["loc"]][:-1])
             raise AssayError(
@@ -117,6 +125,15 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
             raise AssayError(f"--{location[-1]} {shown}: {said}") from error
         missing = first["type"] in ("missing", "missing_argument")
         raise AssayError(f"{path.name}: {key}{'' if missing else value}: {said}") from error
+
+
+def _source_said(path: Path, key: str, found: Mapping[str, Any]) -> str:
+    """That a section does not say which of its kinds it is, and which there are."""
+    kinds = " or ".join(re.findall(r"'(\w+)'", str(found.get("ctx", {}).get("expected_tags", ""))))
+    tag = found.get("ctx", {}).get("tag")
+    if tag is None:
+        return f"{path.name}: {key}.{_SOURCE} is missing: say which kind of section it is"
+    return f"{path.name}: {key}.{_SOURCE} = {tag!r}: must be {kinds}"
 
 
 def _without_source(location: list[str], values: Any) -> list[str]:

@@ -88,7 +88,10 @@ def test_losses_that_are_not_finite_are_refused_whosever_they_are(bad: float) ->
 
 def test_a_cell_of_fewer_than_thirty_images_is_refused_by_its_name() -> None:
     def line(what: str, images: int) -> str:
-        said = f"{what} has {images} images, too few to compare two models: 30 are needed: draw more (gates.fresh_images), or where images are read give more of them to confirmation_fraction"
+        said = (
+            f"{what} has {images} images, too few to compare two models: 30 are needed: draw more "
+            "(gates.fresh_images), or where images are read give more of them to confirmation_fraction"
+        )
         return f"^{re.escape(said)}$"
 
     few = loss(count=29)

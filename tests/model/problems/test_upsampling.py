@@ -272,7 +272,7 @@ def test_settings_of_another_source_leave_nothing_of_those_below(problem: Proble
         ("demo", {"galaxies": -1}, r"params.yaml: problems.upsampling.simulate.galaxies = -1: Input should be greater"),
         ("demo", {"galaxeis": 3}, "unknown key problems.upsampling.simulate.galaxeis: did you mean galaxies"),
         ("published", {"framming": "crop"}, "unknown key problems.upsampling.simulate.framming: did you mean framing"),
-        ("demo", {"source": "disk"}, r"problems.upsampling.simulate: Input tag .disk. found using .source."),
+        ("demo", {"source": "disk"}, r"problems.upsampling.simulate.source = 'disk': must be simulated or folder"),
     ],
 )
 def test_a_section_of_several_kinds_is_checked_as_the_kind_that_it_names(
