@@ -46,15 +46,13 @@ _PUBLISHED: dict[str, tuple[type[torch.optim.Optimizer], float]] = {
     "published": (torch.optim.Adam, 1e-4), "sgd": (torch.optim.SGD, 0.1),
 }  # fmt: skip
 """Optimizer and its constant learning rate: of the Charbonnier loss, and of the mean squared error."""
-_ALL = ",".join((*_NETWORKS, *_PUBLISHED))
+_ALL = (*_NETWORKS, *_PUBLISHED)
 _EPOCHS, _BATCH, _WIDTH = 50, 8, 16
 """Of the published trainings; the width is ours, where the exercise does not tell."""
 Numbers = dict[str, "np.ndarray[Any, Any]"]
 
 
-def main(
-    folder: str | None = None, networks: str = ",".join((*_NETWORKS, *_PUBLISHED)), folds: str = str(FOLDS)
-) -> None:
+def main(folder: str | None = None, networks: str = ",".join(_ALL), folds: str = str(FOLDS)) -> None:
     """Print one row a fold and way, and the means over folds."""
     if folder is None:
         print("name a folder of pictures: python -m benchmarks.upsampling FOLDER")
