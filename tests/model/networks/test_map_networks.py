@@ -66,6 +66,10 @@ class TestLatentAutoencoder(MapNetworkConformance):
     name = "latent_autoencoder"
 
 
+class TestShuffledResidual(MapNetworkConformance):
+    name = "shuffled_residual"
+
+
 class TestPublishedUNet(MapNetworkConformance):
     name = "published_unet"
     sizes = ((16, 16), (64, 64), (32, 48))
@@ -78,6 +82,6 @@ def test_no_network_is_without_its_test_class() -> None:
 
 def test_an_unknown_network_is_named() -> None:
     with pytest.raises(
-        ValueError, match=r"network = 'cnn': must be one of deep_unet, latent_autoencoder, published_unet, small_unet"
+        ValueError, match=r"network = 'cnn': must be one of deep_unet, latent_autoencoder, published_unet, shuffled_"
     ):
         map_network_module("cnn")
