@@ -1,6 +1,6 @@
 """Resizing by four on a folder of pictures, five folds: this project's network, the published ones, and none.
 
-    python -m benchmarks.upsampling ../shared/data/hubble            # all networks in all folds: 15 h on two cores
+    python -m benchmarks.upsampling FOLDER                           # all networks in all folds: 15 h on two cores
     python -m benchmarks.upsampling FOLDER ours,sgd 2                # two networks in the first two folds
 
 Each picture is whole in one fold, near-duplicates together. Gains are over the picture as it is seen, means over the

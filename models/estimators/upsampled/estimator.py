@@ -237,15 +237,13 @@ class UpsampledEstimator(Estimator):
         )
 
     def _finest(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
-        """By the finest differences of small pictures: noise (Donoho & Johnstone 1994) and sharpness, shape (b,) each.
-
-        Of a level picture nothing can be said: it counts as sharp.
-        """
+        """By the finest differences of small pictures: noise (Donoho & Johnstone 1994) and sharpness, shape (b,) each."""
         small = self.resizing.told(image_bchw)
         high, wide = (2 * (side // 2) for side in small.shape[2:])
         a, b, c, d = (small[:, :, row:high:2, column:wide:2] for row in (0, 1) for column in (0, 1))
         finest_bn = ((a - b - c + d) / 2).flatten(1)
         level_b = finest_bn.square().mean(dim=1).sqrt()
         contrast_b = (small - small.mean(dim=(2, 3), keepdim=True)).square().mean(dim=(1, 2, 3)).sqrt()
+        # Of a level picture nothing can be said: it counts as sharp.
         sharpness_b = torch.where(contrast_b > _LEAST, level_b.clamp_min(_LEAST) / contrast_b.clamp_min(_LEAST), 1.0)
         return finest_bn.abs().median(dim=1).values / _MEDIAN, sharpness_b
