@@ -237,7 +237,7 @@ class UpsampledEstimator(Estimator):
         )
 
     def _finest(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
-        """By the finest differences of small pictures: noise (Donoho & Johnstone 1994) and sharpness, shape (b,) each."""
+        """Noise and sharpness by the finest differences of small pictures (Donoho & Johnstone 1994), shape (b,)."""
         small = self.resizing.told(image_bchw)
         high, wide = (2 * (side // 2) for side in small.shape[2:])
         a, b, c, d = (small[:, :, row:high:2, column:wide:2] for row in (0, 1) for column in (0, 1))
