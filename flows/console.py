@@ -106,12 +106,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(highlight=False, width=out.width if out.is_terminal else _ENDLESS).print(table)
 
 
-def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any]) -> None:
+def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any], *, kept: bool = False) -> None:
     """One served answer with where it came from: its numbers, each with its error where it has one, and its doubts.
 
     Args:
         prediction: the answer.
         said: what the service says of all of its answers: `units`, `labels` and `model`.
+        kept: whether its maps lie in files already.
     """
     answer, rows = prediction["answer"], []
     for name, value in answer.items():
@@ -126,7 +127,7 @@ def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any]) -> 
         out.print(f"[bold]prediction {prediction['id']}[/bold]")
     _print_lists(answer, said)
     maps = [name for name, value in answer.items() if isinstance(value, list) and isinstance(value[0], list)]
-    if maps:
+    if maps and not kept:
         out.print(f"  maps: {', '.join(maps)}: `assay predict --save FOLDER` keeps them", markup=False)
     for line in prediction["doubts"]:
         out.print(f"  doubted: {line}", markup=False)

@@ -111,7 +111,8 @@ def _check(cls: type[Settings], values: Any, path: Path, where: str, typed: set[
             raise AssayError(_source_said(path, key, first)) from error
         if first["type"] in _UNKNOWN and any(key.endswith(f".{name}") for name in typed):
             raise AssayError(
-                f"--{location[-1]} {first.get('input')}: {where}.{location[0]} has no such number here"
+                f"--{location[-1]} {first.get('input')}: {where}.{location[0]} of {path.name} has no {location[-1]}: "
+                "leave it out"
             ) from error
         if first["type"] in _UNKNOWN:
             known = _known(cls, [str(part) for part in first["loc"]][:-1])

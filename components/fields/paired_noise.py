@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from components.fields.fresh import FRESH, fresh_images
-from components.fields.presenting import BATCH, Batch, presented
+from components.fields.presenting import Batch, presented, shown_at_once
 from components.fields.problem import Problem
 
 if TYPE_CHECKING:
@@ -51,11 +51,12 @@ def noise_pairs(
     for images in fresh_images(problem, settings, seed=seed, count=count):
         rows, noise = images.dataset.rows(FRESH), images.settings.evaluate.seed
         seen = [
-            presented(problem, images.dataset, images.settings, rows, seed=[noise, pair], device=device, batch=BATCH)
+            presented(problem, images.dataset, images.settings, rows, seed=[noise, pair], device=device)
             for pair in range(pairs)
         ]
+        together = shown_at_once(problem, settings)
         for number, batches in enumerate(zip(*seen, strict=True)):
-            chosen = images.dataset.catalogue.iloc[number * BATCH : (number + 1) * BATCH]
+            chosen = images.dataset.catalogue.iloc[number * together : (number + 1) * together]
             yield PairedObjects(
                 catalogue=chosen, batches=tuple(one for batch in batches for one in (batch, opposite(batch)))
             )

@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
 __label__ = "presenting"
 
-BATCH = 256
-"""Images shown at once where nobody asks for another number."""
-_VALUES = 2**20
-"""Of images so large that fewer have as many, only these are shown at once."""
+_IMAGES, _VALUES = 256, 2**20
+"""Images shown at once where nobody asks for another number, and of large ones no more than have so many values."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def presented(
 def shown_at_once(problem: "Problem", settings: "ProblemSettings") -> int:
     """Images of a problem that are no burden together."""
     largest = max(math.prod(field.shape) for field in problem.inputs(settings.simulate))
-    return max(1, min(BATCH, _VALUES // largest))
+    return max(1, min(_IMAGES, _VALUES // largest))
 
 
 def read_stored(

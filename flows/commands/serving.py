@@ -76,7 +76,7 @@ def predict(
         console.err.print(f"saved {path}", markup=False)
     for file, prediction in zip(files, answer["predictions"], strict=True):
         console.out.print(f"\n{file}")
-        console.print_prediction(prediction, answer)
+        console.print_prediction(prediction, answer, kept=save is not None)
 
 
 def verify(

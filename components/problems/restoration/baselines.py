@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from components.evidence import Measuring
 from components.fields import Answer
-from components.problems.restoration.settings import FACTOR
-from models.estimators.upsampled import TESTS, Resizing
+from components.problems.restoration.degrading import resizing_of
+from models.estimators.upsampled import TESTS
 
 if TYPE_CHECKING:
     from models.fields import Arrays
@@ -37,15 +37,14 @@ def learned_baselines(about: Measuring) -> Mapping[str, Answer]:
         about: whose training pictures the filter is fitted to.
     """
     settings: Any = about.settings
-    resizing = Resizing(height=settings.simulate.height, width=settings.simulate.width, factor=FACTOR)
-    resizing = resizing.to(about.device)
     kernel_ss = _fitted(about, settings.evaluate.filter_pictures)
 
     def bicubic(seen_bchw: Tensor) -> Tensor:
-        small = resizing.told(seen_bchw)
+        small = resizing_of(seen_bchw).told(seen_bchw)
         return functional.interpolate(small, size=seen_bchw.shape[2:], mode="bicubic", align_corners=False)
 
     def consistent(seen_bchw: Tensor) -> Tensor:
+        resizing = resizing_of(seen_bchw)
         return resizing.consistent(seen_bchw, resizing.told(seen_bchw))
 
     def linear(seen_bchw: Tensor) -> Tensor:

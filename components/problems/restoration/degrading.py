@@ -13,17 +13,17 @@ from models.estimators.upsampled import Resizing
 __label__ = "restoration_degrading"
 
 
-def resizing_of(picture_bchw: Tensor) -> Resizing:
-    """To a quarter and back, for pictures of that size, on their device."""
-    return _resizing(picture_bchw.shape[2], picture_bchw.shape[3], picture_bchw.device)
+def resizing_of(picture_bchw: Tensor, factor: int = FACTOR) -> Resizing:
+    """To a fraction and back, for pictures of that size, on their device."""
+    return _resizing(picture_bchw.shape[2], picture_bchw.shape[3], factor, picture_bchw.device)
 
 
-def degraded(picture_bchw: Tensor) -> Tensor:
+def degraded(picture_bchw: Tensor, factor: int = FACTOR) -> Tensor:
     """Pictures as they are seen."""
-    resizing = resizing_of(picture_bchw)
+    resizing = resizing_of(picture_bchw, factor)
     return resizing.larger(resizing.smaller(picture_bchw))
 
 
-@lru_cache(maxsize=8)
-def _resizing(height: int, width: int, where: device) -> Resizing:
-    return Resizing(height=height, width=width, factor=FACTOR).to(where)
+@lru_cache(maxsize=16)
+def _resizing(height: int, width: int, factor: int, where: device) -> Resizing:
+    return Resizing(height=height, width=width, factor=factor).to(where)

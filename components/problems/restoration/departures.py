@@ -17,9 +17,9 @@ from scipy import ndimage
 from components.evidence import Delivery, FailureAxis, FailureImages, Measuring, measure_along
 from components.evidence.restored import LOSS
 from components.fields import Metric, Seeds, normal
+from components.problems.restoration.degrading import degraded, resizing_of
 from components.problems.restoration.scores import doubted, picture_scores
 from components.problems.restoration.settings import FACTOR
-from models.estimators.upsampled import Resizing
 from models.fields import Arrays
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def picture_axes(settings: Any, picture_bchw: "np.ndarray[Any, Any]") -> list[Fa
     """
     height, width = settings.simulate.height, settings.simulate.width
     usual = FailureImages(stored={"picture": picture_bchw})
-    resizing = Resizing(height=height, width=width, factor=FACTOR)
     factors = tuple(factor for factor in _FACTORS if height % factor == width % factor == 0)
 
     def noisy(sigma: float) -> Delivery:
         def deliver(inputs: Arrays, stored: Arrays, seed_b: Seeds) -> Arrays:  # noqa: ARG001
-            small = resizing.to(inputs["image"].device).told(inputs["image"])
+            resizing = resizing_of(inputs["image"])
+            small = resizing.told(inputs["image"])
             noise = normal(seed_b, tuple(small.shape[1:]), stream=_NOISE, device=small.device)
             return {**inputs, "image": resizing.larger(small + sigma * noise)}
 
@@ -73,16 +73,13 @@ def picture_axes(settings: Any, picture_bchw: "np.ndarray[Any, Any]") -> list[Fa
     def blurred(sigma: float) -> Delivery:
         def deliver(inputs: Arrays, stored: Arrays, seed_b: Seeds) -> Arrays:  # noqa: ARG001
             blurred_bchw = ndimage.gaussian_filter(stored["picture"].cpu().numpy(), (0, 0, sigma, sigma))
-            there = torch.from_numpy(blurred_bchw).to(inputs["image"].device)
-            here = resizing.to(there.device)
-            return {**inputs, "image": here.larger(here.smaller(there))}
+            return {**inputs, "image": degraded(torch.from_numpy(blurred_bchw).to(inputs["image"].device))}
 
         return deliver
 
     def smaller(factor: float) -> Delivery:
         def deliver(inputs: Arrays, stored: Arrays, seed_b: Seeds) -> Arrays:  # noqa: ARG001
-            other = Resizing(height=height, width=width, factor=int(factor)).to(stored["picture"].device)
-            return {**inputs, "image": other.larger(other.smaller(stored["picture"]))}
+            return {**inputs, "image": degraded(stored["picture"], int(factor))}
 
         return deliver
 

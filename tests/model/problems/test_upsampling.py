@@ -22,7 +22,7 @@ from components.data.simulation import publish, simulate
 from components.evidence.asking import asking
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
-from components.fields.presenting import presented
+from components.fields.presenting import presented, shown_at_once
 from components.fields.problem import Problem
 from components.problems import find_problem
 from components.problems.restoration.augmentation import CHANCES, augmented
@@ -250,6 +250,21 @@ def test_every_loss_trains_in_bfloat16_too(problem: Problem, settings: Any, smal
     *_, last = iter(trainer)
     assert last.validation_loss < before
     assert {of.dtype for of in trainer.averaged.state_dict().values()} <= {torch.float32, torch.int64}
+
+
+def test_a_number_that_pictures_on_disk_do_not_have_is_refused_as_it_was_typed(problem: Problem) -> None:
+    with pytest.raises(AssayError, match=r"--count 100: .*simulate of params.yaml has no count: leave it out"):
+        load_settings(
+            HOUSE / "params.yaml", problem.name, problem.settings, size="published",
+            overrides={"simulate": {"count": 100}},
+        )  # fmt: skip
+
+
+def test_large_pictures_are_shown_a_few_at_a_time(problem: Problem) -> None:
+    sizes = {
+        side: shown_at_once(problem, small_settings(simulate={"height": side, "width": side})) for side in (16, 256)
+    }
+    assert sizes == {16: 256, 256: 5}
 
 
 def test_files_are_read_as_pictures_of_a_folder_are(problem: Problem, tmp_path: Path) -> None:
