@@ -15,12 +15,10 @@ from pathlib import Path
 from shutil import copytree
 from typing import NamedTuple
 
+from benchmarks._houses import candidates
 from components.core import Workspace
-from components.data import publish, simulate
-from components.problems import find_problem
-from tests.conftest import make_house, small_settings
 from tests.drills.commands import ASSAY, assay
-from tests.drills.houses import NAME, make_candidates, mlflow_client, promote
+from tests.drills.houses import NAME, mlflow_client, promote
 
 Variables = Mapping[str, str]
 _NOBODY = "127.0.0.1:9"
@@ -117,10 +115,7 @@ FAULTS = (
 def main() -> None:
     """Print seconds, exit status and last line of every command under every fault."""
     with tempfile.TemporaryDirectory() as folder:
-        drawn = make_house(Path(folder) / "drawn")
-        problem, settings = find_problem(NAME), small_settings(drawn.root).simulate
-        dataset = publish(drawn, simulate(drawn, problem, settings))
-        whole = make_candidates(Path(folder) / "whole", dataset.folder, 2)
+        whole = candidates(Path(folder), 2)
         for stage, more in (("staging", ()), ("production", ("--first",))):
             done = promote(whole, 1, stage, *more)
             if done.returncode:

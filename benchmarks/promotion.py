@@ -8,14 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks._houses import candidates
 from components.core import Workspace
-from components.data import publish, simulate
 from components.ledger import REGISTER
 from components.ledger.database import LedgerDatabase
-from components.problems import find_problem
-from tests.conftest import make_house, small_settings
 from tests.drills.commands import assay, assay_here
-from tests.drills.houses import NAME, make_candidates
+from tests.drills.houses import NAME
 
 _VERSIONS = 1000
 
@@ -45,10 +43,7 @@ def fill(house: Workspace, count: int) -> None:
 def main() -> None:
     """Promote evaluated versions with the real command, then list a thousand."""
     with tempfile.TemporaryDirectory() as folder:
-        drawn = make_house(Path(folder) / "drawn")
-        problem, settings = find_problem(NAME), small_settings(drawn.root).simulate
-        dataset = publish(drawn, simulate(drawn, problem, settings))
-        house = make_candidates(Path(folder) / "house", dataset.folder, 2)
+        house = candidates(Path(folder), 2)
         for version, stage, more in ((1, "staging", ()), (1, "production", ("--first",)), (2, "staging", ()),
                                      (2, "production", ())):  # fmt: skip
             start = time.monotonic()

@@ -13,8 +13,6 @@ import torch
 from components.core.errors import AssayError
 from components.core.params import load_settings
 from components.core.settings import ProblemSettings
-from components.core.workspace import Workspace
-from components.data.simulation import publish, simulate
 from components.evidence.asking import asking
 from components.evidence.numbers.scores import chain_energy_score, sample_crps
 from components.fields.dataset import Dataset
@@ -35,6 +33,7 @@ from tests.answers import stated
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
 from tests.model.problems.skies import needs_real_sky, real_skies, small_skies
+from tests.model.problems.small import fixtures, load_small
 
 SMALL: dict[str, Any] = {
     "simulate": {**small_skies(400, 100), "validation_fraction": 0.1, "confirmation_fraction": 0.1},
@@ -46,26 +45,10 @@ SMALL: dict[str, Any] = {
 
 
 def small_settings() -> Any:
-    problem = find_problem("galactic-centre")
-    return load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides=SMALL)
+    return load_small("galactic-centre", SMALL)
 
 
-@pytest.fixture
-def problem() -> Problem:
-    return find_problem("galactic-centre")
-
-
-@pytest.fixture
-def settings() -> ProblemSettings:
-    found: ProblemSettings = small_settings()
-    return found
-
-
-@pytest.fixture(scope="module")
-def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("skies")
-    workspace, problem = Workspace(root=root, home=root / ".assay"), find_problem("galactic-centre")
-    return publish(workspace, simulate(workspace, problem, small_settings().simulate))
+problem, settings, small_dataset = fixtures("galactic-centre", small_settings)
 
 
 class TestGalacticCentre(ProblemConformance):

@@ -32,6 +32,7 @@ from models.fields import Arrays
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
 from tests.model.problems.skies import needs_real_sky, real_skies, small_skies
+from tests.model.problems.small import fixtures, load_small
 
 SMALL: dict[str, Any] = {
     "simulate": {**small_skies(200, 50), "validation_fraction": 0.2, "confirmation_fraction": 0.1},
@@ -43,26 +44,10 @@ SMALL: dict[str, Any] = {
 
 
 def small_settings() -> Any:
-    problem = find_problem("point-sources")
-    return load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides=SMALL)
+    return load_small("point-sources", SMALL)
 
 
-@pytest.fixture
-def problem() -> Problem:
-    return find_problem("point-sources")
-
-
-@pytest.fixture
-def settings() -> ProblemSettings:
-    found: ProblemSettings = small_settings()
-    return found
-
-
-@pytest.fixture(scope="module")
-def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("skies")
-    workspace, problem = Workspace(root=root, home=root / ".assay"), find_problem("point-sources")
-    return publish(workspace, simulate(workspace, problem, small_settings().simulate))
+problem, settings, small_dataset = fixtures("point-sources", small_settings)
 
 
 class TestPointSources(ProblemConformance):

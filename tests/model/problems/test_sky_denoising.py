@@ -12,15 +12,11 @@ import torch
 from scipy import stats
 
 from components.core.params import load_settings
-from components.core.settings import ProblemSettings
-from components.core.workspace import Workspace
-from components.data.simulation import publish, simulate
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.fields.randomness import row_seeds
-from components.problems import find_problem
 from components.problems.sky_denoising.noises import NOISES, with_noise
 from components.problems.sky_denoising.presentation import present
 from components.problems.sky_denoising.problem import SkyDenoising
@@ -32,6 +28,7 @@ from models.fields import Arrays
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
 from tests.model.problems.skies import needs_real_sky, real_skies, small_skies
+from tests.model.problems.small import fixtures, load_small
 
 SMALL: dict[str, Any] = {
     "simulate": {**small_skies(200, 50), "validation_fraction": 0.2, "confirmation_fraction": 0.1},
@@ -44,26 +41,10 @@ SMALL: dict[str, Any] = {
 
 
 def small_settings() -> Any:
-    problem = find_problem("sky-denoising")
-    return load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides=SMALL)
+    return load_small("sky-denoising", SMALL)
 
 
-@pytest.fixture
-def problem() -> Problem:
-    return find_problem("sky-denoising")
-
-
-@pytest.fixture
-def settings() -> ProblemSettings:
-    found: ProblemSettings = small_settings()
-    return found
-
-
-@pytest.fixture(scope="module")
-def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("skies")
-    workspace, problem = Workspace(root=root, home=root / ".assay"), find_problem("sky-denoising")
-    return publish(workspace, simulate(workspace, problem, small_settings().simulate))
+problem, settings, small_dataset = fixtures("sky-denoising", small_settings)
 
 
 class TestSkyDenoising(ProblemConformance):

@@ -16,15 +16,11 @@ from torch import Tensor
 
 from components.core.errors import AssayError
 from components.core.params import load_settings
-from components.core.settings import ProblemSettings
-from components.core.workspace import Workspace
-from components.data.simulation import publish, simulate
 from components.evidence.asking import asking
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented, shown_at_once
 from components.fields.problem import Problem
-from components.problems import find_problem
 from components.problems.restoration.augmentation import CHANCES, augmented
 from components.problems.restoration.baselines import NAMES
 from components.training.trainer import Trainer
@@ -32,6 +28,7 @@ from models.estimators.upsampled import LOSSES, TESTS, Resizing, UpsampledEstima
 from models.fields import Arrays
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
+from tests.model.problems.small import fixtures, load_small
 
 SMALL: dict[str, Any] = {
     "simulate": {
@@ -44,27 +41,10 @@ SMALL: dict[str, Any] = {
 
 
 def small_settings(**changed: Any) -> Any:
-    problem = find_problem("upsampling")
-    overrides = {name: {**values, **changed.get(name, {})} for name, values in SMALL.items()}
-    return load_settings(HOUSE / "params.yaml", problem.name, problem.settings, overrides=overrides)
+    return load_small("upsampling", {name: {**values, **changed.get(name, {})} for name, values in SMALL.items()})
 
 
-@pytest.fixture
-def problem() -> Problem:
-    return find_problem("upsampling")
-
-
-@pytest.fixture
-def settings() -> ProblemSettings:
-    found: ProblemSettings = small_settings()
-    return found
-
-
-@pytest.fixture(scope="module")
-def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("fields")
-    workspace, problem = Workspace(root=root, home=root / ".assay"), find_problem("upsampling")
-    return publish(workspace, simulate(workspace, problem, small_settings().simulate))
+problem, settings, small_dataset = fixtures("upsampling", small_settings)
 
 
 class TestUpsampling(ProblemConformance):
