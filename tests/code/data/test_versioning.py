@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import AssayError, IntegrityError
+from components.core.params import load_settings
 from components.core.workspace import Workspace
 from components.data import versioning
 from components.data.data_file import raw_row, read_row, write_row
+from components.data.simulation import dataset_key
 from components.data.versioning import checkout_data, require_dvc, restore, version_data
+from components.problems import find_problem
 from tests.conftest import HOUSE
 
 NAME, OTHER = "galaxy-shape", "sky-denoising"
@@ -160,6 +163,7 @@ import sys
 from pathlib import Path
 from components.core.workspace import Workspace
 from components.data.data_file import read_row, write_row
+from components.data.simulation import dataset_key
 from components.data.versioning import checkout_data, version_data
 
 root, name, seen = Path(sys.argv[1]), sys.argv[2], []
@@ -276,3 +280,12 @@ def _commit(workspace: Workspace) -> None:
 
 def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_data_that_this_clone_names_is_of_todays_simulator_and_settings() -> None:
+    """Else a new clone's first run changes data.dvc: run it, and commit that file with the change of the simulator."""
+    problem = find_problem(NAME)
+    settings = load_settings(HOUSE / "params.yaml", NAME, problem.settings)
+    row = read_row(Workspace(root=HOUSE, home=HOUSE / ".assay"), NAME)
+    assert row is not None
+    assert row.key == dataset_key(problem, settings.simulate)
