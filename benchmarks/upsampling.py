@@ -25,9 +25,9 @@ from components.data import simulate
 from components.evidence import interval
 from components.fields import Answer, Dataset, presented
 from components.problems import find_problem
-from components.problems.restoration.baselines import learned_baselines
-from components.problems.restoration.degrading import degraded
-from components.problems.restoration.scores import picture_scores
+from components.problems.restoration.upsampling.baselines import learned_baselines
+from components.problems.restoration.upsampling.degrading import degraded
+from components.problems.restoration.upsampling.scores import picture_scores
 from components.simulators.folders import FolderSettings
 from components.training import Trainer
 from models.estimators.upsampled import TESTS

@@ -40,8 +40,9 @@ def build_estimator(problem: Problem, settings: ProblemSettings) -> "Estimator":
                     raise ValueError(f"{wanted.name} of {where} has {part} {found!r}: the target has {given!r}")
         estimator.eval()
         with torch.inference_mode():
-            # Ones, which every condition allows.
-            ones = {of.name: torch.ones(2, *of.shape, dtype=getattr(torch, of.dtype)) for of in estimator.inputs}
+            # Ones, which every condition allows; what may be left out is.
+            needed = (of for of in estimator.inputs if not of.optional)
+            ones = {of.name: torch.ones(2, *of.shape, dtype=getattr(torch, of.dtype)) for of in needed}
             check_arrays(estimator(ones), estimator.outputs, f"the answer of {where}")
     except (ValueError, KeyError) as error:
         said = f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -5,7 +5,7 @@
 * `point_sources/`: where the point sources of such a sky are, and how bright
 * `sky_denoising/`: such a sky without its noise
 * `skies/`: what these have in common
-* `restoration/`: what a picture was before it was resized to a quarter and back
+* `restoration/`: what a picture was before it was resized to a quarter and back, and a galaxy before PSF and noise
 
 Everything else meets them through `find_problem`.
 """
@@ -26,6 +26,7 @@ _CLASSES = {
     "point-sources": "point_sources:PointSources",
     "sky-denoising": "sky_denoising:SkyDenoising",
     "upsampling": "restoration:Upsampling",
+    "deblurring": "restoration:Deblurring",
 }
 """Name on the command line to folder and class; a new problem is one line here."""
 

@@ -10,6 +10,10 @@ from flows import console
 from flows.commands.options import AsJson, Port, ProblemName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
     from components.core import Workspace
     from components.lifecycle import Deployed
 
@@ -37,7 +41,9 @@ def predict(
     conditions: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="A number beside every image, as NAME=NUMBER; once for each that the model asks for."
+            "--set",
+            help="What stands beside every image, as NAME=NUMBER, or NAME=FILE where it is itself an image, a PSF say; "
+            "once for each that the model asks for.",
         ),
     ] = None,
     stage: Stage = PRODUCTION,
@@ -57,8 +63,8 @@ def predict(
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     if save is not None:
         require_names(save, files)
-    given = dict(_condition(text) for text in conditions or ())
     read_image = find_problem(problem).read_image
+    given = dict(_condition(text, read_image) for text in conditions or ())
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
     if url is not None:
         answer = request(url, items, samples=samples)
@@ -114,12 +120,14 @@ def verify(
         console.out.print(f"  {part['name']}: {' '.join(part['digest'].values())}")
 
 
-def _condition(text: str) -> tuple[str, float]:
+def _condition(text: str, read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> tuple[str, Any]:
     name, _, value = text.partition("=")
     try:
         return name, float(value)
     except ValueError as error:
-        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER") from error
+        if Path(value).is_file():
+            return name, read_image(Path(value)).tolist()
+        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, or NAME=FILE of a file that there is") from error
 
 
 def _deployed(problem: str, stage: str) -> "tuple[Workspace, Deployed]":

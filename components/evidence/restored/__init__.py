@@ -1,6 +1,6 @@
 """Evidence for models that make pictures whole again: how far from the truth, as pictures are judged.
 
-* `tools.py`: PSNR and SSIM; `plots.py`: the pictures
+* `tools.py`: PSNR and SSIM; `plots.py`: pictures in colour; `galaxy_plots.py`: those of galaxies
 """
 
 import lazy_loader

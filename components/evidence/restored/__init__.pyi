@@ -1,3 +1,6 @@
+from .galaxy_plots import plot_departure as plot_departure
+from .galaxy_plots import plot_galaxies as plot_galaxies
+from .galaxy_plots import plot_ways as plot_ways
 from .plots import LOSS as LOSS
 from .plots import plot_examples as plot_examples
 from .plots import plot_failure as plot_failure

@@ -54,7 +54,7 @@ def tools(settings: SersicSettings) -> tuple[MeasuringTool, ...]:
         MeasuringTool(
             name="galsim.hsm",
             quantities={"hsm_size": "arcsec", "hsm_g1": "", "hsm_g2": ""},
-            measure=lambda images, _: adaptive_moments(images, settings),
+            measure=lambda images, _: adaptive_moments(images, settings.pixel_scale),
         ),
     )
 

@@ -1,10 +1,7 @@
-"""Pictures made whole again: `upsampling`, what a picture was before it was resized to a quarter and back.
+"""Pictures made whole again.
 
-* `upsampling.py`: what is asked, of which pictures; `settings.py`: what params.yaml says; `augmentation.py`: how
-  pictures might have been taken as well; `degrading.py`: what befalls them
-* `evaluation.py`: puts the evidence together; `scores.py`: what is measured of each picture; `baselines.py`: no network
-  at all; `departures.py`: failure maps
-* `sections.py`: what a person reads
+* `upsampling/`: what a colour picture was before it was resized to a quarter and back
+* `deblurring/`: what a galaxy was before a known PSF and noise
 """
 
 import lazy_loader

@@ -1,1 +1,2 @@
+from .deblurring import Deblurring as Deblurring
 from .upsampling import Upsampling as Upsampling

@@ -1,6 +1,6 @@
 """Adaptive moments by `galsim.hsm`: the size and the shape of a galaxy as it is seen, with no profile assumed.
 
-    moments_bq = adaptive_moments(images, settings)          # size in arcsec, g1, g2
+    moments_bq = adaptive_moments(images, pixel_scale)         # size in arcsec, g1, g2
 
 The moments are those under the elliptical Gaussian that matches the image best (Bernstein & Jarvis 2002; Hirata &
 Seljak 2003), of the image after the PSF. HSM can correct a shape for that (REGAUSS), to some percent, and not for
@@ -10,17 +10,17 @@ compares two images under one PSF needs no correction.
 
 import numpy as np
 
-from components.simulators.sersic.prior import Array, Image, SersicSettings
+from components.simulators.sersic.prior import Array, Image
 
 __label__ = "hsm_moments"
 
 
-def adaptive_moments(images: Image | Array, settings: SersicSettings) -> Array:
+def adaptive_moments(images: Image | Array, pixel_scale: float) -> Array:
     """Measure galaxies in the middle of their stamps.
 
     Args:
         images: without sky, shape (b, size, size).
-        settings: camera.
+        pixel_scale: arcseconds a pixel.
 
     Returns:
         (det M)^¼ in arcseconds, and the reduced shear g1, g2 of the ellipse, shape (b, 3); NaN where the iteration does
@@ -30,9 +30,9 @@ def adaptive_moments(images: Image | Array, settings: SersicSettings) -> Array:
 
     found = np.full((len(images), 3), np.nan)
     for row, image in enumerate(images):
-        stamp = galsim.Image(np.ascontiguousarray(image, dtype=np.float64), scale=settings.pixel_scale)
+        stamp = galsim.Image(np.ascontiguousarray(image, dtype=np.float64), scale=pixel_scale)
         moments = galsim.hsm.FindAdaptiveMom(stamp, strict=False)
         if moments.moments_status == 0:
             shape = moments.observed_shape
-            found[row] = moments.moments_sigma * settings.pixel_scale, shape.g1, shape.g2
+            found[row] = moments.moments_sigma * pixel_scale, shape.g1, shape.g2
     return found

@@ -6,6 +6,7 @@ They have no true parameters: spirals, clumps and neighbours are what the prior 
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,21 @@ from components.simulators.sersic.prior import Image, SersicSettings
 __label__ = "real_galaxies"
 
 _CATALOGUE = "real_galaxy_catalog.fits"
+
+
+def open_real_galaxies(folder: Path) -> Any:
+    """The catalogue in a folder.
+
+    Raises:
+        AssayError: when there is none.
+    """
+    import galsim
+
+    if not (folder / _CATALOGUE).is_file():
+        raise AssayError(
+            f"real_galaxies = {str(folder)!r}: has no {_CATALOGUE}: name a galsim.RealGalaxyCatalog's folder"
+        )
+    return galsim.RealGalaxyCatalog(_CATALOGUE, dir=str(folder))
 
 
 def draw_real_galaxies(folder: Path, settings: SersicSettings, *, psf_fwhm: float, norm: float) -> Image:
@@ -34,11 +50,7 @@ def draw_real_galaxies(folder: Path, settings: SersicSettings, *, psf_fwhm: floa
     """
     import galsim
 
-    if not (folder / _CATALOGUE).is_file():
-        raise AssayError(
-            f"real_galaxies = {str(folder)!r}: has no {_CATALOGUE}: name a galsim.RealGalaxyCatalog's folder"
-        )
-    catalogue = galsim.RealGalaxyCatalog(_CATALOGUE, dir=str(folder))
+    catalogue = open_real_galaxies(folder)
     psf = galsim.Moffat(beta=settings.psf_beta, fwhm=psf_fwhm)
     stamps = []
     for index in range(catalogue.nobjects):

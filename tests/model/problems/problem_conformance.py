@@ -155,7 +155,7 @@ class ProblemConformance:
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
         inputs = sample(problem, small_dataset, settings, 3)
-        (image,) = (name for name, array in inputs.items() if array.ndim >= 3)
+        image = next(iter(inputs))  # conditions follow it
         for network in self.networks or (settings.train.network,):
             estimator = self.estimator(problem, replace(settings, train=replace(settings.train, network=network)))
             for shown in (inputs[image], torch.zeros_like(inputs[image]), torch.full_like(inputs[image], 1e6)):

@@ -21,8 +21,8 @@ from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented, shown_at_once
 from components.fields.problem import Problem
-from components.problems.restoration.augmentation import CHANCES, augmented
-from components.problems.restoration.baselines import NAMES
+from components.problems.restoration.upsampling.augmentation import CHANCES, augmented
+from components.problems.restoration.upsampling.baselines import NAMES
 from components.training.trainer import Trainer
 from models.estimators.upsampled import LOSSES, TESTS, Resizing, UpsampledEstimator
 from models.fields import Arrays

@@ -26,7 +26,7 @@ def gaussian(g1: float, g2: float, size: float, *, at: tuple[float, float] = (31
 @pytest.mark.parametrize(("g1", "g2", "size"), [(0.0, 0.0, 2.0), (0.2, -0.1, 3.0), (-0.3, 0.3, 2.5)])
 def test_moments_of_a_gaussian_are_its_own(settings: ProblemSettings, g1: float, g2: float, size: float) -> None:
     simulation: Any = settings.simulate
-    found = adaptive_moments(gaussian(g1, g2, size)[None], simulation)
+    found = adaptive_moments(gaussian(g1, g2, size)[None], simulation.pixel_scale)
     np.testing.assert_allclose(found, [[size * SCALE, g1, g2]], atol=1e-3)
 
 
@@ -51,4 +51,4 @@ def test_nothing_is_measured_where_nothing_is(settings: ProblemSettings) -> None
     simulation: Any = settings.simulate
     empty = np.random.default_rng(1).normal(0, SIGMA, (1, 64, 64)) / 100
     assert np.isnan(kron_photometry(empty, np.array([SIGMA]), simulation)).all()
-    assert np.isnan(adaptive_moments(0 * empty, simulation)).all()
+    assert np.isnan(adaptive_moments(0 * empty, simulation.pixel_scale)).all()

@@ -26,9 +26,9 @@ from components.fields import (
     presented,
     uniform,
 )
-from components.problems.restoration.augmentation import CHANCES, augmented
-from components.problems.restoration.degrading import degraded
-from components.problems.restoration.settings import BANDS, FACTOR, UpsamplingSettings
+from components.problems.restoration.upsampling.augmentation import CHANCES, augmented
+from components.problems.restoration.upsampling.degrading import degraded
+from components.problems.restoration.upsampling.settings import BANDS, FACTOR, UpsamplingSettings
 from components.simulators.deep_fields import draw_fields
 from components.simulators.folders import FolderProblem, FolderSettings
 from models.estimators.upsampled import UpsampledEstimator
@@ -129,7 +129,7 @@ class Upsampling(FolderProblem):
         progress: Callable[[int], object],
     ) -> Evaluation:
         """See `evaluation.py`."""
-        from components.problems.restoration.evaluation import gather  # with Matplotlib, which no list needs
+        from components.problems.restoration.upsampling.evaluation import gather  # with Matplotlib, which no list needs
 
         return gather(self._measuring(answer, dataset, settings, device, progress, "test"), cache=cache)
 
@@ -143,7 +143,7 @@ class Upsampling(FolderProblem):
         progress: Callable[[int], object],
     ) -> Confirmation:
         """The same loss on the confirmation split."""
-        from components.problems.restoration.evaluation import confirmed
+        from components.problems.restoration.upsampling.evaluation import confirmed
 
         return confirmed(self._measuring(answer, dataset, settings, device, progress, "confirmation"))
 

@@ -17,9 +17,9 @@ from scipy import ndimage
 from components.evidence import Delivery, FailureAxis, FailureImages, Measuring, measure_along
 from components.evidence.restored import LOSS
 from components.fields import Metric, Seeds, normal
-from components.problems.restoration.degrading import degraded, resizing_of
-from components.problems.restoration.scores import doubted, picture_scores
-from components.problems.restoration.settings import FACTOR
+from components.problems.restoration.upsampling.degrading import degraded, resizing_of
+from components.problems.restoration.upsampling.scores import doubted, picture_scores
+from components.problems.restoration.upsampling.settings import FACTOR
 from models.fields import Arrays
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from components.evidence.restored import psnr, ssim
 from components.fields import Batch
-from components.problems.restoration.degrading import resizing_of
+from components.problems.restoration.upsampling.degrading import resizing_of
 
 if TYPE_CHECKING:
     from torch import Tensor

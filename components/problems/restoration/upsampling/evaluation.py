@@ -15,10 +15,10 @@ import pandas as pd
 from components.evidence import Array, Measuring, share, time_per_image
 from components.evidence.restored import plot_examples, plot_failure, plot_gains
 from components.fields import Confirmation, Evaluation, Loss, Metric
-from components.problems.restoration import sections
-from components.problems.restoration.baselines import learned_baselines
-from components.problems.restoration.departures import measure_departures
-from components.problems.restoration.scores import MEANS, picture_scores
+from components.problems.restoration.upsampling import sections
+from components.problems.restoration.upsampling.baselines import learned_baselines
+from components.problems.restoration.upsampling.departures import measure_departures
+from components.problems.restoration.upsampling.scores import MEANS, picture_scores
 
 __label__ = "restoration_evaluation"
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from torch import Tensor, device
 
-from components.problems.restoration.settings import FACTOR
+from components.problems.restoration.upsampling.settings import FACTOR
 from models.estimators.upsampled import Resizing
 
 __label__ = "restoration_degrading"

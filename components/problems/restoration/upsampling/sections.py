@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from components.fields import Metric, Report, Section
-from components.problems.restoration.baselines import NAMES
+from components.problems.restoration.upsampling.baselines import NAMES
 
 __label__ = None
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from components.evidence import Measuring
 from components.fields import Answer
-from components.problems.restoration.degrading import resizing_of
+from components.problems.restoration.upsampling.degrading import resizing_of
 from models.estimators.upsampled import TESTS
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+from .problem import Upsampling as Upsampling

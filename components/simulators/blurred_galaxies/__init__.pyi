@@ -1,0 +1,9 @@
+from .drawing import CONDITIONS as CONDITIONS
+from .drawing import DRAWN as DRAWN
+from .drawing import conditions as conditions
+from .drawing import draw_galaxies as draw_galaxies
+from .drawing import sharp_images as sharp_images
+from .posterior import posterior_image as posterior_image
+from .real_galaxies import sharp_real_galaxies as sharp_real_galaxies
+from .settings import FLUX as FLUX
+from .settings import BlurredGalaxySettings as BlurredGalaxySettings
