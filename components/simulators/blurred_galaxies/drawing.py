@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from components.fields import Seeds, random_numbers, rounded
 from components.simulators.blurred_galaxies.settings import FINER, FLUX, BlurredGalaxySettings
+from components.simulators.blurred_galaxies.structure import DISK_INDEX, PER_STRUCTURE, structured
 from components.simulators.sersic import one_thread
 from models.galaxies import SHAPE, render_rows
 
@@ -23,8 +25,8 @@ CONDITIONS = ("psf_fwhm", "psf_g1", "psf_g2", "snr")
 """Columns that say how a galaxy is to be seen."""
 DRAWN = 4
 """Random numbers that these are drawn by."""
-_PER_GALAXY = 6
-_OF_GALAXY, _OF_CONDITIONS = range(2)
+_PER_GALAXY = 7
+_OF_GALAXY, _OF_CONDITIONS, _OF_STRUCTURE = range(3)
 """Streams of random numbers."""
 _DECIMALS = {"n": 5, "half_light_radius": 6, "g1": 6, "g2": 6, "psf_fwhm": 5, "psf_g1": 6, "psf_g2": 6, "snr": 3}
 _TRUTH_DECIMALS = 3
@@ -39,15 +41,17 @@ def draw_galaxies(settings: BlurredGalaxySettings, seed_b: Seeds) -> tuple[pd.Da
     """One galaxy for each seed.
 
     Returns:
-        `models.galaxies.SHAPE`, `place_x` and `place_y` (0, or 1 where it is centred in a pixel and not on an edge),
-        and `CONDITIONS`; and galaxies without PSF and noise, counts, shape (b, size, size).
+        `models.galaxies.SHAPE` (of the disk where there is more), `place_x` and `place_y` (0, or 1 where it is centred
+        in a pixel and not on an edge), `structured`, and `CONDITIONS`; and galaxies without PSF and noise, counts,
+        shape (b, size, size).
     """
     chance_bk = random_numbers(seed_b, _PER_GALAXY, stream=_OF_GALAXY)
     seen = conditions(settings, random_numbers(seed_b, DRAWN, stream=_OF_CONDITIONS))
-    index, radius, length, turn, right, down = chance_bk.T
+    index, radius, length, turn, right, down, plain = chance_bk.T
     shear, angle = _between(settings.ellipticity, length), 2 * np.pi * turn
+    rich_b = plain < settings.structured
     drawn = {
-        "n": _between(settings.n, index),
+        "n": np.where(rich_b, _between(DISK_INDEX, index), _between(settings.n, index)),
         "half_light_radius": np.exp(_between(np.log(settings.half_light_radius), radius)),
         "g1": shear * np.cos(angle),
         "g2": shear * np.sin(angle),
@@ -58,11 +62,19 @@ def draw_galaxies(settings: BlurredGalaxySettings, seed_b: Seeds) -> tuple[pd.Da
         table[name] = table[name].clip(*getattr(settings, name))  # ends may have more decimals
     table.insert(0, "flux", FLUX)
     table["place_x"], table["place_y"] = (right >= 0.5).astype(np.int64), (down >= 0.5).astype(np.int64)
+    table["structured"] = rich_b.astype(np.int64)
+    of_structure_bk = random_numbers(seed_b, PER_STRUCTURE, stream=_OF_STRUCTURE)
     truth_bhw = np.empty((len(table), settings.size, settings.size), dtype=np.float32)
     for start in range(0, len(table), _BLOCK):
         block = table[start : start + _BLOCK]
         galaxies = torch.from_numpy(block[list(SHAPE)].to_numpy(dtype=np.float64, copy=True))
-        drawn_bhw = sharp_images(galaxies, block[["place_x", "place_y"]].to_numpy(), settings).numpy()
+        fine_bhw = _fine_images(galaxies, settings)
+        rich = np.flatnonzero(block["structured"])
+        if len(rich):
+            of_rich_bk = of_structure_bk[start : start + _BLOCK][rich]
+            rich_bhw = structured(fine_bhw[rich].numpy(), block.iloc[rich], of_rich_bk, settings)
+            fine_bhw[rich] = torch.from_numpy(rich_bhw)
+        drawn_bhw = _in_pixels(fine_bhw, block[["place_x", "place_y"]].to_numpy(), settings).numpy()
         truth_bhw[start : start + _BLOCK] = rounded(drawn_bhw, _TRUTH_DECIMALS)
     return table, truth_bhw
 
@@ -82,9 +94,7 @@ def conditions(settings: BlurredGalaxySettings, uniform_bk: Numbers) -> Numbers:
     )
 
 
-def sharp_images(
-    galaxy_bp: torch.Tensor, place_b2: np.ndarray[Any, Any], settings: BlurredGalaxySettings
-) -> torch.Tensor:
+def sharp_images(galaxy_bp: Tensor, place_b2: np.ndarray[Any, Any], settings: BlurredGalaxySettings) -> Tensor:
     """Galaxies through the sharp PSF and pixels, in their own precision, shape (b, size, size).
 
     Args:
@@ -92,9 +102,15 @@ def sharp_images(
         place_b2: `place_x` and `place_y`.
         settings: camera.
     """
+    return _in_pixels(_fine_images(galaxy_bp, settings), place_b2, settings)
+
+
+def _fine_images(galaxy_bp: Tensor, settings: BlurredGalaxySettings) -> Tensor:
     with one_thread():
-        fwhm_b = torch.full_like(galaxy_bp[:, 0], settings.sharp_fwhm)
-        fine_bhw = render_rows(galaxy_bp, fwhm_b, settings.camera)
+        return render_rows(galaxy_bp, torch.full_like(galaxy_bp[:, 0], settings.sharp_fwhm), settings.camera)
+
+
+def _in_pixels(fine_bhw: Tensor, place_b2: np.ndarray[Any, Any], settings: BlurredGalaxySettings) -> Tensor:
     side = FINER * settings.size
     image_bhw = fine_bhw.new_empty(len(fine_bhw), settings.size, settings.size)
     for x in (0, 1):

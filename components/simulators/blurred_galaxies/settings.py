@@ -34,6 +34,8 @@ class BlurredGalaxySettings(SimulationSettings):
     """Of the unsheared profile; its logarithm is uniform."""
     ellipticity: Range
     """Length of the reduced shear, uniform; its angle is uniform too."""
+    structured: Annotated[float, Field(ge=0, lt=1)]
+    """Share of galaxies that have a bulge, knots and perhaps a neighbour (`structure.py`); others have none."""
     snr: Range
     """√(Σ p²)/σ of blurred images; its logarithm is uniform."""
     psf_size: Annotated[int, Field(ge=5)]
