@@ -6,6 +6,7 @@
 * `sky_denoising/`: such a sky without its noise
 * `skies/`: what these have in common
 * `restoration/`: what a picture was before it was resized to a quarter and back, and a galaxy before PSF and noise
+* `spirals/`: what a galaxy on a picture is, and where its arms are
 
 Everything else meets them through `find_problem`.
 """
@@ -27,6 +28,8 @@ _CLASSES = {
     "sky-denoising": "sky_denoising:SkyDenoising",
     "upsampling": "restoration:Upsampling",
     "deblurring": "restoration:Deblurring",
+    "spiral-morphology": "spirals:SpiralMorphology",
+    "spiral-arms": "spirals:SpiralArms",
 }
 """Name on the command line to folder and class; a new problem is one line here."""
 

@@ -3,6 +3,7 @@
 * `sersic/`: galaxies behind a telescope
 * `galactic_centre/`: the gamma-ray sky around the Galactic Centre
 * `blurred_galaxies/`: galaxies as a space telescope sees them, to be seen from the ground
+* `spirals/`: spirals with known arms, lenticulars and ellipticals
 * `deep_fields/`: fields of galaxies as pictures in colour
 * `folders/`: pictures on disk in place of them
 * `checks.py`: what must hold of simulated images, whatever they show

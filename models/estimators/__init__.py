@@ -3,9 +3,9 @@
 * `estimator.py`: what every estimator is, and how one is built from its configuration
 * `saved.py`: weights and description on disk, checked at every load; `compiled.py`: what answers take beside Python
 * `numbers/`: parameters with errors; `image/`: an image with its error; `denoised/`, `upsampled/`, `deblurred/`:
-  the same of spoilt ones; `mask/`: which pixels belong to something;
-  `classes/`: probabilities of classes; `sources/`: point sources. What all but the first share: `scaled_images.py`,
-  `input_ranges.py`, `probabilities.py`
+  the same of spoilt ones; `mask/`: which pixels belong to something; `classes/`: probabilities of classes; `sources/`:
+  point sources. What most of them share: `scaled_images.py`, `input_ranges.py`, `probabilities.py`
+* `morphology/`, `arms/`: classes and masks of pictures of one galaxy; what they share: `levelled_pictures.py`
 * `channels.py`: how a network is shown an image; `familiar.py`: whether that is one of those a simulator draws
 """
 

@@ -1,0 +1,2 @@
+from .arms import SpiralArms as SpiralArms
+from .morphology import SpiralMorphology as SpiralMorphology

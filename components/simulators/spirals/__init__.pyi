@@ -1,0 +1,15 @@
+from .catalogue import CONDITIONS as CONDITIONS
+from .catalogue import DRAWN as DRAWN
+from .catalogue import LINEAR as LINEAR
+from .catalogue import conditions as conditions
+from .catalogue import draw_spirals as draw_spirals
+from .drawing import Galaxies as Galaxies
+from .drawing import draw_galaxies as draw_galaxies
+from .prior import CLASSES as CLASSES
+from .prior import ELLIPTICAL as ELLIPTICAL
+from .reference import Bank as Bank
+from .reference import class_chances as class_chances
+from .reference import mask_chances as mask_chances
+from .reference import posterior as posterior
+from .reference import reference_bank as reference_bank
+from .settings import SpiralSettings as SpiralSettings
