@@ -119,7 +119,8 @@ class LevelledEstimator(Estimator):
         """Of each feature, 1 at the ends of its range and less between, shape (b, f)."""
         low_f, high_f = self.feature_range
         middle_f, half_f = low_f / 2 + high_f / 2, (high_f / 2 - low_f / 2).clamp_min(_LEAST)
-        return (self.features(image_bhw) - middle_f).abs() / half_f
+        departure_bf: Tensor = (self.features(image_bhw) - middle_f).abs() / half_f
+        return departure_bf
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:  # noqa: ARG002
         """For each picture in which way it is none of those that the model learned from."""

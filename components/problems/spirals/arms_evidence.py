@@ -3,7 +3,7 @@
     evaluation = gather(about)
 
 Dice, intersection over union, precision and recall of the mask that a model would draw; scores of its probabilities;
-the arms' share of the light; over the best possible Dice in the reference regime; on real pictures; failure maps; speed.
+the arms' share of the light; over the best possible Dice in the reference regime; real pictures; failure maps; speed.
 """
 
 from collections.abc import Mapping
@@ -153,8 +153,12 @@ def over_best(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric]]:
 
 
 def real_metrics(about: Measuring) -> dict[str, Metric]:
-    """`real.dice`; `real.dice_disk`, that of a disk without its nucleus; and where another model's answers are known, at
-    the threshold that is best for them, `real.dice_published` and `real.dice_over_published`, the mean difference.
+    """Of real pictures with masks.
+
+    Returns:
+        `real.dice`; `real.dice_disk`, that of a disk without its nucleus, and `real.dice_over_disk`, the mean difference;
+        and where another model's answers are known, at the threshold that is best for them, `real.dice_published` and
+        `real.dice_over_published`.
     """
     settings: Any = about.settings
     pictures = masked_pictures(Path(settings.evaluate.real_pictures), size=side_of(settings.simulate))

@@ -141,18 +141,20 @@ def real_metrics(about: Measuring) -> dict[str, Metric]:
     }
     for name, of in (("clear", ("clear",)), ("clear_or_probable", _SURE)):
         chosen = np.isin(handed, _SPIRAL) & np.isin(sure, of)
-        agree = np.array(answered[chosen] == handed[chosen], dtype=np.float64)
-        metrics[f"real.winding.{name}"] = share(agree)
+        metrics[f"real.winding.{name}"] = share(np.equal(answered[chosen], handed[chosen]).astype(np.float64))
     return metrics
 
 
 def _grouped(table: pd.DataFrame, split: str) -> dict[str, Metric]:
     """Of spirals as one class; and of true spirals that were told as such, whether the winding was right."""
     truth, answered = (table[name].where(~table[name].isin(_SPIRAL), "spiral") for name in ("class", "answered"))
-    metrics = {f"accuracy_morphology.{split}": share((truth == answered).to_numpy(dtype=np.float64))}
-    told = table[(truth == "spiral") & (answered == "spiral")]
+    right, same = (
+        (one == other).astype(float) for one, other in ((truth, answered), (table["class"], table["answered"]))
+    )
+    metrics = {f"accuracy_morphology.{split}": share(right.to_numpy())}
+    told = same[(truth == "spiral") & (answered == "spiral")]
     if len(told):
-        metrics[f"accuracy_winding.{split}"] = share((told["class"] == told["answered"]).to_numpy(dtype=np.float64))
+        metrics[f"accuracy_winding.{split}"] = share(told.to_numpy())
     return metrics
 
 
@@ -171,8 +173,8 @@ def _over_best(metrics: Mapping[str, Metric]) -> Section:
     return Section(
         title="Over the least possible error",
         text="Galaxies of which all is known but class and arms, of which there are a thousand: the probability of each "
-        "is computed. " + (f"The least error is {metrics['bayes_error'].said('.4f')}, the model's larger by "
-        f"{metrics['excess_error'].said('.4f')}." if rows else "Not measured: evaluate.reference_images is 0."),
+        "is computed. " + (f"The least error is {metrics['bayes_error'].said('.4f')}, the model's is larger "
+        f"by {metrics['excess_error'].said('.4f')}." if rows else "Not measured: evaluate.reference_images is 0."),
         tables=(Report(title="Larger by", columns=("images of", "error"), rows=rows),),
         pictures=(("reference", "Share of images told wrong, and the least possible."),),
     )  # fmt: skip
