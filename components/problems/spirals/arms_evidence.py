@@ -156,8 +156,8 @@ def real_metrics(about: Measuring) -> dict[str, Metric]:
     """Of real pictures with masks.
 
     Returns:
-        `real.dice`; `real.dice_disk`, that of a disk without its nucleus, and `real.dice_over_disk`, the mean difference;
-        and where another model's answers are known, at the threshold that is best for them, `real.dice_published` and
+        `real.dice`; `real.dice_disk`, that of a disk without its nucleus; `real.dice_over_disk`, the difference; and
+        where another model's answers are known, at the threshold that is best for them, `real.dice_published` and
         `real.dice_over_published`.
     """
     settings: Any = about.settings

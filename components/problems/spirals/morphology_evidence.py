@@ -148,13 +148,12 @@ def real_metrics(about: Measuring) -> dict[str, Metric]:
 def _grouped(table: pd.DataFrame, split: str) -> dict[str, Metric]:
     """Of spirals as one class; and of true spirals that were told as such, whether the winding was right."""
     truth, answered = (table[name].where(~table[name].isin(_SPIRAL), "spiral") for name in ("class", "answered"))
-    right, same = (
-        (one == other).astype(float) for one, other in ((truth, answered), (table["class"], table["answered"]))
-    )
-    metrics = {f"accuracy_morphology.{split}": share(right.to_numpy())}
-    told = same[(truth == "spiral") & (answered == "spiral")]
+    right = np.array(truth == answered, dtype=np.float64)
+    metrics = {f"accuracy_morphology.{split}": share(right)}
+    told = table[(truth == "spiral") & (answered == "spiral")]
     if len(told):
-        metrics[f"accuracy_winding.{split}"] = share(told.to_numpy())
+        same = np.array(told["class"] == told["answered"], dtype=np.float64)
+        metrics[f"accuracy_winding.{split}"] = share(same)
     return metrics
 
 
@@ -172,9 +171,9 @@ def _over_best(metrics: Mapping[str, Metric]) -> Section:
     )
     return Section(
         title="Over the least possible error",
-        text="Galaxies of which all is known but class and arms, of which there are a thousand: the probability of each "
-        "is computed. " + (f"The least error is {metrics['bayes_error'].said('.4f')}, the model's is larger "
-        f"by {metrics['excess_error'].said('.4f')}." if rows else "Not measured: evaluate.reference_images is 0."),
+        text="Galaxies of which all is known but class and arms; there are a thousand, and the probability of each is "
+        "computed. " + (f"The least error is {metrics['bayes_error'].said('.4f')}, the model's larger "
+        f"by {metrics['excess_error'].said('.4f')}." if rows else "Not measured."),
         tables=(Report(title="Larger by", columns=("images of", "error"), rows=rows),),
         pictures=(("reference", "Share of images told wrong, and the least possible."),),
     )  # fmt: skip

@@ -66,7 +66,7 @@ class ArmsEstimator(LevelledEstimator):
 
     @property
     def outputs(self) -> tuple[Field, ...]:
-        """Probabilities, from which on pixels are best taken for arms, the flux ratio, and how unlike others it all is."""
+        """Probabilities, from which on pixels are best taken for arms, the flux ratio, and how unlike others it is."""
         ratio: dict[str, Any] = {"absolute": _LEAST, "relative": RATIO, "of": "arm_flux_ratio_error"}
         return (
             Field(name="mask", shape=(self.size, self.size), limits=(0, 1), absolute=TOLERANCE),
