@@ -30,6 +30,8 @@ from components.simulators.folders.settings import FolderSettings
 __label__ = "folder_index"
 
 LEAST_PICTURES = 50
+_LARGEST_GROUP = 0.5
+"""Of all pictures, at most, in one group."""
 
 Kind = Literal["pictures", "classes", "masks", "images"]
 """What belongs to each picture: nothing, a class, a mask, or another picture."""
@@ -162,6 +164,7 @@ def _index(
     labels = [one.label for one in whole]
     splits = deal([groups[one.name] for one in whole], labels, shares=shares, seed=settings.seed)
     members = {split: tuple(one for one, of in zip(whole, splits, strict=True) if of == split) for split in SPLITS}
+    _require_shares(members, groups)
     _require_classes(members)
     read = {path for one in whole for path in (one.path, one.beside) if path is not None}
     told = [[one.name, one.label, groups[one.name], one.licence, one.credit] for one in whole]
@@ -202,6 +205,19 @@ def _groups(whole: Sequence[Listed], look: "np.ndarray[Any, Any]") -> dict[str, 
     for one, of in zip(whole, number, strict=True):
         names.setdefault(int(of), one.group or one.name)
     return {one.name: names[int(of)] for one, of in zip(whole, number, strict=True)}
+
+
+def _require_shares(members: Mapping[str, Sequence[Listed]], groups: Mapping[str, str]) -> None:
+    """See that no group of pictures is so large that the other splits go short."""
+    name, size = Counter(groups.values()).most_common(1)[0]
+    if size > _LARGEST_GROUP * len(groups):
+        raise AssayError(
+            f"{size} of {len(groups)} pictures are of one group with {name} (they are said to be, or look alike), and all "
+            "of a group are in one split: add pictures of other objects, or show more of their details"
+        )
+    empty = [split for split, pictures in members.items() if not pictures]
+    if empty:
+        raise AssayError(f"no picture is in the split {empty[0]}: add pictures, or raise its share in params.yaml")
 
 
 def _require_classes(members: Mapping[str, Sequence[Listed]]) -> None:

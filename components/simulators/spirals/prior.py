@@ -6,7 +6,7 @@ Ranges are about those of surveys. Arms: two in 62 % of spirals, three in 19 %, 
 Zoo 2, where two are most common by far (Hart et al. 2016, MNRAS 461, 3663); pitch 8 to 35 degrees (Kennicutt 1981, AJ
 86, 1847); bars in 29 % of disks (Masters et al. 2011, MNRAS 411, 2026); light of bulges 0 to 0.4 of that of spirals,
 0.2 to 0.6 of that of lenticulars, as it falls along the Hubble sequence in EFIGI (de Lapparent, Baillard & Bertin 2011,
-A&A 532, A75); ellipticals of index 2.5 to 6 (Caon, Capaccioli & D'Onofrio 1993, MNRAS 265, 1013), axis ratios above 0.5.
+A&A 532, A75); ellipticals of index 2.5 to 6 (Caon, Capaccioli & D'Onofrio 1993, MNRAS 265, 1013), axis ratios over 0.5.
 """
 
 from typing import Any

@@ -232,3 +232,13 @@ def test_what_lies_beside_pictures_is_passed_over(mine: Path) -> None:
     (mine / "pictures" / ".thumbnails").mkdir()
     flat(3).save(mine / "pictures" / ".thumbnails" / "g000.png")
     assert index_of(settings_of(mine), "masks").material["pictures"] == 60
+
+
+def test_a_group_of_most_of_the_pictures_is_refused_by_name(mine: Path) -> None:
+    """All of a group are in one split, so that the others would hardly have any."""
+    edit(mine, lambda table: table.assign(object=["one"] * 40 + list(map(str, range(len(table) - 40)))))
+    settings = settings_of(mine, group_column="object")
+    with pytest.raises(
+        AssayError, match=r"40 of 60 pictures are of one group with one .*: add pictures of other objects"
+    ):
+        index_of(settings, "pictures")
