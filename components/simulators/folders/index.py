@@ -212,8 +212,8 @@ def _require_shares(members: Mapping[str, Sequence[Listed]], groups: Mapping[str
     name, size = Counter(groups.values()).most_common(1)[0]
     if size > _LARGEST_GROUP * len(groups):
         raise AssayError(
-            f"{size} of {len(groups)} pictures are of one group with {name} (they are said to be, or look alike), and all "
-            "of a group are in one split: add pictures of other objects, or show more of their details"
+            f"{size} of {len(groups)} pictures are of one group with {name} (as said, or by their look), and a "
+            "group is in one split: add pictures of other objects, or show more of their details"
         )
     empty = [split for split, pictures in members.items() if not pictures]
     if empty:

@@ -101,7 +101,8 @@ def test_overlap_is_counted_as_defined() -> None:
 
 def measuring(problem: Problem, settings: Any, dataset: Dataset, answer: Any) -> Measuring:
     return Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings, device=CPU, progress=lambda _: None, slices={}
+        problem=problem, answer=answer, dataset=dataset, settings=settings, device=CPU,
+        progress=lambda _: None, slices={},
     )  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def test_real_pictures_are_held_against_a_disk_and_another_models_answers(
     assert found["real.dice_over_published"].value == pytest.approx(1 - found["real.dice_published"].value)
     assert 0 < found["real.dice_disk"].value < 0.6
     (tmp_path / "g3_mask.png").unlink()
-    with pytest.raises(AssayError, match="g3_image.png: has no mask, g3_mask.png: put it there"):
+    with pytest.raises(AssayError, match=r"g3_image.png: has no mask, g3_mask.png: put it there"):
         real_metrics(about)
 
 

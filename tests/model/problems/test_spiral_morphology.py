@@ -218,14 +218,14 @@ def test_real_pictures_are_answered_beside_what_is_known_of_them(
             progress=lambda _: None, slices={},
         )  # fmt: skip
 
-    with pytest.raises(AssayError, match="has no labels.csv: name a folder that has, or null"):
+    with pytest.raises(AssayError, match=r"has no labels.csv: name a folder that has, or null"):
         real_metrics(about(knowing))
     (folder / "labels.csv").write_text("\n".join(rows))
     known, spirals = (real_metrics(about(answer)) for answer in (knowing, anywhere))
     assert known["real.balanced_accuracy"].value == known["real.winding.clear"].value == 1
     assert spirals["real.balanced_accuracy"].value == spirals["real.winding.clear"].value == 0.5
     (folder / "labels.csv").write_text("\n".join(row.rpartition(",")[0] for row in rows))
-    with pytest.raises(AssayError, match="labels.csv has no column handedness_confidence"):
+    with pytest.raises(AssayError, match=r"labels.csv has no column handedness_confidence"):
         real_metrics(about(knowing))
 
 

@@ -238,7 +238,5 @@ def test_a_group_of_most_of_the_pictures_is_refused_by_name(mine: Path) -> None:
     """All of a group are in one split, so that the others would hardly have any."""
     edit(mine, lambda table: table.assign(object=["one"] * 40 + list(map(str, range(len(table) - 40)))))
     settings = settings_of(mine, group_column="object")
-    with pytest.raises(
-        AssayError, match=r"40 of 60 pictures are of one group with one .*: add pictures of other objects"
-    ):
+    with pytest.raises(AssayError, match=r"40 of 60 pictures are of one group with one .*: add pictures of other"):
         index_of(settings, "pictures")
