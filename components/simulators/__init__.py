@@ -8,6 +8,7 @@
 * `folders/`: pictures on disk in place of them
 * `checks.py`: what must hold of simulated images, whatever they show
 * `importance_sampling.py`: moments of a posterior that is known up to a constant, for every simulator
+* `real_catalogue.py`: HST's galaxies in a folder; `threads.py`: one thread for torch, where processes share the work
 """
 
 import lazy_loader

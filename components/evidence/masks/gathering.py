@@ -20,7 +20,6 @@ from components.evidence.masks import plots, sections
 from components.evidence.masks.scores import INSIDE, mask_metrics, pixel_scores
 from components.evidence.measuring import NO_SLICES, Measuring, Slices
 from components.evidence.reliability import reliability_table
-from components.evidence.reliability_plot import plot_reliability
 from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def gather_masks(
         tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
         plots={
             "examples": plots.plot_examples(*about.examples(_EXAMPLES)),
-            "reliability": plot_reliability(curve, of="pixels", title="Do the probabilities mean what they say?"),
+            "reliability": plots.plot_pixel_reliability(curve),
         },
     )
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from components.evidence.reliability_plot import plot_reliability
 from components.fields import Batch
 
 if TYPE_CHECKING:
@@ -46,3 +48,12 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]") -> Figure:
                 panels[1].contour(mask, levels=[0.5], colors=grey, linestyles=style, linewidths=width)
         figure.colorbar(drawn, ax=panels[3], shrink=0.8)
     return figure
+
+
+def plot_pixel_reliability(curve: pd.DataFrame) -> Figure:
+    """Share of pixels that belong to a mask, by the probability answered.
+
+    Args:
+        curve: as of `reliability.reliability_table`.
+    """
+    return plot_reliability(curve, of="pixels", title="Do the probabilities mean what they say?")

@@ -14,12 +14,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence import Array, Measuring, reliability_table, share, time_per_image
-from components.evidence.masks import mask_metrics, pixel_scores, plot_examples
-from components.evidence.reliability_plot import plot_reliability
+from components.evidence import (
+    Array,
+    Measuring,
+    plot_loss_along,
+    plot_over_best,
+    reliability_table,
+    share,
+    time_per_image,
+)
+from components.evidence.masks import mask_metrics, pixel_scores, plot_examples, plot_pixel_reliability
 from components.fields import Batch, Confirmation, Evaluation, Loss, Metric, Report, Section
 from components.problems.spirals.departures import doubted, measure_departures
-from components.problems.spirals.plots import plot_departure, plot_over_best
 from components.problems.spirals.problem import side_of
 from components.problems.spirals.real import masked_pictures
 from components.problems.spirals.reference import SNRS, reference_images, with_posterior
@@ -58,9 +64,7 @@ def gather(about: Measuring) -> Evaluation:
     }
     plots = {
         "examples": plot_examples(*about.examples(_EXAMPLES)),
-        "reliability": plot_reliability(
-            tables["reliability"], of="pixels", title="Do the probabilities mean what they say?"
-        ),
+        "reliability": plot_pixel_reliability(tables["reliability"]),
     }
     headline = ["dice.test", "iou.test", "precision.test", "recall.test", "ratio_coverage68.test", "false_alarms.test"]
     report = _report(metrics)
@@ -73,7 +77,7 @@ def gather(about: Measuring) -> Evaluation:
         tables["failures"] = failures
         plots["reference"] = plot_over_best(tables["reference"], "dice", "mean Dice", "best possible")
         maps = {f"failure-{name}": failures[failures["axis"] == name] for name in failures["axis"].unique()}
-        plots |= {name: plot_departure(table, LOSS, "1 less the mean Dice") for name, table in maps.items()}
+        plots |= {name: plot_loss_along(table, LOSS, "1 less the mean Dice") for name, table in maps.items()}
         sections += [_over_best(metrics), _fails(metrics, list(maps))]
     if settings.evaluate.real_pictures is not None:
         metrics |= real_metrics(about)

@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence import Measuring, share, time_per_image
+from components.evidence import Measuring, plot_loss_along, plot_over_best, share, time_per_image
 from components.evidence.classes import gather_classes
 from components.fields import Batch, Evaluation, Metric, Report, Section
 from components.problems.spirals.departures import doubted, measure_departures
-from components.problems.spirals.plots import plot_departure, plot_over_best
 from components.problems.spirals.problem import side_of
 from components.problems.spirals.real import labelled_pictures
 from components.problems.spirals.reference import SNRS, reference_images, with_posterior
@@ -65,7 +64,7 @@ def gather(about: Measuring) -> Evaluation:
         plots["reference"] = plot_over_best(reference, "error", "share of images told wrong", "least possible")
         maps = {f"failure-{name}": failures[failures["axis"] == name] for name in failures["axis"].unique()}
         plots |= {
-            name: plot_departure(table, LOSS, "mean of 1 less the true class's probability")
+            name: plot_loss_along(table, LOSS, "mean of 1 less the true class's probability")
             for name, table in maps.items()
         }
         sections += [_over_best(metrics), _fails(metrics, list(maps))]

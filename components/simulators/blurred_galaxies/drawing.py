@@ -16,7 +16,7 @@ from torch import Tensor
 from components.fields import Seeds, random_numbers, rounded
 from components.simulators.blurred_galaxies.settings import FINER, FLUX, BlurredGalaxySettings
 from components.simulators.blurred_galaxies.structure import DISK_INDEX, PER_STRUCTURE, structured
-from components.simulators.sersic import one_thread
+from components.simulators.threads import one_thread
 from models.galaxies import SHAPE, render_rows
 
 __label__ = "blurred_galaxies"

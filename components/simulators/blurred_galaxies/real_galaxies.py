@@ -12,7 +12,7 @@ import numpy as np
 
 from components.simulators.blurred_galaxies.drawing import Images
 from components.simulators.blurred_galaxies.settings import FLUX, BlurredGalaxySettings
-from components.simulators.sersic import open_real_galaxies
+from components.simulators.real_catalogue import open_real_galaxies
 
 __label__ = "sharp_real_galaxies"
 

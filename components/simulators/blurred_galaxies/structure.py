@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 
 from components.simulators.blurred_galaxies.settings import FINER, BlurredGalaxySettings
-from components.simulators.sersic import one_thread
+from components.simulators.threads import one_thread
 from models.galaxies import render_rows
 
 __label__ = "galaxy_structure"

@@ -8,7 +8,6 @@ from .detectability import power_of_zeroed_pixels as power_of_zeroed_pixels
 from .drawing import bound_of_galaxy as bound_of_galaxy
 from .drawing import bound_sersics as bound_sersics
 from .drawing import draw_sersics as draw_sersics
-from .drawing import one_thread as one_thread
 from .draws import draw_galaxies as draw_galaxies
 from .draws import reference_stamps as reference_stamps
 from .galsim_departures import draw_departed as draw_departed
@@ -24,5 +23,4 @@ from .prior import SersicSettings as SersicSettings
 from .prior import measure_snr as measure_snr
 from .prior import sample_prior as sample_prior
 from .real_galaxies import draw_real_galaxies as draw_real_galaxies
-from .real_galaxies import open_real_galaxies as open_real_galaxies
 from .sep_photometry import kron_photometry as kron_photometry

@@ -14,8 +14,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from components.simulators.sersic.drawing import one_thread
 from components.simulators.sersic.prior import FLUX_UNIT, PARAMETERS, Array, SersicSettings
+from components.simulators.threads import one_thread
 from models.galaxies import render_with_derivatives
 
 __label__ = "detectability"

@@ -7,8 +7,7 @@ Both are computed in float64 and rounded, so that they are the same on every mac
 share out the shards.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from components.core import AssayError
 from components.fields import significant
 from components.simulators.sersic.bounds import correlation_bound, cramer_rao_bound, galaxy_fisher
 from components.simulators.sersic.prior import FLUX_UNIT, PARAMETERS, Array, SersicSettings, whole_stamps
+from components.simulators.threads import one_thread
 from models.galaxies import Camera, render_rows
 
 __label__ = "sersic_drawing"
@@ -92,17 +92,6 @@ def bound_of_galaxy(galaxy: Mapping[str, float], camera: Camera, *, shot_noise: 
         correlation=correlation_bound(fisher_bpp)[0].tolist(),
         snr=float(image_bhw.norm()) / galaxy["sigma"],
     )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread within the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _tensors(catalogue: pd.DataFrame) -> tuple[Tensor, Tensor]:

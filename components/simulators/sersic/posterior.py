@@ -12,8 +12,8 @@ import torch
 
 from components.simulators.importance_sampling import Posterior, sample_posterior
 from components.simulators.sersic.bounds import galaxy_fisher
-from components.simulators.sersic.drawing import one_thread
 from components.simulators.sersic.prior import FLUX_UNIT, Array, SersicSettings, log_prior
+from components.simulators.threads import one_thread
 from models.galaxies import render_rows, score
 
 __label__ = "sersic_posterior"

@@ -6,31 +6,13 @@ They have no true parameters: spirals, clumps and neighbours are what the prior 
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from components.core import AssayError
+from components.simulators.real_catalogue import open_real_galaxies
 from components.simulators.sersic.prior import Image, SersicSettings
 
 __label__ = "real_galaxies"
-
-_CATALOGUE = "real_galaxy_catalog.fits"
-
-
-def open_real_galaxies(folder: Path) -> Any:
-    """The catalogue in a folder.
-
-    Raises:
-        AssayError: when there is none.
-    """
-    import galsim
-
-    if not (folder / _CATALOGUE).is_file():
-        raise AssayError(
-            f"real_galaxies = {str(folder)!r}: has no {_CATALOGUE}: name a galsim.RealGalaxyCatalog's folder"
-        )
-    return galsim.RealGalaxyCatalog(_CATALOGUE, dir=str(folder))
 
 
 def draw_real_galaxies(folder: Path, settings: SersicSettings, *, psf_fwhm: float, norm: float) -> Image:

@@ -1,4 +1,4 @@
-"""Pictures of the evidence on spirals: one message each, readable in greyscale. Returned as matplotlib figures."""
+"""Pictures of answers beside the best there are, and of a loss along an axis. Returned as matplotlib figures."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def plot_over_best(table: pd.DataFrame, score: str, said: str, best: str) -> Fig
     return figure
 
 
-def plot_departure(table: pd.DataFrame, loss: str, said: str) -> Figure:
+def plot_loss_along(table: pd.DataFrame, loss: str, said: str) -> Figure:
     """A loss along one axis.
 
     Args:
