@@ -2,6 +2,7 @@
 
 * `problem.py`: what both have in common; `presentation.py`: how galaxies are seen; `settings.py`: what params.yaml says
 * `morphology.py`, `arms.py`: what is asked; `morphology_evidence.py`, `arms_evidence.py`: how answers are judged
+* `arms_sections.py`: what a person reads of the latter
 * `reference.py`: the regime in which the best answer is known; `departures.py`: failure maps; `real.py`: real pictures
 """
 

@@ -24,7 +24,9 @@ from components.evidence import (
     time_per_image,
 )
 from components.evidence.masks import mask_metrics, pixel_scores, plot_examples, plot_pixel_reliability
-from components.fields import Batch, Confirmation, Evaluation, Loss, Metric, Report, Section
+from components.fields import Batch, Confirmation, Evaluation, Loss, Metric
+from components.problems.spirals import arms_sections as sections
+from components.problems.spirals.arms_sections import MEANS
 from components.problems.spirals.departures import doubted, measure_departures
 from components.problems.spirals.problem import side_of
 from components.problems.spirals.real import masked_pictures
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 __label__ = "arms_evidence"
 
 LOSS = "one_minus_dice"
-_MEANS = ("dice", "iou", "precision", "recall")
 _FLOOR, _BRIER_FLOOR = 1e-3, 1e-6
 _EXAMPLES, _TIMED = 3, 64
 _NUCLEUS, _DISK = 0.09, 0.35
@@ -50,7 +51,7 @@ def gather(about: Measuring) -> Evaluation:
     settings: Any = about.settings
     found = about.measure(_numbers)
     metrics = dict[str, Metric]()
-    for name in _MEANS:
+    for name in MEANS:
         metrics |= about.metrics(name, found[name], np.nanmean)
     metrics |= {
         **mask_metrics(about, found, "test"),
@@ -59,7 +60,7 @@ def gather(about: Measuring) -> Evaluation:
         "false_alarms.test": share(found["alarm"]),
     }
     tables = {
-        "masks": pd.DataFrame({"slice": about.slice_of, **{name: found[name] for name in _MEANS}}),
+        "masks": pd.DataFrame({"slice": about.slice_of, **{name: found[name] for name in MEANS}}),
         "reliability": reliability_table(found["reliability"]),
     }
     plots = {
@@ -67,8 +68,8 @@ def gather(about: Measuring) -> Evaluation:
         "reliability": plot_pixel_reliability(tables["reliability"]),
     }
     headline = ["dice.test", "iou.test", "precision.test", "recall.test", "ratio_coverage68.test", "false_alarms.test"]
-    report = _report(metrics)
-    sections = [_split(report, metrics)]
+    report = sections.report(metrics)
+    parts = [sections.split(report, metrics)]
     if isinstance(settings.simulate, SpiralSettings):
         headline.insert(1, "dice_over_best")
         tables["reference"], of_reference = over_best(about)
@@ -78,10 +79,10 @@ def gather(about: Measuring) -> Evaluation:
         plots["reference"] = plot_over_best(tables["reference"], "dice", "mean Dice", "best possible")
         maps = {f"failure-{name}": failures[failures["axis"] == name] for name in failures["axis"].unique()}
         plots |= {name: plot_loss_along(table, LOSS, "1 less the mean Dice") for name, table in maps.items()}
-        sections += [_over_best(metrics), _fails(metrics, list(maps))]
+        parts += [sections.over_best(metrics), sections.fails(metrics, list(maps))]
     if settings.evaluate.real_pictures is not None:
         metrics |= real_metrics(about)
-        sections.append(_real(metrics))
+        parts.append(sections.real(metrics))
     timed = about.examples(_TIMED)[0].inputs
     return Evaluation(
         metrics=metrics,
@@ -91,7 +92,7 @@ def gather(about: Measuring) -> Evaluation:
         losses=_losses(found),
         slices=about.slice_of,
         report=report,
-        sections=tuple(sections),
+        sections=tuple(parts),
         tables=tables,
         tested_range={"inputs": {}},  # a model knows by itself what it learned from
         plots=plots,
@@ -223,53 +224,3 @@ def _scores(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]
 
 def _ratio(mean_2: Array) -> float:
     return float(mean_2[0] / mean_2[1])
-
-
-def _report(metrics: Mapping[str, Metric]) -> Report:
-    names = [name.removeprefix("dice.") for name in metrics if name.startswith("dice.")]
-    rows = tuple((name, *(metrics[f"{of}.{name}"].said(".3f") for of in _MEANS)) for name in names)
-    return Report(title="over the test split", columns=("images of", "Dice", "IoU", "precision", "recall"), rows=rows)
-
-
-def _split(report: Report, metrics: Mapping[str, Metric]) -> Section:
-    return Section(
-        title="Over the test split",
-        text="Of the pixels from the threshold on, which each answer states and which makes its expected Dice largest, "
-        "with 95 % intervals. The light of arms over all other light is off by "
-        f"{metrics['ratio_error.test'].said('.1%')} (median), and its stated error holds "
-        f"{metrics['ratio_coverage68.test'].said('.1%')} of the truths. Probability and share of pixels differ by "
-        f"{metrics['calibration_error.test'].said('.4f')} in the mean.",
-        tables=(report,),
-        pictures=(
-            ("examples", "The first test images, the true mask's outline white, the answer's black and dashed."),
-            ("reliability", "Share of pixels that belong to arms, by the probability answered."),
-        ),
-    )
-
-
-def _over_best(metrics: Mapping[str, Metric]) -> Section:
-    said = metrics["dice_over_best"].said(".3f") if "dice_over_best" in metrics else "not measured"
-    return Section(
-        title="Over the best possible Dice",
-        text="Galaxies of which all is known but their arms, of which there are a thousand: the probability of each is "
-        f"computed, and of all masks the one with the largest expected Dice taken. The model's over that: {said}.",
-        pictures=(("reference", "Mean Dice, and the best possible."),),
-    )
-
-
-def _fails(metrics: Mapping[str, Metric], names: list[str]) -> Section:
-    return Section(
-        title="Where it fails",
-        text="Noise, blur, stretch, inclination and neighbours; grey: what the training had. "
-        f"{metrics['false_alarms.test'].said('.1%')} of test pictures are doubted.",
-        pictures=tuple((name, f"Along {name.removeprefix('failure-')}.") for name in names),
-    )
-
-
-def _real(metrics: Mapping[str, Metric]) -> Section:
-    rows = tuple((name, metric.said(".3f")) for name, metric in metrics.items() if name.startswith("real."))
-    return Section(
-        title="Real pictures",
-        text="Which no model learned from. The disk without its nucleus is a ring around the middle of every picture.",
-        tables=(Report(title="Dice", columns=("of what", "mean"), rows=rows),),
-    )

@@ -1,6 +1,7 @@
 """The kind `deblurred`: an image as it was before a known PSF and noise, with the error of each pixel.
 
-* `estimator.py`: units, errors and doubts; `restoring.py`: the network; `blurring.py`: what PSFs do
+* `estimator.py`: units, errors and doubts; `restoring.py`: the network; `psf.py`: the PSF that is given;
+  `blurring.py`: what PSFs do
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.estimators.deblurred.blurring import blurred, correlated, kolmogorov_psf, transfer
+from models.estimators.deblurred.blurring import blurred, correlated, transfer
+from models.estimators.deblurred.psf import psf_of
 from models.estimators.deblurred.restoring import Restoring
 from models.estimators.estimator import Estimator
 from models.fields import Arrays, Field
@@ -38,8 +39,6 @@ _COVERED = 0.6827
 """Share of truths that stated errors hold."""
 _BEYOND = 1.15
 """Times the largest departure of ordinary images is where doubts begin."""
-_SUM, _CENTRE = 0.01, 0.1
-"""How far a PSF's sum may be from 1, and its centre from the middle of its image in pixels."""
 _LEAST = 1e-6
 TOLERANCE = 1e-3
 """Of the stated error: how far the same model may answer otherwise on another processor."""
@@ -53,8 +52,7 @@ class DeblurredEstimator(Estimator):
         config: with the keys
             size, pixel_scale, unit: of images;
             psf_size: pixels on a side of a PSF's image, odd;
-            network, width, steps, difference: as of `Restoring`;
-            loss: of `LOSSES`.
+            network, width, steps, difference: as of `Restoring`; loss: of `LOSSES`.
 
     Raises:
         ValueError: when there is no such loss, or no such PSF.
@@ -142,41 +140,8 @@ class DeblurredEstimator(Estimator):
         return miss_bhw.square().mean(dim=(1, 2)) + of_error_b
 
     def psf(self, inputs: Arrays) -> Tensor:
-        """PSFs as images of sum 1, shape (b, k, k).
-
-        Raises:
-            ValueError: as of `forward`.
-        """
-        image_bhw = inputs["image"]
-        given_bkk = inputs.get("psf", image_bhw.new_zeros(len(image_bhw), self.psf_size, self.psf_size))
-        fwhm_b = inputs.get("psf_fwhm", image_bhw.new_zeros(len(image_bhw)))
-        drawn_b, round_b = given_bkk.abs().amax(dim=(1, 2)) > 0, fwhm_b > 0
-        self._check_psf(given_bkk, drawn_b, round_b)
-        sum_b11 = given_bkk.sum(dim=(1, 2), keepdim=True)
-        if bool(drawn_b.all()):
-            return given_bkk / sum_b11
-        pixels_b = fwhm_b / self.config["pixel_scale"]
-        round_bkk = kolmogorov_psf(pixels_b, torch.zeros_like(pixels_b)[:, None].expand(-1, 2), size=self.psf_size)
-        sum_b11 = torch.where(drawn_b[:, None, None], sum_b11, 1.0)
-        return torch.where(drawn_b[:, None, None], given_bkk / sum_b11, round_bkk)
-
-    def _check_psf(self, psf_bkk: Tensor, drawn_b: Tensor, round_b: Tensor) -> None:
-        place_k = torch.arange(self.psf_size).to(psf_bkk) - self.psf_size // 2
-        sum_b = psf_bkk.sum(dim=(1, 2))
-        down_b, right_b = (psf_bkk.sum(dim=axis) @ place_k / torch.where(drawn_b, sum_b, 1.0) for axis in (2, 1))
-        off_b = torch.hypot(down_b, right_b)
-        wrong_b = drawn_b & (round_b | ~(((sum_b - 1).abs() <= _SUM) & (off_b <= _CENTRE)))
-        if not bool(wrong_b.any()):
-            return
-        row = int(wrong_b.nonzero()[0, 0])
-        if bool(round_b[row]):
-            raise ValueError(f"images[{row}] has both psf and psf_fwhm: give one of them")
-        if not abs(float(sum_b[row]) - 1) <= _SUM:
-            raise ValueError(f"images[{row}].psf adds up to {float(sum_b[row]):.4g}: must be normalised, to 1")
-        raise ValueError(
-            f"images[{row}].psf is centred {float(off_b[row]):.2g} pixels from the middle of its image (down "
-            f"{float(down_b[row]):+.2f}, right {float(right_b[row]):+.2f}): must be within {_CENTRE:g}"
-        )
+        """PSFs as images of sum 1, shape (b, k, k); raises as `forward` does."""
+        return psf_of(inputs, size=self.psf_size, pixel_scale=float(self.config["pixel_scale"]))
 
     def learn_ordinary(self, batches: Iterable[tuple[Arrays, Tensor]]) -> None:
         """Errors that hold 68 %, and how large what is left, SNRs and PSFs are, by images not learned from.
