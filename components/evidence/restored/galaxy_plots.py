@@ -1,7 +1,7 @@
 """Pictures of deblurred galaxies: one message each, readable in greyscale. Returned as matplotlib figures."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -91,9 +91,8 @@ def plot_ways(table: pd.DataFrame, whose: str) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel("SNR of the image")
         axes.set_ylabel(said)
-    axes.legend(frameon=False, fontsize=8)
-    best = _at_best(table)
-    figure.suptitle(f"{whose[0].upper()}{whose[1:]}: {best}", fontsize=11)
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle(f"{whose[0].upper()}{whose[1:]}: {_at_best(table)}", fontsize=11)
     return figure
 
 
@@ -111,11 +110,9 @@ def plot_departure(table: pd.DataFrame) -> Figure:
     return plot_axis(table, _SHOWN, title[0].upper() + title[1:])
 
 
-def _at_best(table: pd.DataFrame) -> Any:
+def _at_best(table: pd.DataFrame) -> str:
     """The message: how the model's squared error compares with the best linear filter's, from end to end."""
     by = table.pivot_table(index="snr", columns="way", values="mse")
     ratio = by["model"] / by["wiener"]
-    first, last = (
-        f"{ratio.iloc[end]:.2f} times the best linear filter's error at SNR {ratio.index[end]}" for end in (0, -1)
-    )
-    return f"{first}, {last}"
+    first, last = (f"{ratio.iloc[end]:.2f} at SNR {ratio.index[end]}" for end in (0, -1))
+    return f"{first} of the best linear filter's error, {last}"
