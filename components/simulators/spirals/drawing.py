@@ -3,8 +3,8 @@
     light_bhw, mask_bhw = draw_galaxies(Galaxies(…), size=64)
 
 Of arms p = exp(κ (cos m(θ − θ₀ − s ln(R/h)/tan ψ) − 1)), those of a logarithmic spiral of pitch ψ (Kennicutt 1981, eq.
-1); a pixel belongs to them where p is above a half and between their ends. S arms turn clockwise outwards as an image
-is looked at, with its first row on top. Shape suffixes: b galaxies, h height, w width, n neighbours.
+1); a pixel belongs to them where p is above a half and their light not much fainter than at its brightest. S arms turn
+clockwise outwards as an image is looked at, with its first row on top. Shape suffixes: b galaxies, h height, w width.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ __label__ = "spiral_drawing"
 
 _FWHM = 2.3548
 """Of a Gaussian over its standard deviation."""
+_SALIENT = 0.15
+"""Of the arms' brightest light: where it is fainter, nobody would draw an arm."""
 _FINER = 2
 """Points of a pixel on either axis at which light is computed."""
 
@@ -87,9 +89,11 @@ def draw_galaxies(of: Galaxies, *, size: int) -> tuple[Numbers, Numbers]:
     )
     light += _bulge(of, along, across) * (1 - _wide(of.disk)) + _bar(of, along, across)
     fine = (len(of.x), size, _FINER, size, _FINER)
-    light_bhw, arms_bhw = light.reshape(fine).sum(axis=(2, 4)), arms.reshape(fine).mean(axis=(2, 4))
+    light_bhw = light.reshape(fine).sum(axis=(2, 4))
+    arms_bhw, of_arms_bhw = (found.reshape(fine).mean(axis=(2, 4)) for found in (arms, arms * disk))
+    seen_bhw = of_arms_bhw >= _SALIENT * of_arms_bhw.max(axis=(1, 2), keepdims=True)
     light_bhw = through_psf(light_bhw, of.psf_fwhm)
-    return normalised(light_bhw), (arms_bhw > 0.5).astype(np.float64)
+    return normalised(light_bhw), ((arms_bhw > 0.5) & seen_bhw).astype(np.float64)
 
 
 def through_psf(light_bhw: Numbers, fwhm_b: Numbers) -> Numbers:
