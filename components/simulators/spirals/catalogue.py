@@ -40,7 +40,7 @@ DRAWN = 3
 _STRETCHES = (0.01, 0.5)
 """Of the brightest pixel: where brightness goes over from linear to logarithmic; uniform in the logarithm."""
 LINEAR = 100.0
-"""Stretch of an image that has none."""
+"""Stretch from which on an image has none."""
 
 
 def draw_spirals(settings: SpiralSettings, seed_b: Seeds, *, spirals_only: bool) -> tuple[pd.DataFrame, Images, Images]:
@@ -67,11 +67,13 @@ def draw_spirals(settings: SpiralSettings, seed_b: Seeds, *, spirals_only: bool)
 
 def conditions(settings: SpiralSettings, uniform_bk: Numbers, reference_b: Numbers) -> Numbers:
     """Columns as in `CONDITIONS`, by numbers between 0 and 1, shape (b, `DRAWN`); the regime's are never stretched."""
-    bright, stretched, soft = uniform_bk.T
+    bright, stretched, chance = uniform_bk.T
     snr = [np.exp(_between(np.log(ends), bright)) for ends in (settings.snr, settings.reference_snr)]
-    soft = np.exp(_between(np.log(_STRETCHES), soft))
+    soft = np.exp(_between(np.log(_STRETCHES), chance))
     linear = (stretched >= settings.stretched) | (reference_b > 0)
-    return np.stack([np.where(reference_b > 0, snr[1], snr[0]), np.where(linear, LINEAR, soft)], axis=1)
+    # Beyond `LINEAR` every stretch is as good as another: by it images of one template are told apart.
+    stretch = np.where(linear, LINEAR * (1 + chance), soft)
+    return np.stack([np.where(reference_b > 0, snr[1], snr[0]), stretch], axis=1)
 
 
 def _block(settings: SpiralSettings, seed_b: Seeds, spirals_only: bool) -> tuple[pd.DataFrame, Numbers, Numbers]:

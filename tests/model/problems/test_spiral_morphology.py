@@ -25,6 +25,7 @@ from components.problems.spirals.morphology_evidence import over_bayes, real_met
 from components.problems.spirals.presentation import reclassed, turned
 from components.simulators.spirals import (
     CLASSES,
+    LINEAR,
     Galaxies,
     class_chances,
     draw_galaxies,
@@ -246,3 +247,12 @@ def test_pictures_that_are_none_of_one_galaxy_in_the_middle_are_doubted(
     assert asked(7 * image + 300) == asked(image), "pictures come in any unit"
     assert asked(image.roll((12, 12), dims=(1, 2))) > 0.8
     assert asked(torch.full_like(image, 0.5)) == 1
+
+
+def test_images_of_one_template_are_told_apart(problem: Problem) -> None:
+    """A dataset must not hold an image twice, and the reference regime has few noise-free ones."""
+    table = problem.draw(small_settings(simulate={"reference": 1.0}).simulate, "train", range(300)).columns
+    assert (table["reference"] == 1).all()
+    assert table["class"].value_counts().max() > 60
+    assert not table[["snr", "stretch"]].duplicated().any()
+    assert (table["stretch"] >= LINEAR).all()
