@@ -6,8 +6,7 @@
 * `card.py`: the page about a model
 * `numbers/`, `images/`, `denoised/`, `restored/`, `masks/`, `sources/`, `classes/`: a room for each kind of answer
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`, `kept_arrays.py`: what rooms share
-* `failures.py`, `along_axes.py`, `axis_plots.py`: departures from what a model was trained on;
-  `over_best_plots.py`: answers beside the best there are
+* `failures.py`, `along_axes.py`, `axis_plots.py`: departures from what a model was trained on
 """
 
 import lazy_loader

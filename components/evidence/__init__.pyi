@@ -29,8 +29,6 @@ from .kept_arrays import array_digest as array_digest
 from .kept_arrays import read_or_make as read_or_make
 from .measuring import NO_SLICES as NO_SLICES
 from .measuring import Measuring as Measuring
-from .over_best_plots import plot_loss_along as plot_loss_along
-from .over_best_plots import plot_over_best as plot_over_best
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError
 from .reliability import reliability_table as reliability_table
 from .timing import time_per_image as time_per_image

@@ -21,6 +21,8 @@ NAMING = (
     "components/evidence/masks/",
     "components/evidence/classes/",
     "components/evidence/denoised/",
+    "components/evidence/restored/",
+    "components/evidence/over_best/",
     "components/evidence/sources/",
     "components/training/numbers/",
     "models/galaxies/",

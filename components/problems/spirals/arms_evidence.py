@@ -17,13 +17,12 @@ import torch
 from components.evidence import (
     Array,
     Measuring,
-    plot_loss_along,
-    plot_over_best,
     reliability_table,
     share,
     time_per_image,
 )
 from components.evidence.masks import mask_metrics, pixel_scores, plot_examples, plot_pixel_reliability
+from components.evidence.over_best import plot_loss_along, plot_over_best
 from components.fields import Batch, Confirmation, Evaluation, Loss, Metric
 from components.problems.spirals import arms_sections as sections
 from components.problems.spirals.arms_sections import MEANS

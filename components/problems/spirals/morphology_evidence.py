@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence import Measuring, plot_loss_along, plot_over_best, share, time_per_image
+from components.evidence import Measuring, share, time_per_image
 from components.evidence.classes import gather_classes
+from components.evidence.over_best import plot_loss_along, plot_over_best
 from components.fields import Batch, Evaluation, Metric, Report, Section
 from components.problems.spirals.departures import doubted, measure_departures
 from components.problems.spirals.problem import side_of

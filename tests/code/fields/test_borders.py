@@ -16,7 +16,7 @@ from components.fields.estimators import build_estimator
 from components.fields.problem import Shard
 from components.fields.randomness import normal, row_seeds, uniform
 from components.fields.splits import shards, split_counts
-from models.estimators import build
+from models.estimators import build, kinds
 from models.fields import Arrays, Field, check_fields, check_values
 from tests.toys import SECTIONS
 from tests.toys.blob_class import BlobClass, BlobSettings
@@ -127,7 +127,7 @@ class Missing(BlobClass):
         (Labels(), r"class of blob-class's estimator has labels \('disc', 'ring'\): the target has \('ring', 'disc'\)"),
         (Units(), "image of blob-class's estimator has unit '': stated is 'Jy'"),
         (Sizes(), "network cnn of width 8 cannot take its images"),
-        (Kinds(), "kind of estimator = 'sounds': must be one of classes, denoised, image, mask, numbers, sources"),
+        (Kinds(), f"kind of estimator = 'sounds': must be one of {', '.join(kinds())}"),
         (Missing(), "blob-class: no 'classes': see `estimator_config`"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.estimators import Estimator, answering_modules, build, load_model, save_model
+from models.estimators import Estimator, answering_modules, build, kinds, load_model, save_model
 from models.estimators.input_ranges import input_doubts, summaries
 from models.fields import check_arrays
 
@@ -163,7 +163,7 @@ def test_a_number_may_take_the_noise_s_place(estimator: Estimator) -> None:
     [
         (
             {"kind": "picture"},
-            "kind of estimator = 'picture': must be one of classes, denoised, image, mask, numbers, sources",
+            f"kind of estimator = 'picture': must be one of {', '.join(kinds())}",
         ),
         ({"network": "no_such"}, "network = 'no_such': must be one of"),
         ({"noise": "psf"}, "noise = 'psf': must be one of the conditions sigma, psf_fwhm"),
