@@ -121,7 +121,7 @@ def test_ten_steps_of_richardson_and_lucy_are_scikit_images() -> None:
 
 
 def test_the_posterior_mean_undercuts_the_best_linear_filter_and_finds_bright_galaxies(problem: Problem) -> None:
-    settings = small_settings(simulate={"psf_ellipticity": 0.0})
+    settings = small_settings(simulate={"psf_ellipticity": 0.0, "structured": 0.0})
     table, truth = draw_galaxies(settings.simulate, drawing_seeds(settings.simulate, "test", range(6)))
     images = seen(truth, 60.0)
     (batch,) = observed(problem, images.stored, settings, seed=[3], device=CPU)
