@@ -26,7 +26,8 @@ SMALL: dict[str, Any] = {"train": {"epochs": 6, "width": 8}, "evaluate": {"boots
 
 def make_pictures(root: Path, *, spirals_only: bool, count: int = 200) -> None:
     """Bright galaxies as cameras save them, with masks and a table of labels."""
-    drawn = small_settings(simulate={"reference": 0.0, "size": 64}).simulate
+    bright = {"reference": 0.0, "size": 64, "contrast": [3, 5], "axis_ratio": [0.6, 1], "ringed": 0.0}
+    drawn = small_settings(simulate=bright).simulate
     table, light, mask = draw_spirals(drawn, row_seeds([3], np.arange(count)), spirals_only=spirals_only)
     noise = np.random.default_rng(1).uniform(0, 0.03, light.shape)
     shown = np.arcsinh((light / light.max(axis=(1, 2), keepdims=True) + noise) / 0.05) / np.arcsinh(1.03 / 0.05)
