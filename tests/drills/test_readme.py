@@ -91,7 +91,7 @@ def test_every_linked_file_exists() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(3600)
 def test_every_command_runs_in_its_order(tmp_path: Path) -> None:
     try:
         check_port_is_free(3000)
