@@ -50,7 +50,10 @@ def house_of(folder: Path, name: str) -> Workspace:
         assert own["simulate"] == yaml.safe_load(shown)["simulate"], "the guide shows what params.yaml has"
     for part, values in SMALL.items():
         own[part] = {**own.get(part, {}), **values}
-    own["gates"]["staging"] = own["gates"]["staging"][-1:]  # the package's size
+    own["gates"]["staging"] = [
+        {"metric": rule["metric"], "min": -1.0} if "package" not in rule["metric"] else rule
+        for rule in own["gates"]["staging"]
+    ]
     (house.root / "params.yaml").write_text(yaml.safe_dump(params))
     make_pictures(house.root, spirals_only=name == "spiral-arms")
     commit(house.root)
