@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -118,9 +119,14 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread_again() -> Iterator[None]:
-    """What a test leaves behind: a service takes all cores, and with them the last bits of float32 are others."""
-    yield
+def _as_it_was() -> Iterator[None]:
+    """What a test leaves behind is undone.
+
+    A workspace that is used becomes the process's own, by variables: the next test's would find its MLflow there.
+    A service takes all cores, and with them the last bits of float32 are others.
+    """
+    with mock.patch.dict(os.environ):
+        yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

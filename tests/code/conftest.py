@@ -44,14 +44,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
+def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     trained = Trained(tmp_path)
     trained.workspace.home.mkdir()
     trained.workspace.data.mkdir()
     (trained.workspace.home / "mlflow.db").write_bytes(template.read_bytes())
     for name, value in trained.workspace.environment().items():
         monkeypatch.setenv(name, value)
-    yield trained
-    import mlflow
-
-    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+    return trained
