@@ -5,6 +5,7 @@
 * `confirmation.py`: what a promotion to production compares; `confirmation_reads.py`: how often a split was read for it
 * `card.py`: the page about a model
 * `numbers/`, `images/`, `denoised/`, `restored/`, `masks/`, `sources/`, `classes/`: a room for each kind of answer
+* `measured_problem.py`: a problem that is evaluated in one of these rooms
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`, `kept_arrays.py`: what rooms share
 * `failures.py`, `along_axes.py`, `axis_plots.py`: departures from what a model was trained on
 """

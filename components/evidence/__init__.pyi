@@ -27,8 +27,10 @@ from .intervals import share as share
 from .keeping import evaluated_weights as evaluated_weights
 from .kept_arrays import array_digest as array_digest
 from .kept_arrays import read_or_make as read_or_make
+from .measured_problem import MeasuredProblem as MeasuredProblem
 from .measuring import NO_SLICES as NO_SLICES
 from .measuring import Measuring as Measuring
+from .measuring import Slices as Slices
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError
 from .reliability import reliability_table as reliability_table
 from .timing import time_per_image as time_per_image

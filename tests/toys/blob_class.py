@@ -1,5 +1,6 @@
 """`blob-class`: whether there is a disc or a ring on a noisy image; a problem of the kind `classes`, for tests."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,10 +9,10 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings, SimulationSettings
+from components.evidence import MeasuredProblem, Measuring
 from components.fields import (
     Confirmation,
     Evaluation,
-    Problem,
     Shard,
     drawing_seeds,
     normal,
@@ -42,7 +43,7 @@ class BlobClassSettings(ProblemSettings):
     simulate: BlobSettings
 
 
-class BlobClass(Problem):
+class BlobClass(MeasuredProblem):
     """Whether it is a disc or a ring."""
 
     name = "blob-class"
@@ -91,16 +92,14 @@ class BlobClass(Problem):
             "classes": ["disc", "ring"],
         }  # fmt: skip
 
-    def evaluate(
-        self, answer: Any, dataset: Any, settings: Any, *, device: Any, cache: Any, progress: Any
-    ) -> Evaluation:
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """Accuracy, log score and Brier score."""
         from components.evidence.classes import gather_classes
 
-        return gather_classes(self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE)
+        return gather_classes(about, noise=_NOISE)
 
-    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
-        """The same losses on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
         from components.evidence.classes import confirm_classes
 
-        return confirm_classes(self, answer, dataset, settings, device=device, progress=progress)
+        return confirm_classes(about)

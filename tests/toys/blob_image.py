@@ -1,5 +1,6 @@
 """`blob-image`: a noisy image of a blob without its noise; a problem of the kind `image`, for tests."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,10 +9,10 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings, SimulationSettings
+from components.evidence import MeasuredProblem, Measuring
 from components.fields import (
     Confirmation,
     Evaluation,
-    Problem,
     Shard,
     drawing_seeds,
     normal,
@@ -42,7 +43,7 @@ class BlobImageSettings(ProblemSettings):
     simulate: BlobSettings
 
 
-class BlobImage(Problem):
+class BlobImage(MeasuredProblem):
     """The blob without its noise."""
 
     name = "blob-image"
@@ -90,19 +91,17 @@ class BlobImage(Problem):
             "conditions": [{"name": "sigma", "mean": 0.0, "sd": 0.4}],
         }  # fmt: skip
 
-    def evaluate(
-        self, answer: Any, dataset: Any, settings: Any, *, device: Any, cache: Any, progress: Any
-    ) -> Evaluation:
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """Errors over the noise."""
         from components.evidence.images import gather_images
 
-        return gather_images(self, answer, dataset, settings, device=device, progress=progress, noise="sigma")
+        return gather_images(about, noise="sigma")
 
-    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
-        """The same losses on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
         from components.evidence.images import confirm_images
 
-        return confirm_images(self, answer, dataset, settings, device=device, progress=progress, noise="sigma")
+        return confirm_images(about, noise="sigma")
 
 
 _SIGMA = Field(name="sigma", limits=(0, None))

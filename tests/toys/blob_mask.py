@@ -1,5 +1,6 @@
 """`blob-mask`: which pixels of a noisy image belong to a disc; a problem of the kind `mask`, for tests."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,10 +9,10 @@ import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings, SimulationSettings
+from components.evidence import MeasuredProblem, Measuring, Slices
 from components.fields import (
     Confirmation,
     Evaluation,
-    Problem,
     Shard,
     drawing_seeds,
     normal,
@@ -43,7 +44,7 @@ class BlobMaskSettings(ProblemSettings):
     simulate: BlobSettings
 
 
-class BlobMask(Problem):
+class BlobMask(MeasuredProblem):
     """Which pixels belong to the disc."""
 
     name = "blob-mask"
@@ -90,18 +91,18 @@ class BlobMask(Problem):
             "size": settings.simulate.size, "unit": "", "noise": None, "scale": _NOISE, "conditions": [],
         }  # fmt: skip
 
-    def evaluate(
-        self, answer: Any, dataset: Any, settings: Any, *, device: Any, cache: Any, progress: Any
-    ) -> Evaluation:
+    def slices(self, settings: Any) -> Slices:
+        """By size of the disc."""
+        return _SLICES
+
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """Dice and Brier score, by size of the disc."""
         from components.evidence.masks import gather_masks
 
-        return gather_masks(
-            self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE, slices=_SLICES
-        )
+        return gather_masks(about, noise=_NOISE)
 
-    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
-        """The same losses on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
         from components.evidence.masks import confirm_masks
 
-        return confirm_masks(self, answer, dataset, settings, device=device, progress=progress, slices=_SLICES)
+        return confirm_masks(about)

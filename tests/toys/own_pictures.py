@@ -1,11 +1,13 @@
 """`own-pictures`: discs and rings that lie in a folder; a problem that reads its images, for tests."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from pydantic.dataclasses import dataclass
 
 from components.core import CHECKED, ProblemSettings
+from components.evidence import MeasuredProblem, Measuring
 from components.fields import Confirmation, Evaluation, normal, uniform
 from components.simulators.folders import FolderProblem, FolderSettings
 from models.fields import Field
@@ -22,7 +24,7 @@ class OwnPicturesSettings(ProblemSettings):
     simulate: FolderSettings
 
 
-class OwnPictures(FolderProblem):
+class OwnPictures(MeasuredProblem, FolderProblem):
     """Whether it is a disc or a ring."""
 
     name = "own-pictures"
@@ -58,16 +60,14 @@ class OwnPictures(FolderProblem):
             "classes": ["disc", "ring"],
         }  # fmt: skip
 
-    def evaluate(
-        self, answer: Any, dataset: Any, settings: Any, *, device: Any, cache: Any, progress: Any
-    ) -> Evaluation:
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """Accuracy, log score and Brier score."""
         from components.evidence.classes import gather_classes
 
-        return gather_classes(self, answer, dataset, settings, device=device, progress=progress, noise=_NOISE)
+        return gather_classes(about, noise=_NOISE)
 
-    def confirm(self, answer: Any, dataset: Any, settings: Any, *, device: Any, progress: Any) -> Confirmation:
-        """The same losses on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
         from components.evidence.classes import confirm_classes
 
-        return confirm_classes(self, answer, dataset, settings, device=device, progress=progress)
+        return confirm_classes(about)

@@ -1,28 +1,26 @@
 """Gather the evidence for a model that tells classes: how often it is right, and whether its probabilities are.
 
-evaluation = gather_classes(problem, answer, dataset, settings, noise="sigma", device=device, progress=bar.update)
+evaluation = gather_classes(about, noise="sigma")                 # about: see measuring.py
 
 The model answers `probabilities`; the target `class` is the number of the true one, and its field's labels are the
 classes' names. Shape suffixes: b batch, k classes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from components.core import ProblemSettings
 from components.evidence.classes import plots, sections
 from components.evidence.input_region import input_region
 from components.evidence.intervals import Array, share
-from components.evidence.measuring import NO_SLICES, Measuring, Slices
+from components.evidence.measuring import Measuring
 from components.evidence.reliability import calibration_error, reliability, reliability_table
 from components.evidence.reliability_plot import plot_reliability
-from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
+from components.fields import Batch, Confirmation, Evaluation, Loss
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 __label__ = "class_gathering"
@@ -31,34 +29,14 @@ _FLOOR = 1e-3
 """Of the Brier score: probabilities that are wrong by two hundredths count as right."""
 
 
-def gather_classes(
-    problem: Problem,
-    answer: Answer,
-    dataset: Dataset,
-    settings: ProblemSettings,
-    *,
-    device: "torch.device",
-    progress: Callable[[int], object],
-    noise: str | float,
-    slices: Slices = NO_SLICES,
-) -> Evaluation:
+def gather_classes(about: Measuring, *, noise: str | float) -> Evaluation:
     """Accuracy, log score, Brier score and calibration over the test split, and the region of the inputs.
 
     Args:
-        problem: draws the noise.
-        answer: the model.
-        dataset: the images.
-        settings: all of the problem's.
-        device: where images are made.
-        progress: told how many images were answered.
+        about: the model and what it is measured on.
         noise: name of the input that is the noise of a pixel, or the number that takes its place, in the image's unit.
-        slices: name to (catalogue column, least value, first value beyond it).
     """
-    about = Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings,
-        device=device, progress=progress, slices=slices,
-    )  # fmt: skip
-    classes = next(field.labels for field in problem.targets(settings.simulate) if field.name == "class")
+    classes = next(field.labels for field in about.problem.targets(about.settings.simulate) if field.name == "class")
     found = about.measure(_numbers)
     right = (found["class"] == found["answered"]).astype(np.float64)
     metrics = {
@@ -87,9 +65,9 @@ def gather_classes(
         losses=_losses(found),
         slices=about.slice_of,
         report=report,
-        sections=sections.sections(report, metrics, slices),
+        sections=sections.sections(report, metrics, about.slices),
         tables={"classes": table, "confusion": confusion, "reliability": curve},
-        tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
+        tested_range=input_region(about.problem, about.dataset, about.settings, noise=noise, device=about.device),
         plots={
             "confusion": plots.plot_confusion(confusion),
             "reliability": plot_reliability(curve, of="images", title="Do the probabilities mean what they say?"),
@@ -97,21 +75,8 @@ def gather_classes(
     )
 
 
-def confirm_classes(
-    problem: Problem,
-    answer: Answer,
-    dataset: Dataset,
-    settings: ProblemSettings,
-    *,
-    device: "torch.device",
-    progress: Callable[[int], object],
-    slices: Slices = NO_SLICES,
-) -> Confirmation:
-    """What a model loses on the confirmation split; arguments as of `gather_classes`."""
-    about = Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings,
-        device=device, progress=progress, slices=slices, split="confirmation",
-    )  # fmt: skip
+def confirm_classes(about: Measuring) -> Confirmation:
+    """What a model loses on a split; arguments as of `gather_classes`."""
     return Confirmation(losses=_losses(about.measure(_numbers)), slices=about.slice_of)
 
 

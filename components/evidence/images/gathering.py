@@ -1,26 +1,24 @@
 """Gather the evidence for a model that restores images: how far from the truth, and whether it knows that.
 
-evaluation = gather_images(problem, answer, dataset, settings, noise="sigma", device=device, progress=bar.update)
+evaluation = gather_images(about, noise="sigma")                 # about: see measuring.py
 
 The model answers `restored` and `restored_error`, the target is `clean_image`. Errors are counted in units of each
 image's own noise. Shape suffixes: b batch, h height, w width.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from components.core import ProblemSettings
 from components.evidence.images import plots, sections
 from components.evidence.input_region import input_region, noise_of
 from components.evidence.intervals import Array, rms
-from components.evidence.measuring import NO_SLICES, Measuring, Slices
-from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
+from components.evidence.measuring import Measuring
+from components.fields import Batch, Confirmation, Evaluation, Loss
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 __label__ = "image_gathering"
@@ -30,35 +28,14 @@ _FLOOR = 1e-6
 _EXAMPLES = 3
 
 
-def gather_images(
-    problem: Problem,
-    answer: Answer,
-    dataset: Dataset,
-    settings: ProblemSettings,
-    *,
-    device: "torch.device",
-    progress: Callable[[int], object],
-    noise: str | float,
-    slices: Slices = NO_SLICES,
-    bound: str | None = None,
-) -> Evaluation:
+def gather_images(about: Measuring, *, noise: str | float, bound: str | None = None) -> Evaluation:
     """Error, bias and coverage over the test split and its slices, and the region of the inputs.
 
     Args:
-        problem: draws the noise.
-        answer: the model.
-        dataset: the images.
-        settings: all of the problem's.
-        device: where images are made.
-        progress: told how many images were answered.
+        about: the model and what it is measured on.
         noise: name of the input that is the noise of a pixel, or the number that takes its place, in the image's unit.
-        slices: name to (catalogue column, least value, first value beyond it).
         bound: catalogue column with the least root mean square error of an image that physics allows, in its unit.
     """
-    about = Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings,
-        device=device, progress=progress, slices=slices,
-    )  # fmt: skip
     found = about.measure(lambda batch, outputs: _numbers(batch, outputs, noise_of(batch.inputs, noise)))
     error = np.sqrt(found["squared_error"])
     metrics = {
@@ -69,7 +46,7 @@ def gather_images(
     headline = ["rmse_over_noise.test", "bias_over_noise.test", "coverage68.test"]
     summary = f"RMSE {metrics['rmse_over_noise.test'].value:.3f} of the noise on the test split"
     if bound is not None:
-        bounds = dataset.catalogue[bound].to_numpy(dtype=np.float64)[about.rows]
+        bounds = about.dataset.catalogue[bound].to_numpy(dtype=np.float64)[about.rows]
         metrics |= about.metrics("rmse_over_bound", error * found["noise"] / bounds, rms)
         headline.insert(0, "rmse_over_bound.test")
         summary = f"RMSE {metrics['rmse_over_bound.test'].value:.2f} bounds on the test split"
@@ -93,7 +70,7 @@ def gather_images(
         report=report,
         sections=sections.sections(report),
         tables={"images": table},
-        tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
+        tested_range=input_region(about.problem, about.dataset, about.settings, noise=noise, device=about.device),
         plots={
             "examples": plots.plot_examples(batch, outputs, noise_of(batch.inputs, noise)),
             "stated-error": plots.plot_stated_error(table),
@@ -101,22 +78,8 @@ def gather_images(
     )
 
 
-def confirm_images(
-    problem: Problem,
-    answer: Answer,
-    dataset: Dataset,
-    settings: ProblemSettings,
-    *,
-    device: "torch.device",
-    progress: Callable[[int], object],
-    noise: str | float,
-    slices: Slices = NO_SLICES,
-) -> Confirmation:
-    """What a model loses on the confirmation split; arguments as of `gather_images`."""
-    about = Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings,
-        device=device, progress=progress, slices=slices, split="confirmation",
-    )  # fmt: skip
+def confirm_images(about: Measuring, *, noise: str | float) -> Confirmation:
+    """What a model loses on a split; arguments as of `gather_images`."""
     return Confirmation(
         losses=_losses(about.measure(lambda batch, outputs: _numbers(batch, outputs, noise_of(batch.inputs, noise)))),
         slices=about.slice_of,

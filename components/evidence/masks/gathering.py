@@ -1,26 +1,25 @@
 """Gather the evidence for a model that finds masks: how well they overlap, and whether its probabilities are right.
 
-evaluation = gather_masks(problem, answer, dataset, settings, noise="sigma", device=device, progress=bar.update)
+evaluation = gather_masks(about, noise="sigma")                 # about: see measuring.py
 
 The model answers `mask`, a probability in each pixel; so is the target called, 0 or 1. Shape suffixes: b batch,
 h height, w width.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 
-from components.core import ProblemSettings
 from components.evidence.input_region import input_region
 from components.evidence.intervals import Array
 from components.evidence.masks import plots, sections
 from components.evidence.masks.scores import INSIDE, mask_metrics, pixel_scores
-from components.evidence.measuring import NO_SLICES, Measuring, Slices
+from components.evidence.measuring import Measuring
 from components.evidence.reliability import reliability_table
-from components.fields import Answer, Batch, Confirmation, Dataset, Evaluation, Loss, Problem
+from components.fields import Batch, Confirmation, Evaluation, Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,33 +31,13 @@ _DICE_FLOOR, _BRIER_FLOOR = 1e-3, 1e-6
 _EXAMPLES = 3
 
 
-def gather_masks(
-    problem: Problem,
-    answer: Answer,
-    dataset: Dataset,
-    settings: ProblemSettings,
-    *,
-    device: "torch.device",
-    progress: Callable[[int], object],
-    noise: str | float,
-    slices: Slices = NO_SLICES,
-) -> Evaluation:
+def gather_masks(about: Measuring, *, noise: str | float) -> Evaluation:
     """Dice coefficient, Brier score and calibration over the test split and its slices, and the region of the inputs.
 
     Args:
-        problem: draws the noise.
-        answer: the model.
-        dataset: the images.
-        settings: all of the problem's.
-        device: where images are made.
-        progress: told how many images were answered.
+        about: the model and what it is measured on.
         noise: name of the input that is the noise of a pixel, or the number that takes its place, in the image's unit.
-        slices: name to (catalogue column, least value, first value beyond it).
     """
-    about = Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings,
-        device=device, progress=progress, slices=slices,
-    )  # fmt: skip
     found = about.measure(_numbers)
     metrics = {
         **mask_metrics(about, found, "test"),
@@ -77,7 +56,7 @@ def gather_masks(
         report=report,
         sections=sections.sections(report, metrics),
         tables={"masks": table, "reliability": curve},
-        tested_range=input_region(problem, dataset, settings, noise=noise, device=device),
+        tested_range=input_region(about.problem, about.dataset, about.settings, noise=noise, device=about.device),
         plots={
             "examples": plots.plot_examples(*about.examples(_EXAMPLES)),
             "reliability": plots.plot_pixel_reliability(curve),
@@ -85,21 +64,8 @@ def gather_masks(
     )
 
 
-def confirm_masks(
-    problem: Problem,
-    answer: Answer,
-    dataset: Dataset,
-    settings: ProblemSettings,
-    *,
-    device: "torch.device",
-    progress: Callable[[int], object],
-    slices: Slices = NO_SLICES,
-) -> Confirmation:
-    """What a model loses on the confirmation split; arguments as of `gather_masks`."""
-    about = Measuring(
-        problem=problem, answer=answer, dataset=dataset, settings=settings,
-        device=device, progress=progress, slices=slices, split="confirmation",
-    )  # fmt: skip
+def confirm_masks(about: Measuring) -> Confirmation:
+    """What a model loses on a split; arguments as of `gather_masks`."""
     return Confirmation(losses=_losses(about.measure(_numbers)), slices=about.slice_of)
 
 

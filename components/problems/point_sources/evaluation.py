@@ -27,7 +27,7 @@ from components.evidence import (
 )
 from components.evidence.masks import mask_metrics, pixel_scores
 from components.evidence.sources import plot_completeness, plot_examples, plot_failure, plot_reliabilities
-from components.fields import FRESH, Batch, Evaluation, Loss, Metric, fresh_images, fresh_seed
+from components.fields import FRESH, Batch, Confirmation, Evaluation, Loss, Metric, fresh_images, fresh_seed
 from components.problems.point_sources import sections
 from components.problems.point_sources.compared import all_scores, baseline_metrics, of_mask, over_limit
 from components.problems.point_sources.listed import flux_table, list_metrics, list_scores
@@ -105,6 +105,11 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
         tested_range={"inputs": {}},  # how familiar an image is says more than how loud
         plots=figures,
     )
+
+
+def confirmed(about: Measuring) -> Confirmation:
+    """What the model loses on the confirmation split."""
+    return Confirmation(losses=losses(measure(about)), slices=about.slice_of)
 
 
 def measure(about: Measuring) -> dict[str, Array]:

@@ -5,9 +5,6 @@ held against those of the exact posterior; those of all pixels with any source a
 brightest pixels of an image target B.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,11 +12,11 @@ import numpy as np
 import torch
 
 from components.core import ProblemSettings
-from components.evidence import FailureAxis, FailureImages, Measuring
-from components.fields import Answer, Confirmation, Evaluation, Seeds, fresh_batches, fresh_seed
+from components.evidence import FailureAxis, FailureImages, MeasuredProblem, Measuring, Slices
+from components.fields import Confirmation, Evaluation, Seeds, fresh_batches, fresh_seed
 from components.problems.point_sources import presentation
 from components.problems.point_sources.settings import PointSourcesSettings
-from components.problems.skies import SkyProblem, failure_axes, map_field
+from components.problems.skies import GAS_SLICES, SkyProblem, failure_axes, map_field
 from components.simulators.galactic_centre import GalacticCentreSettings, Skies
 from components.training import learn_familiar
 from models.estimators.sources import SourcesEstimator
@@ -33,11 +30,8 @@ if TYPE_CHECKING:
 
 __label__ = "point_sources"
 
-_GAS = (0, 0.5, 1.0001)
-"""Edges of slices of the test split, by A_pi0, whose light hides sources; 1 itself is in the last."""
 
-
-class PointSources(SkyProblem):
+class PointSources(SkyProblem, MeasuredProblem):
     """Probabilities and fluxes of each pixel, and a list of sources."""
 
     name = "point-sources"
@@ -87,46 +81,18 @@ class PointSources(SkyProblem):
 
         return failure_axes(simulation, images, objects, seed)
 
-    def evaluate(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: PointSourcesSettings,
-        *,
-        device: "torch.device",
-        cache: Path,
-        progress: Callable[[int], object],
-    ) -> Evaluation:
+    def slices(self, settings: PointSourcesSettings) -> Slices:  # noqa: ARG002
+        """By how bright the gas is, whose light hides sources."""
+        return GAS_SLICES
+
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """See `evaluation.py`."""
         from components.problems.point_sources.evaluation import gather  # with Matplotlib, which no list needs
 
-        return gather(self._measuring(answer, dataset, settings, device, progress), cache=cache)
+        return gather(about, cache=cache)
 
-    def confirm(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: PointSourcesSettings,
-        *,
-        device: "torch.device",
-        progress: Callable[[int], object],
-    ) -> Confirmation:
-        """The same losses on the confirmation split."""
-        from components.problems.point_sources.evaluation import losses, measure
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
+        from components.problems.point_sources.evaluation import confirmed
 
-        about = replace(self._measuring(answer, dataset, settings, device, progress), split="confirmation")
-        return Confirmation(losses=losses(measure(about)), slices=about.slice_of)
-
-    def _measuring(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: PointSourcesSettings,
-        device: "torch.device",
-        progress: Callable[[int], object],
-    ) -> Measuring:
-        slices = {f"A_pi0_{low:g}_{high:g}": ("A_pi0", low, high) for low, high in pairwise(_GAS)}
-        return Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=slices,
-        )  # fmt: skip
+        return confirmed(about)

@@ -4,6 +4,7 @@ from .afresh import show_afresh as show_afresh
 from .failures import failure_axes as failure_axes
 from .posterior import posterior_means as posterior_means
 from .problem import CELLS as CELLS
+from .problem import GAS_SLICES as GAS_SLICES
 from .problem import OF_COUNTS as OF_COUNTS
 from .problem import SkyProblem as SkyProblem
 from .problem import ends as ends

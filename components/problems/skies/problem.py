@@ -6,11 +6,13 @@ A dataset keeps sources and clouds apart from what is expected, so that training
 amplitudes (`afresh.py`).
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from components.evidence import Slices
 from components.fields import (
     DATASET,
     IMAGES,
@@ -41,6 +43,8 @@ OF_COUNTS = 0
 """Stream of random numbers of each image that its counts are drawn with."""
 CELLS = 4
 """On a side, over which a sky's light is held against that of simulated ones."""
+GAS_SLICES: Slices = {f"A_pi0_{low:g}_{high:g}": ("A_pi0", low, high) for low, high in pairwise((0, 0.5, 1.0001))}
+"""Of a split, by the brightness of the gas; 1 itself is in the last."""
 _FINGERPRINTED = 4
 _SPREAD = 5.0
 """Standard errors that a dataset's mean flux of a source may be off by."""

@@ -5,18 +5,15 @@ their maximum, and spoilt by one of four kinds of noise; a fifth is the Poisson 
 the others take for the truth. One model is for all of them and says which it was.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from components.core import ProblemSettings
-from components.evidence import Measuring
+from components.evidence import MeasuredProblem, Measuring, Slices
 from components.fields import (
     IMAGES,
-    Answer,
     Checks,
     Confirmation,
     Evaluation,
@@ -26,7 +23,7 @@ from components.fields import (
     fresh_batches,
     fresh_seed,
 )
-from components.problems.skies import SkyProblem, ends, map_field
+from components.problems.skies import GAS_SLICES, SkyProblem, ends, map_field
 from components.problems.sky_denoising import presentation
 from components.problems.sky_denoising.noises import NOISES
 from components.problems.sky_denoising.settings import SkyDenoisingSettings
@@ -43,11 +40,8 @@ if TYPE_CHECKING:
 
 __label__ = "sky_denoising"
 
-_GAS = (0, 0.5, 1.0001)
-"""Edges of slices of the test split, by A_pi0; 1 itself is in the last."""
 
-
-class SkyDenoising(SkyProblem):
+class SkyDenoising(SkyProblem, MeasuredProblem):
     """A sky without its noise.
 
     Args:
@@ -113,46 +107,18 @@ class SkyDenoising(SkyProblem):
             estimator.learn_ordinary(kind, torch.cat(images), torch.cat(cleans))
         return estimator, {}
 
-    def evaluate(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SkyDenoisingSettings,
-        *,
-        device: "torch.device",
-        cache: Path,
-        progress: Callable[[int], object],
-    ) -> Evaluation:
+    def slices(self, settings: SkyDenoisingSettings) -> Slices:  # noqa: ARG002
+        """By how bright the gas is."""
+        return GAS_SLICES
+
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """See `evaluation.py`."""
         from components.problems.sky_denoising.evaluation import gather  # with Matplotlib, which no list needs
 
-        return gather(self._measuring(answer, dataset, settings, device, progress, "test"), cache=cache)
+        return gather(about, cache=cache)
 
-    def confirm(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SkyDenoisingSettings,
-        *,
-        device: "torch.device",
-        progress: Callable[[int], object],
-    ) -> Confirmation:
-        """The same losses on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
         from components.problems.sky_denoising.evaluation import confirmed
 
-        return confirmed(self._measuring(answer, dataset, settings, device, progress, "confirmation"))
-
-    def _measuring(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SkyDenoisingSettings,
-        device: "torch.device",
-        progress: Callable[[int], object],
-        split: str,
-    ) -> Measuring:
-        slices = {f"A_pi0_{low:g}_{high:g}": ("A_pi0", low, high) for low, high in pairwise(_GAS)}
-        return Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=slices, split=split,
-        )  # fmt: skip
+        return confirmed(about)

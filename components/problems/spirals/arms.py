@@ -3,13 +3,13 @@
 problem = find_problem("spiral-arms")
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from components.fields import Answer, Confirmation, Evaluation, Seeds, presented
+from components.evidence import Measuring
+from components.fields import Confirmation, Evaluation, Seeds, presented
 from components.problems.spirals import presentation
 from components.problems.spirals.problem import SpiralProblem, side_of
 from components.problems.spirals.settings import SpiralProblemSettings
@@ -66,31 +66,14 @@ class SpiralArms(SpiralProblem):
         estimator.learn_errors((batch.inputs, batch.targets["mask"]) for batch in judged)
         return estimator, {}
 
-    def evaluate(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SpiralProblemSettings,
-        *,
-        device: torch.device,
-        cache: Path,  # noqa: ARG002 - nothing here is worth keeping
-        progress: Callable[[int], object],
-    ) -> Evaluation:
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:  # noqa: ARG002 - nothing here is worth keeping
         """See `arms_evidence.py`."""
         from components.problems.spirals.arms_evidence import gather  # with Matplotlib, which no list needs
 
-        return gather(self.measuring(answer, dataset, settings, device, progress, "test"))
+        return gather(about)
 
-    def confirm(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SpiralProblemSettings,
-        *,
-        device: torch.device,
-        progress: Callable[[int], object],
-    ) -> Confirmation:
-        """The same loss on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same loss."""
         from components.problems.spirals.arms_evidence import confirmed
 
-        return confirmed(self.measuring(answer, dataset, settings, device, progress, "confirmation"))
+        return confirmed(about)

@@ -5,13 +5,13 @@
 Four classes, of which S and Z are the spirals; a mirror makes each of the other.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from components.fields import Answer, Confirmation, Evaluation, Seeds, presented
+from components.evidence import Measuring
+from components.fields import Confirmation, Evaluation, Seeds, presented
 from components.problems.spirals import presentation
 from components.problems.spirals.problem import SpiralProblem, side_of
 from components.problems.spirals.settings import SpiralProblemSettings
@@ -70,36 +70,17 @@ class SpiralMorphology(SpiralProblem):
         estimator.learn_ordinary(batch.inputs["image"] for batch in shown)
         return estimator, {}
 
-    def evaluate(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SpiralProblemSettings,
-        *,
-        device: torch.device,
-        cache: Path,  # noqa: ARG002 - nothing here is worth keeping
-        progress: Callable[[int], object],
-    ) -> Evaluation:
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:  # noqa: ARG002 - nothing here is worth keeping
         """See `morphology_evidence.py`."""
         from components.problems.spirals.morphology_evidence import gather  # with Matplotlib, which no list needs
 
-        return gather(self.measuring(answer, dataset, settings, device, progress, "test"))
+        return gather(about)
 
-    def confirm(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SpiralProblemSettings,
-        *,
-        device: torch.device,
-        progress: Callable[[int], object],
-    ) -> Confirmation:
-        """The same losses on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same losses."""
         from components.evidence.classes import confirm_classes
 
-        return confirm_classes(
-            self, answer, dataset, settings, device=device, progress=progress, slices=self.slices(settings)
-        )
+        return confirm_classes(about)
 
     @staticmethod
     def classes(settings: Any) -> tuple[str, ...]:

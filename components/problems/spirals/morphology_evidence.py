@@ -40,11 +40,8 @@ _SURE = ("clear", "probable")
 
 def gather(about: Measuring) -> Evaluation:
     """All of it."""
-    problem, settings = about.problem, cast("Any", about.settings)
-    found = gather_classes(
-        problem, about.answer, about.dataset, settings, device=about.device, progress=about.progress, noise=1.0,
-        slices=about.slices,
-    )  # fmt: skip
+    settings = cast("Any", about.settings)
+    found = gather_classes(about, noise=1.0)
     metrics = dict(found.metrics) | _grouped(found.tables["classes"], "test")
     quiet = replace(about, progress=lambda count: None)  # noqa: ARG005 - told of once
     metrics["false_alarms.test"] = share(quiet.measure(lambda _, outputs: {"alarm": doubted(outputs)})["alarm"])

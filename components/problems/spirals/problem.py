@@ -1,13 +1,10 @@
 """What `spiral-morphology` and `spiral-arms` have in common: simulator or folder, and what must hold of a dataset."""
 
-from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-
-from components.evidence import NO_SLICES, Measuring
-from components.fields import IMAGES, Answer, Checks, Expectation, Shard, drawing_seeds
+from components.evidence import NO_SLICES, MeasuredProblem, Slices
+from components.fields import IMAGES, Checks, Expectation, Shard, drawing_seeds
 from components.problems.spirals.settings import SpiralProblemSettings
 from components.simulators.folders import FolderProblem, FolderSettings
 from components.simulators.spirals import CONDITIONS, SpiralSettings, draw_spirals
@@ -22,7 +19,7 @@ _INCLINED = (0.0, 0.5, 0.75, 1.0001)
 """Edges of slices of the test split, by axis ratio; the reference regime's galaxies are in none."""
 
 
-class SpiralProblem(FolderProblem):
+class SpiralProblem(MeasuredProblem, FolderProblem):
     """Pictures of one galaxy each, drawn or in a folder."""
 
     settings = SpiralProblemSettings
@@ -60,23 +57,7 @@ class SpiralProblem(FolderProblem):
         snr = Expectation(table=IMAGES, column="snr", said=f"{low:g} to {high:g}", low=low * 0.999, high=high * 1.001)
         return Checks(expectations=(light, snr))
 
-    def measuring(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: SpiralProblemSettings,
-        device: torch.device,
-        progress: Callable[[int], object],
-        split: str,
-    ) -> Measuring:
-        """A model and a split."""
-        return Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=self.slices(settings), split=split,
-        )  # fmt: skip
-
-    @staticmethod
-    def slices(settings: SpiralProblemSettings) -> Mapping[str, tuple[str, float, float]]:
+    def slices(self, settings: SpiralProblemSettings) -> Slices:
         """Slices of the test split, by inclination where that is known."""
         if not isinstance(settings.simulate, SpiralSettings):
             return NO_SLICES

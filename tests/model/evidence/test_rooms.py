@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from components.core import ProblemSettings
+from components.evidence import Measuring
 from components.evidence.classes import gather_classes
 from components.evidence.images import gather_images
 from components.evidence.masks import gather_masks
 from components.evidence.masks.gathering import dice
 from components.evidence.masks.scores import POOLED, pixel_scores
 from components.evidence.reliability import calibration_error, reliability
-from components.fields import Dataset, Evaluation, normal
+from components.fields import Dataset, Evaluation, Problem, normal
 from models.fields import Arrays, Field
 
 COUNT, TEST, VALIDATION, SIDE = 200, 120, 60, 16
@@ -89,10 +90,11 @@ def check(result: Evaluation, folder: Path) -> None:
 
 def gathered(gather: Any, answer: Any, dataset: Dataset, **more: Any) -> Evaluation:
     seen: list[int] = []
-    result = gather(
-        Discs(), answer, dataset, SETTINGS,
-        device=torch.device("cpu"), progress=seen.append, noise="sigma", slices=SLICES, **more,
+    about = Measuring(
+        problem=cast(Problem, Discs()), answer=answer, dataset=dataset, settings=SETTINGS,
+        device=torch.device("cpu"), progress=seen.append, slices=SLICES,
     )  # fmt: skip
+    result = gather(about, noise="sigma", **more)
     assert sum(seen) == TEST
     return cast(Evaluation, result)
 

@@ -5,7 +5,7 @@
 Images are y = h ⊛ x + n, x a galaxy through a sharp PSF and pixels, h the PSF without pixels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from components.evidence import Measuring
+from components.evidence import MeasuredProblem, Measuring, Slices
 from components.fields import (
     IMAGES,
-    Answer,
     Checks,
     Confirmation,
     Evaluation,
     Expectation,
-    Problem,
     Seeds,
     Shard,
     drawing_seeds,
@@ -47,7 +45,7 @@ _REFERENCE = 8
 """Galaxies whose images are the simulator's fingerprint."""
 
 
-class Deblurring(Problem):
+class Deblurring(MeasuredProblem):
     """A galaxy as a space telescope sees it, from an image through the atmosphere."""
 
     name = "deblurring"
@@ -115,46 +113,18 @@ class Deblurring(Problem):
         estimator.learn_ordinary((batch.inputs, batch.targets["truth"]) for batch in batches)
         return estimator, {}
 
-    def evaluate(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: DeblurringSettings,
-        *,
-        device: torch.device,
-        cache: Path,
-        progress: Callable[[int], object],
-    ) -> Evaluation:
+    def slices(self, settings: DeblurringSettings) -> Slices:  # noqa: ARG002
+        """By SNR."""
+        return {f"snr_{low:g}_{high:g}": ("snr", low, high) for low, high in pairwise(_BRIGHT)}
+
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
         """See `evaluation.py`."""
         from components.problems.restoration.deblurring.evaluation import gather  # with Matplotlib: no list needs it
 
-        return gather(self._measuring(answer, dataset, settings, device, progress, "test"), cache=cache)
+        return gather(about, cache=cache)
 
-    def confirm(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: DeblurringSettings,
-        *,
-        device: torch.device,
-        progress: Callable[[int], object],
-    ) -> Confirmation:
-        """The same loss on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same loss."""
         from components.problems.restoration.deblurring.evaluation import confirmed
 
-        return confirmed(self._measuring(answer, dataset, settings, device, progress, "confirmation"))
-
-    def _measuring(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: DeblurringSettings,
-        device: torch.device,
-        progress: Callable[[int], object],
-        split: str,
-    ) -> Measuring:
-        slices = {f"snr_{low:g}_{high:g}": ("snr", low, high) for low, high in pairwise(_BRIGHT)}
-        return Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=slices, split=split,
-        )  # fmt: skip
+        return confirmed(about)

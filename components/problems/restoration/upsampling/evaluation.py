@@ -6,7 +6,6 @@ Gains over the picture as it is seen, on the test split and beside baselines wit
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ _BESIDE = ("gain_db", "gain_ssim", "inconsistency")
 _TIMED = 64
 
 
-def gather(about: Measuring, *, cache: Path) -> Evaluation:  # noqa: ARG001 - nothing here is worth keeping
+def gather(about: Measuring) -> Evaluation:
     """All of it."""
     found = about.measure(picture_scores)
     metrics = {name: about.metric(found[name], np.mean) for name in (*MEANS, "psnr.identity", "ssim.identity")}

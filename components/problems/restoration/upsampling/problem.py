@@ -6,16 +6,15 @@ Pictures lie in a folder, or are drawn (`components/simulators/deep_fields`). Th
 not known is what resizing took away.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from components.evidence import NO_SLICES, Measuring
+from components.evidence import MeasuredProblem, Measuring
 from components.fields import (
     IMAGES,
-    Answer,
     Checks,
     Confirmation,
     Evaluation,
@@ -44,7 +43,7 @@ _OF_SYMMETRY = 0
 """Stream of random numbers of each picture."""
 
 
-class Upsampling(FolderProblem):
+class Upsampling(MeasuredProblem, FolderProblem):
     """Resized to a quarter of its size and back; the picture as it was is wanted."""
 
     name = "upsampling"
@@ -118,45 +117,14 @@ class Upsampling(FolderProblem):
         estimator.learn_ordinary(judged=shown("validation"), learned=(seen for seen, _ in shown("train")))
         return estimator, {}
 
-    def evaluate(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: UpsamplingSettings,
-        *,
-        device: torch.device,
-        cache: Path,
-        progress: Callable[[int], object],
-    ) -> Evaluation:
+    def gather(self, about: Measuring, *, cache: Path) -> Evaluation:  # noqa: ARG002 - nothing here is worth keeping
         """See `evaluation.py`."""
         from components.problems.restoration.upsampling.evaluation import gather  # with Matplotlib, which no list needs
 
-        return gather(self._measuring(answer, dataset, settings, device, progress, "test"), cache=cache)
+        return gather(about)
 
-    def confirm(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: UpsamplingSettings,
-        *,
-        device: torch.device,
-        progress: Callable[[int], object],
-    ) -> Confirmation:
-        """The same loss on the confirmation split."""
+    def gather_confirmation(self, about: Measuring) -> Confirmation:
+        """The same loss."""
         from components.problems.restoration.upsampling.evaluation import confirmed
 
-        return confirmed(self._measuring(answer, dataset, settings, device, progress, "confirmation"))
-
-    def _measuring(
-        self,
-        answer: Answer,
-        dataset: "Dataset",
-        settings: UpsamplingSettings,
-        device: torch.device,
-        progress: Callable[[int], object],
-        split: str,
-    ) -> Measuring:
-        return Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=NO_SLICES, split=split,
-        )  # fmt: skip
+        return confirmed(about)
