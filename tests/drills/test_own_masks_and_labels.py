@@ -17,7 +17,7 @@ from tests.conftest import HOUSE, commit, make_house_with_code
 from tests.drills.commands import assay
 from tests.model.problems.test_spiral_arms import small_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 GUIDE = (HOUSE / "docs" / "own_masks_and_labels.md").read_text(encoding="utf-8")
 SMALL: dict[str, Any] = {"train": {"epochs": 6, "width": 8}, "evaluate": {"bootstrap": 100}}
@@ -61,7 +61,13 @@ def house_of(folder: Path, name: str) -> Workspace:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("name", "answered"), [("spiral-arms", "mask"), ("spiral-morphology", "probabilities")])
+@pytest.mark.parametrize(
+    ("name", "answered"),
+    [
+        pytest.param("spiral-arms", "mask", marks=pytest.mark.ci),
+        ("spiral-morphology", "probabilities"),
+    ],
+)
 def test_the_guides_commands_lead_from_a_folder_to_an_answer(tmp_path: Path, name: str, answered: str) -> None:
     said = [line.removeprefix("$ assay ") for line in GUIDE.splitlines() if line.startswith("$ assay ")]
     assert said == [

@@ -24,8 +24,10 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]") -> Figure:
 
     Args:
         batch: the images, with `mask` among the targets.
-        outputs: the model's answer, with `mask`.
+        outputs: the model's answer, with `mask`, and `threshold` where it says from which probability on pixels count.
     """
+    half_b = np.full(len(outputs["mask"]), 0.5)
+    threshold_b = outputs["threshold"].numpy() if "threshold" in outputs else half_b
     seen, truth, answered = (of.numpy() for of in (batch.inputs["image"], batch.targets["mask"], outputs["mask"]))
     figure = Figure(figsize=(10, 2.6 * len(seen)), layout="constrained")
     for row, panels in enumerate(figure.subplots(len(seen), 4, squeeze=False)):
@@ -42,10 +44,13 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]") -> Figure:
             axes.set_yticks([])
             if row == 0:
                 axes.set_title(title, fontsize=10)
-        for mask, style, width in ((truth[row], "solid", 2.0), (answered[row], "dashed", 1.2)):
-            if mask.min() < 0.5 <= mask.max():
+        for mask, level, style, width in (
+            (truth[row], 0.5, "solid", 2.0),
+            (answered[row], threshold_b[row], "dashed", 1.2),
+        ):
+            if mask.min() < level <= mask.max():
                 grey = "white" if style == "solid" else "black"
-                panels[1].contour(mask, levels=[0.5], colors=grey, linestyles=style, linewidths=width)
+                panels[1].contour(mask, levels=[level], colors=grey, linestyles=style, linewidths=width)
         figure.colorbar(drawn, ax=panels[3], shrink=0.8)
     return figure
 
