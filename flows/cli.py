@@ -15,7 +15,7 @@ import typer
 
 from components.core import AssayError, Workspace
 from flows import console, faults
-from flows.commands import bound, lineage, new_problem, operate, pipeline, serving, stages, upkeep
+from flows.commands import bound, gates, lineage, new_problem, operate, pipeline, serving, stages, upkeep
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
@@ -40,6 +40,7 @@ for command in (
     pipeline.evaluate,
     pipeline.honesty,
     stages.models,
+    gates.gates,
     stages.promote,
     stages.rollback,
     stages.archive,

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 __label__ = "layers"
 
@@ -14,6 +15,34 @@ class NetworkOutput(NamedTuple):
     """The vector that `models.estimators.numbers` reads as a Gaussian."""
     denoised_bhw: Tensor | None
     """The image without its noise, in units of the noise, from networks that make one."""
+
+
+class GlobalBranch(nn.Module):
+    """Dense layers over all of an image, which is made small for them.
+
+    Args:
+        channels: channels of the image.
+        width: a thirty-second of the features.
+    """
+
+    side = 32
+    """Pixels of the small image."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.features = 32 * width
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            *(nn.Linear(channels * self.side**2, self.features, bias=False), nn.BatchNorm1d(self.features)),
+            nn.LeakyReLU(0.1),
+            *(nn.Linear(self.features, self.features, bias=False), nn.BatchNorm1d(self.features)),
+            nn.LeakyReLU(0.1),
+        )
+
+    def forward(self, image_bchw: Tensor) -> Tensor:
+        """The features, shape (b, features)."""
+        found_bf: Tensor = self.layers(functional.adaptive_avg_pool2d(image_bchw, self.side))
+        return found_bf
 
 
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from components.evidence import FailureAxis, FailureImages, Measuring, measure_along
 from components.fields import Metric, row_seeds
-from components.simulators.spirals import LINEAR, draw_spirals
+from components.simulators.spirals import LINEAR, arm_cover, draw_spirals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,8 @@ def spiral_axes(settings: Any, *, spirals_only: bool) -> list[FailureAxis]:
         table, light_bhw, mask_bhw = draw_spirals(
             simulate, row_seeds([seed], np.arange(count)), spirals_only=spirals_only
         )
-        wanted = {"mask": mask_bhw} if spirals_only else {"class": table["class"].to_numpy()}
+        of_class = {"class": table["class"].to_numpy(), "arm_cover": arm_cover(mask_bhw)}
+        wanted = {"mask": mask_bhw} if spirals_only else of_class
         known = {"snr": snr, "stretch": stretch, "reference": 0.0}
         return FailureImages(
             stored={"light": light_bhw, **wanted, **{name: np.full(count, value) for name, value in known.items()}}

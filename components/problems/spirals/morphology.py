@@ -16,7 +16,7 @@ from components.problems.spirals import presentation
 from components.problems.spirals.problem import SpiralProblem, side_of
 from components.problems.spirals.settings import SpiralProblemSettings
 from components.simulators.folders import FolderSettings, index_of
-from components.simulators.spirals import CLASSES
+from components.simulators.spirals import CELL, CLASSES
 from models.estimators.morphology import MorphologyEstimator
 from models.fields import Arrays, Field
 
@@ -38,19 +38,24 @@ class SpiralMorphology(SpiralProblem):
     spirals_only = False
 
     def targets(self, settings: Any) -> tuple[Field, ...]:
-        """The class."""
-        return (Field(name="class", dtype="int64", labels=self.classes(settings)),)
+        """The class, and of simulated galaxies where their arms are: nobody tells of a folder's."""
+        of_class = Field(name="class", dtype="int64", labels=self.classes(settings))
+        if isinstance(settings, FolderSettings):
+            return (of_class,)
+        return (of_class, Field(name="arm_cover", shape=(side_of(settings) // CELL,) * 2))
 
     def present(
         self, stored: Arrays, seed_b: Seeds, settings: SpiralProblemSettings, *, training: bool
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """See `presentation.py`."""
         image_bhw, chance_b3 = presentation.present(stored, seed_b, settings, training=training)
-        class_b = stored["class"]
+        targets = {field.name: stored[field.name] for field in self.targets(settings.simulate)}
         if training:
             image_bhw = presentation.turned(image_bhw, chance_b3)
-            class_b = presentation.reclassed(class_b, chance_b3, self.mirrored(settings.simulate))
-        return {"image": image_bhw}, {"class": class_b}
+            targets["class"] = presentation.reclassed(targets["class"], chance_b3, self.mirrored(settings.simulate))
+            if "arm_cover" in targets:
+                targets["arm_cover"] = presentation.turned(targets["arm_cover"], chance_b3)
+        return {"image": image_bhw}, targets
 
     def estimator_config(self, settings: SpiralProblemSettings) -> dict[str, Any]:
         """A network of a vector."""
@@ -58,6 +63,7 @@ class SpiralMorphology(SpiralProblem):
         return {
             "kind": "morphology", "size": side_of(simulate), "network": train.network, "width": train.width,
             "classes": list(self.classes(simulate)), "mirrored": self.mirrored(simulate),
+            "cell": None if isinstance(simulate, FolderSettings) else CELL,
         }  # fmt: skip
 
     def finish(

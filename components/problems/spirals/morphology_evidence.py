@@ -18,7 +18,7 @@ import torch
 from components.evidence import Measuring, share, time_per_image
 from components.evidence.classes import gather_classes
 from components.evidence.over_best import plot_loss_along, plot_over_best
-from components.fields import Batch, Evaluation, Metric, Report, Section
+from components.fields import Batch, Evaluation, Metric, Report, Section, no_metric
 from components.problems.spirals.departures import doubted, measure_departures
 from components.problems.spirals.problem import side_of
 from components.problems.spirals.real import labelled_pictures
@@ -42,7 +42,7 @@ def gather(about: Measuring) -> Evaluation:
     """All of it."""
     settings = cast("Any", about.settings)
     found = gather_classes(about, noise=1.0)
-    metrics = dict(found.metrics) | _grouped(found.tables["classes"], "test")
+    metrics = dict(found.metrics) | grouped(found.tables["classes"], "test")
     quiet = replace(about, progress=lambda count: None)  # noqa: ARG005 - told of once
     metrics["false_alarms.test"] = share(quiet.measure(lambda _, outputs: {"alarm": doubted(outputs)})["alarm"])
     sections, tables, plots = list(found.sections), dict(found.tables), dict(found.plots)
@@ -142,16 +142,16 @@ def real_metrics(about: Measuring) -> dict[str, Metric]:
     return metrics
 
 
-def _grouped(table: pd.DataFrame, split: str) -> dict[str, Metric]:
+def grouped(table: pd.DataFrame, split: str) -> dict[str, Metric]:
     """Of spirals as one class; and of true spirals that were told as such, whether the winding was right."""
     truth, answered = (table[name].where(~table[name].isin(_SPIRAL), "spiral") for name in ("class", "answered"))
     right = np.array(truth == answered, dtype=np.float64)
-    metrics = {f"accuracy_morphology.{split}": share(right)}
     told = table[(truth == "spiral") & (answered == "spiral")]
-    if len(told):
-        same = np.array(told["class"] == told["answered"], dtype=np.float64)
-        metrics[f"accuracy_winding.{split}"] = share(same)
-    return metrics
+    same = np.array(told["class"] == told["answered"], dtype=np.float64)
+    return {
+        f"accuracy_morphology.{split}": share(right),
+        f"accuracy_winding.{split}": share(same) if len(told) else no_metric("no spiral was told as one"),
+    }
 
 
 def _scores(batch: Batch, outputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

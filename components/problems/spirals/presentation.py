@@ -25,11 +25,15 @@ _TOP = 0.998
 
 
 def present(stored: Arrays, seed_b: Seeds, settings: SpiralProblemSettings, *, training: bool) -> tuple[Tensor, Tensor]:
-    """Pictures, and the random numbers by which `turned` is to turn them and their masks in training."""
+    """Pictures, and the random numbers by which `turned` is to turn them and their masks in training.
+
+    Galaxies of the reference regime are never mirrored on the diagonal: their inclination is known.
+    """
     symmetry_b3 = uniform(seed_b, (3,), stream=_SYMMETRY, device=next(iter(stored.values())).device)
     if isinstance(settings.simulate, FolderSettings):
         return stored["picture"][:, 0], symmetry_b3
     light_bhw = stored["light"]
+    symmetry_b3[:, 2] = torch.where(stored["reference"] > 0, 1.0, symmetry_b3[:, 2])
     seen_bc = torch.stack([stored[name] for name in CONDITIONS], dim=1)
     if training:
         drawn_bc = conditions(

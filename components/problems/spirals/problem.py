@@ -7,7 +7,7 @@ from components.evidence import NO_SLICES, MeasuredProblem, Slices
 from components.fields import IMAGES, Checks, Expectation, Shard, drawing_seeds
 from components.problems.spirals.settings import SpiralProblemSettings
 from components.simulators.folders import FolderProblem, FolderSettings
-from components.simulators.spirals import CONDITIONS, SpiralSettings, draw_spirals
+from components.simulators.spirals import CONDITIONS, SpiralSettings, arm_cover, draw_spirals
 from models.fields import Field
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SpiralProblem(MeasuredProblem, FolderProblem):
         columns, light_bhw, mask_bhw = draw_spirals(
             settings, drawing_seeds(settings, split, rows), spirals_only=self.spirals_only
         )
-        wanted = {} if self.kind == "classes" else {"mask": mask_bhw}
+        wanted = {"arm_cover": arm_cover(mask_bhw)} if self.kind == "classes" else {"mask": mask_bhw}
         return Shard(columns=columns, arrays={"light": light_bhw, **wanted})
 
     def checks(self, dataset: "Dataset", settings: Any) -> Checks:

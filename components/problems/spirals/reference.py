@@ -14,7 +14,7 @@ import numpy as np
 
 from components.evidence import FailureImages, Measuring, observed
 from components.fields import Batch
-from components.simulators.spirals import LINEAR, Bank, posterior
+from components.simulators.spirals import LINEAR, Bank, arm_cover, posterior
 
 __label__ = "spiral_reference_evidence"
 
@@ -36,6 +36,7 @@ def reference_images(bank: Bank, count: int, snr: float, *, seed: int) -> Failur
         stored={
             "light": bank.light_thw[chosen].astype(np.float32),
             "mask": bank.mask_thw[chosen].astype(np.float32),
+            "arm_cover": arm_cover(bank.mask_thw[chosen]),
             "class": bank.class_t[chosen],
             "snr": np.full(count, snr),
             "stretch": np.full(count, LINEAR),

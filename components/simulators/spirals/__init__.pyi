@@ -1,6 +1,8 @@
+from .catalogue import CELL as CELL
 from .catalogue import CONDITIONS as CONDITIONS
 from .catalogue import DRAWN as DRAWN
 from .catalogue import LINEAR as LINEAR
+from .catalogue import arm_cover as arm_cover
 from .catalogue import conditions as conditions
 from .catalogue import draw_spirals as draw_spirals
 from .drawing import Galaxies as Galaxies

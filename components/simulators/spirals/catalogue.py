@@ -24,6 +24,8 @@ _OF_GALAXY, _OF_CONDITIONS, _OF_NEIGHBOURS = range(3)
 _PER_NEIGHBOUR = 5
 _DECIMALS = 7
 """Of a pixel, where √(Σ p²) is 1."""
+CELL = 2
+"""Pixels on a side of the squares of `arm_cover`."""
 _BLOCK = 64
 _NEAREST = 0.18
 """Of the image's side, from the middle to a neighbour at least."""
@@ -63,6 +65,13 @@ def draw_spirals(settings: SpiralSettings, seed_b: Seeds, *, spirals_only: bool)
         light_bhw[block] = rounded(light, _DECIMALS)
         tables.append(table)
     return pd.concat(tables, ignore_index=True), light_bhw, mask_bhw
+
+
+def arm_cover(mask_bhw: Numbers | Images) -> Images:
+    """Share of each square of `CELL` pixels that belongs to arms, shape (b, size / CELL, size / CELL)."""
+    count, side = len(mask_bhw), mask_bhw.shape[1] // CELL
+    cover_bss: Images = mask_bhw.reshape(count, side, CELL, side, CELL).mean(axis=(2, 4)).astype(np.float32)
+    return cover_bss
 
 
 def conditions(settings: SpiralSettings, uniform_bk: Numbers, reference_b: Numbers) -> Numbers:

@@ -62,6 +62,11 @@ class TestDeepUNet(MapNetworkConformance):
     sizes = ((16, 16), (64, 64), (32, 24))
 
 
+class TestGlobalUNet(MapNetworkConformance):
+    name = "global_unet"
+    sizes = ((16, 16), (64, 64), (32, 24))
+
+
 class TestLatentAutoencoder(MapNetworkConformance):
     name = "latent_autoencoder"
 
@@ -82,6 +87,6 @@ def test_no_network_is_without_its_test_class() -> None:
 
 def test_an_unknown_network_is_named() -> None:
     with pytest.raises(
-        ValueError, match=r"network = 'cnn': must be one of deep_unet, latent_autoencoder, published_unet, shuffled_"
+        ValueError, match=r"network = 'cnn': must be one of deep_unet, global_unet, latent_autoencoder, published_"
     ):
         map_network_module("cnn")

@@ -15,6 +15,10 @@ class TestPlainCNN(NetworkConformance):
     name = "cnn"
 
 
+class TestGlobalCNN(NetworkConformance):
+    name = "global_cnn"
+
+
 class TestMultiOutputCNN(NetworkConformance):
     name = "multi_cnn"
 

@@ -52,7 +52,7 @@ problem, settings, small_dataset = fixtures("spiral-arms", small_settings)
 class TestSpiralArms(ProblemConformance):
     """The conformance tests on spiral-arms."""
 
-    networks = ("small_unet", "deep_unet", "published_unet")
+    networks = ("global_unet", "deep_unet", "published_unet")
 
 
 @given(st.integers(0, 10_000))

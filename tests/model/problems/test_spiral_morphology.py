@@ -1,13 +1,16 @@
 """spiral-morphology: the interface, mirrors, the reference regime, real pictures, and folders with labels."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from components.core.errors import AssayError
 from components.core.params import load_settings
@@ -21,7 +24,7 @@ from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.fields.randomness import row_seeds
 from components.lifecycle.judging import MEGABYTES
-from components.problems.spirals.morphology_evidence import over_bayes, real_metrics
+from components.problems.spirals.morphology_evidence import grouped, over_bayes, real_metrics
 from components.problems.spirals.presentation import reclassed, turned
 from components.simulators.spirals import (
     CLASSES,
@@ -36,7 +39,7 @@ from components.simulators.spirals import (
 from models.estimators.morphology import MorphologyEstimator
 from models.fields import Arrays
 from tests.conftest import HOUSE
-from tests.model.problems.problem_conformance import CPU, ProblemConformance
+from tests.model.problems.problem_conformance import CPU, ProblemConformance, show
 from tests.model.problems.small import fixtures, load_small
 
 SMALL: dict[str, Any] = {
@@ -60,7 +63,7 @@ problem, settings, small_dataset = fixtures("spiral-morphology", small_settings)
 class TestSpiralMorphology(ProblemConformance):
     """The conformance tests on spiral-morphology."""
 
-    networks = ("cnn", "residual")
+    networks = ("global_cnn", "cnn")
 
 
 def one(**changed: float) -> Galaxies:
@@ -121,6 +124,42 @@ def test_an_odd_number_of_mirrors_exchanges_the_classes() -> None:
     assert torch.equal(shown[3], image[0].flip(0).flip(1).T)
 
 
+def test_trainings_show_galaxies_of_known_inclination_as_they_lie(
+    problem: Problem, settings: Any, small_dataset: Dataset
+) -> None:
+    """An answer for the reference regime may rest on where the long axis is: mirrors on the diagonal would hide it."""
+    known = np.flatnonzero(small_dataset.catalogue["reference"].to_numpy() > 0)
+    assert len(known) > 5
+    settings = replace(settings, simulate=replace(settings.simulate, reference_snr=(1e4, 1e4 + 1)))
+    batch = show(problem, small_dataset, settings, known, 0, training=True)
+    bank, image = reference_bank(size=32, spirals_only=False), batch.inputs["image"].double().numpy()
+    found = posterior(bank, image, np.full(len(known), 1e4))
+    residual = image - 1e4 * bank.light_thw[found.argmax(axis=1)]
+    assert np.abs(residual).max() < 10, "what was shown is none of the templates"
+    np.testing.assert_array_equal(class_chances(bank, found).argmax(axis=1), batch.targets["class"].numpy())
+
+
+def test_a_training_is_told_where_the_arms_are_of_each_winding(problem: Problem, settings: Any) -> None:
+    torch.manual_seed(0)
+    estimator = MorphologyEstimator(problem.estimator_config(settings))
+    image = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(1))
+    cover = torch.zeros(2, 16, 16)
+    cover[:, :8] = 1
+    targets = {"class": torch.tensor([2, 2]), "arm_cover": cover}
+    optimiser = torch.optim.Adam(estimator.parameters(), 1e-2)
+    for _ in range(30):
+        optimiser.zero_grad()
+        estimator.loss({"image": image}, targets).mean().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    def loss(**changed: Tensor) -> float:
+        return float(estimator.loss({"image": image}, {**targets, **changed}).mean().detach())
+
+    assert loss() < 0.2 * loss(arm_cover=1 - cover)
+    entropy = functional.cross_entropy(estimator._said(image)[0], torch.tensor([3, 3]))
+    assert loss(**{"class": torch.tensor([3, 3])}) > float(entropy.detach()) + 1, "the arms are those of an S"
+
+
 def test_probabilities_of_the_reference_regime_are_right_as_often_as_they_say() -> None:
     bank = reference_bank(size=32, spirals_only=False)
     rng = np.random.default_rng(1)
@@ -160,6 +199,13 @@ def test_the_exact_posterior_has_no_excess_error_and_a_guess_has(
     assert found[0]["accuracy_over_bayes"].value > 0.97
     assert found[1]["excess_error"].value > 0.2
     assert found[1]["bayes_error"] == found[0]["bayes_error"]
+
+
+def test_of_a_model_that_tells_no_spiral_nobody_says_how_it_tells_windings() -> None:
+    table = pd.DataFrame({"class": ["S", "Z", "lenticular"], "answered": ["lenticular"] * 3})
+    found = grouped(table, "test")
+    assert found["accuracy_morphology.test"].value == pytest.approx(1 / 3)
+    assert found["accuracy_winding.test"].missing == "no spiral was told as one"
 
 
 def write_pictures(folder: Path, count: int) -> None:

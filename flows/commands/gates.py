@@ -1,0 +1,92 @@
+"""The command that says what the gates make of a version, and changes nothing: gates.
+
+assay gates galaxy-shape 3 --against production
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows import console
+from flows.commands.options import AsJson, ProblemName, Size, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.gates import GateResult
+    from components.ledger import Ledger
+
+_PRODUCTION = "production"
+
+
+def gates(
+    problem: ProblemName,
+    version: Version,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare with this version, too, or with `production`; reads what promotions compare on."),
+    ] = None,
+    size: Size = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Judge a version by every rule for production, and change nothing; 1 where a rule does not pass."""
+    from components.gates import COMPARED_WITH, require_pass
+    from components.lifecycle import Promotion
+    from components.problems import find_problem
+    from flows.job import Job
+
+    name = find_problem(problem).name
+    job = Job.open(name, size)
+    promotion = Promotion(job.workspace, job.problem, job.settings, job.published())
+    other = None if against is None else _number(promotion.ledger, name, against)
+    results = promotion.judge.gates(version, _PRODUCTION, champion=other, first=other is None)
+    stage = promotion.ledger.stage_of(name, version)
+    if as_json:
+        said = [result.as_json() for result in results]
+        console.print_json({"problem": name, "version": version, "stage": stage, "against": other, "gates": said})
+    else:
+        rows = sorted(results, key=lambda result: result.verdict == "pass")
+        columns = ("rule", "value", "95 % interval", "must be", "verdict", "why")
+        title = f"{name} version {version}, in {stage}, by the rules for production"
+        console.print_table(title, columns, [_row(result) for result in rows])
+        for result in results:
+            if COMPARED_WITH in result.details:
+                _print_comparison(result)
+    require_pass(results, what=f"{name} version {version} to production")
+    if not as_json:
+        console.out.print(f"all {len(results)} rules pass; those of the package are judged when it is built")
+
+
+def _number(ledger: "Ledger", problem: str, against: str) -> int:
+    """Whom to compare with."""
+    if against == _PRODUCTION:
+        held = ledger.holder(problem, _PRODUCTION)
+        if held is None:
+            raise typer.BadParameter(f"--against production: {problem} has nothing there; leave it out")
+        return held
+    if not against.isdecimal():
+        raise typer.BadParameter(f"--against {against}: must be production, or the number of a version")
+    return int(against)
+
+
+def _row(result: "GateResult") -> "Sequence[str]":
+    value, interval = "–", "–"
+    if result.value is not None:
+        value, interval = f"{result.value:.4g}", f"{result.low:.4g} to {result.high:.4g}"
+    return (result.metric, value, interval, result.limits, str(result.verdict), result.reason)
+
+
+def _print_comparison(result: "GateResult") -> None:
+    """Each cell: what a loss is more than the other's, over it or in nats, and what could have been seen."""
+    cells: list[dict[str, Any]] = result.details["cells"]
+    console.print_table(
+        f"compared with version {result.details['version']}: {result.details['standing']}",
+        ("loss", "slice", "images", "more", "interval", "must be", "could have seen"),
+        [
+            (
+                cell["loss"], cell["slice"], str(cell["images"]), f"{cell['value']:+.2g}",
+                f"{cell['low']:+.2g} to {cell['high']:+.2g}", f"≤ {cell['margin']:g}", f"{cell['seen']:.2g}",
+            )
+            for cell in cells
+        ],
+    )  # fmt: skip
