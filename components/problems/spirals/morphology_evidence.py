@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence import Measuring, share, time_per_image
+from components.evidence import Array, Measuring, share, time_per_image
 from components.evidence.classes import gather_classes
 from components.evidence.over_best import plot_loss_along, plot_over_best
 from components.fields import Batch, Evaluation, Metric, Report, Section, no_metric
@@ -82,29 +82,35 @@ def over_bayes(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric]]:
 
     Returns:
         A row an SNR, with `error` and `best`, the model's and the least possible; `excess_error` (their difference),
-        `bayes_error` and `accuracy_over_bayes`, of all SNRs, and `excess_error.snr<SNR>` of each.
+        `bayes_error` and `accuracy_over_bayes`, of all SNRs, and `excess_error.snr<SNR>` of each; of the best answer
+        for whoever is not told the sky's level, as no model is, `excess_error.sky_unknown`.
     """
     settings: Any = about.settings
     bank = reference_bank(size=side_of(settings.simulate), spirals_only=False)
-    rows, metrics, all_ours, all_best = [], dict[str, Metric](), [], []
+    rows, metrics, of_all = [], dict[str, Metric](), list[Array]()
     for snr in SNRS if settings.evaluate.reference_images else ():
         images = reference_images(bank, settings.evaluate.reference_images, snr, seed=settings.evaluate.seed)
         parts = []
-        for batch, chance_bt in with_posterior(about, images, bank, snr):
+        both = (with_posterior(about, images, bank, snr, sky_known=known) for known in (True, False))
+        for (batch, chance_bt), (_, blind_bt) in zip(*both, strict=True):
             chance_bk = class_chances(bank, chance_bt)
-            answered_b = about.answer(batch.inputs)["probabilities"].argmax(dim=1).cpu().numpy()
-            parts.append(np.stack([chance_bk[np.arange(len(chance_bk)), answered_b], chance_bk.max(axis=1)], axis=1))
-        ours, best = np.concatenate(parts).T
-        all_ours.append(ours)
-        all_best.append(best)
+            answered = (
+                about.answer(batch.inputs)["probabilities"].argmax(dim=1).cpu().numpy(),
+                chance_bk.argmax(axis=1),
+                class_chances(bank, blind_bt).argmax(axis=1),
+            )
+            parts.append(np.stack([chance_bk[np.arange(len(chance_bk)), of] for of in answered], axis=1))
+        of_all.append(np.concatenate(parts))
+        ours, best, _ = of_all[-1].T
         metrics[f"excess_error.snr{snr}"] = excess = about.metric(best - ours, np.mean)
         rows.append(
             {"snr": snr, "error": 1 - ours.mean(), "best": 1 - best.mean(), "low": excess.low, "high": excess.high}
         )
     if rows:
-        ours, best = np.concatenate(all_ours), np.concatenate(all_best)
+        ours, best, blind = np.concatenate(of_all).T
         metrics |= {
             "excess_error": about.metric(best - ours, np.mean),
+            "excess_error.sky_unknown": about.metric(best - blind, np.mean),
             "bayes_error": about.metric(1 - best, np.mean),
             "accuracy_over_bayes": about.metric_of_means(
                 np.stack([ours, best], axis=1), lambda mean: float(mean[0] / mean[1])
@@ -170,7 +176,8 @@ def _over_best(metrics: Mapping[str, Metric]) -> Section:
         title="Over the least possible error",
         text="Galaxies of which all is known but class and arms; there are a thousand, and the probability of each is "
         "computed. " + (f"The least error is {metrics['bayes_error'].said('.4f')}, the model's larger "
-        f"by {metrics['excess_error'].said('.4f')}." if rows else "Not measured."),
+        f"by {metrics['excess_error'].said('.4f')}; for whoever is not told the sky's level, as no model is, by "
+        f"{metrics['excess_error.sky_unknown'].said('.4f')} at least." if rows else "Not measured."),
         tables=(Report(title="Larger by", columns=("images of", "error"), rows=rows),),
         pictures=(("reference", "Share of images told wrong, and the least possible."),),
     )  # fmt: skip

@@ -66,17 +66,22 @@ def reference_bank(*, size: int, spirals_only: bool) -> Bank:
     return Bank(light_thw=light_thw, mask_thw=mask_thw, class_t=class_t, chance_t=chance_t / chance_t.sum())
 
 
-def posterior(bank: Bank, image_bhw: Numbers, snr_b: Numbers) -> Numbers:
+def posterior(bank: Bank, image_bhw: Numbers, snr_b: Numbers, *, sky_known: bool = True) -> Numbers:
     """Probability of each template, shape (b, t).
 
     Args:
         bank: the templates.
         image_bhw: in units of the noise, not stretched.
         snr_b: of the light without noise.
+        sky_known: that the sky's level is 0; otherwise any is as likely, and is integrated over.
     """
-    product_bt = image_bhw.reshape(len(image_bhw), -1) @ bank.light_thw.reshape(len(bank.light_thw), -1).T
-    # |y − snr T|² / 2, of which all but the product is the same for every template.
-    found: Numbers = softmax(snr_b[:, None] * product_bt + np.log(bank.chance_t), axis=1)
+    light_tn = bank.light_thw.reshape(len(bank.light_thw), -1)
+    if not sky_known:  # what is left of a template beside a level tells of it
+        light_tn = light_tn - light_tn.mean(axis=1, keepdims=True)
+    product_bt = image_bhw.reshape(len(image_bhw), -1) @ light_tn.T
+    # |y − snr T|² / 2 without |y|², which is the same for every template.
+    ln_likelihood_bt = snr_b[:, None] * product_bt - snr_b[:, None] ** 2 * np.square(light_tn).sum(axis=1) / 2
+    found: Numbers = softmax(ln_likelihood_bt + np.log(bank.chance_t), axis=1)
     return found
 
 

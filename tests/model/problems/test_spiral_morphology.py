@@ -175,6 +175,22 @@ def test_probabilities_of_the_reference_regime_are_right_as_often_as_they_say() 
     assert said[20.0][0] > said[8.0][0] + 0.05
 
 
+def test_a_sky_that_is_not_known_costs_what_its_level_hides() -> None:
+    """Any level may be added then, and the answer is the same; it is right as often as it says, and less often."""
+    bank = reference_bank(size=32, spirals_only=False)
+    rng = np.random.default_rng(2)
+    chosen, snr = rng.choice(len(bank.chance_t), size=2000, p=bank.chance_t), np.full(2000, 8.0)
+    image = 8 * bank.light_thw[chosen] + rng.normal(size=(2000, 32, 32))
+    blind, lifted = (posterior(bank, of, snr, sky_known=False) for of in (image, image + 3))
+    np.testing.assert_allclose(blind, lifted, atol=1e-9)
+    assert np.abs(posterior(bank, image + 3, snr) - posterior(bank, image, snr)).max() > 0.1
+    class_b = bank.class_t[chosen]
+    told = [class_chances(bank, of) for of in (posterior(bank, image, snr), blind)]
+    known, unknown = ((of.argmax(axis=1) == class_b).mean() for of in told)
+    assert unknown < known - 0.005
+    assert told[1].max(axis=1).mean() == pytest.approx(unknown, abs=0.03)
+
+
 def test_the_exact_posterior_has_no_excess_error_and_a_guess_has(
     problem: Problem, settings: Any, small_dataset: Dataset
 ) -> None:
@@ -198,6 +214,7 @@ def test_the_exact_posterior_has_no_excess_error_and_a_guess_has(
     assert found[0]["excess_error"].value < 0.02
     assert found[0]["accuracy_over_bayes"].value > 0.97
     assert found[1]["excess_error"].value > 0.2
+    assert 0 <= found[0]["excess_error.sky_unknown"].value < 0.05
     assert found[1]["bayes_error"] == found[0]["bayes_error"]
 
 
