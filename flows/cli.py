@@ -9,21 +9,23 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 
-from components.core import AssayError, Workspace
+from components.core import AssayError, Workspace, read_source
 from flows import console, faults
 from flows.commands import bound, gates, lineage, new_problem, operate, pipeline, serving, stages, upkeep
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
+_WRONG = 2
+_USAGE_ERROR: Any = typer.BadParameter.__base__
+"""What Typer raises for wrong usage, and exports under no name of its own."""
 _GO_ON = "interrupted: run the same command again to go on"
 
 app = typer.Typer(
-    help="A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     epilog="--debug with any command shows the traceback of an error.",
@@ -59,6 +61,20 @@ for command in (
     app.command()(command)
 
 
+@app.callback(invoke_without_command=True)
+def about(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say which version and commit this is.")] = False,
+) -> None:
+    """A model registry and factory for galaxy-image networks, judged against the Cramér–Rao bound."""
+    if version:
+        console.out.print(_version())
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        console.out.print(context.get_help(), markup=False)
+        raise typer.Exit(_WRONG)
+
+
 def main() -> None:
     """Run the command line and end the process with its status."""
     # Imports and long lists make 100,000s of objects that stay; searching them for garbage was a tenth of a command.
@@ -72,16 +88,31 @@ def main() -> None:
         Workspace.find().activate()  # libraries read their environment when they are imported
     with _noted_interrupts() as interrupts:
         try:
-            app()
-        except SystemExit as end:
-            if end.code == _INTERRUPTED:
-                console.fail(_GO_ON)
-            raise
+            status = app(prog_name="assay", standalone_mode=False)  # Typer draws a box around what is wrong
+        except _USAGE_ERROR as error:
+            console.fail(f"{' '.join(error.format_message().split())} (`{_helping(error)} --help`)")
+            sys.exit(_WRONG)
         except Exception as error:
             if debug:
                 raise
             console.fail(_GO_ON if interrupts else faults.one_line(error))
             sys.exit(_INTERRUPTED if interrupts else 1)
+        if status == _INTERRUPTED:
+            console.fail(_GO_ON)
+        sys.exit(status)
+
+
+def _version() -> str:
+    said = f"assay {metadata.version('assay')}"
+    with suppress(AssayError):  # nor is there a commit outside of a clone
+        source = read_source(Workspace.find().root)
+        said += f", commit {source.commit[:12]}" + (" and changes that it does not hold" if source.dirty else "")
+    return said
+
+
+def _helping(error: Any) -> str:
+    """The command that was used wrongly."""
+    return str(error.ctx.command_path) if error.ctx is not None else "assay"
 
 
 @contextmanager

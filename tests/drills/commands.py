@@ -75,12 +75,8 @@ def refused(done: "subprocess.CompletedProcess[str]", *named: str, status: int =
     """Assert that a command ended with a status and one line that names what is wrong."""
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
-    if status == 1:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("assay:")]
-        assert len(lines) == 1, done.stderr
-        assert done.stderr.splitlines()[-1] == lines[0]
-        for part in named:
-            assert part in lines[0], lines[0]
-    else:
-        for part in named:
-            assert part in done.stderr, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("assay:")]
+    assert len(lines) == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == lines[0]
+    for part in named:
+        assert part in lines[0], lines[0]

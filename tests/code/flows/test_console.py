@@ -30,6 +30,31 @@ def test_json_commands_print_one_document_and_nothing_else(tmp_path: Path) -> No
         json.loads(done.stdout)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["promot"], ("'promot'", "'promote'", "`assay --help`")),
+        (["promote", "galaxy-shape"], ("Missing argument 'version'", "`assay promote --help`")),
+        (["models", "--jsno"], ("--jsno", "--json", "`assay models --help`")),
+        (["serve", "galaxy-shape", "--port", "70000"], ("--port", "65535")),
+        (["trace", "galaxy-shape", "first"], ("'version'", "integer")),
+    ],
+)
+def test_wrong_usage_is_told_in_a_line(tmp_path: Path, words: list[str], said: tuple[str, ...]) -> None:
+    refused(assay_here(make_house(tmp_path / "house"), *words), *said, status=2)
+
+
+def test_without_a_command_there_is_help_and_version_names_the_commit(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "house")
+    done = assay_here(house)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "promote" in done.stdout
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=house.root, capture_output=True, text=True, check=True)
+    done = assay_here(house, "--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"assay 0.1.0, commit {commit.stdout[:12]}")
+
+
 def test_trace_says_what_is_no_prediction(tmp_path: Path) -> None:
     house = make_house(tmp_path / "house")
     refused(assay_here(house, "trace", "not-an-id"), "'not-an-id' is no prediction id")
