@@ -10,7 +10,7 @@ from flows import console
 from flows.commands.options import AsJson, Port, ProblemName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
 
@@ -64,7 +64,7 @@ def predict(
     if save is not None:
         require_names(save, files)
     read_image = find_problem(problem).read_image
-    given = dict(_condition(text, read_image) for text in conditions or ())
+    given = _conditions(conditions or (), read_image)
     items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
     if url is not None:
         answer = request(url, items, samples=samples)
@@ -118,6 +118,17 @@ def verify(
     console.out.print(f"{folder} is as it was packaged and signed by the key of {key}")
     for part in (*statement["subject"], *made["resolvedDependencies"]):
         console.out.print(f"  {part['name']}: {' '.join(part['digest'].values())}")
+
+
+def _conditions(texts: "Iterable[str]", read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> dict[str, Any]:
+    """What holds of every image."""
+    given: dict[str, Any] = {}
+    for text in texts:
+        name, value = _condition(text, read_image)
+        if name in given:
+            raise typer.BadParameter(f"--set {text}: {name} is set twice; every image has it once")
+        given[name] = value
+    return given
 
 
 def _condition(text: str, read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> tuple[str, Any]:
