@@ -7,16 +7,21 @@ import pytest
 import typer
 
 from components.problems import find_problem
-from flows.commands.serving import _condition
+from flows.commands.serving import _conditions
 
 
 def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:
     read_image = find_problem("deblurring").read_image
-    assert _condition("sigma=2.5", read_image) == ("sigma", 2.5)
+    assert _conditions(["sigma=2.5"], read_image) == {"sigma": 2.5}
     psf = np.eye(5) / 5
     np.save(tmp_path / "psf.npy", psf)
-    name, value = _condition(f"psf={tmp_path / 'psf.npy'}", read_image)
-    assert (name, value) == ("psf", psf.tolist())
+    given = _conditions([f"psf={tmp_path / 'psf.npy'}", "sigma=1"], read_image)
+    assert given == {"psf": psf.tolist(), "sigma": 1.0}
     for wrong in ("sigma", "sigma=", "psf=star.fits", f"psf={tmp_path}"):
         with pytest.raises(typer.BadParameter, match="must be NAME=NUMBER, or NAME=FILE of a file that there is"):
-            _condition(wrong, read_image)
+            _conditions([wrong], read_image)
+
+
+def test_a_condition_that_is_set_twice_is_named() -> None:
+    with pytest.raises(typer.BadParameter, match=r"--set sigma=3: sigma is set twice"):
+        _conditions(["sigma=2", "psf_fwhm=1", "sigma=3"], find_problem("galaxy-shape").read_image)
