@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from components.evidence.reliability_plot import plot_reliability
 from components.fields import Batch
@@ -49,8 +50,10 @@ def plot_examples(batch: Batch, outputs: "Mapping[str, Tensor]") -> Figure:
             (answered[row], threshold_b[row], "dashed", 1.2),
         ):
             if mask.min() < level <= mask.max():
-                grey = "white" if style == "solid" else "black"
-                panels[1].contour(mask, levels=[level], colors=grey, linestyles=style, linewidths=width)
+                grey, edge = ("white", "black") if style == "solid" else ("black", "white")
+                outline = panels[1].contour(mask, levels=[level], colors=grey, linestyles=style, linewidths=width)
+                # Seen on a dark sky and on a bright galaxy.
+                outline.set_path_effects([withStroke(linewidth=width + 1.2, foreground=edge)])
         figure.colorbar(drawn, ax=panels[3], shrink=0.8)
     return figure
 
