@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from components.ledger import PRODUCTION
 from flows import console
 from flows.commands.options import AsJson, ProblemName, Size, Version
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from components.gates import GateResult
     from components.ledger import Ledger
-
-_PRODUCTION = "production"
 
 
 def gates(
@@ -39,7 +38,7 @@ def gates(
     job = Job.open(name, size)
     promotion = Promotion(job.workspace, job.problem, job.settings, job.published())
     other = None if against is None else _number(promotion.ledger, name, against)
-    results = promotion.judge.gates(version, _PRODUCTION, champion=other, first=other is None)
+    results = promotion.judge.gates(version, PRODUCTION, champion=other, first=other is None)
     stage = promotion.ledger.stage_of(name, version)
     if as_json:
         said = [result.as_json() for result in results]
@@ -59,8 +58,8 @@ def gates(
 
 def _number(ledger: "Ledger", problem: str, against: str) -> int:
     """Whom to compare with."""
-    if against == _PRODUCTION:
-        held = ledger.holder(problem, _PRODUCTION)
+    if against == PRODUCTION:
+        held = ledger.holder(problem, PRODUCTION)
         if held is None:
             raise typer.BadParameter(f"--against production: {problem} has nothing there; leave it out")
         return held

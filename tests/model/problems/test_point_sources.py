@@ -16,6 +16,7 @@ from components.core.settings import ProblemSettings
 from components.core.workspace import Workspace
 from components.data.simulation import publish, simulate
 from components.evidence.asking import asking
+from components.evidence.measuring import Measuring
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented
@@ -115,7 +116,10 @@ def test_a_list_is_as_complete_and_as_pure_as_it_is_made(problem: Any, settings:
     )
     outputs = {"bright": chance, "sources": sources, "source_count": count}
     found = {name: of.numpy() for name, of in list_scores(outputs, flux, settings).items()}
-    about = problem._measuring(lambda inputs: {}, small_dataset, settings, CPU, lambda _: None)
+    about = Measuring(
+        problem=problem, answer=lambda inputs: {}, dataset=small_dataset, settings=settings, device=CPU,
+        progress=lambda _: None, slices=problem.slices(settings),
+    )  # fmt: skip
     metrics = list_metrics(about, found)
     assert metrics["completeness.bright"].value == pytest.approx(0.5, abs=0.05)
     assert metrics["completeness.flux10_20"].value == pytest.approx(0.5, abs=0.1)

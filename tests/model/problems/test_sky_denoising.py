@@ -12,6 +12,7 @@ import torch
 from scipy import stats
 
 from components.core.params import load_settings
+from components.evidence.measuring import Measuring
 from components.fields.dataset import Dataset
 from components.fields.evaluation import Evaluation
 from components.fields.presenting import presented
@@ -228,7 +229,10 @@ def fresh_counts(settings: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def test_a_problem_of_one_noise_is_the_same_but_for_that(problem: Any, settings: Any, small_dataset: Dataset) -> None:
-    about = problem._measuring(lambda inputs: {}, small_dataset, settings, CPU, lambda _: None, "test")
+    about = Measuring(
+        problem=problem, answer=lambda inputs: {}, dataset=small_dataset, settings=settings, device=CPU,
+        progress=lambda _: None, slices=problem.slices(settings),
+    )  # fmt: skip
     (batch,) = of_kind(about, "salt_pepper").batches(small_dataset.rows("test"))
     assert set(batch.targets["noise_kind"].tolist()) == {NOISES.index("salt_pepper")}
     assert replace(about, problem=problem).problem.noise is None
