@@ -235,4 +235,4 @@ def test_a_problem_of_one_noise_is_the_same_but_for_that(problem: Any, settings:
     )  # fmt: skip
     (batch,) = of_kind(about, "salt_pepper").batches(small_dataset.rows("test"))
     assert set(batch.targets["noise_kind"].tolist()) == {NOISES.index("salt_pepper")}
-    assert replace(about, problem=problem).problem.noise is None
+    assert problem.noise is None
