@@ -1,8 +1,10 @@
 """A problem whose evidence is made of what a model says of one split: the whole evaluation of one kind of answer.
 
-class Mine(MeasuredProblem):
-def gather(self, about, *, cache): return gather_masks(about, noise="sigma")
-def gather_confirmation(self, about): return confirm_masks(about)
+    class Mine(MeasuredProblem):
+        def gather(self, about, *, cache): return gather_masks(about, noise="sigma")
+        def gather_confirmation(self, about): return confirm_masks(about)
+
+Numbers have more to say, in a class of their own (`numbers/problem.py`).
 """
 
 from abc import abstractmethod
@@ -60,10 +62,7 @@ class MeasuredProblem(Problem):
         progress: Callable[[int], object],
     ) -> Evaluation:
         """What `gather` makes of the test split."""
-        about = Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=self.slices(settings), split="test",
-        )  # fmt: skip
+        about = self._measuring(answer, dataset, settings, device=device, progress=progress, split="test")
         return self.gather(about, cache=cache)
 
     def confirm(
@@ -76,8 +75,10 @@ class MeasuredProblem(Problem):
         progress: Callable[[int], object],
     ) -> Confirmation:
         """What `gather_confirmation` makes of the confirmation split."""
-        about = Measuring(
-            problem=self, answer=answer, dataset=dataset, settings=settings, device=device, progress=progress,
-            slices=self.slices(settings), split="confirmation",
-        )  # fmt: skip
+        about = self._measuring(answer, dataset, settings, device=device, progress=progress, split="confirmation")
         return self.gather_confirmation(about)
+
+    def _measuring(self, answer: Answer, dataset: "Dataset", settings: Any, **how: Any) -> Measuring:
+        return Measuring(
+            problem=self, answer=answer, dataset=dataset, settings=settings, slices=self.slices(settings), **how
+        )

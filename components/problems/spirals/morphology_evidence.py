@@ -23,7 +23,7 @@ from components.problems.spirals.departures import doubted, measure_departures
 from components.problems.spirals.problem import side_of
 from components.problems.spirals.real import labelled_pictures
 from components.problems.spirals.reference import SNRS, reference_images, with_posterior
-from components.simulators.spirals import CLASSES, SpiralSettings, class_chances, reference_bank
+from components.simulators.spirals import CLASSES, SpiralSettings, class_chances, posterior, reference_bank
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,9 +91,9 @@ def over_bayes(about: Measuring) -> tuple[pd.DataFrame, dict[str, Metric]]:
     for snr in SNRS if settings.evaluate.reference_images else ():
         images = reference_images(bank, settings.evaluate.reference_images, snr, seed=settings.evaluate.seed)
         parts = []
-        both = (with_posterior(about, images, bank, snr, sky_known=known) for known in (True, False))
-        for (batch, chance_bt), (_, blind_bt) in zip(*both, strict=True):
-            chance_bk = class_chances(bank, chance_bt)
+        for batch, chance_bt in with_posterior(about, images, bank, snr):
+            image_bhw, chance_bk = batch.inputs["image"].double().cpu().numpy(), class_chances(bank, chance_bt)
+            blind_bt = posterior(bank, image_bhw, np.full(batch.count, float(snr)), sky_known=False)
             answered = (
                 about.answer(batch.inputs)["probabilities"].argmax(dim=1).cpu().numpy(),
                 chance_bk.argmax(axis=1),

@@ -45,9 +45,7 @@ def reference_images(bank: Bank, count: int, snr: float, *, seed: int) -> Failur
     )
 
 
-def with_posterior(
-    about: Measuring, images: FailureImages, bank: Bank, snr: float, *, sky_known: bool = True
-) -> Iterator[tuple[Batch, Array]]:
+def with_posterior(about: Measuring, images: FailureImages, bank: Bank, snr: float) -> Iterator[tuple[Batch, Array]]:
     """Batches of images, and of each image the probability of each template.
 
     Args:
@@ -55,7 +53,6 @@ def with_posterior(
         images: as of `reference_images`.
         bank: all galaxies that there are.
         snr: of the images.
-        sky_known: as of `posterior`.
     """
     settings: Any = about.settings
     wanted = {field.name for field in about.problem.stored(settings.simulate)}
@@ -63,4 +60,4 @@ def with_posterior(
     seed = [settings.evaluate.seed, round(snr)]
     for batch in observed(about.problem, stored, settings, seed=seed, device=about.device):
         image_bhw = batch.inputs["image"].double().cpu().numpy()
-        yield batch, posterior(bank, image_bhw, np.full(len(image_bhw), snr), sky_known=sky_known)
+        yield batch, posterior(bank, image_bhw, np.full(len(image_bhw), snr))

@@ -1,7 +1,9 @@
 """A problem whose images lie in a folder: what is asked of it about them is answered here.
 
-class Mine(FolderProblem):
-kind = "masks"
+    class Mine(FolderProblem):
+        kind = "masks"
+
+Where `simulate` names no folder, the problem draws its images itself.
 """
 
 from collections.abc import Mapping
