@@ -5,7 +5,7 @@
 * `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
 * `digests.py`: of files and plain values
 * `places.py`: what tells state folders apart that share a server
-* `processes.py`: children that never outlive their parent, ports, signals
+* `processes.py`: children that never outlive their parent, ports; `signals.py`: what ends a process, or waits
 * `memory.py`: what is freed and wanted again
 * `scratch.py`: folders for what is not whole yet
 * `secrets.py`: from variables or files of one's own; `environment.py`: variables, and what children are told

@@ -29,7 +29,6 @@ from .places import place_tag as place_tag
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free
 from .processes import die_with_parent as die_with_parent
-from .processes import ended_by_signals as ended_by_signals
 from .processes import free_port as free_port
 from .processes import running as running
 from .processes import wait_until_answers as wait_until_answers
@@ -51,6 +50,8 @@ from .settings import ProblemSettings as ProblemSettings
 from .settings import SimulationSettings as SimulationSettings
 from .settings import TrainSettings as TrainSettings
 from .settings import settings_values as settings_values
+from .signals import ended_by_signals as ended_by_signals
+from .signals import interrupted_after as interrupted_after
 from .source import Source as Source
 from .source import is_committed as is_committed
 from .source import read_git as read_git

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import httpx
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -118,19 +116,3 @@ def check_port_is_free(port: int) -> None:
             raise AssayError(
                 f"port {port} is in use ({error.strerror}): free it, or choose another with --port"
             ) from error
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal like Ctrl-C, and any of them as the end of the block."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

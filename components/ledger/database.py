@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from components.core import AssayError
+from components.core import AssayError, interrupted_after
 from components.ledger.schema import NEWEST, REVISIONS, bring_up_to_date, revision_of
 from components.ledger.table import COLUMNS, FIRST, TABLE, Entry, check_not_taken_from, checked, read_json
 
@@ -93,11 +93,11 @@ class LedgerDatabase:
         url, dialect = self._engine.url, self._engine.dialect.name
         if dialect == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        with self._one_line(), self._engine.connect() as connection:
+        with self._guarded(), self._engine.connect() as connection:
             found = revision_of(connection)
         if found == NEWEST and dialect == "postgresql":
             return []  # made in one transaction, so the triggers are there too
-        with self._one_line(), self._changing() as connection:
+        with self._guarded(), self._changing() as connection:
             before = revision_of(connection)  # another process may have made them meanwhile
             self._check_revision(before, upgrade=upgrade)
             done = bring_up_to_date(connection) if before != NEWEST else []
@@ -112,7 +112,7 @@ class LedgerDatabase:
             IntegrityError: when one is not what was written, or was made one of another problem's.
         """
         rows = sa.select(*COLUMNS).order_by(TABLE.c.sequence)
-        with self._one_line(), self._engine.connect() as connection:
+        with self._guarded(), self._engine.connect() as connection:
             found = connection.execute(rows.where(TABLE.c.problem == problem)).mappings().all()
             # A row that was taken out of the middle leaves a gap; one from the end would be missed by nobody.
             last = found[-1]["digest"] if found else FIRST
@@ -138,13 +138,13 @@ class LedgerDatabase:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection that reads; its errors come in one line."""
-        with self._one_line(), self._engine.connect() as connection:
+        with self._guarded(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A connection whose changes are made together, or not at all; its errors come in one line."""
-        with self._one_line(), self._engine.begin() as connection:
+        with self._guarded(), self._engine.begin() as connection:
             yield connection
 
     def seconds(self, connection: sa.Connection) -> float:
@@ -193,10 +193,11 @@ class LedgerDatabase:
             )
 
     @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        """Turn what a database driver raises into one line for the user."""
+    def _guarded(self) -> Iterator[None]:
+        """Turn what a database driver raises into one line, and have Ctrl-C wait for it: no lock is left behind."""
         try:
-            yield
+            with interrupted_after():
+                yield
         except IntegrityError:
             raise  # no fault: another process took a number, or said the same
         except DBAPIError as error:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,10 +32,14 @@ def serving(house: Workspace) -> Iterator[tuple[str, Path]]:
 
 
 def wait_for(version: int, url: str, log: Path) -> None:
-    deadline = time.monotonic() + 90
-    while answers_with(url) != version:
+    wait_until(lambda: answers_with(url) == version, log)
+
+
+def wait_until(seen: Callable[[], bool], log: Path, *, timeout_s: float = 90) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not seen():
         assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 @pytest.mark.house("succeeded")
@@ -46,23 +50,19 @@ def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Worksp
         done = assay_here(house, "rollback", NAME, "--reason", "it drifts")
         assert done.returncode == 0, done.stderr
         assert f"has not followed yet: {url} on " in done.stderr
-        deadline = time.monotonic() + 10  # a look every second, on a busy machine
-        while "production of galaxy-shape is version 2 since" not in log.read_text():
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        news = "production of galaxy-shape is version 2 since"
+        wait_until(lambda: news in log.read_text(), log, timeout_s=10)  # a look every second, on a busy machine
         wait_for(2, url, log)
         assert open_ledger(house).servers.behind(NAME, "production", "") != []
         # While the ledger cannot be read, it goes on with what it has, and says so.
         (house.home / "assay.db").rename(house.home / "away.db")
         (house.home / "assay.db").write_text("no database at all" * 100)
-        deadline = time.monotonic() + 60
-        while "goes on answering" not in log.read_text():
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
+        wait_until(lambda: "goes on answering" in log.read_text(), log, timeout_s=60)
         assert answers_with(url) == 2
         (house.home / "away.db").replace(house.home / "assay.db")
         assert assay_here(house, "rollback", NAME, "--reason", "again", "--expect", "2").returncode == 0
         wait_for(1, url, log)
+        wait_until(lambda: log.read_text().count("answers at") == 3, log)  # its parent knows, too
     assert open_ledger(house).servers.behind(NAME, "production", "") == [], "one that has ended is named no more"
 
 

@@ -1,8 +1,10 @@
 """What stands beside the ledger's entries: who answers for a stage, and what gates refused."""
 
+import signal
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from components.ledger.database import LedgerDatabase
 from components.ledger.ledger import Ledger
@@ -61,6 +63,21 @@ def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_kno
     assert servers.behind("a", "production", "y") == [other]
     servers.register(slow)
     assert servers.behind("a", "production", "y") == [slow, other]
+
+
+def test_an_interrupt_waits_until_the_ledger_is_written(ledger: Ledger) -> None:
+    """Within the driver it would leave a connection open, and what comes next would wait for its own process's lock."""
+    me = server("a", "production", "http://127.0.0.1:1")
+
+    def interrupt(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", interrupt, once=True)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.servers.register(me)
+    assert ledger.servers.behind("a", "production", "y") == [me]
+    ledger.servers.leave(me.id)
+    assert ledger.servers.behind("a", "production", "y") == []
 
 
 def test_the_same_refusal_is_news_once(ledger: Ledger) -> None:
