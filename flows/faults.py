@@ -31,7 +31,8 @@ _TOLD = (
 
 def one_line(error: Exception) -> str:
     """One line with the cause, its value and the next step; of the unforeseen, how to see more."""
-    from models.estimators import DamagedModelError, NoCompilerError
+    from models.descriptions import DamagedModelError
+    from models.estimators import NoCompilerError
 
     if isinstance(error, AssayError | DamagedModelError | NoCompilerError):
         return _on_one_line(error)

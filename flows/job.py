@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from components.core import AssayError, ProblemSettings, Source, Workspace, load_settings, notify_url, read_source
-from components.fields import Problem
 from components.problems import find_problem
 
 if TYPE_CHECKING:
-    from components.fields import Dataset
+    from components.fields import Dataset, Problem
 
 
 def open_workspace() -> Workspace:
@@ -57,7 +56,7 @@ class Job:
         return job
 
     @cached_property
-    def problem(self) -> Problem:
+    def problem(self) -> "Problem":
         """The problem itself."""
         return find_problem(self.problem_name)
 

@@ -133,7 +133,7 @@ def train(job: Job, dataset: Dataset, settings: ProblemSettings) -> tuple[Path, 
     """Train with what these settings say."""
     from components.registry import TrainingLog
     from components.training import train
-    from models.estimators import read_description
+    from models.descriptions import read_description
 
     log = TrainingLog(job.workspace, job.problem, dataset, settings)
     folder = train(job.workspace, job.problem, dataset, settings, source=job.source, on_epoch=log.add)

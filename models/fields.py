@@ -8,13 +8,14 @@ A field is plain JSON (`as_json`, `field`): a package, MLflow, a client and a ta
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor  # fields are read where nothing is computed
 
 __label__ = "fields"
 
-Arrays = Mapping[str, Tensor]
+Arrays = Mapping[str, "Tensor"]
 """Arrays by the name of their field, batch first."""
 
 

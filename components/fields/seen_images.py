@@ -8,12 +8,14 @@ A model keeps those of the images that it learned from: data that is drawn anew 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.core import AssayError, file_sha256
-from components.fields.dataset import Dataset
+
+if TYPE_CHECKING:
+    from components.fields.dataset import Dataset
 
 __label__ = None
 
@@ -25,7 +27,7 @@ _BLOCK = 512
 """Rows in memory at once."""
 
 
-def image_digests(dataset: Dataset, names: Sequence[str], rows: np.ndarray[Any, Any]) -> Digests:
+def image_digests(dataset: "Dataset", names: Sequence[str], rows: np.ndarray[Any, Any]) -> Digests:
     """The first eight bytes of the digest of each row, sorted, shape (rows,).
 
     Args:
@@ -44,7 +46,7 @@ def image_digests(dataset: Dataset, names: Sequence[str], rows: np.ndarray[Any, 
 
 
 def keep_seen(
-    folder: Path, dataset: Dataset, names: Sequence[str], rows: np.ndarray[Any, Any]
+    folder: Path, dataset: "Dataset", names: Sequence[str], rows: np.ndarray[Any, Any]
 ) -> dict[str, str | dict[str, str]]:
     """Keep the digests of the images that a model learned from in its folder.
 
@@ -80,13 +82,13 @@ def read_seen(folder: Path, described: Mapping[str, Any] | None) -> Digests:
     return digests
 
 
-def stored_kinds(dataset: Dataset, names: Sequence[str]) -> dict[str, str]:
+def stored_kinds(dataset: "Dataset", names: Sequence[str]) -> dict[str, str]:
     """The dtypes of those of some names that a dataset has; in other dtypes equal rows look different."""
     arrays = {name: str(dataset.shards[name][0].dtype) for name in names if name in dataset.shards}
     return arrays | {name: str(dataset.catalogue[name].dtype) for name in stored_columns(dataset, names)}
 
 
-def stored_columns(dataset: Dataset, names: Sequence[str]) -> list[str]:
+def stored_columns(dataset: "Dataset", names: Sequence[str]) -> list[str]:
     """Those of some names that are columns of the catalogue."""
     return [name for name in names if name in dataset.catalogue]
 

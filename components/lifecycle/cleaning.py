@@ -150,7 +150,7 @@ def _unprotected_folders(
     A package that a stage needs stays under whatever name it lies, also where it was put aside.
     """
     from components.evidence import evaluated_weights
-    from models.estimators import DamagedModelError, read_description
+    from models.descriptions import DamagedModelError, read_description
 
     found = []
     store = package_folder(workspace, f"{problem}:any").parent

@@ -40,7 +40,7 @@ from components.lifecycle.model_folders import model_files
 from components.lifecycle.retraining import changed_training
 from components.packages import Package
 from components.registry import Registry
-from models.estimators import read_description
+from models.descriptions import read_description
 
 MEGABYTES = f"{OF_PACKAGE}megabytes"
 """The one metric of a package, so far."""

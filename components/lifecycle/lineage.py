@@ -11,10 +11,10 @@ from shlex import quote
 from typing import Any
 
 from components.core import AssayError, Workspace
-from components.data import checkout_data, inputs_key
 from components.ledger import open_ledger, registered_tags
 from components.lifecycle.model_folders import model_files
 from components.registry import Registry, headline_metrics
+from models.descriptions import read_description
 
 PARAMETERS = "parameters.json"
 
@@ -36,8 +36,6 @@ def trace(workspace: Workspace, problem: str, version: int) -> dict[str, Any]:
     Raises:
         AssayError: when neither MLflow nor the ledger knows the version.
     """
-    from models.estimators import read_description
-
     registry = Registry(workspace)
     history = open_ledger(workspace).history(problem)
     entries = [entry for entry in history if entry.version == version]
@@ -81,6 +79,8 @@ def checkout(workspace: Workspace, problem: str, version: int, *, into: Path) ->
     Raises:
         AssayError: when neither DVC's cache nor its remote has the data, or its folder holds what no version keeps.
     """
+    from components.data import checkout_data, inputs_key
+
     document = trace(workspace, problem, version)
     if not document["registered"]:
         raise AssayError(

@@ -9,7 +9,7 @@ from components.evidence import HonestyTable, adopt_honesty, find_honesty, measu
 from components.fields import Dataset, Problem
 from components.lifecycle.model_folders import model_files
 from components.registry import Registry
-from models.estimators import read_description
+from models.descriptions import read_description
 
 _ATTACHED = "honesty"
 """Of a version's files in MLflow."""

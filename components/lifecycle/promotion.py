@@ -30,7 +30,7 @@ from components.lifecycle.parts import Teller, quietly
 from components.lifecycle.refusals import judged_by, lasts, may_pass, told_once
 from components.lifecycle.version_packages import ANSWERS, VersionPackages
 from components.packages import Package, what_answers_in
-from models.estimators import read_description
+from models.descriptions import read_description
 
 
 class Promotion(VersionPackages):

@@ -12,7 +12,7 @@ from components.ledger import COLLECTED
 from components.lifecycle.stages import Stages
 from components.packages import sample
 from components.registry import DatasetSource
-from models.estimators import read_description
+from models.descriptions import read_description
 
 
 def register(

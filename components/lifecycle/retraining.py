@@ -17,7 +17,7 @@ from components.lifecycle.refusals import judged_by, refused_before
 from components.lifecycle.witness import unwitnessed
 from components.registry import Registry
 from components.training import search_inputs, training_inputs
-from models.estimators import read_description
+from models.descriptions import read_description
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from components.lifecycle.model_folders import model_files
 from components.lifecycle.package_files import package_of
 from components.lifecycle.stages import Stages
 from components.packages import Package, build_package, sample, what_answers, what_answers_in
-from models.estimators import read_description
+from models.descriptions import read_description
 
 if TYPE_CHECKING:
     from models.fields import Arrays

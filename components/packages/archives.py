@@ -1,4 +1,4 @@
-"""Packages on their way between machines: packed into one file, unpacked, and found again wherever one lies.
+"""Packages on their way between machines: packed into one file, unpacked, placed in the store, found wherever one lies.
 
     archive = pack_package(package, folder)                                # 0123….tar
     package = unpack_package(workspace, tag, digest, archive)
@@ -14,10 +14,33 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from filelock import FileLock
+
 from components.core import AssayError, IntegrityError, Workspace, scratch_folder
-from components.packages.building import place_package
-from components.packages.files import DISCARDED, Package, open_package, package_folder, verify_package
+from components.packages.files import DISCARDED, Package, discard_package, open_package, package_folder, verify_package
+from components.packages.signing import sign_package
 from services.verify import PROVENANCE, SUMS
+
+
+def place_package(workspace: Workspace, built: Package) -> None:
+    """Put a package that was built or fetched into the store and sign it; the very same one stays, it may be at work.
+
+    What else lies under its tag is put aside once this one is whole. Of several processes that fetch or build the same
+    the first one's stays.
+    """
+    target = package_folder(workspace, built.tag)
+    locks = workspace.home / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / "packages.lock"):
+        with suppress(AssayError):
+            sign_package(verify_package(workspace, built.tag, digest=built.digest))  # the key may be newer than it
+            return
+        sign_package(built)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        discard_package(workspace, built.tag)
+        built.folder.rename(target)
+        # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
+        (target.parent / "latest").unlink(missing_ok=True)
 
 
 def archive_name(digest: str) -> str:

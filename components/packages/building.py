@@ -37,11 +37,11 @@ from components.core import (
 )
 from components.fields import SEEN
 from components.packages.answering import REQUIRED, TESTED_RANGE, answering_code, requirements
-from components.packages.files import GOLDEN, Package, discard_package, open_package, package_folder, verify_package
+from components.packages.archives import place_package
+from components.packages.files import GOLDEN, Package, open_package, verify_package
 from components.packages.golden import make_golden, write_golden
 from components.packages.materials import BILL, bill_of_materials
 from components.packages.serving import bentoml_environment
-from components.packages.signing import sign_package
 from services.manifest import MANIFEST, MODEL
 from services.verify import SUMS, sums
 
@@ -83,7 +83,8 @@ def build_package(
     """
     from safetensors import SafetensorError
 
-    from models.estimators import DamagedModelError, load_model
+    from models.descriptions import DamagedModelError
+    from models.estimators import load_model
 
     try:
         estimator, description = load_model(model_folder)
@@ -122,27 +123,6 @@ def build_package(
         finally:
             shutil.rmtree(builds, ignore_errors=True)
     return verify_package(workspace, tag)
-
-
-def place_package(workspace: Workspace, built: Package) -> None:
-    """Put a package that was built or fetched into the store and sign it; the very same one stays, it may be at work.
-
-    What else lies under its tag is put aside once this one is whole. Of several processes that fetch or build the same
-    the first one's stays.
-    """
-    target = package_folder(workspace, built.tag)
-    locks = workspace.home / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / "packages.lock"):
-        with suppress(AssayError):
-            sign_package(verify_package(workspace, built.tag, digest=built.digest))  # the key may be newer than it
-            return
-        sign_package(built)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        discard_package(workspace, built.tag)
-        built.folder.rename(target)
-        # BentoML remembers here which version is the newest, and finds it anew when the file is gone.
-        (target.parent / "latest").unlink(missing_ok=True)
 
 
 def _name(context: Path, about: Mapping[str, Any]) -> str:

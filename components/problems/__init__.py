@@ -37,14 +37,24 @@ NAMES = tuple(_CLASSES)
 """Every problem, as typed on the command line."""
 
 
-def find_problem(name: str) -> "Problem":
-    """The problem of a name.
+def known_name(name: str) -> str:
+    """The name of a problem, of which nothing else is needed.
 
     Raises:
         AssayError: when there is none of that name; the known ones are listed.
     """
     if name not in _CLASSES:
         raise AssayError(f"unknown problem {name!r}: known are {', '.join(NAMES)}")
+    return name
+
+
+def find_problem(name: str) -> "Problem":
+    """The problem of a name.
+
+    Raises:
+        AssayError: when there is none of that name; the known ones are listed.
+    """
+    known_name(name)
     # Imported when it is asked for: a list of versions needs no torch.
     problem: Problem = resolve_name(f"{__name__}.{_CLASSES[name]}")()
     return problem

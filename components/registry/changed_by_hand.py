@@ -1,6 +1,6 @@
 """What somebody renamed or deleted on MLflow's own pages: refused with the way back, or brought back.
 
-    check_name(client, "galaxy-shape")                      # the registered model has another name now
+    check_name(mlflow, "galaxy-shape")                      # the registered model has another name now
     experiment = find_experiment(client, "galaxy-shape")    # refuses a deleted one
     bring_back(client, "galaxy-shape")                      # what `assay reconcile` does
 
@@ -10,6 +10,7 @@ Only this wing uses it. MLflow keeps what is deleted until `mlflow gc`; until th
 from typing import TYPE_CHECKING
 
 from components.core import AssayError
+from components.registry.reading import Reading
 from components.registry.versions import search_versions
 
 if TYPE_CHECKING:
@@ -21,17 +22,17 @@ PROBLEM_TAG = "problem"
 _DELETED = "deleted"
 
 
-def check_name(client: "MlflowClient", problem: str) -> None:
+def check_name(mlflow: Reading, problem: str) -> None:
     """See that the registered model of a problem does not go by another name.
 
     Raises:
         AssayError: when it does.
     """
-    for model in client.search_registered_models(f"tags.`{PROBLEM_TAG}` = '{problem}'"):
-        if model.name != problem:
+    for name in mlflow.names_tagged(PROBLEM_TAG, problem):
+        if name != problem:
             raise AssayError(
-                f"the registered model {problem} was renamed to {model.name} in MLflow: rename it back there, "
-                f"as in `MlflowClient().rename_registered_model({model.name!r}, {problem!r})`"
+                f"the registered model {problem} was renamed to {name} in MLflow: rename it back there, "
+                f"as in `MlflowClient().rename_registered_model({name!r}, {problem!r})`"
             )
 
 

@@ -2,15 +2,18 @@
 
 connection = Connection(uri="sqlite:////home/ada/assay/.assay/mlflow.db", artifacts="assay-home:")
 connection.create()
+with connection.reading() as mlflow:
+    mlflow.versions("galaxy-shape")
 with connection.one_line():
-    connection.client().search_experiments()
+    connection.client().create_experiment("galaxy-shape")
 """
 
 import logging
 import re
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,12 +21,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from components.core import SQLITE, AssayError, IntegrityError, sqlite_url, variable
+from components.registry.reading import ByClient, Reading
+from components.registry.sqlite import open_tables
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _NO_ANSWER = re.compile("Max retries exceeded|Connection refused|timed out|NewConnectionError")
 _OTHER_SCHEMA = re.compile("out-of-date database schema|Can't locate revision")
+_STORES = "see that its store of files can be reached, has space and takes this account's word, then repeat"
 HOME_SCHEME = "assay-home"
 """Of addresses of files inside the state folder (`home_files.py`)."""
 
@@ -80,6 +86,17 @@ class Connection:
         mlflow.set_tracking_uri(self.uri)
         return _client(self.uri)
 
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """What is only read, without MLflow itself where that is not needed; errors come in one line."""
+        tables = open_tables(Path(self.uri.removeprefix(SQLITE))) if self.uri.startswith(SQLITE) else None
+        with self.one_line():
+            if tables is None:
+                yield ByClient(self.client())
+                return
+            with closing(tables):
+                yield tables
+
     def artifact_folder(self, experiment: str) -> str | None:
         """Where an experiment's files go; None leaves it to the server."""
         return None if self.uri.startswith("http") else f"{self.artifacts}/{experiment}"
@@ -99,30 +116,33 @@ class Connection:
     @contextmanager
     def one_line(self) -> Iterator[None]:
         """Turn what MLflow, its store of files and the way there raise into one line for the user."""
-        from mlflow.exceptions import MlflowException
-
         try:
             yield
-        except _of_stores() as error:
+        except Exception as error:
             what = " ".join(str(error).split())[:300]
-            raise AssayError(
-                f"the files of MLflow at {self.shown} cannot be read or written ({what}): see that its store of files "
-                "can be reached, has space and takes this account's word, then repeat"
-            ) from error
-        except MlflowException as error:
-            uri = self.shown
-            what = " ".join(str(error).split())[:300]
-            if _NO_ANSWER.search(what):
-                raise AssayError(
-                    f"MLflow at {uri} does not answer: start that server, or unset MLFLOW_TRACKING_URI to use "
-                    "the state folder's own"
-                ) from error
-            if _OTHER_SCHEMA.search(what):
-                raise AssayError(
-                    f"MLflow's database {uri} was made by another version of MLflow: type `make setup` if that was a "
-                    f"newer one; for an older one keep a copy of it, then type `mlflow db upgrade {uri}`"
-                ) from error
-            raise AssayError(f"MLflow at {uri} refused ({what}): type `assay models` to see what it holds") from error
+            if isinstance(error, _of_stores()):
+                said = f"the files of MLflow at {self.shown} cannot be read or written ({what}): {_STORES}"
+            elif isinstance(error, sqlite3.Error):
+                said = f"MLflow's database {self.shown} cannot be read ({what}): restore it from a backup"
+            elif isinstance(error, _of_mlflow()):
+                said = self._refusal(what)
+            else:
+                raise
+            raise AssayError(said) from error
+
+    def _refusal(self, what: str) -> str:
+        uri = self.shown
+        if _NO_ANSWER.search(what):
+            return (
+                f"MLflow at {uri} does not answer: start that server, or unset MLFLOW_TRACKING_URI to use the state "
+                "folder's own"
+            )
+        if _OTHER_SCHEMA.search(what):
+            return (
+                f"MLflow's database {uri} was made by another version of MLflow: type `make setup` if that was a newer "
+                f"one; for an older one keep a copy of it, then type `mlflow db upgrade {uri}`"
+            )
+        return f"MLflow at {uri} refused ({what}): type `assay models` to see what it holds"
 
     def _make_schema(self, uri: str) -> None:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -146,6 +166,12 @@ def _of_stores() -> tuple[type[Exception], ...]:
     botocore = sys.modules.get("botocore.exceptions")
     of_s3 = (botocore.BotoCoreError, botocore.ClientError) if botocore else ()
     return (OSError, RequestException, *of_s3)
+
+
+def _of_mlflow() -> tuple[type[Exception], ...]:
+    """What MLflow raises, where it was needed."""
+    exceptions = sys.modules.get("mlflow.exceptions")
+    return (exceptions.MlflowException,) if exceptions else ()
 
 
 def _quieten() -> None:

@@ -73,7 +73,7 @@ def verified_description(folder: Path, tags: Mapping[str, str], problem: str) ->
     Raises:
         IntegrityError: when a file is missing or another; the message names it.
     """
-    from models.estimators import DESCRIPTION, WEIGHTS, DamagedModelError, read_description
+    from models.descriptions import DESCRIPTION, WEIGHTS, DamagedModelError, read_description
 
     hint = f"`assay rollback {problem}` returns to the version before, `assay train {problem}` makes a new one"
     try:

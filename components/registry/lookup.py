@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core import Workspace, sqlite_url
+from components.core import AssayError, Workspace, sqlite_url
 from components.ledger import HEAD, open_ledger
 from components.registry.changed_by_hand import check_name, find_experiment
 from components.registry.connection import Connection, artifact_root
 from components.registry.owner import OWNER, check_owner, lost_model
-from components.registry.versions import VersionInfo, find_version, search_versions, version_info
+from components.registry.reading import Reading
+from components.registry.versions import LINEAGE, VersionInfo
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import RegisteredModel
 
 
 class Lookup:
@@ -37,47 +37,52 @@ class Lookup:
         self._ours: set[str] = set()
 
     def versions(self, problem: str) -> list[VersionInfo]:
-        """Every version of a problem, oldest first; none when it has no model."""
-        with self._of(problem) as client:
-            found = search_versions(client, f"name = '{problem}'")
-        return sorted((version_info(version) for version in found), key=lambda info: info.version)
+        """Every version of a problem, whoever registered it, oldest first; none when it has no model."""
+        with self._reading(problem) as mlflow:
+            return mlflow.versions(problem)
 
     def version(self, problem: str, version: int) -> VersionInfo:
         """One version of a problem.
 
         Raises:
-            AssayError: when there is no such version.
+            AssayError: when there is no such version, or it is somebody else's.
         """
-        with self._of(problem) as client:
-            return version_info(find_version(client, problem, version))
+        with self._reading(problem) as mlflow:
+            found = mlflow.versions(problem, number=version)
+        if not found:
+            raise AssayError(f"{problem!r} has no version {version}: type `assay models` to see what is registered")
+        missing = sorted(LINEAGE - set(found[0].tags))
+        if missing:
+            raise AssayError(
+                f"{problem} version {version} has no tag {missing[0]}: type `assay reconcile` if Assay registered it"
+            )
+        return found[0]
 
     def find(self, problem: str, weights_sha256: str) -> int | None:
         """The version with these weights; None when there is none."""
-        with self._of(problem) as client:
-            query = f"name = '{problem}' AND tags.`weights.sha256` = '{weights_sha256}'"
-            return min((int(version.version) for version in search_versions(client, query)), default=None)
+        with self._reading(problem) as mlflow:
+            found = mlflow.versions(problem, weights=weights_sha256)
+        return found[0].version if found else None
 
     def metrics(self, info: VersionInfo) -> dict[str, float]:
         """All that a version's evaluation measured, each with its interval's ends (`.low`, `.high`)."""
-        with self._mlflow.one_line():
-            return dict(self._mlflow.client().get_run(info.run_id).data.metrics)
+        with self._mlflow.reading() as mlflow:
+            return mlflow.metrics(info.run_id)
 
     def tags(self, problem: str) -> dict[int, dict[str, str]]:
         """The tags of every version, whoever registered it; none when the problem has no model."""
-        with self._of(problem) as client:
-            found = search_versions(client, f"name = '{problem}'")
-        return {int(version.version): dict(version.tags) for version in found}
+        return {info.version: dict(info.tags) for info in self.versions(problem)}
 
     def aliases(self, problem: str) -> dict[str, int]:
         """The version behind each alias, those of users among them; none when the problem has no model."""
-        with self._of(problem) as client:
-            found = _model(client, problem)
-        return {name: int(version) for name, version in found.aliases.items()} if found else {}
+        with self._reading(problem) as mlflow:
+            found = mlflow.model(problem)
+        return dict(found.aliases) if found else {}
 
     def ledger_head(self, problem: str) -> str | None:
         """The ledger's last entry, as MLflow was last told of it; see `Ledger.check_reaches`."""
-        with self._of(problem) as client:
-            found = _model(client, problem)
+        with self._reading(problem) as mlflow:
+            found = mlflow.model(problem)
         return found.tags.get(HEAD) if found else None
 
     @property
@@ -102,25 +107,32 @@ class Lookup:
                 find_experiment(client, problem)
 
     @contextmanager
-    def _of(self, problem: str) -> "Iterator[MlflowClient]":
-        """MLflow's client, once it is sure that the problem's registered model is this ledger's.
+    def _reading(self, problem: str) -> Iterator[Reading]:
+        """What MLflow has of a problem, once it is sure that its registered model is this ledger's.
 
         Raises:
             IntegrityError: when it is another's.
             AssayError: when this ledger has versions and MLflow no such model, somebody renamed it, or MLflow does not
                 answer.
         """
-        with self._mlflow.one_line():
-            client = self._mlflow.client()
+        with self._mlflow.reading() as mlflow:
             if problem not in self._ours:
-                self._check_owner(client, problem)
+                self._check_owner(mlflow, problem)
                 self._ours.add(problem)
-            yield client
+            yield mlflow
 
-    def _check_owner(self, client: "MlflowClient", problem: str) -> None:
-        ledger, found = open_ledger(self._workspace), _model(client, problem)
+    @contextmanager
+    def _of(self, problem: str) -> "Iterator[MlflowClient]":
+        """MLflow's client, to change something of a problem; raises what `_reading` does."""
+        with self._reading(problem):
+            pass
+        with self._mlflow.one_line():
+            yield self._mlflow.client()
+
+    def _check_owner(self, mlflow: Reading, problem: str) -> None:
+        ledger, found = open_ledger(self._workspace), mlflow.model(problem)
         if found is None:
-            check_name(client, problem)
+            check_name(mlflow, problem)
             entries = len(ledger.history(problem))
             if entries:
                 raise lost_model(problem, entries, self._mlflow.shown)
@@ -132,7 +144,3 @@ class Lookup:
 
     def _kept(self, problem: str, version: int) -> Path:
         return self._home / "downloads" / problem / str(version)
-
-
-def _model(client: "MlflowClient", problem: str) -> "RegisteredModel | None":
-    return next(iter(client.search_registered_models(f"name = '{problem}'")), None)

@@ -1,6 +1,6 @@
 """What MLflow shows of the ledger: aliases, tags and descriptions; where they differ, and how they are made equal.
 
-    found = differences(client, "galaxy-shape", ledger.current("galaxy-shape"))
+    found = differences(mlflow, "galaxy-shape", ledger.current("galaxy-shape"))
     repair(client, "galaxy-shape", found)
 
 Only this wing uses it. The ledger decides; a change made by hand in MLflow is found here and undone.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from components.ledger import CANDIDATE, HEAD, PROMOTABLE, Entry, describe_override
 from components.registry.owner import OWNER
-from components.registry.versions import search_versions
+from components.registry.reading import Reading
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,7 +52,7 @@ def lineage_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def differences(
-    client: "MlflowClient",
+    mlflow: Reading,
     problem: str,
     stages: Mapping[int, Entry],
     lineage: Mapping[int, Mapping[str, str]],
@@ -63,7 +63,7 @@ def differences(
     """Everything that MLflow shows otherwise.
 
     Args:
-        client: MLflow's.
+        mlflow: what it has.
         problem: the registered model's name.
         stages: the entry that put each version where it is, newest first, as `Ledger.current` gives them.
         lineage: the tags that each was registered with.
@@ -78,16 +78,16 @@ def differences(
         for version, entry in stages.items()
         if only is None or version in only or version in holders.values()
     }
-    shown = _versions(client, problem, None if only is None else looked_at)
+    shown = _versions(mlflow, problem, None if only is None else looked_at)
     gone = [version for version in looked_at if version not in shown]
     found = [
         Difference(kind="version", name="", version=version, found=None, expected=f"in {stages[version].to_stage}")
         for version in gone
     ]
-    models = client.search_registered_models(f"name = '{problem}'")
-    if not models:
+    model = mlflow.model(problem)
+    if model is None:
         return found
-    known = {name: int(version) for name, version in models[0].aliases.items()}
+    known = model.aliases
     # Nothing must stand in for a version that is gone.
     wanted = {alias: holders[alias] for alias in ALIASES if alias in holders and holders[alias] not in gone}
     found += [
@@ -99,9 +99,9 @@ def differences(
     ]
     said = {OWNER: owner, HEAD: next((entry.head for entry in stages.values()), None)}
     found += [
-        Difference(kind="tag", name=name, version=None, found=models[0].tags.get(name), expected=expected)
+        Difference(kind="tag", name=name, version=None, found=model.tags.get(name), expected=expected)
         for name, expected in said.items()
-        if expected not in (None, models[0].tags.get(name))
+        if expected not in (None, model.tags.get(name))
     ]
     for version, entry in looked_at.items():
         if version in shown:
@@ -144,16 +144,14 @@ def _shown_otherwise(
 
 
 def _versions(
-    client: "MlflowClient", problem: str, wanted: Collection[int] | None
-) -> dict[int, tuple[dict[str, str], str]]:
+    mlflow: Reading, problem: str, wanted: Collection[int] | None
+) -> dict[int, tuple[Mapping[str, str], str]]:
     """Tags and description of versions by number; all of them when none are named."""
-    queries = [f"name = '{problem}'"]
-    if wanted is not None:
-        queries = [f"name = '{problem}' AND version_number = {version}" for version in wanted]
+    numbers = [None] if wanted is None else wanted
     return {
-        int(found.version): (dict(found.tags), found.description or "")
-        for query in queries
-        for found in search_versions(client, query)
+        found.version: (found.tags, found.description)
+        for number in numbers
+        for found in mlflow.versions(problem, number=number)
     }
 
 

@@ -6,19 +6,16 @@ Only this wing uses it. Two ledgers that mirrored themselves in one registered m
 """
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from components.core import AssayError, IntegrityError
 from components.ledger import HEAD
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import RegisteredModel
+from components.registry.reading import ModelInfo
 
 OWNER = "ledger.id"
 """The tag of a registered model that names the ledger which it mirrors."""
 
 
-def check_owner(model: "RegisteredModel", *, identity: str, heads: Collection[str], uri: str) -> None:
+def check_owner(model: ModelInfo, *, identity: str, heads: Collection[str], uri: str) -> None:
     """See that a registered model mirrors this ledger.
 
     Args:

@@ -83,7 +83,8 @@ class Registry(VersionFiles):
         Raises:
             IntegrityError: when the model is damaged or not the one that the tags name.
         """
-        from models.estimators import DESCRIPTION, load_model
+        from models.descriptions import DESCRIPTION
+        from models.estimators import load_model
 
         weights = tags["weights.sha256"]
         verified_description(model_folder, {"weights.sha256": weights}, problem.name)
@@ -156,9 +157,11 @@ class Registry(VersionFiles):
         Returns:
             What was not so.
         """
-        with self._of(problem) as client:
-            found = differences(client, problem, stages, lineage, owner=self._identity, only=only)
-            repair(client, problem, found)
+        with self._reading(problem) as mlflow:
+            found = differences(mlflow, problem, stages, lineage, owner=self._identity, only=only)
+        if found:
+            with self._of(problem) as client:
+                repair(client, problem, found)
         return found
 
     def experiment(self, problem: "Problem") -> "tuple[MlflowClient, str]":

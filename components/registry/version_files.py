@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from components.core import IntegrityError
 from components.registry.files import fetched, local_folder, logged_digest, verified_description
 from components.registry.lookup import Lookup
-from components.registry.versions import find_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,9 +38,9 @@ class VersionFiles(Lookup):
             AssayError: when there is no such version.
             IntegrityError: when a file is missing or is not what was registered; the message names it.
         """
-        with self._of(problem) as client:
-            found = find_version(client, problem, version)
-            location = client.get_model_version_download_uri(problem, str(version))
+        found = self.version(problem, version)
+        with self._reading(problem) as mlflow:
+            location = mlflow.model_files(problem, version)
             folder = local_folder(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
         verified_description(folder, recorded or found.tags, problem)
         return folder
@@ -57,15 +56,13 @@ class VersionFiles(Lookup):
         Raises:
             IntegrityError: when it is not.
         """
-        with self._of(problem) as client:
-            uri = client.get_model_version_download_uri(problem, str(version))
-            with fetched(uri, self._home) as folder:
-                if logged_digest(folder) != digest:
-                    raise IntegrityError(
-                        f"{folder}, MLflow's copy of {problem} version {version}, is not what was registered",
-                        "do not load it with mlflow.pyfunc; delete __pycache__ in it if that is new, or restore it "
-                        "from a backup",
-                    )
+        with self._reading(problem) as mlflow, fetched(mlflow.model_files(problem, version), self._home) as folder:
+            if logged_digest(folder) != digest:
+                raise IntegrityError(
+                    f"{folder}, MLflow's copy of {problem} version {version}, is not what was registered",
+                    "do not load it with mlflow.pyfunc; delete __pycache__ in it if that is new, or restore it from a "
+                    "backup",
+                )
 
     def evaluation_folder(self, problem: str, version: int) -> Path:
         """The local folder with the evaluation that a version was registered with.
@@ -74,9 +71,9 @@ class VersionFiles(Lookup):
             AssayError: when there is no such version.
             IntegrityError: when the folder is gone.
         """
-        with self._of(problem) as client:
-            found = find_version(client, problem, version)
-            location = client.get_run(str(found.run_id)).info.artifact_uri
+        found = self.version(problem, version)
+        with self._reading(problem) as mlflow:
+            location = mlflow.artifacts(found.run_id)
             folder = local_folder(f"{location}/evaluation", home=self._home, kept=self._kept(problem, version))
         if not folder.is_dir():
             raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
@@ -89,7 +86,7 @@ class VersionFiles(Lookup):
             AssayError: when there is no such version.
         """
         with self._of(problem) as client:
-            run_id = str(find_version(client, problem, version).run_id)
+            run_id = self.version(problem, version).run_id
             if path.is_dir():
                 client.log_artifacts(run_id, str(path), folder)
             else:
@@ -107,7 +104,7 @@ class VersionFiles(Lookup):
             if file.is_file()
         }
         with self._of(problem) as client:
-            run_id = str(find_version(client, problem, version).run_id)
+            run_id = self.version(problem, version).run_id
             if dict(_files(client, run_id, folder)) != wanted:
                 client.log_artifacts(run_id, str(path), folder)
 
@@ -126,7 +123,7 @@ class VersionFiles(Lookup):
         from mlflow.artifacts import download_artifacts
 
         with self._of(problem) as client:
-            run_id = str(find_version(client, problem, version).run_id)
+            run_id = self.version(problem, version).run_id
             if not client.list_artifacts(run_id, folder):
                 return None
             return Path(download_artifacts(run_id=run_id, artifact_path=folder, dst_path=str(into)))
@@ -163,14 +160,14 @@ class VersionFiles(Lookup):
             return None
         from mlflow.artifacts import download_artifacts
 
-        with self._of(problem) as client:
-            run_id = str(find_version(client, problem, version).run_id)
+        with self._of(problem):
+            run_id = self.version(problem, version).run_id
             return Path(download_artifacts(run_id=run_id, artifact_path=f"{_PACKAGES}/{name}", dst_path=str(into)))
 
     def _size_of(self, problem: str, version: int, name: str) -> int | None:
         """Bytes of an archive that was kept with a version; None when there is none."""
         with self._of(problem) as client:
-            kept = dict(_files(client, str(find_version(client, problem, version).run_id), _PACKAGES))
+            kept = dict(_files(client, self.version(problem, version).run_id, _PACKAGES))
         return kept.get(f"{_PACKAGES}/{name}")
 
 

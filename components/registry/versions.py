@@ -1,7 +1,7 @@
-"""Versions of a registered model, as MLflow keeps them: searched, found, and in the form that lists show.
+"""Versions of a registered model, as MLflow keeps them and as lists show them.
 
     versions = search_versions(client, "name = 'galaxy-shape'")
-    info = version_info(find_version(client, "galaxy-shape", 3))
+    headline_metrics(versions[0].tags)
 
 Only this wing uses it.
 """
@@ -9,10 +9,8 @@ Only this wing uses it.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
-
-from components.core import AssayError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,11 +31,15 @@ class VersionInfo:
 
     version: int
     tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    """The headline metrics."""
+    description: str
     created: datetime
     run_id: str
     """The MLflow run that holds its parameters, metrics and plots."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The headline metrics."""
+        return headline_metrics(self.tags)
 
 
 def search_versions(client: "MlflowClient", query: str) -> "list[ModelVersion]":
@@ -51,23 +53,6 @@ def search_versions(client: "MlflowClient", query: str) -> "list[ModelVersion]":
     return found
 
 
-def find_version(client: "MlflowClient", problem: str, version: int) -> "ModelVersion":
-    """One version of a problem.
-
-    Raises:
-        AssayError: when there is no such version, or it is somebody else's.
-    """
-    found = client.search_model_versions(f"name = '{problem}' AND version_number = {version}")
-    if not found:
-        raise AssayError(f"{problem!r} has no version {version}: type `assay models` to see what is registered")
-    missing = sorted(LINEAGE - set(found[0].tags))
-    if missing:
-        raise AssayError(
-            f"{problem} version {version} has no tag {missing[0]}: type `assay reconcile` if Assay registered it"
-        )
-    return found[0]
-
-
 def headline_metrics(tags: Mapping[str, str]) -> dict[str, float]:
     """The metrics among a version's tags; one that somebody made a word of is left out."""
     metrics: dict[str, float] = {}
@@ -76,14 +61,3 @@ def headline_metrics(tags: Mapping[str, str]) -> dict[str, float]:
             with suppress(ValueError):
                 metrics[name.removeprefix(METRIC_TAG)] = float(value)
     return metrics
-
-
-def version_info(version: "ModelVersion") -> VersionInfo:
-    """The version as lists show it."""
-    return VersionInfo(
-        version=int(version.version),
-        tags=version.tags,
-        metrics=headline_metrics(version.tags),
-        created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-        run_id=str(version.run_id),
-    )

@@ -21,7 +21,8 @@ from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.distributed import train_in_processes
 from components.training.inputs import search_inputs, training_inputs
 from components.training.trainer import Epoch, Trainer
-from models.estimators import DESCRIPTION, read_description, save_model
+from models.descriptions import DESCRIPTION, read_description
+from models.estimators import save_model
 
 __label__ = "training"
 

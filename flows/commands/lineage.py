@@ -17,7 +17,7 @@ def trace(
     """Show where a version or a prediction comes from: run, data, commit, evaluation, gates, package."""
     from components.core import AssayError
     from components.lifecycle import trace as look
-    from components.problems import find_problem
+    from components.problems import known_name
     from flows.job import open_workspace
 
     parts = subject.split(".")
@@ -25,7 +25,7 @@ def trace(
         if len(parts) != 3 or not parts[1].isdecimal():
             raise AssayError(f"{subject!r} is no prediction id: give one, or a problem and a version")
         subject, version = parts[0], int(parts[1])
-    document = look(open_workspace(), find_problem(subject).name, version)
+    document = look(open_workspace(), known_name(subject), version)
     if as_json:
         console.print_json(document)
         return
@@ -42,10 +42,10 @@ def checkout(
     import dataclasses
 
     from components.lifecycle import checkout as restore
-    from components.problems import find_problem
+    from components.problems import known_name
     from flows.job import Job, open_workspace
 
-    workspace, name = open_workspace(), find_problem(problem).name
+    workspace, name = open_workspace(), known_name(problem)
     into = (out or workspace.root / "build" / f"{name}-v{version}").resolve()
     with Job.open(name).alone():  # nobody may be reading the data that is changed
         rebuild = restore(workspace, name, version, into=into)

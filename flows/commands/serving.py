@@ -23,12 +23,12 @@ Stage = Annotated[str, typer.Option(help="Whose version answers: staging or prod
 def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) -> None:
     """Serve the package of a stage on this machine until Ctrl-C, and the next one when the stage changes."""
     from components.core import check_port_is_free, ended_by_signals
-    from components.problems import find_problem
+    from components.problems import known_name
     from flows.following import follow
     from flows.job import open_workspace
 
     check_port_is_free(port)  # before anything that takes longer
-    name = find_problem(problem).name
+    name = known_name(problem)
     with ended_by_signals():
         follow(open_workspace(), name, stage, port=port)
 
@@ -143,8 +143,8 @@ def _condition(text: str, read_image: "Callable[[Path], np.ndarray[Any, Any]]") 
 
 def _deployed(problem: str, stage: str) -> "tuple[Workspace, Deployed]":
     from components.lifecycle import deployed
-    from components.problems import find_problem
+    from components.problems import known_name
     from flows.job import open_workspace
 
     workspace = open_workspace()
-    return workspace, deployed(workspace, find_problem(problem).name, stage)
+    return workspace, deployed(workspace, known_name(problem), stage)

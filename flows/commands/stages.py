@@ -20,7 +20,7 @@ def models(
 ) -> None:
     """List versions with their stages and headline metrics; as JSON of one problem, with all metrics."""
     from components.ledger import ARCHIVED, describe_override, open_ledger
-    from components.problems import NAMES, find_problem
+    from components.problems import NAMES, known_name
     from components.registry import Registry
     from flows.job import open_workspace
 
@@ -30,7 +30,7 @@ def models(
     # All of them take a tenth of a second a version.
     measured = registry.metrics if as_json and problem else lambda info: dict(info.metrics)
     rows: list[dict[str, Any]] = []
-    for name in [find_problem(problem).name] if problem else NAMES:
+    for name in [known_name(problem)] if problem else NAMES:
         entries = ledger.current(name)
         if not entries:
             continue
@@ -155,12 +155,10 @@ def history(problem: ProblemName, as_json: AsJson = False) -> None:
     import dataclasses
 
     from components.ledger import describe_override, open_ledger
-    from components.problems import find_problem
+    from components.problems import known_name
     from flows.job import open_workspace
 
-    find_problem(problem)
-    workspace = open_workspace()
-    entries = open_ledger(workspace).history(problem)
+    entries = open_ledger(open_workspace()).history(known_name(problem))
     if as_json:
         console.print_json([dataclasses.asdict(entry) for entry in entries])
         return

@@ -13,21 +13,10 @@ from models.estimators.compiled import NoCompilerError, place_compiled
 from models.estimators.estimator import Estimator, build, kinds
 from models.estimators.familiar import FALSE_ALARMS, FamiliarImages
 from models.estimators.input_ranges import summaries
-from models.estimators.saved import (
-    DESCRIPTION,
-    WEIGHTS,
-    DamagedModelError,
-    answering_modules,
-    load_model,
-    read_description,
-    save_model,
-)
+from models.estimators.saved import answering_modules, load_model, save_model
 
 __all__ = [
-    "DESCRIPTION",
     "FALSE_ALARMS",
-    "WEIGHTS",
-    "DamagedModelError",
     "Estimator",
     "FamiliarImages",
     "NoCompilerError",
@@ -36,7 +25,6 @@ __all__ = [
     "kinds",
     "load_model",
     "place_compiled",
-    "read_description",
     "save_model",
     "summaries",
 ]

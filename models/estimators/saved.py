@@ -14,16 +14,10 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from models.descriptions import DESCRIPTION, WEIGHTS, DamagedModelError, read_description
 from models.estimators.estimator import Estimator, build, find_kind
 
 __label__ = "saved"
-
-WEIGHTS = "weights.safetensors"
-DESCRIPTION = "model.json"
-
-
-class DamagedModelError(Exception):
-    """A model's file is missing or is not what its recorded digest says; the message names it."""
 
 
 def save_model(folder: Path, trained: Estimator, description: Mapping[str, Any]) -> str:
@@ -45,24 +39,6 @@ def save_model(folder: Path, trained: Estimator, description: Mapping[str, Any])
     partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(folder / DESCRIPTION)
     return digest
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """The description of a complete model, after its weights were checked.
-
-    Raises:
-        DamagedModelError: when a file is missing or the weights are not those described.
-    """
-    try:
-        description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    except FileNotFoundError as error:
-        raise DamagedModelError(f"{error.filename} is missing") from error
-    except ValueError as error:
-        raise DamagedModelError(f"{folder / DESCRIPTION} is not JSON") from error
-    if digest != description.get("weights_sha256"):
-        raise DamagedModelError(f"{folder / WEIGHTS} is not what was saved (SHA-256 {digest[:12]}… differs)")
-    return description
 
 
 def answering_modules(config: Mapping[str, Any]) -> tuple[str, ...]:

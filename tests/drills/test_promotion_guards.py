@@ -25,7 +25,7 @@ from components.lifecycle.promotion import Promotion
 from components.lifecycle.rollbacks import rollback
 from components.packages.files import package_folder, verify_package
 from components.registry.registry import Registry
-from models.estimators.saved import read_description
+from models.descriptions import read_description
 from tests.conftest import HOUSE, write_params
 from tests.drills.commands import assay_here, environment, refused
 from tests.drills.houses import (

@@ -18,7 +18,7 @@ from components.packages.serving import served
 from components.problems import find_problem
 from components.registry.home_files import home_folder
 from components.registry.registry import Registry
-from models.estimators.saved import read_description
+from models.descriptions import read_description
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay, assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production

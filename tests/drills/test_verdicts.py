@@ -19,7 +19,7 @@ from components.lifecycle.retraining import due
 from components.packages.files import verify_package
 from components.packages.golden import read_golden
 from components.problems import find_problem
-from models.estimators.saved import DESCRIPTION, read_description
+from models.descriptions import DESCRIPTION, read_description
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, promotion_of, to_production

@@ -13,7 +13,7 @@ import torch
 
 from components.core.errors import AssayError, IntegrityError, RefusedError
 from components.registry.registry import Registry
-from models.estimators.saved import DamagedModelError
+from models.descriptions import DamagedModelError
 from tests.code.registry.trained import Trained, batch
 from tests.conftest import HOUSE
 

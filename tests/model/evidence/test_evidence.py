@@ -38,7 +38,8 @@ from components.gates.results import Verdict, require_pass
 from components.gates.rules import judge
 from components.problems import find_problem
 from components.training.run import train
-from models.estimators.saved import load_model, read_description, save_model
+from models.descriptions import read_description
+from models.estimators.saved import load_model, save_model
 from tests.conftest import HOUSE, make_house, small_settings
 
 

@@ -17,7 +17,8 @@ from components.training import checkpoints
 from components.training import run as training
 from components.training.run import train
 from components.training.trainer import Trainer
-from models.estimators.saved import WEIGHTS, DamagedModelError, load_model
+from models.descriptions import WEIGHTS, DamagedModelError
+from models.estimators.saved import load_model
 
 SOURCE = Source(commit="0" * 40, dirty=False)
 
