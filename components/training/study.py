@@ -3,8 +3,9 @@
     winner = search(workspace, problem, dataset, settings)
     found = settings.searched(winner.parameters)
 
-The study lives in the workspace's Optuna database under a name made of its inputs' digest, so that a study of the
-same inputs goes on where it stopped, and one that is complete is only read. The caller holds the problem's lock.
+The study lives in the workspace's Optuna database under a name that ends with its inputs' digest, so that a study of
+the same inputs goes on where it stopped, and one that is complete is only read. The caller holds the problem's lock.
+Its attributes and those of its trials are for `optuna-dashboard`; only `killed` decides anything.
 """
 
 import multiprocessing
@@ -26,6 +27,7 @@ from components.core import (
     Workspace,
     die_with_parent,
     holds,
+    read_source,
     value_digest,
 )
 from components.fields import Dataset, Problem
@@ -73,6 +75,7 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
         direction="minimize",
     )
     _forget_broken_trials(study, set(settings.search.space))
+    _describe(study, problem, dataset, settings)
     if not study.get_trials(deepcopy=False):
         # What params.yaml says is the first trial, as far as it is in the space: a search can only improve on it.
         first = {name: getattr(settings.train, name) for name in settings.search.space}
@@ -96,13 +99,29 @@ def search(workspace: Workspace, problem: Problem, dataset: Dataset, settings: P
 
 
 def study_name(problem: Problem, dataset: Dataset, settings: ProblemSettings) -> str:
-    """Name of the study of these inputs."""
+    """Name of the study of these inputs, such as `galaxy-shape, 6 trials on 16,384 images (9266170309ff)`."""
     inputs = {
         "data": dataset.digest,
         "search": search_inputs(problem, settings),
         "training": training_inputs(problem, settings),
     }
-    return f"{problem.name}-{value_digest(inputs)[:16]}"
+    size = f"{settings.search.trials} trials on {len(dataset.catalogue):,} images"
+    return f"{problem.name}, {size} ({value_digest(inputs)[:12]})"
+
+
+def _describe(study: "optuna.Study", problem: Problem, dataset: Dataset, settings: ProblemSettings) -> None:
+    """Say what is searched and on what; the same of a study that goes on."""
+    if study.metric_names is None:
+        study.set_metric_names(["validation loss"])
+    said = {
+        "problem": problem.name,
+        "data digest": dataset.digest,
+        "epochs of a trial": settings.search.epochs,
+        "images of an epoch": settings.search.images_per_epoch,
+        "first trial": "the values of params.yaml",
+    }
+    for name, value in said.items():
+        study.set_user_attr(name, value)
 
 
 def _run_workers(
@@ -143,7 +162,7 @@ def _work(
     if threads is not None:  # a process of its own
         die_with_parent()
         torch.set_num_threads(threads)
-    dataset = Dataset.open(data)
+    dataset, commit = Dataset.open(data), read_source(workspace.root).commit
     study = optuna.load_study(
         study_name=name,
         storage=create_storage(workspace),
@@ -160,13 +179,16 @@ def _work(
                 return
             # One seed a trial, not one a process: a resumed study suggests what an unbroken one would have.
             study.sampler = optuna.samplers.TPESampler(seed=settings.search.seed + begun)
-            study.optimize(lambda trial: _objective(trial, problem, dataset, settings), n_trials=1)
+            study.optimize(lambda trial: _objective(trial, problem, dataset, settings, commit), n_trials=1)
 
 
-def _objective(trial: "optuna.Trial", problem: Problem, dataset: Dataset, settings: ProblemSettings) -> float:
+def _objective(
+    trial: "optuna.Trial", problem: Problem, dataset: Dataset, settings: ProblemSettings, commit: str
+) -> float:
     import optuna
 
     search = settings.search
+    trial.set_user_attr("commit", commit)  # a study may go on at another, whose code is the same
     chosen = {name: _suggested(trial, name, choices, settings.train) for name, choices in search.space.items()}
     found = settings.searched(chosen)
     tried = replace(found, train=replace(found.train, epochs=search.epochs))
@@ -175,7 +197,10 @@ def _objective(trial: "optuna.Trial", problem: Problem, dataset: Dataset, settin
     for epoch in trainer:
         loss = epoch.validation_loss
         trial.report(loss, epoch.number)
+        trial.set_user_attr("epochs", epoch.number)
         if trial.should_prune():
+            why = f"validation loss {loss:.4g} after epoch {epoch.number} is above the median of the trials before"
+            trial.set_user_attr("pruned", why)
             raise optuna.TrialPruned
     return loss  # a NaN makes the trial a failed one
 

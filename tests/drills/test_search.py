@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from components.core.settings import ProblemSettings
+from components.core.source import read_source
 from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
@@ -71,6 +72,22 @@ def test_params_of_the_house_are_the_first_trial_and_a_finished_search_is_only_r
     assert before[0][1:4] == tuple(getattr(settings.train, field) for field in SEARCHED)
     assert search(workspace, problem, small_dataset, settings) == first
     assert trials_of(workspace, name) == before
+
+
+def test_the_dashboard_says_what_is_searched_and_why_a_trial_ended(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    many = replace(settings, search=replace(settings.search, trials=10))
+    winner = search(workspace, problem, small_dataset, many)
+    assert winner.study.startswith("galaxy-shape, 10 trials on 320 images (")
+    study = optuna.load_study(study_name=winner.study, storage=create_storage(workspace))
+    assert study.metric_names == ["validation loss"]
+    assert (study.user_attrs["data digest"], study.user_attrs["epochs of a trial"]) == (small_dataset.digest, 3)
+    assert winner.pruned
+    for trial in study.get_trials():
+        assert trial.user_attrs["commit"] == read_source(workspace.root).commit
+        assert trial.user_attrs["epochs"] == len(trial.intermediate_values)
+        assert ("pruned" in trial.user_attrs) == (trial.state is optuna.trial.TrialState.PRUNED)
 
 
 def test_what_the_house_has_outside_of_the_space_is_not_tried(
