@@ -135,7 +135,7 @@ def train(job: Job, dataset: Dataset, settings: ProblemSettings) -> tuple[Path, 
     from components.training import train
     from models.descriptions import read_description
 
-    log = TrainingLog(job.workspace, job.problem, dataset, settings)
+    log = TrainingLog(job.workspace, job.problem, dataset, settings, source=job.source)
     folder = train(job.workspace, job.problem, dataset, settings, source=job.source, on_epoch=log.add)
     description = read_description(folder)
     log.finish(description["history"])

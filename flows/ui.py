@@ -33,6 +33,9 @@ _OPTUNA_URL = "ASSAY_OPTUNA_URL"
 _THEIRS = (_OPTUNA_URL, "MLFLOW_", "AWS_", "PG", "no_proxy", "NO_PROXY")
 """Variables that the dashboards need: where databases and files are, and the account for those elsewhere."""
 _DATA_DOCS = Path("gx", "uncommitted", "data_docs", "local_site")
+_MODELS = "/#/models"
+"""MLflow's page of registered models; by itself it opens on one for language models, which hides them."""
+_MODE = "MLflow's menu is one for language models until `Model training` is chosen at its top left, once in a browser"
 _LOOK_EVERY_S = 1
 
 
@@ -84,7 +87,7 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
             wait_until_answers(one.url, one.child, log=one.log)
         urls = {one.name: one.url for one in dashboards} | {"prefect": api.removesuffix("/api")}
         if workspace.tracking_uri.startswith("http"):
-            urls["mlflow"] = workspace.tracking_uri
+            urls["mlflow"] = workspace.tracking_uri.rstrip("/") + _MODELS
         _print(urls, ports, as_json=as_json)
         while True:
             time.sleep(_LOOK_EVERY_S)
@@ -98,7 +101,7 @@ def _commands(workspace: Workspace, ports: DashboardPorts) -> Iterator[tuple[str
     if not workspace.tracking_uri.startswith("http"):  # else its server has the dashboard already
         mlflow = ["-m", "mlflow", "server", "--default-artifact-root", artifact_root(), "--no-serve-artifacts"]
         # One worker: each is a process of 250 MB, and one person looks at it.
-        yield "mlflow", ports.mlflow, [*mlflow, "--host", LOCALHOST, "--workers", "1", "--port"], "/"
+        yield "mlflow", ports.mlflow, [*mlflow, "--host", LOCALHOST, "--workers", "1", "--port"], _MODELS
     yield "optuna", ports.optuna, ["-m", "flows.ui"], "/dashboard"
     docs = workspace.home / _DATA_DOCS
     docs.mkdir(parents=True, exist_ok=True)
@@ -139,6 +142,7 @@ def _print(urls: dict[str, str], ports: DashboardPorts, *, as_json: bool) -> Non
         console.print_json(urls)
     else:
         console.print_table("Ctrl-C ends them", ("dashboard", "URL"), list(urls.items()))
+        console.out.print(_MODE)
     sys.stdout.flush()  # a program that reads the URLs waits for them while we go on
 
 

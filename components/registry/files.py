@@ -1,6 +1,6 @@
 """The files of registered versions: found, fetched once when they are remote, checked against the version's tags.
 
-    folder = local_folder("s3://bucket/galaxy-shape/…/model", home=home, kept=home / "downloads" / "galaxy-shape" / "3")
+    folder = local_path("s3://bucket/galaxy-shape/…/model", home=home, kept=home / "downloads" / "galaxy-shape" / "3")
     description = verified_description(folder, version.tags, "galaxy-shape")
 
 Only this wing uses it.
@@ -23,11 +23,11 @@ LOGGED = "logged_model.digest"
 _ADDED_BY_MLFLOW = "registered_model_meta"
 
 
-def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
-    """The files behind an artifact URI as a local folder.
+def local_path(uri: str, *, home: Path, kept: Path) -> Path:
+    """The file or folder behind an artifact URI, on this machine.
 
     Args:
-        uri: of a folder.
+        uri: of either.
         home: the state folder, in which some are.
         kept: where remote ones stay, so that they are fetched once.
     """
@@ -38,12 +38,12 @@ def local_folder(uri: str, *, home: Path, kept: Path) -> Path:
         return Path(unquote(parts.path))
     from mlflow.artifacts import download_artifacts
 
-    folder = kept / parts.path.rsplit("/", 1)[-1]
-    if not folder.is_dir():
+    path = kept / parts.path.rsplit("/", 1)[-1]
+    if not path.exists():
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept) as scratch:
-            Path(download_artifacts(artifact_uri=uri, dst_path=scratch)).replace(folder)
-    return folder
+            Path(download_artifacts(artifact_uri=uri, dst_path=scratch)).replace(path)
+    return path
 
 
 def logged_digest(folder: Path) -> str:
@@ -59,7 +59,7 @@ def logged_digest(folder: Path) -> str:
 def fetched(uri: str, home: Path) -> Iterator[Path]:
     """The files behind an artifact URI as they are now: where they lie, or fetched anew from afar."""
     with tempfile.TemporaryDirectory() as scratch:
-        yield local_folder(uri, home=home, kept=Path(scratch))
+        yield local_path(uri, home=home, kept=Path(scratch))
 
 
 def verified_description(folder: Path, tags: Mapping[str, str], problem: str) -> dict[str, Any]:

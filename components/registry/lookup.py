@@ -16,8 +16,10 @@ from components.core import AssayError, Workspace, sqlite_url
 from components.ledger import HEAD, open_ledger
 from components.registry.changed_by_hand import check_name, find_experiment
 from components.registry.connection import Connection, artifact_root
+from components.registry.files import local_path
 from components.registry.owner import OWNER, check_owner, lost_model
 from components.registry.reading import Reading
+from components.registry.runs import METRICS, read_metrics
 from components.registry.versions import LINEAGE, VersionInfo
 
 if TYPE_CHECKING:
@@ -64,10 +66,21 @@ class Lookup:
             found = mlflow.versions(problem, weights=weights_sha256)
         return found[0].version if found else None
 
-    def metrics(self, info: VersionInfo) -> dict[str, float]:
-        """All that a version's evaluation measured, each with its interval's ends (`.low`, `.high`)."""
+    def metrics(self, problem: str, info: VersionInfo) -> dict[str, float]:
+        """All that a version's evaluation measured, each with its interval's ends (`.low`, `.high`).
+
+        The headline alone where files of its run are another machine's.
+        """
         with self._mlflow.reading() as mlflow:
-            return mlflow.metrics(info.run_id)
+            logged = mlflow.metrics(info.run_id)
+            if any(name.endswith(".low") for name in logged):  # of before: MLflow had all of them
+                return logged
+            table = local_path(
+                f"{mlflow.artifacts(info.run_id)}/{METRICS}",
+                home=self._home,
+                kept=self._kept(problem, info.version),
+            )
+        return read_metrics(table) if table.is_file() else info.metrics
 
     def tags(self, problem: str) -> dict[int, dict[str, str]]:
         """The tags of every version, whoever registered it; none when the problem has no model."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from components.ledger import CANDIDATE, HEAD, PROMOTABLE, Entry, describe_override
 from components.registry.owner import OWNER
 from components.registry.reading import Reading
+from components.registry.versions import VersionInfo
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -105,7 +106,7 @@ def differences(
     ]
     for version, entry in looked_at.items():
         if version in shown:
-            found += _shown_otherwise(version, entry, lineage.get(version, {}), *shown[version])
+            found += _shown_otherwise(entry, lineage.get(version, {}), shown[version])
     return found
 
 
@@ -128,31 +129,24 @@ def repair(client: "MlflowClient", problem: str, found: Collection[Difference]) 
                 client.update_model_version(problem, str(one.version), value)
 
 
-def _shown_otherwise(
-    version: int, entry: Entry, lineage: Mapping[str, str], tags: Mapping[str, str], description: str
-) -> list[Difference]:
+def _shown_otherwise(entry: Entry, lineage: Mapping[str, str], shown: VersionInfo) -> list[Difference]:
     """What a version's own tags and description say otherwise than its entries."""
-    wanted, said = {**lineage, **_tags(entry)}, _description(entry)
+    version, tags = shown.version, shown.tags
+    wanted, said = {**lineage, **_tags(entry)}, _description(entry, shown.run_id)
     found = [
         Difference(kind="tag", name=name, version=version, found=tags.get(name), expected=wanted.get(name))
         for name in dict.fromkeys((*_OF_STAGE, *wanted))
         if tags.get(name) != wanted.get(name)
     ]
-    if description != said:
-        found.append(Difference(kind="description", name="", version=version, found=description, expected=said))
+    if shown.description != said:
+        found.append(Difference(kind="description", name="", version=version, found=shown.description, expected=said))
     return found
 
 
-def _versions(
-    mlflow: Reading, problem: str, wanted: Collection[int] | None
-) -> dict[int, tuple[Mapping[str, str], str]]:
-    """Tags and description of versions by number; all of them when none are named."""
+def _versions(mlflow: Reading, problem: str, wanted: Collection[int] | None) -> dict[int, VersionInfo]:
+    """Versions by number; all of them when none are named."""
     numbers = [None] if wanted is None else wanted
-    return {
-        found.version: (found.tags, found.description)
-        for number in numbers
-        for found in mlflow.versions(problem, number=number)
-    }
+    return {found.version: found for number in numbers for found in mlflow.versions(problem, number=number)}
 
 
 def _tags(entry: Entry) -> dict[str, str]:
@@ -170,10 +164,15 @@ def _tags(entry: Entry) -> dict[str, str]:
     return tags
 
 
-def _description(entry: Entry) -> str:
+def _description(entry: Entry, run_id: str) -> str:
     override = f" OVERRIDE: {describe_override(entry.override)}." if entry.override else ""
     reason = shorten(entry.reason, _LONGEST)
-    return f"{entry.to_stage} since {entry.at[:16].replace('T', ' ')} UTC by {entry.actor}: {reason}.{override}"
+    return (
+        f"{entry.to_stage} since {entry.at[:16].replace('T', ' ')} UTC by {entry.actor}: {reason}.{override}\n\n"
+        # MLflow's page makes this a link to its own; card and verdicts are shown among the artifacts there.
+        f"[Its run](#/runs/{run_id}) has the model card (`evaluation/card.html`), all metrics and the gates' verdicts; "
+        f"`assay trace {entry.problem} {entry.version}` says what it was made of."
+    )
 
 
 def _text(version: int | None) -> str | None:

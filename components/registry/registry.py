@@ -10,7 +10,9 @@ A version is one network: the same weights are found, whatever they were evaluat
 client show all of it: experiment and registered model carry the problem's name, aliases mirror the ledger.
 """
 
+import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,16 @@ from components.registry.changed_by_hand import PROBLEM_TAG, bring_back, find_ex
 from components.registry.files import LOGGED, fetched, logged_digest, verified_description
 from components.registry.mirror import Difference, differences, repair
 from components.registry.owner import OWNER
-from components.registry.runs import DatasetSource, RunRecord, delete_run, log_run
+from components.registry.runs import (
+    PLACE_TAG,
+    TRAINING_TAG,
+    WEIGHTS_TAG,
+    DatasetSource,
+    RunRecord,
+    delete_run,
+    find_training,
+    log_run,
+)
 from components.registry.version_files import VersionFiles
 from components.registry.versions import METRIC_TAG, VersionInfo, search_versions
 
@@ -32,8 +43,11 @@ if TYPE_CHECKING:
 
     from components.fields import Metric, Problem
 
-_PLACE = "place"
-"""The tag of a run that names the state folder which it was logged from."""
+_VERSIONS = "mlflow.modelVersions"
+"""The tag of a logged model by which MLflow's pages know that it is registered; `mlflow.register_model` sets it."""
+
+_LOGGED_MODEL = "models:/"
+"""How addresses of logged models begin, by which versions name theirs."""
 
 __all__ = ["DatasetSource", "Registry", "VersionInfo"]
 
@@ -61,10 +75,10 @@ class Registry(VersionFiles):
     ) -> int:
         """Register a trained and evaluated network, once: what is registered already is found, not repeated.
 
-        Everything is logged to a run first and the version comes last, with its tags, in one transaction. So a run
-        without a version is one that was killed, or that another machine is at; one of this state folder is deleted,
-        with its files, and made anew. Weights that were
-        registered before keep their number, and with it every verdict on them, whatever the evidence is now.
+        Everything is logged to the training's run first and the version comes last, with its tags, in one transaction.
+        So a run that has a model's tags and no version is one that was killed, or that another machine is at; one of
+        this state folder is deleted, with its files, and made anew. Weights that were registered before keep their
+        number, and with it every verdict on them, whatever the evidence is now.
 
         Args:
             problem: what the network is for.
@@ -72,10 +86,10 @@ class Registry(VersionFiles):
             evaluation_folder: tables and plots of the evidence; logged whole.
             tags: of the run and the version, `weights.sha256` and `evidence.digest` among them.
             params: what the network was made with.
-            metrics: the evidence's numbers, logged with their intervals as `<name>`, `<name>.low`, `<name>.high`.
+            metrics: the evidence's numbers, logged as a table with their intervals.
             dataset: what the evidence was gathered on.
             input_example: float32 arrays by the name of the model's inputs, batch first.
-            headline: names of the metrics that lists of versions show.
+            headline: names of the metrics that lists of versions and MLflow's own charts show.
 
         Returns:
             The version.
@@ -86,14 +100,16 @@ class Registry(VersionFiles):
         from models.descriptions import DESCRIPTION
         from models.estimators import load_model
 
-        weights = tags["weights.sha256"]
-        verified_description(model_folder, {"weights.sha256": weights}, problem.name)
+        weights = tags[WEIGHTS_TAG]
+        description = verified_description(model_folder, {WEIGHTS_TAG: weights}, problem.name)
         estimator, _ = load_model(model_folder)
         record = RunRecord(
             name=f"{problem.name}-{weights[:8]}",
-            tags={**tags, _PLACE: place_tag(self._workspace)},
+            tags={**tags, PLACE_TAG: place_tag(self._workspace)},
             params=params,
             metrics=metrics,
+            headline=headline,
+            history=description.get("history", ()),
             dataset=dataset,
             model_folder=model_folder,
             evaluation_folder=evaluation_folder,
@@ -104,12 +120,16 @@ class Registry(VersionFiles):
         with self._locked(problem.name), self._mlflow.one_line():
             known = self.find(problem.name, weights)
             if known is not None:
+                self._show_known(problem.name, str(known))
                 return known
             client, experiment = self.experiment(problem)
-            unfinished = f"tags.`weights.sha256` = '{weights}' AND tags.`{_PLACE}` = '{record.tags[_PLACE]}'"
+            unfinished = f"tags.`{WEIGHTS_TAG}` = '{weights}' AND tags.`{PLACE_TAG}` = '{record.tags[PLACE_TAG]}'"
             for run in client.search_runs([experiment], unfinished):
                 delete_run(client, run, self._mlflow.check_owned)
-            run_id, model_id = log_run(client, experiment, record)
+            training = find_training(client, experiment, tags.get(TRAINING_TAG, ""), record.tags[PLACE_TAG])
+            if training is not None and WEIGHTS_TAG in training.data.tags:
+                training = None  # that of other weights: float32 is not the same on every machine
+            run_id, model_id = log_run(client, experiment, record, training=training)
             with fetched(client.get_logged_model(model_id).artifact_location, self._home) as folder:
                 logged = logged_digest(folder)
             own = {
@@ -118,8 +138,9 @@ class Registry(VersionFiles):
                 **{METRIC_TAG + name: repr(float(metrics[name].value)) for name in headline},
             }
             created = client.create_model_version(
-                problem.name, f"models:/{model_id}", run_id, tags={**tags, **own}, model_id=model_id
+                problem.name, f"{_LOGGED_MODEL}{model_id}", run_id, tags={**tags, **own}, model_id=model_id
             )
+            _show_registered(client, problem.name, str(created.version), model_id)
             return int(created.version)
 
     def delete(self, problem: str, version: int) -> None:
@@ -169,8 +190,9 @@ class Registry(VersionFiles):
         tags = {PROBLEM_TAG: problem.name}
         with self._of(problem.name) as client:
             if not client.search_registered_models(f"name = '{problem.name}'"):
-                about = (type(problem).__doc__ or problem.name).splitlines()[0]
-                client.create_registered_model(problem.name, tags={**tags, OWNER: self._identity}, description=about)
+                client.create_registered_model(
+                    problem.name, tags={**tags, OWNER: self._identity}, description=_about(problem)
+                )
             known = find_experiment(client, problem.name)
             if known is not None:
                 return client, str(known.experiment_id)
@@ -182,6 +204,15 @@ class Registry(VersionFiles):
         with self._of(problem) as client:
             return bring_back(client, problem)
 
+    def _show_known(self, problem: str, version: str) -> None:
+        """What a kill may have kept from being shown; a logged model that somebody deleted shows nothing."""
+        client = self._mlflow.client()
+        from mlflow.exceptions import MlflowException
+
+        with suppress(MlflowException):
+            source = str(client.get_model_version(problem, version).source)
+            _show_registered(client, problem, version, source.removeprefix(_LOGGED_MODEL))
+
     @property
     def _identity(self) -> str:
         return open_ledger(self._workspace).identity
@@ -191,3 +222,20 @@ class Registry(VersionFiles):
         folder = self._home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"registry-{name}.lock")
+
+
+def _about(problem: "Problem") -> str:
+    """What MLflow's page of a registered model says."""
+    about, name = (type(problem).__doc__ or problem.name).splitlines()[0], problem.name
+    return (
+        f"{about}\n\n`assay serve {name}` answers with the version in production, "
+        f'`mlflow.pyfunc.load_model("models:/{name}@production")` loads it. `assay history {name}` says who decided '
+        f"what, `assay trace {name} VERSION` what a version was made of. The ledger decides, aliases and tags follow: "
+        f"`assay promote {name} VERSION --to STAGE` changes them."
+    )
+
+
+def _show_registered(client: "MlflowClient", problem: str, version: str, model_id: str) -> None:
+    """Have the page of a version's logged model say that it is registered, as `mlflow.register_model` does."""
+    if _VERSIONS not in client.get_logged_model(model_id).tags:
+        client.set_logged_model_tags(model_id, {_VERSIONS: json.dumps([{"name": problem, "version": version}])})

@@ -1,16 +1,18 @@
-"""The MLflow run behind one registered version: everything that is known of a model, logged in few calls.
+"""The one MLflow run of a model: its training's epochs, and once it is registered everything that is known of it.
 
-    run_id, model_id = log_run(client, experiment_id, record)
+    run_id, model_id = log_run(client, experiment_id, record, training=find_training(client, experiment_id, key, place))
 
-Only this wing uses it. A run has its tags from its first moment, so that one left half-done by a killed
-process is found by them, and removed with `delete_run`.
+Only this wing uses it. `training_log.py` begins the run; registration goes on in it, or begins one where there is none.
+Its tags come first, so that one left half-done by a killed process is found by them, and removed with `delete_run`.
 """
 
+import csv
+import io
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,15 +24,27 @@ from models.fields import Field
 if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
+    from mlflow.entities import Metric as Logged
     from mlflow.entities import Run
     from mlflow.models import ModelSignature
 
     from components.fields import Metric
 
-_BATCH = 900
-"""MLflow takes 1,000 metrics, parameters and tags in one call, 100 of them parameters."""
+_BATCH = 1000
+"""MLflow takes so many metrics in one call."""
 _DIGEST_LENGTH = 36
 """MLflow refuses a longer digest of a dataset; the version's tags hold the whole one."""
+TRAINING_TAG = "training.key"
+"""The tag of a run that names its training's inputs."""
+PLACE_TAG = "place"
+"""The tag of a run that names the state folder which it was logged from."""
+WEIGHTS_TAG = "weights.sha256"
+"""The tag of a run that is a model's, and not of its training alone."""
+METRICS = "metrics.csv"
+"""A run's table of all metrics with their intervals; MLflow draws a chart for each of its own."""
+_NOTE = """\
+{name}: among the artifacts, `evaluation/card.html` is the model card, `metrics.csv` has all metrics with 95 %
+intervals, and `gates/` the verdicts of the last promotion to each stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +66,10 @@ class RunRecord:
     tags: Mapping[str, str]
     params: Mapping[str, Any]
     metrics: Mapping[str, "Metric"]
+    headline: Collection[str]
+    """The metrics that MLflow shows as its own."""
+    history: Sequence[Mapping[str, Any]]
+    """The training's epochs."""
     dataset: DatasetSource
     model_folder: Path
     evaluation_folder: Path
@@ -61,18 +79,44 @@ class RunRecord:
     input_example: "Mapping[str, np.ndarray[Any, Any]]"
 
 
-def log_run(client: "MlflowClient", experiment_id: str, record: RunRecord) -> tuple[str, str]:
-    """Log a run with its model.
+def find_training(client: "MlflowClient", experiment_id: str, key: str, place: str) -> "Run | None":
+    """The run of a training from this state folder; None when there is none."""
+    found = client.search_runs([experiment_id], f"tags.`{TRAINING_TAG}` = '{key}' AND tags.`{PLACE_TAG}` = '{place}'")
+    return found[0] if found else None
+
+
+def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """A run's tags, with those under which MLflow's pages show the same."""
+    return {**tags, "mlflow.source.git.commit": tags.get("git.commit", ""), "mlflow.source.name": "assay"}
+
+
+def log_run(
+    client: "MlflowClient", experiment_id: str, record: RunRecord, *, training: "Run | None"
+) -> tuple[str, str]:
+    """Log a model.
+
+    Args:
+        client: where.
+        experiment_id: of the problem.
+        record: what is known of it.
+        training: the run of its training, in which it is logged; a new one where there is none.
 
     Returns:
         The run's id and the logged model's.
     """
-    # MLflow's run page shows the commit under this name.
-    tags = {**record.tags, "mlflow.source.git.commit": record.tags.get("git.commit", "")}
-    run_id = client.create_run(experiment_id, run_name=record.name, tags=tags).info.run_id
+    from mlflow.entities import RunTag
+
+    tags = shown_tags(record.tags) | {"mlflow.note.content": _NOTE.format(name=record.name)}
+    if training is None:
+        training = client.create_run(experiment_id, run_name=record.name, tags=tags)
+    run_id = str(training.info.run_id)
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+    client.update_run(run_id, name=record.name)
+    log_epochs(client, run_id, record.history)
     client.log_artifacts(run_id, str(record.evaluation_folder), "evaluation")
+    client.log_text(run_id, _table_of(record), METRICS)
     model_id = _log_model(run_id, record)
-    # After the model: MLflow copies the metrics that a run has to its new model with one query each.
+    # After the model: to it these belong, and to a dataset; the epochs are the training's.
     _log_values(client, run_id, model_id, record)
     client.set_terminated(run_id)
     return run_id, model_id
@@ -98,6 +142,44 @@ def delete_run(client: "MlflowClient", run: "Run", check_owned: Callable[[str], 
     for model in models:
         client.delete_logged_model(model.model_id)
     client.delete_run(run_id)
+
+
+def log_epochs(client: "MlflowClient", run_id: str, history: Sequence[Mapping[str, Any]]) -> None:
+    """Log the epochs of a training that a run does not have yet."""
+    if not history:
+        return
+    logged = {metric.step for metric in client.get_metric_history(run_id, "validation_loss")}
+    missing = [metric for epoch in history if epoch["number"] not in logged for metric in _metrics_of(epoch)]
+    for start in range(0, len(missing), _BATCH):
+        client.log_batch(run_id, metrics=missing[start : start + _BATCH])
+
+
+def read_metrics(table: Path) -> dict[str, float]:
+    """The metrics of a run's table, the ends of intervals as `<name>.low` and `<name>.high`."""
+    with table.open(encoding="utf-8", newline="") as file:
+        return {
+            f"{row['metric']}{suffix}": float(row[column])
+            for row in csv.DictReader(file)
+            for suffix, column in (("", "value"), (".low", "low"), (".high", "high"))
+        }
+
+
+def _table_of(record: RunRecord) -> str:
+    """The headline first: MLflow's page shows 500 rows."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("metric", "value", "low", "high"))
+    for name in dict.fromkeys((*record.headline, *record.metrics)):
+        of = record.metrics[name]
+        writer.writerow((name, float(of.value), float(of.low), float(of.high)))
+    return text.getvalue()
+
+
+def _metrics_of(epoch: Mapping[str, Any]) -> "list[Logged]":
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [Metric(name, float(value), now, epoch["number"]) for name, value in epoch.items() if name != "number"]
 
 
 def _log_model(run_id: str, record: RunRecord) -> str:
@@ -139,17 +221,11 @@ def _log_values(client: "MlflowClient", run_id: str, model_id: str, record: RunR
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
     now = int(time.time() * 1000)
-    values = {
-        f"{name}{suffix}": number
-        for name, metric in record.metrics.items()
-        for suffix, number in (("", metric.value), (".low", metric.low), (".high", metric.high))
-    }
     name, digest = record.dataset.name, record.dataset.digest[:_DIGEST_LENGTH]
-    metrics = [Metric(key, float(value), now, 0, model_id, name, digest) for key, value in values.items()]
+    values = {key: float(record.metrics[key].value) for key in record.headline}
+    metrics = [Metric(key, value, now, 0, model_id, name, digest) for key, value in values.items()]
     params = [Param(key, str(value)) for key, value in record.params.items()]
-    client.log_batch(run_id, metrics=metrics[:_BATCH], params=params)
-    for start in range(_BATCH, len(metrics), _BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
+    client.log_batch(run_id, metrics=metrics, params=params)
     # The form in which `mlflow.data.get_source` finds a folder again.
     source = json.dumps({"uri": str(record.dataset.path)})
     dataset = Dataset(name=name, digest=digest, source_type="local", source=source)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.core import IntegrityError
-from components.registry.files import fetched, local_folder, logged_digest, verified_description
+from components.registry.files import fetched, local_path, logged_digest, verified_description
 from components.registry.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class VersionFiles(Lookup):
         found = self.version(problem, version)
         with self._reading(problem) as mlflow:
             location = mlflow.model_files(problem, version)
-            folder = local_folder(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
+            folder = local_path(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
         verified_description(folder, recorded or found.tags, problem)
         return folder
 
@@ -74,7 +74,7 @@ class VersionFiles(Lookup):
         found = self.version(problem, version)
         with self._reading(problem) as mlflow:
             location = mlflow.artifacts(found.run_id)
-            folder = local_folder(f"{location}/evaluation", home=self._home, kept=self._kept(problem, version))
+            folder = local_path(f"{location}/evaluation", home=self._home, kept=self._kept(problem, version))
         if not folder.is_dir():
             raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
         return folder
@@ -91,6 +91,15 @@ class VersionFiles(Lookup):
                 client.log_artifacts(run_id, str(path), folder)
             else:
                 client.log_artifact(run_id, str(path), folder)
+
+    def attach_text(self, problem: str, version: int, text: str, file: str) -> None:
+        """Keep a text beside the evaluation that a version was registered with, in place of an older one.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        with self._of(problem) as client:
+            client.log_text(self.version(problem, version).run_id, text, file)
 
     def attach_whole(self, problem: str, version: int, path: Path, folder: str) -> None:
         """Keep a folder beside the evaluation that a version was registered with, unless all of it is there.

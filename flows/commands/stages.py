@@ -28,7 +28,7 @@ def models(
     registry, ledger = Registry(workspace), open_ledger(workspace)
     registry.create()
     # All of them take a tenth of a second a version.
-    measured = registry.metrics if as_json and problem else lambda info: dict(info.metrics)
+    every = as_json and problem is not None
     rows: list[dict[str, Any]] = []
     for name in [known_name(problem)] if problem else NAMES:
         entries = ledger.current(name)
@@ -45,7 +45,7 @@ def models(
                     "version": version,
                     "stage": entry.to_stage if entry else None,
                     "override": describe_override(override, datetime.now(UTC)) if override else None,
-                    "metrics": measured(info) if info else {},
+                    "metrics": (registry.metrics(name, info) if every else info.metrics) if info else {},
                     "created": info.created.isoformat(timespec="seconds") if info else "not in MLflow",
                     "tags": dict(info.tags) if info else {},
                 }

@@ -30,17 +30,17 @@ def batch(count: int = 3) -> dict[str, np.ndarray[Any, Any]]:
 class Trained:
     """A network and its evaluation on disk, and how it is registered."""
 
-    def __init__(self, root: Path, seed: int = 0) -> None:
+    def __init__(self, root: Path, seed: int = 0, **description: Any) -> None:
         torch.manual_seed(seed)
         self.workspace = Workspace(root=root, home=root / ".assay")
         self.estimator = NumbersEstimator(CONFIG).eval()
         self.folder, self.evaluation = root / f"model-{seed}", root / f"evaluation-{seed}"
-        self.weights = save_model(self.folder, self.estimator, {"seed": seed})
+        self.weights = save_model(self.folder, self.estimator, {"seed": seed, **description})
         self.evaluation.mkdir(exist_ok=True)
         (self.evaluation / "report.json").write_text("{}")
         self.evidence = f"evidence-{seed}"
 
-    def register(self) -> int:
+    def register(self, **tags: str) -> int:
         return Registry(self.workspace).register(
             cast(Problem, GalaxyShape()),
             self.folder,
@@ -50,6 +50,7 @@ class Trained:
                 "evidence.digest": self.evidence,
                 "git.commit": "c" * 40,
                 "data.md5": "d" * 32,
+                **tags,
             },
             params={"width": 8, "learning_rate": 1e-3},
             metrics={
