@@ -6,9 +6,10 @@ simulate → validate → version → search → train → evaluate → register
 from gate to stage twice, for staging and for production; before them honesty, where production's was measured
 """
 
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow, tags
+from prefect.states import Completed
 
 from components.evidence import read_evidence
 from components.ledger import PRODUCTION, whoami
@@ -19,8 +20,8 @@ from flows.failures import PROMOTION, noted
 from flows.job import Job
 
 
-@flow(name="main-job", flow_run_name="{problem}-{size}", validate_parameters=False, persist_result=False)
-def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict[str, Any]:
+@flow(name="main-job", flow_run_name="main job of {problem}, {size}", validate_parameters=False, persist_result=False)
+def main_job(problem: str, size: str = "demo", actor: str | None = None) -> Any:
     """Run every step whose inputs have changed; the others say so and end at once.
 
     Args:
@@ -29,7 +30,7 @@ def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict
         actor: who wants it, as the ledger keeps it; the account by default.
 
     Returns:
-        `version`, `report` (the final table) and `answer` (one served prediction).
+        `version`, `report` (the final table) and `answer` (one served prediction), in a state.
 
     Raises:
         RefusedError: by the validation, a gate or a proof; production stays as it was.
@@ -52,10 +53,15 @@ def main_job(problem: str, size: str = "demo", actor: str | None = None) -> dict
         if promotion.judge.wants_honesty(promotion.ledger.holder(problem, PRODUCTION)):
             steps.honesty(job, dataset, number)
         with noted(PROMOTION):
-            promotion.advance(number, actor=actor, reason="every gate passed", tell=steps.tell)
+            promotion.advance(
+                number, actor=actor, reason="every gate passed", tell=steps.tell, show=steps.show(problem)
+            )
         console.say_behind(promotion.ledger.behind(problem))
         answer = steps.predict(job, dataset)
-        return {"version": number, "report": read_evidence(evaluation).report, "answer": answer}
+        report = read_evidence(evaluation).report
+        steps.keep_report(problem, report)
+        found = {"version": number, "report": report, "answer": answer}
+        return Completed(message=f"{problem} version {number} is in production", data=found)
 
 
 def run_main_job(job: Job, actor: str | None = None) -> dict[str, Any]:
@@ -63,4 +69,4 @@ def run_main_job(job: Job, actor: str | None = None) -> dict[str, Any]:
     with job.alone():  # so whatever Prefect believes to be running here is not
         mark_crashed(job.workspace, job.problem_name)
     with tags(*run_tags(job.workspace, job.problem_name)):
-        return main_job(job.problem_name, job.size, actor)
+        return cast("dict[str, Any]", main_job(job.problem_name, job.size, actor))  # Prefect unpacks the state

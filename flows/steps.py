@@ -4,14 +4,17 @@ Every step finds out by itself whether its work is done already, so that it can 
 """
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect import task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed
 
-from components.core import AssayError, ProblemSettings
-from components.fields import Dataset
+from components.core import AssayError, ProblemSettings, markdown_table
+from components.fields import Dataset, Report
 from components.ledger import PRODUCTION
 from components.packages import request_items, sample
 from flows import console
@@ -30,26 +33,41 @@ class Step(Generic[P, R]):
         name: as it is shown.
         retries: how often it is tried again after an error that is not Assay's own word.
         has_bar: whether it shows its own progress bar.
+        stage: where the promotion goes that it is a part of.
     """
 
-    def __init__(self, function: Callable[P, tuple[R, str]], *, name: str, retries: int, has_bar: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[P, tuple[R, str]],
+        *,
+        name: str,
+        retries: int = 0,
+        has_bar: bool = False,
+        stage: str = "",
+    ) -> None:
         self._function, self._name, self._has_bar = function, name, has_bar
         self._task = task(
             name=name,
+            task_run_name=f"{name} ({stage})" if stage else name,
             retries=retries,
             retry_delay_seconds=2,
             retry_condition_fn=_worth_retrying,
             cache_policy=NO_CACHE,  # steps know themselves what is done
             persist_result=False,
-        )(function)
+        )(_with_its_line(function))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it as a task of the flow around it."""
-        return self._shown(self._task, *args, **kwargs)
+        return self._shown(self._in_prefect, *args, **kwargs)
 
     def plainly(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it without Prefect, for the commands that are one step only."""
         return self._shown(self._function, *args, **kwargs)
+
+    def _in_prefect(self, *args: P.args, **kwargs: P.kwargs) -> tuple[R, str]:
+        finished: Any = self._task(*args, **kwargs)
+        found: tuple[R, str] = finished.result()
+        return found
 
     def _shown(self, run: Callable[P, tuple[R, str]], *args: P.args, **kwargs: P.kwargs) -> R:
         with noted(self._name), console.step(self._name, spinner=not self._has_bar) as say:
@@ -63,9 +81,35 @@ def step(*, retries: int = 0, has_bar: bool = False) -> Callable[[Callable[P, tu
     return lambda function: Step(function, name=function.__name__, retries=retries, has_bar=has_bar)
 
 
-def tell(part: str, work: Callable[[], tuple[R, str]]) -> R:
+def tell(part: str, stage: str, work: Callable[[], tuple[R, str]]) -> R:
     """A part of a promotion as a step of the flow around it: a `components.lifecycle.parts.Teller`."""
-    return Step(work, name=part, retries=0 if part == "gate" else 1, has_bar=False)()
+    return Step(work, name=part, retries=0 if part == "gate" else 1, stage=stage)()
+
+
+def show(problem: str) -> Callable[[str, str], None]:
+    """What keeps the verdicts for a stage as an artifact of the flow: a `components.lifecycle.parts.Shower`."""
+
+    def keep(stage: str, page: str) -> None:
+        create_markdown_artifact(page, key=f"{problem}-gates-{stage}", description=f"the gates' verdicts for {stage}")
+
+    return keep
+
+
+def keep_report(problem: str, report: Report) -> None:
+    """Keep the final table as an artifact of the flow."""
+    page = f"# {report.title}\n\n{markdown_table(report.columns, report.rows)}"
+    create_markdown_artifact(page, key=f"{problem}-report", description="the final table of the main job")
+
+
+def _with_its_line(function: Callable[P, tuple[R, str]]) -> Callable[P, Any]:
+    """The function, with its line as the message of the state that Prefect logs and shows."""
+
+    @wraps(function)
+    def finished(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result, said = function(*args, **kwargs)
+        return Completed(message=said, data=(result, said))
+
+    return finished
 
 
 def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:

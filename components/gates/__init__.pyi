@@ -13,3 +13,9 @@ from .rules import LostEvidence as LostEvidence
 from .rules import judge as judge
 from .rules import judge_challenger as judge_challenger
 from .rules import not_compared as not_compared
+from .shown import CELLS as CELLS
+from .shown import RULES as RULES
+from .shown import cell_rows as cell_rows
+from .shown import comparisons as comparisons
+from .shown import rule_rows as rule_rows
+from .shown import verdicts_in_markdown as verdicts_in_markdown

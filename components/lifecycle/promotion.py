@@ -7,10 +7,20 @@ What a verdict rests on stands in `judging.py`, what a stage change itself is in
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from components.core import AssayError, RefusedError
-from components.gates import COMPARED_WITH, GateResult, Override, Verdict, check_override, overruled, require_pass
+from components.gates import (
+    COMPARED_WITH,
+    GateResult,
+    Override,
+    Verdict,
+    check_override,
+    overruled,
+    require_pass,
+    verdicts_in_markdown,
+)
 from components.ledger import (
     PRODUCTION,
     PROMOTABLE,
@@ -26,7 +36,7 @@ from components.lifecycle.evidence_files import keep_evidence
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.order import check_free, check_order, compared_with
 from components.lifecycle.package_files import keep_package
-from components.lifecycle.parts import Teller, quietly
+from components.lifecycle.parts import Shower, Teller, quietly, show_nobody
 from components.lifecycle.refusals import judged_by, lasts, may_pass, told_once
 from components.lifecycle.version_packages import ANSWERS, VersionPackages
 from components.packages import Package, what_answers_in
@@ -49,6 +59,7 @@ class Promotion(VersionPackages):
         override: Override | None = None,
         strict: bool = False,
         tell: Teller = quietly,
+        show: Shower = show_nobody,
     ) -> Entry:
         """Judge, package, prove and move a version; nothing is changed when any of these refuses.
 
@@ -64,6 +75,7 @@ class Promotion(VersionPackages):
                 is that of the account that runs this, or of a name in `gates.may_override`, and ends in time.
             strict: whether the package is proved from a clean virtual environment.
             tell: what carries out each of the four parts, and tells of it.
+            show: what is shown the verdicts; MLflow has them in any case.
 
         Raises:
             RefusedError: by a gate, a proof, an override that may not be given, or because somebody else holds the
@@ -86,14 +98,14 @@ class Promotion(VersionPackages):
             def gate() -> tuple[list[GateResult], str]:
                 best = best_ever(history, self.registry.tags(name))
                 results = self.judge.gates(version, stage, champion=champion, best=best, first=first)
-                self._require(results, version, stage, override, actor=actor)
+                self._require(results, version, stage, override, actor=actor, show=show)
                 compared = [result.reason for result in results if COMPARED_WITH in result.details]
                 return results, "; ".join([f"{len(results)} rules passed for {stage}", *compared])
 
             def package() -> tuple[tuple[Package, list[GateResult]], str]:
                 built = self.package(version)
                 results = self.judge.package_gates(version, stage, built)
-                self._require(gated + results, version, stage, override, actor=actor)
+                self._require(gated + results, version, stage, override, actor=actor, show=show)
                 return (built, results), f"{built.tag}, digest {built.digest[:12]}"
 
             def prove() -> tuple[dict[str, Any], str]:
@@ -107,6 +119,7 @@ class Promotion(VersionPackages):
                 rests_on = self.judge.rests_on(version, champion)
                 registered = self.tags(version)["evidence.digest"]
                 keep_evidence(self.registry, name, version, rests_on, registered=registered)
+                self._show(results, version, stage, show)
                 entry = self.enter(
                     version,
                     stage,
@@ -122,18 +135,20 @@ class Promotion(VersionPackages):
                 replaced = f", replacing version {entry.previous_version}" if entry.previous_version else ""
                 return entry, f"{name} version {version} is in {stage}{replaced}{self.unshown and f'; {self.unshown}'}"
 
-            gated = tell("gate", gate)
-            built, of_package = tell("package", package)
+            gated = tell("gate", stage, gate)
+            built, of_package = tell("package", stage, package)
             results = gated + of_package
             evidence = {
                 "gates": [result.as_json() for result in results],
                 "data": self.dataset.digest,
-                "proof": tell("prove", prove),
+                "proof": tell("prove", stage, prove),
                 ANSWERS: what_answers_in(built),
             }
-            return tell("stage", move)
+            return tell("stage", stage, move)
 
-    def advance(self, version: int, *, actor: str, reason: str, tell: Teller = quietly) -> Entry:
+    def advance(
+        self, version: int, *, actor: str, reason: str, tell: Teller = quietly, show: Shower = show_nobody
+    ) -> Entry:
         """Take a version from wherever it stands to production, by way of staging.
 
         Args:
@@ -141,6 +156,7 @@ class Promotion(VersionPackages):
             actor: who wants it.
             reason: why.
             tell: as of `promote`.
+            show: as of `promote`.
 
         Raises:
             RefusedError: as `promote`; for a version that somebody archived, or archives meanwhile.
@@ -161,6 +177,7 @@ class Promotion(VersionPackages):
                 first=stage == PRODUCTION and not self.ledger.was_ever_in(name, PRODUCTION),
                 since=now.digest,
                 tell=tell,
+                show=show,
             )
         return now
 
@@ -172,6 +189,7 @@ class Promotion(VersionPackages):
         override: Override | None,
         *,
         actor: str,
+        show: Shower,
     ) -> None:
         """Raise a RefusedError unless every gate passed or is overruled; the ledger keeps what was refused."""
         if override is not None:
@@ -179,9 +197,17 @@ class Promotion(VersionPackages):
         try:
             require_pass(results, what=f"{self.problem.name} version {version} to {stage}")
         except RefusedError as refused:
+            self._show(results, version, stage, show)
             failed = [result.metric for result in results if result.verdict is not Verdict.PASS]
             of = None if lasts(results) else failed
             raise self._told_once(refused, version, stage, actor=actor, may_pass_by=of) from refused
+
+    def _show(self, results: Sequence[GateResult], version: int, stage: str, show: Shower) -> None:
+        """Show the verdicts, and keep them in MLflow; they decide nothing there."""
+        page = verdicts_in_markdown(results, what=f"{self.problem.name} version {version} to {stage}")
+        show(stage, page)
+        with suppress(AssayError):
+            self.registry.attach_text(self.problem.name, version, page, f"gates/{stage}.md")
 
     def _proved(self, built: Package, version: int, stage: str, *, actor: str, strict: bool) -> dict[str, Any]:
         """Prove a package; the ledger keeps that it was refused."""

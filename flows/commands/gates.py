@@ -3,7 +3,7 @@
 assay gates galaxy-shape 3 --against production
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from flows import console
 from flows.commands.options import AsJson, ProblemName, Size, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from components.gates import GateResult
     from components.ledger import Ledger
 
 
@@ -29,7 +26,7 @@ def gates(
     as_json: AsJson = False,
 ) -> None:
     """Judge a version by every rule for production, and change nothing; 1 where a rule does not pass."""
-    from components.gates import COMPARED_WITH, require_pass
+    from components.gates import CELLS, RULES, cell_rows, comparisons, require_pass, rule_rows
     from components.lifecycle import Promotion
     from components.problems import find_problem
     from flows.job import Job
@@ -44,13 +41,11 @@ def gates(
         said = [result.as_json() for result in results]
         console.print_json({"problem": name, "version": version, "stage": stage, "against": other, "gates": said})
     else:
-        rows = sorted(results, key=lambda result: result.verdict == "pass")
-        columns = ("rule", "value", "95 % interval", "must be", "verdict", "why")
-        title = f"{name} version {version}, in {stage}, by the rules for production"
-        console.print_table(title, columns, [_row(result) for result in rows])
-        for result in results:
-            if COMPARED_WITH in result.details:
-                _print_comparison(result)
+        console.print_table(
+            f"{name} version {version}, in {stage}, by the rules for production", RULES, rule_rows(results)
+        )
+        for title, result in comparisons(results).items():
+            console.print_table(title, CELLS, cell_rows(result))
     require_pass(results, what=f"{name} version {version} to production")
     if not as_json:
         console.out.print(f"all {len(results)} rules pass; those of the package are judged when it is built")
@@ -66,26 +61,3 @@ def _number(ledger: "Ledger", problem: str, against: str) -> int:
     if not against.isdecimal():
         raise typer.BadParameter(f"--against {against}: must be production, or the number of a version")
     return int(against)
-
-
-def _row(result: "GateResult") -> "Sequence[str]":
-    value, interval = "–", "–"
-    if result.value is not None:
-        value, interval = f"{result.value:.4g}", f"{result.low:.4g} to {result.high:.4g}"
-    return (result.metric, value, interval, result.limits, str(result.verdict), result.reason)
-
-
-def _print_comparison(result: "GateResult") -> None:
-    """Each cell: what a loss is more than the other's, over it or in nats, and what could have been seen."""
-    cells: list[dict[str, Any]] = result.details["cells"]
-    console.print_table(
-        f"compared with version {result.details['version']}: {result.details['standing']}",
-        ("loss", "slice", "images", "more", "interval", "must be", "could have seen"),
-        [
-            (
-                cell["loss"], cell["slice"], str(cell["images"]), f"{cell['value']:+.2g}",
-                f"{cell['low']:+.2g} to {cell['high']:+.2g}", f"≤ {cell['margin']:g}", f"{cell['seen']:.2g}",
-            )
-            for cell in cells
-        ],
-    )  # fmt: skip

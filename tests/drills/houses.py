@@ -86,6 +86,14 @@ def mlflow_client(house: Workspace) -> Any:
     return mlflow.MlflowClient(uri, uri)
 
 
+def verdicts_shown(house: Workspace, version: int, stage: str) -> list[str]:
+    """The lines of the page of verdicts that MLflow has of a version."""
+    client = mlflow_client(house)
+    run = client.get_model_version(NAME, str(version)).run_id
+    folder = Path(client.get_run(run).info.artifact_uri.replace("assay-home:", f"{house.home}/mlartifacts"))
+    return (folder / "gates" / f"{stage}.md").read_text(encoding="utf-8").splitlines()
+
+
 def promotion_of(house: Workspace) -> Promotion:
     """What the command works with, in this process, whose environment points at the house from now on."""
     os.environ.update({name: value for name, value in house.environment().items() if name != "ASSAY_DATABASE_URL"})

@@ -1,6 +1,7 @@
 """Stage changes with real models: promotion, overrides, rollback, archiving, cleaning up, and who is told."""
 
 import json
+import re
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,17 @@ from components.packages.files import package_folder, verify_package
 from components.simulators.sersic import PARAMETERS
 from tests.conftest import HOUSE, SMALL, write_params
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import ANY, LENIENT, NAME, agrees, mlflow_client, overriding, promote, to_production
+from tests.drills.houses import (
+    ANY,
+    LENIENT,
+    NAME,
+    agrees,
+    mlflow_client,
+    overriding,
+    promote,
+    to_production,
+    verdicts_shown,
+)
 
 
 def gates(*rules: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +70,12 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     shown = mlflow_client(house).get_model_version(NAME, "2")
     assert shown.tags["stage"] == "production"
     assert "production since" in shown.description
+    assert f"#/runs/{shown.run_id}" in shown.description
+    title, *table = verdicts_shown(house, 2, "production")
+    assert re.fullmatch(r"# galaxy-shape version 2 to production: (\d+) of \1 rules pass", title)
+    told = {gate["metric"] for gate in entry.evidence["gates"]}
+    assert {line.split(" | ")[0].removeprefix("| ") for line in table if "| pass |" in line} == told
+    assert f"## compared with version 1: {compared['standing']}" in table
 
 
 def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(house: Workspace) -> None:
@@ -71,6 +88,10 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
         "(and 1 more)",
     )
     assert open_ledger(house).stage_of(NAME, 1) == "candidate"
+    title, _, _, _, first, second = verdicts_shown(house, 1, "staging")
+    assert title == "# galaxy-shape version 1 to staging: 0 of 2 rules pass"
+    assert "| fail | interval outside the limits |" in first
+    assert second.startswith("| no.such | – | – | ≥ 0 | fail |")
     assert not package_folder(house, f"{NAME}:any").parent.exists(), "what is refused is not packaged"
     today = datetime.now(UTC).date()
     by_hand = ("--override", "Ada Lovelace", "--until")

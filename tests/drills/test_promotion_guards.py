@@ -131,8 +131,8 @@ def test_an_override_can_be_ended_after_a_rollback_and_a_cleaning(house: Workspa
 
 @pytest.mark.house("promoted")
 def test_the_main_job_does_not_promote_what_was_archived_meanwhile(house: Workspace) -> None:
-    def archived_meanwhile(part: str, work: Any) -> Any:
-        result = quietly(part, work)
+    def archived_meanwhile(part: str, stage: str, work: Any) -> Any:
+        result = quietly(part, stage, work)
         if part == "stage" and result.to_stage == "staging":
             assert assay_here(house, "archive", NAME, "2", "--reason", "biased").returncode == 0
         return result

@@ -29,7 +29,7 @@ def retraining(monkeypatch: pytest.MonkeyPatch, main_job: Callable[[], Any]) -> 
     from flows.retrain import retrain
 
     monkeypatch.setattr("flows.retrain.run_main_job", lambda _job, _actor: main_job())
-    return retrain.fn("galaxy-shape")
+    return dict(retrain.fn("galaxy-shape").data)
 
 
 def raising(error: BaseException) -> Callable[[], Any]:
