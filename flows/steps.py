@@ -193,9 +193,10 @@ def train(job: Job, dataset: Dataset, settings: ProblemSettings) -> tuple[Path, 
 @step(has_bar=True)
 def evaluate(job: Job, dataset: Dataset, model: Path) -> tuple[Path, str]:
     """Gather the evidence against the bound."""
-    from components.evidence import evaluate
+    from components.evidence import evaluate, write_results
 
     evidence = evaluate(job.workspace, job.problem, model, dataset, job.settings)
+    write_results(job.workspace, job.problem, model, evidence)
     return evidence.folder, f"{len(evidence.metrics)} metrics, {evidence.summary}"
 
 

@@ -53,6 +53,7 @@ from .settings import TrainSettings as TrainSettings
 from .settings import settings_values as settings_values
 from .signals import ended_by_signals as ended_by_signals
 from .signals import interrupted_after as interrupted_after
+from .source import RESULTS as RESULTS
 from .source import Source as Source
 from .source import is_committed as is_committed
 from .source import read_git as read_git

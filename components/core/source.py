@@ -16,8 +16,10 @@ _BESIDE = ("assay.py", "params.yaml")
 """What decides beside the packages."""
 _COMPILED = (".c", ".h")
 _IMPORTED = frozenset(all_suffixes())
-_WRITTEN = ("data.dvc", "dvc.lock")
-"""Tracked files that Assay and DVC write themselves; what they name, a result names by its digest."""
+RESULTS = "results"
+"""Folder of what DVC shows of the latest models."""
+_WRITTEN = ("data.dvc", "dvc.lock", RESULTS)
+"""What may be tracked and Assay and DVC write themselves; what it names, a result names by its digest."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 * `evaluation.py`: evaluate a model or read its evaluation; `refusals.py`: models that no evaluation is made of
 * `honesty.py`: measure its biases over night; `inputs.py`: what both rest on; `keeping.py`: how they are kept
 * `confirmation.py`: what a promotion to production compares; `confirmation_reads.py`: how often a split was read for it
-* `card.py`: the page about a model
+* `card.py`: the page about a model; `results.py`: what DVC shows of the latest
 * `numbers/`, `images/`, `denoised/`, `restored/`, `masks/`, `sources/`, `classes/`: a room for each kind of answer
 * `measured_problem.py`: a problem that is evaluated in one of these rooms
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`, `kept_arrays.py`: what rooms share

@@ -156,6 +156,7 @@ def evaluate(
 ) -> None:
     """Measure a model against the bound, on the published dataset."""
     from components.evidence import evaluate as measure
+    from components.evidence import write_results
     from components.lifecycle import model_files
 
     given = dict(_setting(text) for text in chosen or ())
@@ -164,6 +165,7 @@ def evaluate(
     evidence = measure(job.workspace, job.problem, model, job.published(), job.settings)
     if out is not None:
         _copy(evidence.folder, out)
+        write_results(job.workspace, job.problem, model, evidence)
     if as_json:
         metrics = {name: dataclasses.asdict(metric) for name, metric in evidence.metrics.items()}
         console.print_json({"folder": evidence.folder, "digest": evidence.digest, "metrics": metrics})

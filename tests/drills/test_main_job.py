@@ -4,9 +4,11 @@ import json
 import random
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -62,9 +64,9 @@ def assert_done_once(house: Workspace) -> None:
     assert int(client.get_model_version_by_alias("galaxy-shape", "production").version) == version.version
     (experiment,) = client.search_experiments(filter_string="name = 'galaxy-shape'")
     runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED"] * 2  # the training's, and the version's with its evidence
-    (training,) = [run for run in runs if "training.inputs" in run.data.tags]
-    epochs = client.get_metric_history(training.info.run_id, "validation_loss")
+    (run,) = runs  # from the training's first epoch to the registration
+    assert (run.info.status, run.info.run_id) == ("FINISHED", version.run_id)
+    epochs = client.get_metric_history(run.info.run_id, "validation_loss")
     assert [metric.step for metric in epochs] == list(range(1, len(epochs) + 1))
     assert epochs
 
@@ -132,6 +134,41 @@ def test_run_ends_in_a_served_prediction_and_again_does_nothing(house: Workspace
     assert written(house) == trained
     assert status(house) == ""
     assert_done_once(house)
+    assert_pages_say_what_was_found(house)
+    assert_dvc_shows_and_compares(house)
+
+
+def assert_pages_say_what_was_found(house: Workspace) -> None:
+    """Prefect's: a line of each step in the log, runs by what they do, and the tables as artifacts."""
+    database = f"file:{house.home / 'prefect' / 'prefect.db'}?mode=ro"
+    with closing(sqlite3.connect(database, uri=True)) as prefect:
+
+        def column(query: str) -> list[str]:
+            return [value for (value,) in prefect.execute(query)]
+
+        assert set(column("SELECT name FROM flow_run")) == {"main job of galaxy-shape, demo"}
+        names = column("SELECT name FROM task_run")
+        assert names.count("gate (staging)") == names.count("gate (production)") == 1
+        said = column("SELECT message FROM log")
+        assert "Finished in state Completed('1 rules passed for staging')" in said
+        assert "Finished in state Completed('galaxy-shape version 1 is in production')" in said
+        pages = dict(prefect.execute("SELECT key, data FROM artifact ORDER BY created").fetchall())
+    assert "galaxy-shape version 1 to production: 1 of 1 rules pass" in pages["galaxy-shape-gates-production"]
+    assert "| posterior.crps_over_crb.test |" in pages["galaxy-shape-gates-staging"]
+    assert "| this model's posterior |" in pages["galaxy-shape-report"]
+
+
+def assert_dvc_shows_and_compares(house: Workspace) -> None:
+    """What is committed is compared with what is there now, in the metrics that MLflow shows, too."""
+    (version,) = Registry(house).versions("galaxy-shape")
+    file = "results/metrics/galaxy-shape.json"
+    shown = json.loads(dvc(house, "metrics", "show", "--json").stdout)[""]["data"][file]["data"]
+    assert shown == version.metrics
+    (plot,) = json.loads(dvc(house, "plots", "show", "--json").stdout)["data"]["results/epochs/galaxy-shape.csv"]
+    assert {point["field"] for point in plot["content"]["data"]["values"]} == {"training_loss", "validation_loss"}
+    (house.root / file).write_text(json.dumps(shown | {"tested.share": 2.0}), encoding="utf-8")
+    (change,) = json.loads(dvc(house, "metrics", "diff", "--json").stdout)[file].values()
+    assert (change["old"], change["new"]) == (shown["tested.share"], 2.0)
 
 
 def written(house: Workspace) -> dict[str, int]:

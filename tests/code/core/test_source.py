@@ -37,6 +37,15 @@ def test_a_hooks_variables_do_not_make_it_another_commit(
     assert read_source(clone).dirty
 
 
+def test_what_dvc_shows_of_the_latest_models_is_no_change_of_the_code(clone: Path) -> None:
+    (clone / "results" / "metrics").mkdir(parents=True)
+    shown = clone / "results" / "metrics" / "galaxy-shape.json"
+    shown.write_text("{}")
+    commit(clone)
+    shown.write_text('{"accuracy": 1}')
+    assert not read_source(clone).dirty
+
+
 def test_a_repository_above_the_clone_is_not_its_own(clone: Path) -> None:
     (clone / "below").mkdir()
     with pytest.raises(AssayError, match=r"the git repository around .*below is that of .*clone: .*type `git init`"):
