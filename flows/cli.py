@@ -16,7 +16,7 @@ import typer
 
 from components.core import AssayError, Workspace, read_source
 from flows import console, faults
-from flows.commands import bound, gates, lineage, new_problem, operate, pipeline, serving, stages, upkeep
+from flows.commands import bound, gates, lineage, new_problem, operate, pipeline, predicting, serving, stages, upkeep
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
@@ -52,7 +52,7 @@ for command in (
     upkeep.reconcile,
     upkeep.gc,
     serving.serve,
-    serving.predict,
+    predicting.predict,
     serving.verify,
     operate.retrain,
     operate.schedule,

@@ -5,7 +5,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _ENDLESS = 10_000
 """Width of files and pipes, in which a row is a line."""
-_ENDS = ("low", "high")
 _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
 
@@ -104,46 +103,3 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         group = first
     out.print(f"[bold]{escape(title)}[/bold]")
     Console(highlight=False, width=out.width if out.is_terminal else _ENDLESS).print(table)
-
-
-def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any], *, kept: bool = False) -> None:
-    """One served answer with where it came from: its numbers, each with its error where it has one, and its doubts.
-
-    Args:
-        prediction: the answer.
-        said: what the service says of all of its answers: `units`, `labels` and `model`.
-        kept: whether its maps lie in files already.
-    """
-    answer, rows = prediction["answer"], []
-    for name, value in answer.items():
-        if isinstance(value, list) or name.removesuffix("_error") in answer.keys() - {name}:
-            continue
-        error = answer.get(f"{name}_error")
-        shown = value if isinstance(value, str) else f"{value:.4g}"
-        rows.append((name, shown + (f" ± {error:.2g}" if error is not None else ""), said["units"].get(name, "")))
-    if rows:
-        print_table(f"prediction {prediction['id']}", ("output", "value", "unit"), rows)
-    else:
-        out.print(f"[bold]prediction {prediction['id']}[/bold]")
-    _print_lists(answer, said)
-    maps = [name for name, value in answer.items() if isinstance(value, list) and isinstance(value[0], list)]
-    if maps and not kept:
-        out.print(f"  maps: {', '.join(maps)}: `assay predict --save FOLDER` keeps them", markup=False)
-    for line in prediction["doubts"]:
-        out.print(f"  doubted: {line}", markup=False)
-    if not prediction["doubts"]:
-        out.print("  in the tested range: nothing in this image says otherwise")
-    out.print(f"  not tested: {', '.join(prediction['not_tested'])}", markup=False)
-    for key, value in said["model"].items():
-        out.print(f"  {key:<15} {value}")
-
-
-def _print_lists(answer: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    """Outputs of several numbers, those with the same labels in one table; intervals stand beside their values."""
-    tables: dict[tuple[str, ...], list[str]] = {}
-    for name, labels in said["labels"].items():
-        if not isinstance(answer[name][0], list) and tuple(labels) != _ENDS:
-            tables.setdefault(tuple(labels), []).append(name)
-    for labels, names in tables.items():
-        rows = [(name, *(f"{value:.3g}" for value in answer[name]), said["units"].get(name, "")) for name in names]
-        print_table("", ("output", *labels, "unit"), rows)

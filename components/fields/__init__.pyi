@@ -32,6 +32,7 @@ from .paired_noise import noise_pairs as noise_pairs
 from .paired_noise import opposite as opposite
 from .pictures import SUFFIXES as SUFFIXES
 from .pictures import UnreadablePictureError as UnreadablePictureError
+from .pictures import read_header as read_header
 from .pictures import read_picture as read_picture
 from .pictures import read_values as read_values
 from .pictures import stem_of as stem_of

@@ -259,18 +259,23 @@ class Problem(ABC):
         return Checks()
 
     def read_image(self, path: Path) -> "np.ndarray[Any, Any]":
-        """What a model is given as `image` of a user's file: by default one band in its own unit, of a PNG its levels.
+        """What a model is given as `image` of a user's file: by default one band in its own unit.
 
         Args:
             path: of any kind that `pictures.py` reads.
 
         Raises:
-            AssayError: when it cannot be read, or has other bands.
+            AssayError: when it cannot be read, has other bands, or levels of 8 bits, as pictures for the eye have.
         """
-        image = read_values(path).astype("float64")
-        if image.ndim != 2:
-            raise AssayError(f"{path}: has shape {image.shape}: must be one image of shape (height, width)")
-        return image
+        stored = read_values(path)
+        if stored.ndim != 2:
+            raise AssayError(f"{path}: has shape {stored.shape}: must be one image of shape (height, width)")
+        if stored.dtype == "uint8" and path.suffix != ".npy":
+            raise AssayError(
+                f"{path}: has levels from 0 to 255, which were scaled to be looked at: give the counts, as FITS, .npy, "
+                "or TIFF or PNG of 16 bits"
+            )
+        return stored.astype("float64")
 
     def finish(
         self,
