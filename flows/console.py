@@ -12,15 +12,22 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from components.core import variable
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+wide = False
+"""Whether rows are lines in a narrow window, too: `--wide`."""
 _ENDLESS = 10_000
 """Width of files and pipes, in which a row is a line."""
+_PAIR = 2
+"""Columns of a list of names and values, which any window holds."""
 _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
 
@@ -84,7 +91,7 @@ def print_json(document: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool = False) -> None:
-    """A table on stdout, a line a row unless a terminal is narrower; headings may have several lines.
+    """A table on stdout, a line a row; where it is wider than the window, a block a row, and nothing is cut off.
 
     Args:
         title: the line above.
@@ -92,7 +99,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         rows: cells.
         grouped: rows that share their first cell stand together, the cell shown once.
     """
-    table = Table(*map(escape, columns), box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    console = Console(highlight=False, width=_width(), height=out.height)  # both, or dumb terminals have 80
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(escape(column), overflow="fold")
     group = None
     for first, *others in rows:
         if grouped and group is not None and first != group:
@@ -101,5 +111,29 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         ours = any(cell.startswith(_OURS) and not cell.endswith("alone") for cell in others)
         table.add_row(*map(Text, (shown, *others)), style="bold" if ours else "")
         group = first
-    out.print(f"[bold]{escape(title)}[/bold]")
-    Console(highlight=False, width=out.width if out.is_terminal else _ENDLESS).print(table)
+    if title:
+        out.print(f"[bold]{escape(title)}[/bold]")
+    least = Measurement.get(console, console.options.update(max_width=_ENDLESS), table).minimum  # no word is broken
+    if len(columns) > _PAIR and least > console.width:
+        names = [column.replace(".\n", ".").replace("\n", " ").strip() for column in columns]
+        for row in rows:
+            _print_block(console, names, row)
+    else:
+        console.print(table)
+
+
+def _print_block(console: Console, names: Sequence[str], row: Sequence[str]) -> None:
+    """One row of a table that is too wide, a line a cell."""
+    block = Table.grid(padding=(0, 2))
+    block.add_column(style="bold", overflow="fold")
+    block.add_column(overflow="fold")
+    for name, cell in zip(names, row, strict=True):
+        block.add_row(Text(name), Text(cell))
+    console.print(block)
+    console.print()
+
+
+def _width() -> int:
+    """Columns of the window; files and pipes have as many as a row takes, unless COLUMNS says otherwise."""
+    narrow = not wide and (out.is_terminal or variable("COLUMNS") is not None)
+    return out.width if narrow else _ENDLESS
