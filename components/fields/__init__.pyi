@@ -74,3 +74,4 @@ from .splits import drawing_seeds as drawing_seeds
 from .splits import shards as shards
 from .splits import split_counts as split_counts
 from .tables import read_table as read_table
+from .use import Use as Use

@@ -16,6 +16,7 @@ from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
 from components.fields.pictures import read_values
 from components.fields.splits import split_counts
+from components.fields.use import Use
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +73,7 @@ _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
 _HONESTY = ("measure_honesty",)
 """What a measurement of honesty asks it, beside what is shared."""
-_CHECKING = ("name", "settings", "simulated", "sources", "checks", "read_image")
+_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image")
 """What decides no result: names, what data is checked by, and how a user's file is read."""
 
 
@@ -88,6 +89,8 @@ class Problem(ABC):
     """As typed on the command line."""
     settings: ClassVar[type[ProblemSettings]]
     """The class of its section of params.yaml."""
+    use: ClassVar[Use] = Use(intended="Not stated: the problem has no `use`.")
+    """What its models are for, as their card says."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.

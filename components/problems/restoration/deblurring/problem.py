@@ -16,6 +16,7 @@ import torch
 from components.evidence import MeasuredProblem, Measuring, Slices
 from components.fields import (
     IMAGES,
+    Use,
     Checks,
     Confirmation,
     Evaluation,
@@ -50,6 +51,14 @@ class Deblurring(MeasuredProblem):
 
     name = "deblurring"
     settings = DeblurringSettings
+    use = Use(
+        intended="Galaxies as a space telescope would see them, from images of one band through a known PSF, with the "
+        "error of each pixel: to look at, and for sizes and fluxes within the stated errors.",
+        out_of_scope=(
+            "shear: the answer leans on what galaxies look like, and its ellipticities are pulled to theirs",
+            "images whose PSF is not known, and crowded fields",
+        ),
+    )
 
     def stored(self, settings: BlurredGalaxySettings) -> tuple[Field, ...]:
         """The galaxy, and how it is to be seen."""

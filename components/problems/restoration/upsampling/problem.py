@@ -15,6 +15,7 @@ import torch
 from components.evidence import MeasuredProblem, Measuring
 from components.fields import (
     IMAGES,
+    Use,
     Checks,
     Confirmation,
     Evaluation,
@@ -50,6 +51,13 @@ class Upsampling(MeasuredProblem, FolderProblem):
     settings = UpsamplingSettings
     kind = "pictures"
     bands = BANDS
+    use = Use(
+        intended="Colour pictures of the sky that were resized to a quarter and back, to look at.",
+        out_of_scope=(
+            "measurements: what was lost is made up from what such pictures look like",
+            "pictures with noise, other blur, or compression stronger than in training",
+        ),
+    )
 
     def stored(self, settings: Any) -> tuple[Field, ...]:
         """The picture as it is."""
