@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from components.core import render_page
 from components.evidence.keeping import read_sections
 from components.fields import Dataset
 
 __label__ = None
 
 CARD = "card.html"
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = Path(__file__).parent / "templates" / "model_card.html"
 
 
 def write_card(
@@ -44,10 +43,10 @@ def write_card(
     Returns:
         The page.
     """
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     parts = [(of, section) for of in (folder, honesty) if of is not None for section in read_sections(of)]
     pictures = {name: _data(of / "plots" / f"{name}.png") for of, section in parts for name, _ in section.pictures}
-    page = environment.get_template("model_card.html").render(
+    page = render_page(
+        _TEMPLATE,
         problem=description["problem"],
         weights=description["weights_sha256"],
         git=description["git"],
