@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from websockets.sync.client import ClientConnection, connect
+import httpx
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from components.core.processes import running
 
@@ -50,7 +52,7 @@ def missing() -> str:
 class Page:
     """A page in a window: what it asked for, what went wrong, and what it looks like."""
 
-    def __init__(self, link: ClientConnection, url: str) -> None:
+    def __init__(self, link: Connection, url: str) -> None:
         self._link, self._last = link, 0
         self.url = url
         self.asked: list[str] = []
@@ -87,7 +89,7 @@ class Page:
         return found["result"].get("value")
 
     def faults(self) -> list[str]:
-        """What no page may do: ask elsewhere, miss an answer, be wider than its window, show a picture without words."""
+        """What no page may: ask elsewhere, miss an answer, be wider than its window, show a picture without words."""
         here = ("127.0.0.1", None)
         foreign = [f"asks {url}" for url in self.asked if urlsplit(url).hostname not in here]
         wide = self.value(
@@ -148,7 +150,9 @@ class Browser:
             page = Page(link, url)
             for domain in ("Page", "Network", "Runtime", "Log"):
                 page.tell(f"{domain}.enable")
-            page.tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            page.tell(
+                "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            )
             gone = page.tell("Page.navigate", url=url)
             if "errorText" in gone:
                 page.wrong.append(f"{url}: {gone['errorText']}")
@@ -158,10 +162,8 @@ class Browser:
 
     def _target(self) -> str:
         """A new empty tab."""
-        import httpx
-
         made = httpx.put(f"http://127.0.0.1:{self._port}/json/new?about:blank", trust_env=False).json()
-        return urlsplit(made["webSocketDebuggerUrl"]).path
+        return str(urlsplit(made["webSocketDebuggerUrl"]).path)
 
 
 @contextmanager
@@ -177,7 +179,9 @@ def chromium(folder: Path) -> Iterator[Browser]:
     # As root it must do without its sandbox.
     more = ["--no-sandbox"] if os.getuid() == 0 else []
     command = [program, *_ARGUMENTS, *more, f"--user-data-dir={profile}", "about:blank"]
-    with running(command, log=folder / "chromium.log", cwd=folder, environment={**os.environ, "HOME": str(folder)}) as child:
+    with running(
+        command, log=folder / "chromium.log", cwd=folder, environment={**os.environ, "HOME": str(folder)}
+    ) as child:
         yield Browser(_port(profile / "DevToolsActivePort", child))
 
 
