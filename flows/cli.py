@@ -17,7 +17,19 @@ import typer
 
 from components.core import AssayError, Workspace, read_source
 from flows import console, faults
-from flows.commands import bound, gates, lineage, new_problem, operate, pipeline, predicting, serving, stages, upkeep
+from flows.commands import (
+    bound,
+    cards,
+    gates,
+    lineage,
+    new_problem,
+    operate,
+    pipeline,
+    predicting,
+    serving,
+    stages,
+    upkeep,
+)
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
@@ -44,6 +56,7 @@ for command in (
     pipeline.honesty,
     stages.models,
     gates.gates,
+    cards.card,
     stages.promote,
     stages.rollback,
     stages.archive,

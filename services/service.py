@@ -1,6 +1,6 @@
 """The service inside every package: named arrays in, named arrays out, for any problem.
 
-    bentoml serve <package>            # POST /predict, POST /model, GET /livez, /readyz, /metrics
+    bentoml serve <package>            # POST /predict, POST /model, GET /, /docs.json, /livez, /readyz, /metrics
 
 It stands in a package beside `models/` (the networks) and `model/` (weights, description and manifest), and knows of
 the problem only the fields of its manifest. `/predict` takes JSON and answers JSON; for galaxies, say:
@@ -19,7 +19,7 @@ how many bounds values move when it is not as stated. The posterior has the leas
 of single objects and leans on the prior; the likelihood claims to be unbiased, as averages over many objects want it;
 `quote` says which of them to quote of this one. With `"samples": 100` beside `images`, each prediction has as many
 joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
-outputs with shapes, units and limits.
+outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
 
 A request that it cannot answer well gets status 400 and `{"error": "one line"}`; what it does not read at all
 (`admission.py`) 403, 413 or 415.
@@ -37,6 +37,7 @@ from pydantic import Field
 from services.admission import Admission
 from services.ids import new_id
 from services.manifest import read_manifest
+from services.page import Pages, pages
 from services.requests import BadRequestError, read_items, read_samples
 from services.verify import check_files
 
@@ -76,9 +77,7 @@ class Predictor:
         from models.fields import check_fields, field
 
         manifest, self._digest = checked_manifest()
-        self._model: dict[str, Any] = manifest["model"]
-        if OVERRIDE in os.environ:  # a person put it here against its gates, and whoever asks is to know
-            self._model["override"] = os.environ[OVERRIDE]
+        self._model: dict[str, Any] = _answering(manifest)
         self._fields = {part: manifest[part] for part in ("inputs", "outputs")}
         self._inputs, self._outputs = ([field(document) for document in manifest[of]] for of in ("inputs", "outputs"))
         self._units = {document["name"]: document["unit"] for document in manifest["outputs"]}
@@ -150,6 +149,18 @@ class Predictor:
         ]
 
 
+def _answering(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Which model answers here; where a person put it against its gates, whoever asks is to know."""
+    return {**manifest["model"], **({"override": os.environ[OVERRIDE]} if OVERRIDE in os.environ else {})}
+
+
+def _pages() -> dict[str, tuple[str, bytes]]:
+    manifest = read_manifest(SOURCE)
+    openapi: dict[str, Any] = Predictor.openapi_spec.asdict()  # type: ignore[attr-defined]
+    return pages(SOURCE, manifest | {"model": _answering(manifest)}, openapi)
+
+
+Predictor.add_asgi_middleware(Pages, make=_pages)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Admission, keys={"/predict": ("images", "samples")})  # type: ignore[attr-defined]
 
 

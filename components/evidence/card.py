@@ -4,9 +4,9 @@
     page = render_card(document, pictures, version=…)
 
 Everything is in the page: no script, no link to another machine, pictures as data. What it says of the evidence are
-the evaluation's own sections; use, training, data and lineage have the same form for every problem. Which version it is,
-its stage and the verdicts on it are added once there are any (`components/lifecycle/cards.py`). docs/card.md says what
-the JSON has.
+the evaluation's own sections; use, training, data and lineage have the same form for every problem. Which version it
+is, its stage and the verdicts on it are added once there are any (`components/lifecycle/cards.py`). docs/card.md says
+what the JSON has.
 """
 
 import base64
@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
+from components.core import render_page
 from components.evidence.keeping import read_sections
 from components.fields import Dataset, Section, Use
 
@@ -26,7 +26,7 @@ __label__ = None
 CARD, DOCUMENT = "card.html", "card.json"
 SCHEMA = "assay.card/1"
 _PLOTS = "plots"
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = Path(__file__).parent / "templates" / "model_card.html"
 
 
 def write_card(
@@ -49,7 +49,7 @@ def write_card(
         use: what models of its problem are for.
         summary: what the evaluation comes to.
         confirmed_on: what promotions to production compare models on.
-        hardware: of the machine whose clock the timings are by.
+        hardware: of this machine; a card that is written anew keeps that by whose clock the timings are.
         honesty: the folder of its measured honesty, the same.
 
     Returns:
@@ -61,6 +61,8 @@ def write_card(
         for name in (name for section in measured for name, _ in section.pictures):
             (folder / _PLOTS / f"{name}.png").write_bytes((honesty / _PLOTS / f"{name}.png").read_bytes())
         sections += measured
+    if (folder / DOCUMENT).is_file():
+        hardware = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))["hardware"]
     training = description["inputs"]["training"]["settings"]
     document = {
         "schema": SCHEMA,
@@ -101,9 +103,9 @@ def render_card(document: Mapping[str, Any], folder: Path) -> str:
         document: as `write_card` keeps it, with `version` and `verdicts` where the model is registered.
         folder: the evaluation's, whose pictures are shown.
     """
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     names = [name for section in document["sections"] for name, _ in section["pictures"]]
-    return environment.get_template("model_card.html").render(
+    return render_page(
+        _TEMPLATE,
         card={"version": None, "verdicts": [], **document},
         pictures={name: base64.b64encode((folder / _PLOTS / f"{name}.png").read_bytes()).decode() for name in names},
     )

@@ -73,6 +73,7 @@ def served(
     *,
     python: str = sys.executable,
     environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Iterator[str]:
     """Check a package and serve it, on this machine only, while the block runs.
 
@@ -80,11 +81,12 @@ def served(
     any of it.
 
     Args:
-        workspace: where its store is; the server's log goes to `logs/` there.
+        workspace: where its store is.
         package: which one; that it is still the same is looked up here.
         port: the port; a free one when none is given.
         python: the interpreter, whose environment has what the package requires.
         environment: variables for the server.
+        log: where the server writes; by default `logs/` of the state folder, a file for each package.
 
     Yields:
         The server's URL, once it is ready to answer.
@@ -100,7 +102,7 @@ def served(
         check_port_is_free(port)
     home = workspace.home / "serving" / str(port)
     home.mkdir(parents=True, exist_ok=True)
-    log = serving_log(workspace, package.tag)
+    log = log or workspace.home / "logs" / f"serve-{package.tag.replace(':', '-')}.log"
     arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
     command = [python, "-m", "bentoml", "serve", str(package.folder), *arguments]
     variables = bentoml_environment(workspace, home, environment)
@@ -120,11 +122,6 @@ def served(
             with suppress(psutil.NoSuchProcess):
                 worker.kill()
         shutil.rmtree(home, ignore_errors=True)
-
-
-def serving_log(workspace: Workspace, tag: str) -> Path:
-    """Where the servers of a package write."""
-    return workspace.home / "logs" / f"serve-{tag.replace(':', '-')}.log"
 
 
 def is_alive(url: str) -> bool:

@@ -47,7 +47,7 @@ TOOLS = {
     "bentoml": ("services",),
     "galsim": ("components.simulators",),
     "great_expectations": ("components.data",),
-    "jinja2": ("components.evidence",),
+    "jinja2": ("components.core", "services"),
     "matplotlib": ("components.evidence", "components.fields"),
     "mlflow": ("components.registry",),
     "optuna": ("components.training",),

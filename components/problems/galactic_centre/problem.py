@@ -49,8 +49,8 @@ class GalacticCentre(SkyProblem, RegressionProblem):
         intended="Amplitudes of diffuse light and numbers of point sources of simulated gamma-ray skies around the "
         "Galactic Centre, and the comparison of methods with the exact posterior of those skies.",
         out_of_scope=(
-            "a measurement of dark matter on the real sky: its diffuse emission is spread as in no simulated one, and is "
-            "doubted",
+            "a measurement of dark matter on the real sky: its diffuse emission is spread as in no simulated one, and "
+            "is doubted",
             "skies with another PSF, binning, energy range or kind of source than the simulator has",
         ),
     )

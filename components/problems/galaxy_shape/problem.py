@@ -89,8 +89,8 @@ class GalaxyShape(RegressionProblem):
     truths = PARAMETERS
     conditions = presentation.CONDITIONS
     use = Use(
-        intended="Flux, Sérsic index, half-light radius and shear of single galaxies on stamps of one band, centred to a "
-        "fraction of a pixel, with known noise and a known round PSF; as single values, or as averages over many.",
+        intended="Flux, Sérsic index, half-light radius and shear of single galaxies on stamps of one band, centred to "
+        "a fraction of a pixel, with known noise and a known round PSF; as single values, or as averages over many.",
         out_of_scope=(
             "blended, cut-off or off-centre galaxies, stars and empty stamps: they are doubted, not measured",
             "images whose PSF is not known to about 1 %: no test of one image shows that it is another",

@@ -37,8 +37,8 @@ class PointSources(SkyProblem, MeasuredProblem):
     name = "point-sources"
     settings: ClassVar[type[ProblemSettings]] = PointSourcesSettings
     use = Use(
-        intended="Where simulated gamma-ray skies around the Galactic Centre have point sources and how bright they are, "
-        "by calibrated probabilities of pixels.",
+        intended="Where simulated gamma-ray skies around the Galactic Centre have point sources and how bright they "
+        "are, by calibrated probabilities of pixels.",
         out_of_scope=(
             "a catalogue of real sources: the real sky's diffuse emission is doubted",
             "positions finer than a pixel: the simulator puts the light of a source into the middle of one",

@@ -14,13 +14,13 @@ from components.core import ProblemSettings
 from components.evidence import MeasuredProblem, Measuring, Slices
 from components.fields import (
     IMAGES,
-    Use,
     Checks,
     Confirmation,
     Evaluation,
     Expectation,
     Seeds,
     Shard,
+    Use,
     fresh_batches,
     fresh_seed,
 )

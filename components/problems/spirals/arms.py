@@ -30,8 +30,8 @@ class SpiralArms(SpiralProblem):
     kind = "masks"
     spirals_only = True
     use = Use(
-        intended="Which pixels of a spiral galaxy's picture belong to its arms, and the light of the arms over all other "
-        "light, for statistics of many galaxies.",
+        intended="Which pixels of a spiral galaxy's picture belong to its arms, and the light of the arms over all "
+        "other light, for statistics of many galaxies.",
         out_of_scope=(
             "galaxies seen edge-on, mergers, and pictures of several galaxies",
             "masks as the eye draws them: real arms are marked narrower than people mark them",

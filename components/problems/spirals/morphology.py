@@ -37,8 +37,8 @@ class SpiralMorphology(SpiralProblem):
     kind = "classes"
     spirals_only = False
     use = Use(
-        intended="Whether a picture of one galaxy shows an elliptical, a lenticular or a spiral, and which way its arms "
-        "turn, by probabilities, for statistics of many galaxies.",
+        intended="Whether a picture of one galaxy shows an elliptical, a lenticular or a spiral, and which way its "
+        "arms turn, by probabilities, for statistics of many galaxies.",
         out_of_scope=(
             "galaxies seen edge-on, mergers, irregulars, and pictures of several galaxies",
             "the direction of rotation: winding is that of the picture, which a mirror image turns round",

@@ -16,13 +16,13 @@ import torch
 from components.evidence import MeasuredProblem, Measuring, Slices
 from components.fields import (
     IMAGES,
-    Use,
     Checks,
     Confirmation,
     Evaluation,
     Expectation,
     Seeds,
     Shard,
+    Use,
     drawing_seeds,
     presented,
 )

@@ -15,13 +15,13 @@ import torch
 from components.evidence import MeasuredProblem, Measuring
 from components.fields import (
     IMAGES,
-    Use,
     Checks,
     Confirmation,
     Evaluation,
     Expectation,
     Seeds,
     Shard,
+    Use,
     drawing_seeds,
     presented,
     uniform,
