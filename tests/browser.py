@@ -99,8 +99,8 @@ class Page:
         silent = self.value("[...document.images].filter(image => !image.alt.trim()).length")
         return [*foreign, *self.wrong, *([wide] if wide else []), *(["a picture has no words"] if silent else [])]
 
-    def on_paper(self, width_mm: float) -> list[str]:
-        """What is cut off of a page that is printed, with margins of 12 mm."""
+    def cut_off(self, width_mm: float) -> list[str]:
+        """What a printer would cut off of the page: elements that end beyond its margins of 12 mm."""
         inner = round((width_mm - 24) / 25.4 * 96)  # a CSS inch has 96 px
         self.tell("Emulation.setEmulatedMedia", media="print")
         self.tell("Emulation.setDeviceMetricsOverride", width=inner, height=1000, deviceScaleFactor=1, mobile=False)
