@@ -1,4 +1,4 @@
-"""Every tool's own dashboard on this state: MLflow, Prefect, Optuna, and the Data Docs of Great Expectations.
+"""Every tool's own dashboard on this state: MLflow, Prefect, Optuna, and the reports on data.
 
     run_dashboards(workspace)      # until Ctrl-C or SIGTERM
 
@@ -25,6 +25,7 @@ from components.core import (
     running,
     wait_until_answers,
 )
+from components.data import reports_folder
 from components.registry import artifact_root
 from flows import console
 from flows.server import prefect_server
@@ -32,7 +33,6 @@ from flows.server import prefect_server
 _OPTUNA_URL = "ASSAY_OPTUNA_URL"
 _THEIRS = (_OPTUNA_URL, "MLFLOW_", "AWS_", "PG", "no_proxy", "NO_PROXY")
 """Variables that the dashboards need: where databases and files are, and the account for those elsewhere."""
-_DATA_DOCS = Path("gx", "uncommitted", "data_docs", "local_site")
 _MODELS = "/#/models"
 """MLflow's page of registered models; by itself it opens on one for language models, which hides them."""
 _MODE = "MLflow's menu is one for language models until `Model training` is chosen at its top left, once in a browser"
@@ -103,8 +103,7 @@ def _commands(workspace: Workspace, ports: DashboardPorts) -> Iterator[tuple[str
         # One worker: each is a process of 250 MB, and one person looks at it.
         yield "mlflow", ports.mlflow, [*mlflow, "--host", LOCALHOST, "--workers", "1", "--port"], _MODELS
     yield "optuna", ports.optuna, ["-m", "flows.ui"], "/dashboard"
-    docs = workspace.home / _DATA_DOCS
-    docs.mkdir(parents=True, exist_ok=True)
+    docs = reports_folder(workspace.home)
     yield "data_docs", ports.data_docs, ["-m", "http.server", "--bind", LOCALHOST, "--directory", str(docs)], "/"
 
 

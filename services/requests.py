@@ -88,7 +88,7 @@ def _check_keys(item: Any, fields: "Sequence[Field]", where: str) -> None:
 def _read(value: Any, where: str, field: "Field") -> "NDArray[Any]":
     # The shape comes first: it is the likelier mistake, and says more than a wrong number does.
     _check_shape(value, where, field.shape)
-    said = f"a finite number{_limits(field)}"
+    said = f"a finite number{between(field)}"
     try:
         array = np.array(_numbers(len(field.shape)).validate_python(value), dtype=np.float64)
     except ValidationError as error:
@@ -107,7 +107,7 @@ def _read(value: Any, where: str, field: "Field") -> "NDArray[Any]":
     if wrong_places.any():
         first = tuple(int(index) for index in np.argwhere(wrong_places)[0])
         found = float(array[first])
-        limits = f" within ±{_FLOAT32_MAX:.1e}" if abs(found) > _FLOAT32_MAX else _limits(field)
+        limits = f" within ±{_FLOAT32_MAX:.1e}" if abs(found) > _FLOAT32_MAX else between(field)
         raise BadRequestError(f"{where}{''.join(f'[{index}]' for index in first)} is {found:g}: must be{limits}")
     return single
 
@@ -152,7 +152,8 @@ def _numbers(depth: int) -> TypeAdapter[Any]:
 _ADAPTERS: dict[int, TypeAdapter[Any]] = {}
 
 
-def _limits(field: "Field") -> str:
+def between(field: "Field") -> str:
+    """What a field's values must lie between, in words after a space; nothing where anything goes."""
     low, high = field.limits
     parts = [f"above {low:g}"] if low is not None else []
     parts += [f"below {high:g}"] if high is not None else []

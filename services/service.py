@@ -1,6 +1,6 @@
 """The service inside every package: named arrays in, named arrays out, for any problem.
 
-    bentoml serve <package>            # POST /predict, POST /model, GET /livez, /readyz, /metrics
+    bentoml serve <package>            # POST /predict, POST /model, GET /, /docs.json, /livez, /readyz, /metrics
 
 It stands in a package beside `models/` (the networks) and `model/` (weights, description and manifest), and knows of
 the problem only the fields of its manifest. `/predict` takes JSON and answers JSON; for galaxies, say:
@@ -19,7 +19,7 @@ how many bounds values move when it is not as stated. The posterior has the leas
 of single objects and leans on the prior; the likelihood claims to be unbiased, as averages over many objects want it;
 `quote` says which of them to quote of this one. With `"samples": 100` beside `images`, each prediction has as many
 joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
-outputs with shapes, units and limits.
+outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
 
 A request that it cannot answer well gets status 400 and `{"error": "one line"}`; what it does not read at all
 (`admission.py`) 403, 413 or 415.
@@ -27,7 +27,6 @@ A request that it cannot answer well gets status 400 and `{"error": "one line"}`
 
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +35,9 @@ import numpy as np
 from pydantic import Field
 
 from services.admission import Admission
+from services.ids import new_id
 from services.manifest import read_manifest
+from services.page import Pages, pages
 from services.requests import BadRequestError, read_items, read_samples
 from services.verify import check_files
 
@@ -50,8 +51,8 @@ OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
 
 
-def checked_manifest() -> dict[str, Any]:
-    """The manifest of this package, after every file was compared with the list of what was packaged.
+def checked_manifest() -> tuple[dict[str, Any], str]:
+    """The manifest and the digest of this package, after every file was compared with the list of what was packaged.
 
     That tells damage from health, not friend from foe: who can write a package can write what checks it here. Whether
     it is to be trusted is asked before any of it is imported (`verify.py`, `assay verify`).
@@ -59,8 +60,8 @@ def checked_manifest() -> dict[str, Any]:
     Raises:
         ValueError: in one line that names the file which is missing or is not what was packaged.
     """
-    check_files(SOURCE.parent, caches=True)
-    return read_manifest(SOURCE)
+    digest = check_files(SOURCE.parent, caches=True)
+    return read_manifest(SOURCE), digest
 
 
 # Nothing here asks who is calling: 127.0.0.1 unless BENTOML_HOST or --host says otherwise.
@@ -75,10 +76,8 @@ class Predictor:
         from models.estimators import load_model
         from models.fields import check_fields, field
 
-        manifest = checked_manifest()
-        self._model: dict[str, Any] = manifest["model"]
-        if OVERRIDE in os.environ:  # a person put it here against its gates, and whoever asks is to know
-            self._model["override"] = os.environ[OVERRIDE]
+        manifest, self._digest = checked_manifest()
+        self._model: dict[str, Any] = _answering(manifest)
         self._fields = {part: manifest[part] for part in ("inputs", "outputs")}
         self._inputs, self._outputs = ([field(document) for document in manifest[of]] for of in ("inputs", "outputs"))
         self._units = {document["name"]: document["unit"] for document in manifest["outputs"]}
@@ -139,8 +138,7 @@ class Predictor:
         untested = list(self._estimator.not_tested(inputs))
         return [
             {
-                # The id says by itself which version answered, so that no log is needed to trace it.
-                "id": f"{self._model['problem']}.{self._model['version']}.{uuid.uuid4().hex}",
+                "id": new_id(self._model["problem"], self._model["version"], self._digest),
                 "answer": {name: row[index] for name, row in rows.items()},
                 "in_tested_range": not doubted[index],
                 "doubts": doubted[index],
@@ -151,6 +149,18 @@ class Predictor:
         ]
 
 
+def _answering(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Which model answers here; where a person put it against its gates, whoever asks is to know."""
+    return {**manifest["model"], **({"override": os.environ[OVERRIDE]} if OVERRIDE in os.environ else {})}
+
+
+def _pages() -> dict[str, tuple[str, bytes]]:
+    manifest = read_manifest(SOURCE)
+    openapi: dict[str, Any] = Predictor.openapi_spec.asdict()  # type: ignore[attr-defined]
+    return pages(SOURCE, manifest | {"model": _answering(manifest)}, openapi)
+
+
+Predictor.add_asgi_middleware(Pages, make=_pages)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Admission, keys={"/predict": ("images", "samples")})  # type: ignore[attr-defined]
 
 

@@ -25,6 +25,7 @@ from .markdown import markdown_table as markdown_table
 from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory
 from .mounts import network_mount as network_mount
+from .pages import render_page as render_page
 from .params import load_settings as load_settings
 from .places import place_tag as place_tag
 from .processes import LOCALHOST as LOCALHOST

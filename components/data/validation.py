@@ -5,7 +5,7 @@
 
 Great Expectations knows tables only, so it is given those of `statistics.py`: the suite `<problem>.images` has a row an
 image, `<problem>.dataset` one row in all, and a problem may add others (`Problem.checks`). `expectations.py` says what
-must hold, anew at every call; results and Data Docs are kept in the folder ``gx`` of the workspace's home.
+must hold, anew at every call; results and reports (`report.py`) are kept in the folder ``gx`` of the workspace's home.
 """
 
 import logging
@@ -17,35 +17,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from filelock import FileLock
 
 from components.core import DataSettings, RefusedError, Workspace
 from components.data.expectations import expectations
+from components.data.report import Finding, described, write_report
 from components.data.statistics import dataset_statistics, image_statistics
 from components.fields import DATASET, IMAGES, Dataset, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_LISTED = 20
-"""Results that the index of the Data Docs lists, the newest; the pages of older ones stay."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """An expectation that did not hold."""
-
-    suite: str
-    """Name of the suite, such as `galaxy-shape.images`."""
-    column: str
-    """The column it is about, or `table`."""
-    expected: str
-    """What should have been the case."""
-    observed: str
-    """What was found: values, and in how many rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +35,16 @@ class Validation:
     """What came out of the suites."""
 
     passed: bool
-    failures: tuple[Failure, ...]
+    failures: tuple[Finding, ...]
     """The most telling first."""
     docs: Path
-    """The Data Docs page of the first failure's suite, or of `<problem>.images`. A page of results can be read without
-    the internet; the index, which lists them all, fetches its scripts from there."""
+    """The page that shows every expectation (`report.py`)."""
     checked: int
     """Expectations evaluated."""
 
 
 def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings: DataSettings) -> Validation:
-    """Hold a dataset against everything its problem promises, and write the Data Docs.
+    """Hold a dataset against everything its problem promises, and write the report.
 
     Args:
         workspace: whose ``home`` holds the context of Great Expectations.
@@ -90,7 +71,10 @@ def validate(workspace: Workspace, problem: Problem, dataset: Dataset, settings:
         for table, expectation in expectations(count, list(dataset.shards), checks.expectations)
     ]
     with _context(workspace.home) as context:
-        return _run(context, problem.name, dataset.digest, tables, expected)
+        findings = _run(context, problem.name, dataset.digest, tables, expected)
+        docs = write_report(workspace.home, problem=problem.name, dataset=dataset, tables=tables, findings=findings)
+    failures = tuple(finding for finding in findings if not finding.held)
+    return Validation(passed=not failures, failures=failures, docs=docs, checked=len(expected))
 
 
 def require_valid(validation: Validation) -> None:
@@ -111,17 +95,14 @@ def require_valid(validation: Validation) -> None:
 
 def _run(
     context: Any, problem: str, key: str, tables: "Mapping[str, pd.DataFrame]", expected: list[tuple[str, Any]]
-) -> Validation:
-    """Put everything into the context, under the names it had before, and run it."""
+) -> list[Finding]:
+    """Put everything into the context, under the names it had before, and run it; the findings are in that order."""
     import great_expectations as gx
     from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types import resource_identifiers as ids
 
     source = context.data_sources.add_or_update_pandas(problem)
     run = RunIdentifier(run_name=key[:12], run_time=datetime.now(UTC))
-    failures: list[Failure] = []
-    suites: list[Any] = []
-    results: dict[str, Any] = {}
+    findings: list[Finding] = []
     for name, table in tables.items():
         asked = [expectation for suite_name, expectation in expected if suite_name == name]
         suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=asked))
@@ -132,14 +113,9 @@ def _run(
             result_format={"result_format": "SUMMARY", "partial_unexpected_count": 5},
             run_id=run,
         )
-        suites.append(ids.ExpectationSuiteIdentifier(name=name))
-        results[name] = ids.ValidationResultIdentifier(suites[-1], run_id=run, batch_identifier=result.batch_id)
-        failures += [_failure(name, one) for one in result.results if not one.success]
-    context.build_data_docs(resource_identifiers=[*suites, *results.values()])
+        findings += [_finding(name, table, one) for one in result.results]
     place = {(name, _column(one.configuration.kwargs), one.description): i for i, (name, one) in enumerate(expected)}
-    failures.sort(key=lambda failure: place[failure.suite, failure.column, failure.expected])
-    docs = _page(context, results[failures[0].suite if failures else f"{problem}.images"])
-    return Validation(passed=not failures, failures=tuple(failures), docs=docs, checked=len(expected))
+    return sorted(findings, key=lambda finding: place[finding.suite, finding.column, finding.expected])
 
 
 @contextmanager
@@ -159,30 +135,39 @@ def _context(home: Path) -> Iterator[Any]:
         unfinished.touch()
         context = gx.get_context(mode="file", project_root_dir=home)
         context.variables.progress_bars = {"globally": False}
-        index = {"class_name": "DefaultSiteIndexBuilder", "validation_results_limit": _LISTED}
-        site = context.config.data_docs_sites["local_site"]
-        context.update_data_docs_site("local_site", site | {"show_how_to_buttons": False, "site_index_builder": index})
         yield context
         unfinished.unlink()
-
-
-def _page(context: Any, identifier: Any) -> Path:
-    (site,) = context.get_docs_sites_urls(resource_identifier=identifier, site_name="local_site")
-    return Path(url2pathname(urlparse(site["site_url"]).path))
 
 
 def _column(kwargs: Mapping[str, Any]) -> str:
     return str(kwargs.get("column") or kwargs.get("column_A") or "table")
 
 
-def _failure(suite: str, result: Any) -> Failure:
+def _finding(suite: str, table: "pd.DataFrame", result: Any) -> Finding:
     config = result.expectation_config
-    return Failure(
+    return Finding(
         suite=suite,
         column=_column(config.kwargs),
         expected=config.description,
-        observed=_observed(result.result, result.exception_info),
+        observed=_met(table, config, result.result)
+        if result.success
+        else _observed(result.result, result.exception_info),
+        held=bool(result.success),
     )
+
+
+def _met(table: "pd.DataFrame", config: Any, found: Mapping[str, Any]) -> str:
+    """What was found where all is as expected: the values themselves."""
+    if config.type == "expect_column_values_to_not_be_null":
+        return f"in all {len(table):,} rows" if len(table) > 1 else described(table[config.kwargs["column"]])
+    if "observed_value" in found:
+        return (
+            f"{found['observed_value']:.4g}"
+            if isinstance(found["observed_value"], float)
+            else str(found["observed_value"])
+        )
+    columns = [config.kwargs[key] for key in ("column", "column_A", "column_B") if key in config.kwargs]
+    return " and ".join(described(table[column]) for column in columns)
 
 
 def _observed(found: Mapping[str, Any], exceptions: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@
 The serving processes must import nothing of the pipeline; Python itself tells what they import.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import numpy as np
 from components.core import AssayError, RefusedError, Workspace, scratch_folder
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden, request_items
-from components.packages.serving import TRAIN_AGAIN, request, served, serving_log
+from components.packages.serving import TRAIN_AGAIN, request, served
 from models.fields import Field, field, in_numbers
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
@@ -52,14 +53,17 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     if "outputs" not in package.manifest:
         raise AssayError(f"package {tag} is from before answers had named fields: {TRAIN_AGAIN}")
     golden = read_golden(package.source / GOLDEN)
-    log = serving_log(workspace, tag)
-    before = log.stat().st_size if log.exists() else 0
+    # Python tells each import in a line, which nobody wants to find in the log of a server.
+    log = workspace.home / "logs" / f"prove-{tag.replace(':', '-')}-{os.getpid()}.log"
+    log.unlink(missing_ok=True)
+    telling = {"PYTHONPROFILEIMPORTTIME": "1"}
     with (
         _python(workspace, package, strict=strict) as python,
-        served(workspace, package, python=python, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as url,
+        served(workspace, package, python=python, environment=telling, log=log) as url,
     ):
         answer = request(url, request_items(golden.inputs))
-    _refuse_pipeline(log, before, tag)
+    _refuse_pipeline(log, tag)
+    log.unlink()
     if answer["model"] != package.manifest["model"]:
         raise RefusedError(
             f"package {tag} is refused: it answers for {answer['model']}, not for {package.manifest['model']}"
@@ -157,11 +161,9 @@ def _otherwise(package: Package, said: str, recorded: Any) -> RefusedError:
     )
 
 
-def _refuse_pipeline(log: Path, start: int, tag: str) -> None:
+def _refuse_pipeline(log: Path, tag: str) -> None:
     """Raise when the serving processes imported a part of the pipeline, by what Python wrote into their log."""
-    with log.open("rb") as file:
-        file.seek(start)
-        said = file.read().decode(errors="replace")
+    said = log.read_text(encoding="utf-8", errors="replace")
     imported = set(re.findall(r"^import time:.*\|\s+(\w+)", said, flags=re.MULTILINE))
     if "bentoml" not in imported:
         raise AssayError(f"package {tag}: {log} does not say what was imported, so nothing is proved: prove it again")

@@ -31,7 +31,7 @@ LAYERS: list[str | set[str]] = [
     "services",
     {"models.estimators"},
     {"models.galaxies", "models.networks", "models.map_networks"},
-    {"models.layers", "models.fields"},
+    {"models.layers", "models.fields", "models.descriptions"},
 ]
 """From the roof to the ground; wings on one floor do not import each other."""
 
@@ -47,7 +47,7 @@ TOOLS = {
     "bentoml": ("services",),
     "galsim": ("components.simulators",),
     "great_expectations": ("components.data",),
-    "jinja2": ("components.evidence",),
+    "jinja2": ("components.core", "services"),
     "matplotlib": ("components.evidence", "components.fields"),
     "mlflow": ("components.registry",),
     "optuna": ("components.training",),

@@ -1,0 +1,28 @@
+"""Pages of HTML for a person: whole in one file, with nothing to fetch, for windows of any width and for paper.
+
+    text = render_page(Path(__file__).with_name("templates") / "card.html", problem="galaxy-shape", …)
+
+A template says `{% extends "page.html" %}`, and fills its blocks `title` and `body`. A browser is told to load nothing
+for such a page, from anywhere: pictures are in it as data, and there is no script.
+"""
+
+from pathlib import Path
+from typing import Any
+
+__label__ = None
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(template: Path, **values: Any) -> str:
+    """Fill in a template; what is text in the values stays text.
+
+    Args:
+        template: its file.
+        values: all that it names.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader([template.parent, _TEMPLATES])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    return environment.get_template(template.name).render(values)

@@ -1,0 +1,58 @@
+"""A service of a small untrained model in this process, as its package would be."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from starlette.testclient import TestClient
+
+from components.packages.golden import make_golden, write_golden
+from models.estimators.numbers import NumbersEstimator
+from models.estimators.saved import save_model
+from services import service
+from services.verify import SUMS, sums
+from tests.drills.packages import golden_inputs
+from tests.estimators import TESTED_RANGE
+
+CONFIG: dict[str, Any] = {
+    "kind": "numbers",
+    "network": "cnn",
+    "width": 8,
+    "size": 64,
+    "noise": "sigma",
+    "conditions": [{"name": "sigma", "mean": 5.3, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.5, "sd": 0.3}],
+    "outputs": [
+        {"name": "flux", "unit": "1e5 counts", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
+        {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
+    ],
+    "scoring_steps": 0,
+    "drawing": None,
+    "familiar": None,
+}
+
+
+@pytest.fixture(scope="session")  # BentoML's metrics can be registered once in a process
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    package = tmp_path_factory.mktemp("package")
+    source = package / "src"
+    torch.manual_seed(0)
+    estimator = NumbersEstimator(CONFIG)
+    weights = save_model(source / "model", estimator, {"problem": "galaxy-shape"})
+    (source / "model" / "tested_range.json").write_text(json.dumps(TESTED_RANGE))
+    write_golden(make_golden(estimator, golden_inputs(), TESTED_RANGE), source / "model" / "golden.safetensors")
+    document = {
+        "model": {"problem": "galaxy-shape", "version": 7, "weights_sha256": weights},
+        "inputs": [field.as_json() for field in estimator.inputs],
+        "outputs": [field.as_json() for field in estimator.outputs],
+    }
+    (source / "model" / "package.json").write_text(json.dumps(document))
+    (package / SUMS).write_text(sums(package))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
+        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
+        patch.setattr(service, "SOURCE", source)
+        predictor: Any = service.Predictor  # the decorator has made a bentoml.Service of the class
+        with TestClient(predictor.to_asgi(is_main=True)) as client:
+            yield client
