@@ -1,6 +1,7 @@
 """The command line, which `assay.py` starts. Each command is a function in flows/commands/, its signature the options.
 
-Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage. `--debug` anywhere shows tracebacks.
+Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage. `--debug` anywhere shows tracebacks,
+`--wide` tables as wide as they are.
 """
 
 import gc
@@ -16,7 +17,19 @@ import typer
 
 from components.core import AssayError, Workspace, read_source
 from flows import console, faults
-from flows.commands import bound, gates, lineage, new_problem, operate, pipeline, serving, stages, upkeep
+from flows.commands import (
+    bound,
+    cards,
+    gates,
+    lineage,
+    new_problem,
+    operate,
+    pipeline,
+    predicting,
+    serving,
+    stages,
+    upkeep,
+)
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
@@ -28,7 +41,7 @@ _GO_ON = "interrupted: run the same command again to go on"
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="--debug with any command shows the traceback of an error.",
+    epilog="--debug with any command shows the traceback of an error, --wide tables as wide as they are.",
 )
 for command in (
     operate.init,
@@ -43,6 +56,7 @@ for command in (
     pipeline.honesty,
     stages.models,
     gates.gates,
+    cards.card,
     stages.promote,
     stages.rollback,
     stages.archive,
@@ -52,7 +66,7 @@ for command in (
     upkeep.reconcile,
     upkeep.gc,
     serving.serve,
-    serving.predict,
+    predicting.predict,
     serving.verify,
     operate.retrain,
     operate.schedule,
@@ -83,7 +97,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    console.wide = "--wide" in sys.argv
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in ("--debug", "--wide")]
     with suppress(AssayError):  # a command that needs a workspace says itself that there is none
         Workspace.find().activate()  # libraries read their environment when they are imported
     with _noted_interrupts() as interrupts:

@@ -5,23 +5,29 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from components.core import variable
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+wide = False
+"""Whether rows are lines in a narrow window, too: `--wide`."""
 _ENDLESS = 10_000
 """Width of files and pipes, in which a row is a line."""
-_ENDS = ("low", "high")
+_PAIR = 2
+"""Columns of a list of names and values, which any window holds."""
 _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
 
@@ -85,7 +91,7 @@ def print_json(document: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool = False) -> None:
-    """A table on stdout, a line a row unless a terminal is narrower; headings may have several lines.
+    """A table on stdout, a line a row; where it is wider than the window, a block a row, and nothing is cut off.
 
     Args:
         title: the line above.
@@ -93,7 +99,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         rows: cells.
         grouped: rows that share their first cell stand together, the cell shown once.
     """
-    table = Table(*map(escape, columns), box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    console = Console(highlight=False, width=_width(), height=out.height)  # both, or dumb terminals have 80
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(escape(column), overflow="fold")
     group = None
     for first, *others in rows:
         if grouped and group is not None and first != group:
@@ -102,48 +111,29 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         ours = any(cell.startswith(_OURS) and not cell.endswith("alone") for cell in others)
         table.add_row(*map(Text, (shown, *others)), style="bold" if ours else "")
         group = first
-    out.print(f"[bold]{escape(title)}[/bold]")
-    Console(highlight=False, width=out.width if out.is_terminal else _ENDLESS).print(table)
-
-
-def print_prediction(prediction: Mapping[str, Any], said: Mapping[str, Any], *, kept: bool = False) -> None:
-    """One served answer with where it came from: its numbers, each with its error where it has one, and its doubts.
-
-    Args:
-        prediction: the answer.
-        said: what the service says of all of its answers: `units`, `labels` and `model`.
-        kept: whether its maps lie in files already.
-    """
-    answer, rows = prediction["answer"], []
-    for name, value in answer.items():
-        if isinstance(value, list) or name.removesuffix("_error") in answer.keys() - {name}:
-            continue
-        error = answer.get(f"{name}_error")
-        shown = value if isinstance(value, str) else f"{value:.4g}"
-        rows.append((name, shown + (f" ± {error:.2g}" if error is not None else ""), said["units"].get(name, "")))
-    if rows:
-        print_table(f"prediction {prediction['id']}", ("output", "value", "unit"), rows)
+    if title:
+        out.print(f"[bold]{escape(title)}[/bold]")
+    least = Measurement.get(console, console.options.update(max_width=_ENDLESS), table).minimum  # no word is broken
+    if len(columns) > _PAIR and least > console.width:
+        names = [column.replace(".\n", ".").replace("\n", " ").strip() for column in columns]
+        for row in rows:
+            _print_block(console, names, row)
     else:
-        out.print(f"[bold]prediction {prediction['id']}[/bold]")
-    _print_lists(answer, said)
-    maps = [name for name, value in answer.items() if isinstance(value, list) and isinstance(value[0], list)]
-    if maps and not kept:
-        out.print(f"  maps: {', '.join(maps)}: `assay predict --save FOLDER` keeps them", markup=False)
-    for line in prediction["doubts"]:
-        out.print(f"  doubted: {line}", markup=False)
-    if not prediction["doubts"]:
-        out.print("  in the tested range: nothing in this image says otherwise")
-    out.print(f"  not tested: {', '.join(prediction['not_tested'])}", markup=False)
-    for key, value in said["model"].items():
-        out.print(f"  {key:<15} {value}")
+        console.print(table)
 
 
-def _print_lists(answer: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    """Outputs of several numbers, those with the same labels in one table; intervals stand beside their values."""
-    tables: dict[tuple[str, ...], list[str]] = {}
-    for name, labels in said["labels"].items():
-        if not isinstance(answer[name][0], list) and tuple(labels) != _ENDS:
-            tables.setdefault(tuple(labels), []).append(name)
-    for labels, names in tables.items():
-        rows = [(name, *(f"{value:.3g}" for value in answer[name]), said["units"].get(name, "")) for name in names]
-        print_table("", ("output", *labels, "unit"), rows)
+def _print_block(console: Console, names: Sequence[str], row: Sequence[str]) -> None:
+    """One row of a table that is too wide, a line a cell."""
+    block = Table.grid(padding=(0, 2))
+    block.add_column(style="bold", overflow="fold")
+    block.add_column(overflow="fold")
+    for name, cell in zip(names, row, strict=True):
+        block.add_row(Text(name), Text(cell))
+    console.print(block)
+    console.print()
+
+
+def _width() -> int:
+    """Columns of the window; files and pipes have as many as a row takes, unless COLUMNS says otherwise."""
+    narrow = not wide and (out.is_terminal or variable("COLUMNS") is not None)
+    return out.width if narrow else _ENDLESS

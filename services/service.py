@@ -27,7 +27,6 @@ A request that it cannot answer well gets status 400 and `{"error": "one line"}`
 
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +35,7 @@ import numpy as np
 from pydantic import Field
 
 from services.admission import Admission
+from services.ids import new_id
 from services.manifest import read_manifest
 from services.page import Pages, pages
 from services.requests import BadRequestError, read_items, read_samples
@@ -51,8 +51,8 @@ OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
 
 
-def checked_manifest() -> dict[str, Any]:
-    """The manifest of this package, after every file was compared with the list of what was packaged.
+def checked_manifest() -> tuple[dict[str, Any], str]:
+    """The manifest and the digest of this package, after every file was compared with the list of what was packaged.
 
     That tells damage from health, not friend from foe: who can write a package can write what checks it here. Whether
     it is to be trusted is asked before any of it is imported (`verify.py`, `assay verify`).
@@ -60,8 +60,8 @@ def checked_manifest() -> dict[str, Any]:
     Raises:
         ValueError: in one line that names the file which is missing or is not what was packaged.
     """
-    check_files(SOURCE.parent, caches=True)
-    return read_manifest(SOURCE)
+    digest = check_files(SOURCE.parent, caches=True)
+    return read_manifest(SOURCE), digest
 
 
 # Nothing here asks who is calling: 127.0.0.1 unless BENTOML_HOST or --host says otherwise.
@@ -76,7 +76,7 @@ class Predictor:
         from models.estimators import load_model
         from models.fields import check_fields, field
 
-        manifest = checked_manifest()
+        manifest, self._digest = checked_manifest()
         self._model: dict[str, Any] = _answering(manifest)
         self._fields = {part: manifest[part] for part in ("inputs", "outputs")}
         self._inputs, self._outputs = ([field(document) for document in manifest[of]] for of in ("inputs", "outputs"))
@@ -138,8 +138,7 @@ class Predictor:
         untested = list(self._estimator.not_tested(inputs))
         return [
             {
-                # The id says by itself which version answered, so that no log is needed to trace it.
-                "id": f"{self._model['problem']}.{self._model['version']}.{uuid.uuid4().hex}",
+                "id": new_id(self._model["problem"], self._model["version"], self._digest),
                 "answer": {name: row[index] for name, row in rows.items()},
                 "in_tested_range": not doubted[index],
                 "doubts": doubted[index],

@@ -25,6 +25,7 @@ from components.evidence.honesty import find_honesty
 from components.evidence.inputs import evaluation_inputs
 from components.evidence.keeping import is_whole, read_folder, seal_folder, write_folder
 from components.evidence.refusals import require_unchanged, require_unseen
+from components.evidence.timing import hardware
 from components.fields import Dataset, Loss, Metric, Problem, Report, best_device
 from models.descriptions import read_description
 from models.estimators import load_model
@@ -149,7 +150,9 @@ def _write_card(
         folder,
         description,
         dataset,
+        use=problem.use,
         summary=summary,
+        hardware=hardware(best_device()),
         confirmed_on=confirmed_on(workspace, problem, dataset, settings.simulate),
         honesty=honesty.folder if honesty else None,
     )

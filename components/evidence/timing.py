@@ -1,6 +1,8 @@
 """How long an answer takes, by itself and in a batch: measured beside the evidence, since no two times are equal."""
 
+import platform
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,17 @@ _REPEATS = {1: 30, 64: 12}
 _SECONDS = 10.0
 """After which one is timed no more often than its median takes."""
 _LEAST = 6
+
+
+def hardware(device: torch.device) -> str:
+    """What answers were timed on: the processor or the GPU, and how many threads PyTorch takes."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    processor = next(named, platform.processor() or platform.machine())
+    return f"{processor}, {torch.get_num_threads()} threads, {platform.system()}"
 
 
 def time_per_image(answer: "Answer", inputs: "Arrays") -> dict[str, Metric]:

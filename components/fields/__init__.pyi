@@ -32,6 +32,7 @@ from .paired_noise import noise_pairs as noise_pairs
 from .paired_noise import opposite as opposite
 from .pictures import SUFFIXES as SUFFIXES
 from .pictures import UnreadablePictureError as UnreadablePictureError
+from .pictures import read_header as read_header
 from .pictures import read_picture as read_picture
 from .pictures import read_values as read_values
 from .pictures import stem_of as stem_of
@@ -73,3 +74,4 @@ from .splits import drawing_seeds as drawing_seeds
 from .splits import shards as shards
 from .splits import split_counts as split_counts
 from .tables import read_table as read_table
+from .use import Use as Use

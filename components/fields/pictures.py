@@ -6,7 +6,8 @@ Levels of 8 and 16 bits become numbers from 0 to 1; numbers (FITS, .npy of float
 are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,12 @@ def read_values(path: Path) -> np.ndarray[Any, Any]:
     Raises:
         UnreadablePictureError: when it cannot be read, or is no picture.
     """
-    reader = next((of for end, of in _READERS.items() if path.name.lower().endswith(end)), None)
+    reader = _reader_of(path)
     if reader is None:
         known = ", ".join(SUFFIXES)
         raise UnreadablePictureError(f"{path}: unknown kind of picture {path.suffix!r}: must be one of {known}")
-    try:
+    with _in_a_line(path):
         found = np.asarray(reader(path))
-    except FileNotFoundError as error:
-        raise UnreadablePictureError(f"{path}: there is no such file: check the path") from error
-    except Exception as error:  # decoders raise whatever they like at damaged files
-        what = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UnreadablePictureError(f"{path}: cannot be read as a picture ({what}): replace it") from error
     if not (found.ndim == 2 or (found.ndim == 3 and found.shape[-1] == _COLOURS)) or 0 in found.shape:
         raise UnreadablePictureError(
             f"{path}: has shape {found.shape}: must be one picture of shape (height, width), or (height, width, 3)"
@@ -60,6 +56,25 @@ def read_picture(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
         bad = int((~np.isfinite(picture)).sum())
         raise UnreadablePictureError(f"{path}: {bad} of its {picture.size} values are NaN or infinite: replace them")
     return picture
+
+
+def read_header(path: Path) -> dict[str, float]:
+    """The numbers among the keywords of a FITS image, names in lower case; of other kinds, and of no file, none.
+
+    They are those of the image that `read_values` gives, and of the file's first header.
+
+    Raises:
+        UnreadablePictureError: when it cannot be read.
+    """
+    if _reader_of(path) is not _read_fits:
+        return {}
+    with _in_a_line(path):
+        _, words = _fits_image(path)
+    return {
+        name.lower(): float(value)
+        for name, value in words.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def stem_of(path: Path) -> str:
@@ -81,6 +96,22 @@ def write_picture(path: Path, picture_chw: np.ndarray[Any, Any]) -> None:
     Image.fromarray(levels).save(path)
 
 
+def _reader_of(path: Path) -> "Callable[[Path], Any] | None":
+    return next((of for end, of in _READERS.items() if path.name.lower().endswith(end)), None)
+
+
+@contextmanager
+def _in_a_line(path: Path) -> Iterator[None]:
+    """Name a file that cannot be read."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UnreadablePictureError(f"{path}: there is no such file: check the path") from error
+    except Exception as error:  # decoders raise whatever they like at damaged files
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UnreadablePictureError(f"{path}: cannot be read as a picture ({what}): replace it") from error
+
+
 def _as_numbers(found: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
     if found.dtype == bool:
         return found.astype(np.float32)
@@ -96,15 +127,21 @@ def _read_npy(path: Path) -> Any:
 
 
 def _read_fits(path: Path) -> Any:
+    return _fits_image(path)[0]
+
+
+def _fits_image(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The first image, and what the file's first header and its own say."""
     from astropy.io import fits
 
     with fits.open(path, memmap=False) as units:
         for unit in units:
             found = np.asarray(unit.data) if getattr(unit, "is_image", False) and unit.data is not None else np.empty(0)
+            words = {**units[0].header, **unit.header}
             if found.ndim == 2:
-                return found.astype(np.float64)
+                return found.astype(np.float64), words
             if found.ndim == 3 and len(found) == _COLOURS:
-                return np.moveaxis(found.astype(np.float64), 0, 2)
+                return np.moveaxis(found.astype(np.float64), 0, 2), words
     raise ValueError("no image of one band or of three in it")
 
 

@@ -16,6 +16,7 @@ from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
 from components.fields.pictures import read_values
 from components.fields.splits import split_counts
+from components.fields.use import Use
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +73,7 @@ _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
 _HONESTY = ("measure_honesty",)
 """What a measurement of honesty asks it, beside what is shared."""
-_CHECKING = ("name", "settings", "simulated", "sources", "checks", "read_image")
+_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image")
 """What decides no result: names, what data is checked by, and how a user's file is read."""
 
 
@@ -88,6 +89,8 @@ class Problem(ABC):
     """As typed on the command line."""
     settings: ClassVar[type[ProblemSettings]]
     """The class of its section of params.yaml."""
+    use: ClassVar[Use] = Use(intended="Not stated: the problem has no `use`.")
+    """What its models are for, as their card says."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.
@@ -259,18 +262,23 @@ class Problem(ABC):
         return Checks()
 
     def read_image(self, path: Path) -> "np.ndarray[Any, Any]":
-        """What a model is given as `image` of a user's file: by default one band in its own unit, of a PNG its levels.
+        """What a model is given as `image` of a user's file: by default one band in its own unit.
 
         Args:
             path: of any kind that `pictures.py` reads.
 
         Raises:
-            AssayError: when it cannot be read, or has other bands.
+            AssayError: when it cannot be read, has other bands, or levels of 8 bits, as pictures for the eye have.
         """
-        image = read_values(path).astype("float64")
-        if image.ndim != 2:
-            raise AssayError(f"{path}: has shape {image.shape}: must be one image of shape (height, width)")
-        return image
+        stored = read_values(path)
+        if stored.ndim != 2:
+            raise AssayError(f"{path}: has shape {stored.shape}: must be one image of shape (height, width)")
+        if stored.dtype == "uint8" and path.suffix != ".npy":
+            raise AssayError(
+                f"{path}: has levels from 0 to 255, which were scaled to be looked at: give the counts, as FITS, .npy, "
+                "or TIFF or PNG of 16 bits"
+            )
+        return stored.astype("float64")
 
     def finish(
         self,

@@ -25,7 +25,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return reader(path)
     except FileNotFoundError as error:
-        raise AssayError(f"{path}: there is no such file: mend the path in params.yaml") from error
+        raise AssayError(f"{path}: there is no such file: mend its path") from error
     except Exception as error:  # each library raises its own
         what = " ".join(str(error).split())[:200]
         raise AssayError(f"{path}: cannot be read as a table ({what}): replace it") from error

@@ -7,6 +7,7 @@
 * `stages.py`: what a stage change is; `witness.py`: whether the ledger is the newest; `rollbacks.py`: the way back
 * `version_packages.py`: the package of a version; `package_files.py`, `evidence_files.py`: what MLflow keeps for others
 * `reconciliation.py`: mends what does not agree; `cleaning.py`: deletes what nothing protects
+* `cards.py`: a version's card, with its stage and verdicts
 * `lineage.py`, `model_folders.py`, `deployment.py`: where a version comes from, its files, the package that answers
 * `retraining.py`: is one due, and why; `installation.py`: what must be there first
 * `notifications.py`: who is told; `letters.py`, `delivery.py`: what they are sent, and that it arrives

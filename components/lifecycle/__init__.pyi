@@ -1,3 +1,6 @@
+from .cards import VersionCard as VersionCard
+from .cards import keep_card as keep_card
+from .cards import version_card as version_card
 from .cleaning import clean as clean
 from .cleaning import plan_cleaning as plan_cleaning
 from .deployment import Deployed as Deployed

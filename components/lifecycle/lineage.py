@@ -13,6 +13,7 @@ from typing import Any
 from components.core import AssayError, Workspace
 from components.ledger import open_ledger, registered_tags
 from components.lifecycle.model_folders import model_files
+from components.packages import given_by
 from components.registry import Registry, headline_metrics
 from models.descriptions import read_description
 
@@ -30,15 +31,27 @@ class Rebuild:
     commands: tuple[str, ...]
 
 
-def trace(workspace: Workspace, problem: str, version: int) -> dict[str, Any]:
+def trace(workspace: Workspace, problem: str, version: int, *, prediction: str | None = None) -> dict[str, Any]:
     """Where a version comes from and what happened to it, as JSON-able values.
 
+    Args:
+        workspace: whose ledger and MLflow.
+        problem: the problem's name.
+        version: of it.
+        prediction: the id of one of its answers.
+
     Raises:
-        AssayError: when neither MLflow nor the ledger knows the version.
+        AssayError: when neither MLflow nor the ledger knows the version, or no package of it gave the id.
     """
     registry = Registry(workspace)
     history = open_ledger(workspace).history(problem)
     entries = [entry for entry in history if entry.version == version]
+    digests = {entry.package_digest for entry in entries if entry.package_digest}
+    if prediction is not None and not any(given_by(prediction, digest) for digest in digests):
+        raise AssayError(
+            f"{prediction} was given by no package of {problem} version {version}: copy the id whole, or look at the "
+            f"version with `assay trace {problem} {version}`"
+        )
     if entries and version not in registry.tags(problem):  # cleaned up, or deleted by hand: the ledger still knows
         return {"problem": problem, "version": version, "registered": False, "stages": [asdict(e) for e in entries]}
     info = registry.version(problem, version)

@@ -9,12 +9,15 @@ from .archives import unpack_package as unpack_package
 from .building import build_package as build_package
 from .files import DISCARDED as DISCARDED
 from .files import Package as Package
+from .files import given_by as given_by
 from .files import package_folder as package_folder
 from .files import verify_package as verify_package
 from .golden import request_items as request_items
 from .golden import sample as sample
 from .proving import prove_package as prove_package
+from .serving import RefusedRequestError as RefusedRequestError
 from .serving import is_alive as is_alive
+from .serving import model_of as model_of
 from .serving import request as request
 from .serving import served as served
 from .signing import sign_package as sign_package

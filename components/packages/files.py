@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core import AssayError, IntegrityError, Workspace
+from services.ids import given_by as given_by
 from services.manifest import MODEL, read_manifest
 from services.verify import DamagedPackageError, check_files
 

@@ -61,6 +61,10 @@ def bentoml_environment(workspace: Workspace, home: Path, more: Mapping[str, str
     )
 
 
+class RefusedRequestError(AssayError):
+    """A server found something wrong with what it was asked."""
+
+
 @contextmanager
 def served(
     workspace: Workspace,
@@ -150,6 +154,15 @@ def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -
     return {**answers[0], "predictions": [one for answer in answers for one in answer["predictions"]]}
 
 
+def model_of(url: str) -> dict[str, Any]:
+    """What a server says of its model: problem and version, `inputs` and `outputs` with shapes, units and limits.
+
+    Raises:
+        AssayError: when nothing useful answers.
+    """
+    return _post(f"{url}/model", b"{}", {"problem", "version", "inputs"})
+
+
 def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     """The items as JSON, as many together as a body may hold."""
     part: list[str] = []
@@ -168,15 +181,20 @@ def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
 def _ask(url: str, part: Sequence[str], samples: int) -> dict[str, Any]:
     more = f', "samples": {samples}' if samples else ""
     body = f'{{"images": [{", ".join(part)}]{more}}}'.encode()
+    return _post(f"{url}/predict", body, {"predictions", "units", "model"})
+
+
+def _post(address: str, body: bytes, keys: set[str]) -> dict[str, Any]:
     try:
         with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
-            answer = client.post(f"{url}/predict", content=body, headers={"Content-Type": "application/json"})
+            answer = client.post(address, content=body, headers={"Content-Type": "application/json"})
         document = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise AssayError(f"{url} gave no answer ({error or type(error).__name__}): is it served?") from error
+        raise AssayError(f"{address} gave no answer ({error or type(error).__name__}): is it served?") from error
     if answer.status_code != httpx.codes.OK:
         line = document.get("error") if isinstance(document, dict) else document
-        raise AssayError(f"{url} answered {answer.status_code}: {line}")
-    if not isinstance(document, dict) or not {"predictions", "units", "model"} <= document.keys():
-        raise AssayError(f"{url} serves a package from before answers had named fields: {TRAIN_AGAIN}")
+        refused = RefusedRequestError if answer.status_code == httpx.codes.BAD_REQUEST else AssayError
+        raise refused(f"{address} answered {answer.status_code}: {line}")
+    if not isinstance(document, dict) or not keys <= document.keys():
+        raise AssayError(f"{address}: its package is from before answers had named fields: {TRAIN_AGAIN}")
     return document

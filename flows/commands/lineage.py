@@ -20,12 +20,12 @@ def trace(
     from components.problems import known_name
     from flows.job import open_workspace
 
-    parts = subject.split(".")
+    prediction, parts = None, subject.split(".")
     if version is None:
         if len(parts) != 3 or not parts[1].isdecimal():
             raise AssayError(f"{subject!r} is no prediction id: give one, or a problem and a version")
-        subject, version = parts[0], int(parts[1])
-    document = look(open_workspace(), known_name(subject), version)
+        prediction, subject, version = subject, parts[0], int(parts[1])
+    document = look(open_workspace(), known_name(subject), version, prediction=prediction)
     if as_json:
         console.print_json(document)
         return

@@ -9,3 +9,4 @@ Version = Annotated[int, typer.Argument(help="Number of the registered version."
 Size = Annotated[str, typer.Option(help="demo, or a name under `sizes` in params.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)]
+Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]

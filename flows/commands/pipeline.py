@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import console
+from flows import answers, console
 from flows.commands.options import AsJson, ProblemName, Size
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def run(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> N
         return
     console.out.print()
     console.print_table(report.title, report.columns, report.rows, grouped=True)
-    console.out.print()
-    console.print_prediction(answer["predictions"][0], answer)
+    answers.show("one image of the test split", answer["predictions"][0], answer)
+    answers.show_source(answer)
     console.out.print("\nNext, with `source .venv/bin/activate`:")
     console.out.print(f"  assay serve {problem}      answer requests with the production model")
     console.out.print(f"  assay history {problem}    who promoted what, when and why")

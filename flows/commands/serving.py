@@ -1,23 +1,17 @@
-"""Commands that answer: serve, predict; and verify, which is asked before."""
+"""Commands about what answers: serve; and verify, which is asked before."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from components.ledger import PRODUCTION
 from flows import console
-from flows.commands.options import AsJson, Port, ProblemName
+from flows.commands.options import AsJson, Port, ProblemName, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    import numpy as np
-
     from components.core import Workspace
     from components.lifecycle import Deployed
-
-Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]
 
 
 def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) -> None:
@@ -31,58 +25,6 @@ def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) ->
     name = known_name(problem)
     with ended_by_signals():
         follow(open_workspace(), name, stage, port=port)
-
-
-def predict(
-    problem: ProblemName,
-    files: Annotated[
-        list[Path], typer.Argument(help=".npy, FITS, PNG, TIFF or JPEG, of as many bands as the model takes.")
-    ],
-    conditions: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="What stands beside every image, as NAME=NUMBER, or NAME=FILE where it is itself an image, a PSF say; "
-            "once for each that the model asks for.",
-        ),
-    ] = None,
-    stage: Stage = PRODUCTION,
-    samples: Annotated[int, typer.Option(help="Joint draws from each posterior, for --json.", min=0)] = 0,
-    url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
-    save: Annotated[
-        Path | None, typer.Option(help="Folder for maps of an answer: .npy each, and PNG of pictures in colour.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Measure images with the model of a stage."""
-    from components.packages import request, served
-    from components.problems import find_problem
-    from flows.saved_maps import require_names, save_maps
-
-    if samples and not as_json:
-        raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
-    if save is not None:
-        require_names(save, files)
-    read_image = find_problem(problem).read_image
-    given = _conditions(conditions or (), read_image)
-    items: list[dict[str, Any]] = [{"image": read_image(file).tolist(), **given} for file in files]
-    if url is not None:
-        answer = request(url, items, samples=samples)
-    else:
-        workspace, now = _deployed(problem, stage)
-        if now.unwitnessed:
-            console.err.print(now.unwitnessed, markup=False)
-        with served(workspace, now.package, environment=now.variables) as started:
-            answer = request(started, items, samples=samples)
-    saved = save_maps(save, files, answer["predictions"]) if save is not None else []
-    if as_json:
-        console.print_json(answer)
-        return
-    for path in saved:
-        console.err.print(f"saved {path}", markup=False)
-    for file, prediction in zip(files, answer["predictions"], strict=True):
-        console.out.print(f"\n{file}")
-        console.print_prediction(prediction, answer, kept=save is not None)
 
 
 def verify(
@@ -107,7 +49,7 @@ def verify(
     else:
         from components.lifecycle import check_logged_model
 
-        workspace, now = _deployed(package, PRODUCTION)
+        workspace, now = deployed_now(package, PRODUCTION)
         folder = now.package.folder
         statement = signed_statement(folder, key)
         check_logged_model(workspace, now.entry.problem, now.entry.version)
@@ -120,28 +62,8 @@ def verify(
         console.out.print(f"  {part['name']}: {' '.join(part['digest'].values())}")
 
 
-def _conditions(texts: "Iterable[str]", read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> dict[str, Any]:
-    """What holds of every image."""
-    given: dict[str, Any] = {}
-    for text in texts:
-        name, value = _condition(text, read_image)
-        if name in given:
-            raise typer.BadParameter(f"--set {text}: {name} is set twice; every image has it once")
-        given[name] = value
-    return given
-
-
-def _condition(text: str, read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> tuple[str, Any]:
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError as error:
-        if Path(value).is_file():
-            return name, read_image(Path(value)).tolist()
-        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, or NAME=FILE of a file that there is") from error
-
-
-def _deployed(problem: str, stage: str) -> "tuple[Workspace, Deployed]":
+def deployed_now(problem: str, stage: str) -> "tuple[Workspace, Deployed]":
+    """The workspace around the current folder, and what answers for a stage in it."""
     from components.lifecycle import deployed
     from components.problems import known_name
     from flows.job import open_workspace

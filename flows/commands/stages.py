@@ -59,7 +59,7 @@ def models(
     metrics = list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
     console.print_table(
         "registered versions",
-        ("problem", "version", "stage", *(metric.replace(".", "\n") for metric in metrics), "created (UTC)"),
+        ("problem", "version", "stage", *(metric.replace(".", ".\n") for metric in metrics), "created (UTC)"),
         [
             (
                 row["problem"],

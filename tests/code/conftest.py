@@ -1,5 +1,6 @@
 """Ledgers on every database, and registries, for tests."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,14 @@ from components.ledger.ledger import Ledger
 from components.registry.registry import Registry
 from tests.code.registry.trained import Trained
 from tests.databases import KINDS, new_database
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """As in a terminal: where the tests themselves run in the background, Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=KINDS)

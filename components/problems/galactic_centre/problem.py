@@ -16,7 +16,7 @@ from torch import Tensor
 from components.core import Members, ProblemSettings
 from components.evidence import FailureAxis, FailureImages
 from components.evidence.numbers import RANGE, Answers, ExactPosterior, RegressionProblem
-from components.fields import Metric, Seeds, Sources
+from components.fields import Metric, Seeds, Sources, Use
 from components.problems.galactic_centre import measures, presentation
 from components.problems.galactic_centre.posterior import sky_posterior
 from components.problems.galactic_centre.settings import GalacticCentreProblemSettings
@@ -45,6 +45,15 @@ class GalacticCentre(SkyProblem, RegressionProblem):
     truths = PARAMETERS
     conditions = ()
     yardstick = RANGE
+    use = Use(
+        intended="Amplitudes of diffuse light and numbers of point sources of simulated gamma-ray skies around the "
+        "Galactic Centre, and the comparison of methods with the exact posterior of those skies.",
+        out_of_scope=(
+            "a measurement of dark matter on the real sky: its diffuse emission is spread as in no simulated one, and "
+            "is doubted",
+            "skies with another PSF, binning, energy range or kind of source than the simulator has",
+        ),
+    )
 
     def sources(self, settings: GalacticCentreSettings) -> Sources:
         """The members of this class, and the exact posterior."""

@@ -22,7 +22,7 @@ from components.evidence.numbers import (
     PublishedResult,
     RegressionProblem,
 )
-from components.fields import Answer, Checks, Honesty, Seeds, Shard, Sources
+from components.fields import Answer, Checks, Honesty, Seeds, Shard, Sources, Use
 from components.problems.galaxy_shape import failures, presentation, real
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
@@ -88,6 +88,16 @@ class GalaxyShape(RegressionProblem):
     settings: ClassVar[type[ProblemSettings]] = GalaxyShapeSettings
     truths = PARAMETERS
     conditions = presentation.CONDITIONS
+    use = Use(
+        intended="Flux, Sérsic index, half-light radius and shear of single galaxies on stamps of one band, centred to "
+        "a fraction of a pixel, with known noise and a known round PSF; as single values, or as averages over many.",
+        out_of_scope=(
+            "blended, cut-off or off-centre galaxies, stars and empty stamps: they are doubted, not measured",
+            "images whose PSF is not known to about 1 %: no test of one image shows that it is another",
+            "profiles far from a Sérsic law, and resampled images with correlated noise",
+            "cosmic shear without a calibration: `assay honesty` states what is left of a bias",
+        ),
+    )
 
     def sources(self, settings: SersicSettings) -> Sources:
         """The members of this class, and the exact posterior; what draws with GalSim only where params.yaml says so."""

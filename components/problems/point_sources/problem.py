@@ -13,7 +13,7 @@ import torch
 
 from components.core import ProblemSettings
 from components.evidence import FailureAxis, FailureImages, MeasuredProblem, Measuring, Slices
-from components.fields import Confirmation, Evaluation, Seeds, fresh_batches, fresh_seed
+from components.fields import Confirmation, Evaluation, Seeds, Use, fresh_batches, fresh_seed
 from components.problems.point_sources import presentation
 from components.problems.point_sources.settings import PointSourcesSettings
 from components.problems.skies import GAS_SLICES, SkyProblem, failure_axes, map_field
@@ -36,6 +36,14 @@ class PointSources(SkyProblem, MeasuredProblem):
 
     name = "point-sources"
     settings: ClassVar[type[ProblemSettings]] = PointSourcesSettings
+    use = Use(
+        intended="Where simulated gamma-ray skies around the Galactic Centre have point sources and how bright they "
+        "are, by calibrated probabilities of pixels.",
+        out_of_scope=(
+            "a catalogue of real sources: the real sky's diffuse emission is doubted",
+            "positions finer than a pixel: the simulator puts the light of a source into the middle of one",
+        ),
+    )
 
     def targets(self, settings: GalacticCentreSettings) -> tuple[Field, ...]:
         """Flux of all sources in each pixel, before the PSF."""

@@ -20,6 +20,7 @@ from components.fields import (
     Expectation,
     Seeds,
     Shard,
+    Use,
     fresh_batches,
     fresh_seed,
 )
@@ -50,6 +51,13 @@ class SkyDenoising(SkyProblem, MeasuredProblem):
 
     name = "sky-denoising"
     settings: ClassVar[type[ProblemSettings]] = SkyDenoisingSettings
+    use = Use(
+        intended="Simulated gamma-ray skies without the noise that was added to them, and what kind of noise that was.",
+        out_of_scope=(
+            "photometry of the restored image: its errors are correlated between pixels",
+            "a noise of another kind or strength than the five of the simulator",
+        ),
+    )
 
     def __init__(self, noise: str | None = None) -> None:
         self.noise = noise

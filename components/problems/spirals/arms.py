@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from components.evidence import Measuring
-from components.fields import Confirmation, Evaluation, Seeds, presented
+from components.fields import Confirmation, Evaluation, Seeds, Use, presented
 from components.problems.spirals import presentation
 from components.problems.spirals.problem import SpiralProblem, side_of
 from components.problems.spirals.settings import SpiralProblemSettings
@@ -29,6 +29,14 @@ class SpiralArms(SpiralProblem):
     name = "spiral-arms"
     kind = "masks"
     spirals_only = True
+    use = Use(
+        intended="Which pixels of a spiral galaxy's picture belong to its arms, and the light of the arms over all "
+        "other light, for statistics of many galaxies.",
+        out_of_scope=(
+            "galaxies seen edge-on, mergers, and pictures of several galaxies",
+            "masks as the eye draws them: real arms are marked narrower than people mark them",
+        ),
+    )
 
     def targets(self, settings: Any) -> tuple[Field, ...]:
         """1 where arms are."""

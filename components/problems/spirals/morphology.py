@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from components.evidence import Measuring
-from components.fields import Confirmation, Evaluation, Seeds, presented
+from components.fields import Confirmation, Evaluation, Seeds, Use, presented
 from components.problems.spirals import presentation
 from components.problems.spirals.problem import SpiralProblem, side_of
 from components.problems.spirals.settings import SpiralProblemSettings
@@ -36,6 +36,14 @@ class SpiralMorphology(SpiralProblem):
     name = "spiral-morphology"
     kind = "classes"
     spirals_only = False
+    use = Use(
+        intended="Whether a picture of one galaxy shows an elliptical, a lenticular or a spiral, and which way its "
+        "arms turn, by probabilities, for statistics of many galaxies.",
+        out_of_scope=(
+            "galaxies seen edge-on, mergers, irregulars, and pictures of several galaxies",
+            "the direction of rotation: winding is that of the picture, which a mirror image turns round",
+        ),
+    )
 
     def targets(self, settings: Any) -> tuple[Field, ...]:
         """The class, and of simulated galaxies where their arms are: nobody tells of a folder's."""

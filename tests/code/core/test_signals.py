@@ -7,6 +7,8 @@ import pytest
 
 from components.core.signals import ended_by_signals, interrupted_after
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_waits_for_the_end_of_the_block(number: int) -> None:

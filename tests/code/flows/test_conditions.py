@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from components.problems import find_problem
-from flows.commands.serving import _conditions
+from flows.commands.predicting import _conditions
 
 
 def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:

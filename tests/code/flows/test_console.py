@@ -5,9 +5,11 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from flows import console
 from tests.conftest import make_house
@@ -20,6 +22,29 @@ def test_units_in_brackets_stay_in_headings_and_cells(capsys: pytest.CaptureFixt
     assert "[arcsec]" in shown
     assert "[b]" in shown
     assert [line.split()[0] for line in shown.splitlines() if line.split()].count("a") == 1, "a group is named once"
+
+
+def test_a_table_is_never_cut_off(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wider than the window is a block a row; files, pipes and `--wide` have each row as a line."""
+    names = ("problem", *(f"likelihood.\nrmse_over_crb.\n{name}" for name in ("flux", "half_light_radius", "g1")))
+    row = ("galaxy-shape", "1.08", "1.1", "a" * 64)
+
+    def shown(columns: Sequence[str], row: Sequence[str]) -> list[str]:
+        console.print_table("", columns, [row])
+        return capsys.readouterr().out.splitlines()
+
+    assert len([line for line in shown(names, row) if "galaxy-shape" in line and "a" * 64 in line]) == 1
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    lines = shown(names, row)
+    assert all(len(line) <= 80 for line in lines)
+    assert "likelihood.rmse_over_crb.flux" in "".join(lines)
+    assert "…" not in "".join(lines)
+    assert sum(word.count("a") for word in " ".join(lines).split() if set(word) == {"a"}) == 64
+    pair = shown(("what", "value"), ("weights", "b" * 64))
+    assert sum(line.count("b") for line in pair) == 64
+    monkeypatch.setattr(console, "wide", True)
+    assert any("galaxy-shape" in line and "a" * 64 in line for line in shown(names, row))
 
 
 def test_json_commands_print_one_document_and_nothing_else(tmp_path: Path) -> None:

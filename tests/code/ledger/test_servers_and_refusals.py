@@ -65,6 +65,7 @@ def test_a_server_that_was_killed_is_forgotten_and_one_that_was_only_slow_is_kno
     assert servers.behind("a", "production", "y") == [slow, other]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_waits_until_the_ledger_is_written(ledger: Ledger) -> None:
     """Within the driver it would leave a connection open, and what comes next would wait for its own process's lock."""
     me = server("a", "production", "http://127.0.0.1:1")

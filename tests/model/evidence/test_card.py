@@ -6,6 +6,7 @@ from typing import Any
 from components.evidence.card import write_card
 from components.evidence.keeping import write_folder
 from components.fields.dataset import Dataset
+from components.fields.use import Use
 
 DESCRIPTION: dict[str, Any] = {
     "problem": "own-pictures",
@@ -27,8 +28,18 @@ def test_licences_credits_and_what_was_skipped_are_on_the_card(tmp_path: Path) -
     }
     dataset = Dataset(folder=tmp_path, manifest={"settings": {"path": "mine"}, "material": material})
     page = write_card(
-        tmp_path / "evaluation", DESCRIPTION, dataset, summary="", confirmed_on="the split", honesty=None
+        tmp_path / "evaluation",
+        DESCRIPTION,
+        dataset,
+        use=Use(intended="Pictures.", out_of_scope=("<x-rays>",)),
+        summary="",
+        confirmed_on="the split",
+        hardware="a slow machine",
+        honesty=None,
     ).read_text(encoding="utf-8")
     for row in ('read, licences: CC BY 4.0</td><td class="text">58', "read, credits: ada", "read, pictures"):
         assert row in page
+    assert "<li>&lt;x-rays&gt;</li>" in page
+    assert "No rules were asked yet" in page
+    assert "a slow machine" in page
     assert 'g003</td><td class="text">cannot be read &lt;here&gt;' in page

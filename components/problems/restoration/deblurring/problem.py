@@ -22,6 +22,7 @@ from components.fields import (
     Expectation,
     Seeds,
     Shard,
+    Use,
     drawing_seeds,
     presented,
 )
@@ -50,6 +51,14 @@ class Deblurring(MeasuredProblem):
 
     name = "deblurring"
     settings = DeblurringSettings
+    use = Use(
+        intended="Galaxies as a space telescope would see them, from images of one band through a known PSF, with the "
+        "error of each pixel: to look at, and for sizes and fluxes within the stated errors.",
+        out_of_scope=(
+            "shear: the answer leans on what galaxies look like, and its ellipticities are pulled to theirs",
+            "images whose PSF is not known, and crowded fields",
+        ),
+    )
 
     def stored(self, settings: BlurredGalaxySettings) -> tuple[Field, ...]:
         """The galaxy, and how it is to be seen."""

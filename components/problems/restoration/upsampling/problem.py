@@ -21,6 +21,7 @@ from components.fields import (
     Expectation,
     Seeds,
     Shard,
+    Use,
     drawing_seeds,
     presented,
     uniform,
@@ -50,6 +51,13 @@ class Upsampling(MeasuredProblem, FolderProblem):
     settings = UpsamplingSettings
     kind = "pictures"
     bands = BANDS
+    use = Use(
+        intended="Colour pictures of the sky that were resized to a quarter and back, to look at.",
+        out_of_scope=(
+            "measurements: what was lost is made up from what such pictures look like",
+            "pictures with noise, other blur, or compression stronger than in training",
+        ),
+    )
 
     def stored(self, settings: Any) -> tuple[Field, ...]:
         """The picture as it is."""

@@ -1,0 +1,186 @@
+"""Command predict: images from files, with what stands beside each, to answers.
+
+    assay predict galaxy-shape examples/*.fits --truth examples/truth.csv
+
+A file that cannot be read or answered is named, and keeps no other from its answer.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from components.core import AssayError
+from components.ledger import PRODUCTION
+from flows import answers, console
+from flows.commands.options import AsJson, ProblemName, Stage
+from flows.commands.serving import deployed_now
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def predict(
+    problem: ProblemName,
+    files: Annotated[
+        list[Path], typer.Argument(help="FITS, .npy, PNG, TIFF or JPEG, of as many bands as the model takes.")
+    ],
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="What stands beside every image, as NAME=NUMBER, or NAME=FILE where it is itself an image, a PSF say; "
+            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword.",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Table with a column `file` and one for each known output, shown beside the answers."),
+    ] = None,
+    stage: Stage = PRODUCTION,
+    samples: Annotated[int, typer.Option(help="Joint draws from each posterior, for --json.", min=0)] = 0,
+    url: Annotated[str | None, typer.Option(help="A server that runs already; otherwise one is started.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Folder for maps of an answer: .npy each, and PNG of pictures in colour.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all outputs, not only those that are to be quoted.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure images with the model of a stage."""
+    from components.fields import read_header
+    from components.packages import model_of
+    from components.problems import find_problem
+    from flows.saved_maps import require_names, save_maps
+
+    if samples and not as_json:
+        raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
+    if save is not None:
+        require_names(save, files)
+    read_image = find_problem(problem).read_image
+    given = _conditions(conditions or (), read_image)
+    truths = answers.read_truths(truth, files) if truth is not None else {}
+    read, refused = _each(files, lambda file: {**read_header(file), "image": read_image(file).tolist()})
+    items: dict[Path, dict[str, Any]] = {}
+    said: dict[str, Any] | None = None
+    if read:
+        with _server(problem, stage, url) as address:
+            wanted = model_of(address)["inputs"]
+            _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
+            items, without = _each(list(read), lambda file: _item(file, wanted, {**read[file], **given}))
+            said, unanswered = _asked(address, items, samples)
+        refused |= without | unanswered
+    answered = [file for file in items if file not in refused]
+    for file in files:
+        if file in refused:
+            console.fail(refused[file])
+    if said is not None:
+        saved = save_maps(save, answered, said["predictions"]) if save is not None else []
+        if as_json:
+            named = [{"file": str(file), **one} for file, one in zip(answered, said["predictions"], strict=True)]
+            console.print_json({**said, "predictions": named})
+        else:
+            for path in saved:
+                console.err.print(f"saved {path}", markup=False)
+            for file, prediction in zip(answered, said["predictions"], strict=True):
+                beside = {name: items[file][name] for name in items[file] if isinstance(items[file][name], float)}
+                answers.show(
+                    str(file),
+                    prediction,
+                    said,
+                    given=beside,
+                    truth=truths.get(file.name),
+                    everything=everything,
+                    kept=save is not None,
+                )
+            answers.show_source(said, everything=everything)
+    if refused:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _server(problem: str, stage: str, url: str | None) -> Iterator[str]:
+    """Who is asked: a server that runs already, or one for this command."""
+    from components.packages import served
+
+    if url is not None:
+        yield url
+        return
+    workspace, now = deployed_now(problem, stage)
+    if now.unwitnessed:
+        console.err.print(now.unwitnessed, markup=False)
+    with served(workspace, now.package, environment=now.variables) as started:
+        yield started
+
+
+def _each(
+    files: Sequence[Path], read: Callable[[Path], dict[str, Any]]
+) -> tuple[dict[Path, dict[str, Any]], dict[Path, str]]:
+    """What becomes of each file, or why nothing does."""
+    items: dict[Path, dict[str, Any]] = {}
+    refused: dict[Path, str] = {}
+    for file in files:
+        try:
+            items[file] = read(file)
+        except AssayError as error:
+            refused[file] = str(error)
+    return items, refused
+
+
+def _check_known(given: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in given:
+        if name not in names:
+            takes = f"takes {', '.join(names)} beside an image" if names else "takes nothing beside an image"
+            raise AssayError(f"--set {name}: the model {takes}")
+
+
+def _item(file: Path, wanted: Sequence[Mapping[str, Any]], known: Mapping[str, Any]) -> dict[str, Any]:
+    """One image with what a model takes beside it, of all that is known."""
+    for field in wanted:
+        name = field["name"]
+        if name not in known and not field["optional"]:
+            said = "" if field["shape"] else f", or {name.upper()} in the header of a FITS file"
+            raise AssayError(f"{file}: nothing says its {name}: give --set {name}=…{said}")
+    return {field["name"]: known[field["name"]] for field in wanted if field["name"] in known}
+
+
+def _asked(address: str, items: Mapping[Path, Any], samples: int) -> tuple[dict[str, Any] | None, dict[Path, str]]:
+    """The answers to all that can be answered, and why the others are not."""
+    from components.packages import RefusedRequestError, request
+
+    if not items:
+        return None, {}
+    try:
+        return request(address, list(items.values()), samples=samples), {}
+    except RefusedRequestError:
+        pass  # one of them is at fault: each is asked about by itself, and named
+    answered, refused = _each(list(items), lambda file: request(address, [items[file]], samples=samples))
+    refused = {file: line.replace("images[0]", str(file)) for file, line in refused.items()}
+    parts = list(answered.values())
+    if not parts:
+        return None, refused
+    return {**parts[0], "predictions": [one for part in parts for one in part["predictions"]]}, refused
+
+
+def _conditions(texts: "Iterable[str]", read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> dict[str, Any]:
+    """What holds of every image."""
+    given: dict[str, Any] = {}
+    for text in texts:
+        name, value = _condition(text, read_image)
+        if name in given:
+            raise typer.BadParameter(f"--set {text}: {name} is set twice; every image has it once")
+        given[name] = value
+    return given
+
+
+def _condition(text: str, read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        if Path(value).is_file():
+            return name, read_image(Path(value)).tolist()
+        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, or NAME=FILE of a file that there is") from error
