@@ -6,16 +6,21 @@ keep_card(card, Path("build/cards/galaxy-shape-v3"))         # card.html and car
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import AssayError, Workspace
+from components.core import AssayError, Workspace, scratch_folder
 from components.evidence import CARD, DOCUMENT, render_card
 from components.gates import COMPARED_WITH
 from components.ledger import ARCHIVED, CANDIDATE, Entry, describe_override, open_ledger
 from components.registry import Registry
+
+
+class NoCardError(AssayError):
+    """A version was evaluated before cards were documents."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +43,24 @@ def version_card(workspace: Workspace, problem: str, version: int) -> VersionCar
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AssayError(
+        raise NoCardError(
             f"{folder / DOCUMENT} is missing, since {problem} version {version} is from before cards had one: its page "
             f"is {folder / CARD}"
         ) from error
     entries = [entry for entry in open_ledger(workspace).history(problem) if entry.version == version]
     document |= {"version": _status(version, entries), "verdicts": _verdicts(entries)}
     return VersionCard(document=document, page=render_card(document, folder))
+
+
+def show_card(workspace: Workspace, problem: str, version: int) -> None:
+    """Have MLflow show the card of a version as it is now, beside its evaluation; one of older days has none.
+
+    Raises:
+        AssayError: as `version_card`, or when MLflow cannot be written to.
+    """
+    with suppress(NoCardError), scratch_folder(workspace) as folder:
+        for path in keep_card(version_card(workspace, problem, version), folder):
+            Registry(workspace).attach(problem, version, path, "evaluation")
 
 
 def keep_card(card: VersionCard, folder: Path) -> list[Path]:

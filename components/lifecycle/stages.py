@@ -38,6 +38,7 @@ from components.ledger import (
     open_ledger,
     registered_tags,
 )
+from components.lifecycle.cards import show_card
 from components.lifecycle.notifications import notify, notify_changes
 from components.lifecycle.refusals import KnownRefusalError
 from components.lifecycle.witness import unwitnessed
@@ -118,6 +119,7 @@ class Stages:
             self.unshown = ""
             try:  # still under the lock: what MLflow does not show yet is no drift for `reconcile`
                 self.mirror(only={version} | ({expect} if expect is not None else set()))
+                show_card(self.workspace, name, version)
             except AssayError as error:
                 self.unshown = f"MLflow does not show it yet ({error}): type `assay reconcile` when it can be asked"
             return entry

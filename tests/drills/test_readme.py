@@ -1,4 +1,4 @@
-"""README.md keeps its word: its commands are those that exist, and each runs, in its order, in a small house."""
+"""README.md and docs/ keep their word: their commands are those that exist, and each runs, in its order, in a house."""
 
 import re
 import shlex
@@ -22,7 +22,9 @@ from tests.conftest import HOUSE, SMALL, commit, make_house_with_code, write_par
 from tests.drills.commands import assay, environment, refused
 
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+RUN = ("README.md", *(f"docs/{name}.md" for name in ("tutorial", "gamma_ray_skies", "pictures", "security")))
+"""Whose commands are run here, in their order; the guides about own pictures have drills of their own."""
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(HOUSE)) for path in HOUSE.glob("docs/*.md")))
 
 NOT_RUN = {
     "git clone ": "the house stands for the clone",
@@ -60,7 +62,8 @@ BETTER: Mapping[str, Mapping[str, Any]] = SMALL | {"train": SMALL["train"] | {"e
 
 
 def shown_commands() -> list[str]:
-    blocks = re.findall(r"^```console\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    text = "\n".join((HOUSE / document).read_text(encoding="utf-8") for document in RUN)
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
@@ -83,7 +86,7 @@ def test_every_make_target_exists() -> None:
     for document in DOCUMENTS:
         text = (HOUSE / document).read_text(encoding="utf-8")
         lines = re.findall(r"(?:^\$ |`)make ([a-z ]+)", text, flags=re.MULTILINE)
-        assert lines
+        assert lines or document not in ("README.md", "CONTRIBUTING.md")
         assert {target for line in lines for target in line.split()} <= targets, document
 
 
@@ -91,7 +94,12 @@ def test_every_linked_file_exists() -> None:
     for document in DOCUMENTS:
         text = (HOUSE / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (HOUSE / target).is_file(), f"{document} links {target}"
+            assert ((HOUSE / document).parent / target).is_file(), f"{document} links {target}"
+
+
+def test_readme_is_read_in_one_go() -> None:
+    assert len(README.splitlines()) <= 160
+    assert all(len(line) <= 120 for line in README.splitlines() if not line.startswith(("|", "$", "![")))
 
 
 @pytest.mark.slow
