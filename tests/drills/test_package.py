@@ -55,6 +55,9 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "bom.cdx.json",
         "model/golden.safetensors",
         "model/tested_range.json",
+        "services/page.css",
+        "services/page.html",
+        "services/page.js",
     }
     code = {name for name in files if name.endswith(".py")}
     assert {"services/service.py", "models/estimators/estimator.py", "models/networks/cnn.py"} <= code

@@ -17,6 +17,7 @@ from components.packages.files import Package
 from components.packages.serving import served
 from tests.browser import Browser, Page, chromium, missing
 from tests.data.test_validation_refuses import PROBLEM, SETTINGS, draw, no_test_split, write
+from tests.drills.commands import assay_here
 from tests.drills.houses import NAME
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -61,10 +62,13 @@ def test_what_a_page_must_not_do_is_found(browser: Browser, tmp_path: Path) -> N
         assert page.cut_off(PAPERS_MM[0]) == ["P wide"]
 
 
-def test_the_card_is_whole_in_every_window_and_on_paper(browser: Browser, candidates: Workspace) -> None:
-    card = next(candidates.evaluations(NAME).glob("*/card.html"))
-    assert faults(browser, card.as_uri()) == []
-    with browser.open(card.as_uri(), width=WINDOWS[0]) as page:
+@pytest.mark.house("promoted")
+def test_the_card_is_whole_in_every_window_and_on_paper(browser: Browser, house: Workspace, tmp_path: Path) -> None:
+    done = assay_here(house, "card", NAME, "1", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    url = (tmp_path / "card.html").as_uri()
+    assert faults(browser, url) == []
+    with browser.open(url, width=WINDOWS[0]) as page:
         assert page.value("document.images.length") > 10
         assert page.value("[...document.images].every(image => image.naturalWidth > 0)")
 
