@@ -3,15 +3,19 @@
     text = render_page(Path(__file__).with_name("templates") / "card.html", problem="galaxy-shape", …)
 
 A template says `{% extends "page.html" %}`, and fills its blocks `title` and `body`. A browser is told to load nothing
-for such a page, from anywhere: pictures are in it as data, and there is no script.
+for such a page, from anywhere: pictures are in it as data, and there is no script. `{{ name|breakable }}` lets a name
+such as `posterior.crps_over_crb` go over several lines where there is little room.
 """
 
+import html
+import re
 from pathlib import Path
 from typing import Any
 
 __label__ = None
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_JOINTS = re.compile(r"([._])(?=[A-Za-z])")
 
 
 def render_page(template: Path, **values: Any) -> str:
@@ -25,4 +29,11 @@ def render_page(template: Path, **values: Any) -> str:
 
     loader = FileSystemLoader([template.parent, _TEMPLATES])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["breakable"] = _breakable
     return environment.get_template(template.name).render(values)
+
+
+def _breakable(text: object) -> Any:
+    from markupsafe import Markup
+
+    return Markup(_JOINTS.sub(r"\1<wbr>", html.escape(str(text))))  # noqa: S704 - it is escaped
