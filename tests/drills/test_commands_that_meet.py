@@ -17,7 +17,7 @@ from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused, start
 from tests.drills.houses import LENIENT, NAME, agrees, promote, promotion_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

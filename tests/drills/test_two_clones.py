@@ -249,7 +249,6 @@ def test_what_one_clone_stages_while_another_cleans_up_is_there_or_was_refused(c
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 @pytest.mark.timeout(900)
 def test_of_two_clones_that_register_the_same_networks_at_once_each_network_gets_one_number(clones: Clones) -> None:
     """As two schedules do, on machines of one kind."""
