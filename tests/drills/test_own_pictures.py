@@ -17,7 +17,7 @@ from components.simulators.deep_fields import DeepFieldSettings
 from tests.conftest import HOUSE, commit, make_house_with_code
 from tests.drills.commands import assay, refused
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 NAME = "upsampling"
 GUIDE = (HOUSE / "docs" / "own_pictures.md").read_text(encoding="utf-8")
