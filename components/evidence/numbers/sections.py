@@ -15,6 +15,12 @@ from components.fields import Metric, Report, Section
 
 __label__ = None
 
+_PANELS = (
+    "A row for each answer: from the left bias, error, and what 68 % intervals hold; at the right the share of such "
+    "images that are doubted. Where it is grey the model is reliable."
+)
+"""Of every failure map."""
+
 
 def sections(
     about: Gathering,
@@ -75,7 +81,9 @@ def sections(
         ),
     ]
     if "failures" in tables:
-        maps = {name: "" for name in whole.plots if name.startswith("failure-")}
+        # The title says what is seen; whoever hears the page, or searches it, has no other words of it.
+        titles = {name: " ".join(figure.get_suptitle().split()) for name, figure in whole.plots.items()}
+        maps = {name: f"{title} {_PANELS}" for name, title in titles.items() if name.startswith("failure-")}
         refused = ""
         if "false_alarms.fresh" in metrics:
             refused = (

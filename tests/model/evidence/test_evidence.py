@@ -1,6 +1,7 @@
 """Evidence: what the gates read is measured, kept, and refused when the model is bad or the files were changed."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -193,6 +194,7 @@ def test_card_holds_every_picture_and_needs_nothing_from_elsewhere(evaluated: Ev
     assert page.count("data:image/png;base64,") == len(list((folder / "plots").iterdir()))
     assert "://" not in page
     assert "<script" not in page
+    assert all(len(words.split()) > 3 for words in re.findall(r'<img alt="([^"]*)"', page))
     weights = read_description(evaluated.model)["weights_sha256"]
     for said in (weights, evaluated.dataset.digest, "U-Net (over the prior)"):
         assert said in page
