@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -110,6 +111,7 @@ def test_every_command_runs_in_its_order(tmp_path: Path) -> None:
     except AssayError as error:
         pytest.skip(f"README.md serves on the default port: {error}")
     house = make_house_with_code(tmp_path / "house")  # which `assay new-problem` adds to
+    shutil.copytree(HOUSE / "examples", house.root / "examples")
     write_params(house.root, WEAK)
     first = assay(house, "run", "galaxy-shape")
     assert first.returncode == 0, first.stderr
