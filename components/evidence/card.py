@@ -12,6 +12,7 @@ what the JSON has.
 import base64
 import json
 from collections.abc import Mapping
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ def write_card(
         "summary": summary[:1].upper() + summary[1:],
         "network": f"{training['network']}, width {training['width']}",
         "licence": "Apache-2.0",
+        "citation": (
+            f"The Assay developers: Assay {installed('assay')}, commit {description['git']['commit'][:12]}; "
+            f"{description['problem']} model {description['weights_sha256'][:12]}"
+        ),
         "use": {"intended": use.intended, "out_of_scope": list(use.out_of_scope)},
         "sections": TypeAdapter(tuple[Section, ...]).dump_python(sections, mode="json"),
         "hardware": hardware,

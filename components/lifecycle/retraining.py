@@ -26,8 +26,8 @@ class Due:
 
     reasons: tuple[str, ...]
     """One line each; none when nothing has changed, or when what today's inputs make was refused already."""
-    why_not: str = "nothing has changed"
-    """Why none is due, where none is."""
+    why_not: str = ""
+    """Why none is due, where none is: what was compared with what."""
 
 
 def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Due:
@@ -49,7 +49,11 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Du
     if production is not None:
         made_from = _description(workspace, problem, production.version)["inputs"]
         reasons = _changed_since(workspace, problem, settings, made_from)
-    why_not = _stands_against(workspace, problem, settings, ledger) if reasons else None
+    if production is not None and not reasons:
+        made = f"version {production.version} in production was made from"
+        compared = "simulator, search and training (code, settings, versions of libraries) and data"
+        return Due(reasons=(), why_not=f"{compared} are those that {made}")
+    why_not = _stands_against(workspace, problem, settings, ledger)
     return Due(reasons=tuple(reasons)) if why_not is None else Due(reasons=(), why_not=why_not)
 
 
