@@ -4,6 +4,9 @@ import os
 
 # Before torch is imported: each core has a worker of its own, and threads that wait for a busy core spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A parent that reads lines from a terminal tells its children how wide that is; tables would be as narrow in their pipes.
+for _size in ("COLUMNS", "LINES"):
+    os.environ.pop(_size, None)
 
 import shutil
 import subprocess

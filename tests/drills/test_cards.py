@@ -33,7 +33,7 @@ def test_a_card_has_the_verdicts_of_the_ledger(house: Workspace) -> None:
     assert document["lineage"]["weights_sha256"] == entry.weights_sha256
     assert document["hardware"]
 
-    page = (house.root / "card" / "card.html").read_text(encoding="utf-8")
+    page = (house.root / "card" / "card.html").read_text(encoding="utf-8").replace("<wbr>", "")  # where names may break
     for words in (f"{NAME} version 3", "production since", verdict["gates"][0]["metric"], "Not for:", "Signed"):
         assert words in page
 
