@@ -4,9 +4,6 @@ import os
 
 # Before torch is imported: each core has a worker of its own, and threads that wait for a busy core spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A parent that reads lines from a terminal tells its children how wide that is; tables would be as narrow in their pipes.
-for _size in ("COLUMNS", "LINES"):
-    os.environ.pop(_size, None)
 
 import shutil
 import subprocess
@@ -28,6 +25,10 @@ from components.data.simulation import publish, simulate
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.problems import find_problem
+
+# A parent that reads lines from a terminal tells its children how wide that is: tables in pipes would be as narrow.
+for _size in ("COLUMNS", "LINES"):
+    os.environ.pop(_size, None)
 
 HOUSE = Path(__file__).parents[1]
 CODE = (*PACKAGES, "assay.py")
