@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from components.core import AssayError, Workspace, scratch_folder
-from components.evidence import CARD, DOCUMENT, render_card
+from components.evidence import CARD, DOCUMENT, SCHEMA, render_card
 from components.gates import COMPARED_WITH
 from components.ledger import ARCHIVED, CANDIDATE, Entry, describe_override, open_ledger
 from components.registry import Registry
 
 
 class NoCardError(AssayError):
-    """A version was evaluated before cards were documents."""
+    """A version was evaluated before cards were documents, or when they were others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,11 @@ def version_card(workspace: Workspace, problem: str, version: int) -> VersionCar
             f"{folder / DOCUMENT} is missing, since {problem} version {version} is from before cards had one: its page "
             f"is {folder / CARD}"
         ) from error
+    if document["schema"] != SCHEMA:
+        raise NoCardError(
+            f"{folder / DOCUMENT} has the schema {document['schema']}, and this clone knows {SCHEMA}: its page is "
+            f"{folder / CARD}"
+        )
     entries = [entry for entry in open_ledger(workspace).history(problem) if entry.version == version]
     document |= {"version": _status(version, entries), "verdicts": _verdicts(entries)}
     return VersionCard(document=document, page=render_card(document, folder))
