@@ -95,7 +95,7 @@ class GalaxyShape(RegressionProblem):
             "blended, cut-off or off-centre galaxies, stars and empty stamps: they are doubted, not measured",
             "images whose PSF is not known to about 1 %: no test of one image shows that it is another",
             "profiles far from a Sérsic law, and resampled images with correlated noise",
-            "cosmic shear without a calibration: `assay honesty` states what is left of a bias",
+            "cosmic shear without a calibration: what is left of a bias is measured by itself (assay honesty)",
         ),
     )
 
