@@ -13,23 +13,13 @@ from models.estimators.numbers import NumbersEstimator
 from models.estimators.saved import save_model
 from services import service
 from services.verify import SUMS, sums
+from tests import estimators
 from tests.drills.packages import golden_inputs
 from tests.estimators import TESTED_RANGE
 
 CONFIG: dict[str, Any] = {
-    "kind": "numbers",
-    "network": "cnn",
-    "width": 8,
-    "size": 64,
-    "noise": "sigma",
-    "conditions": [{"name": "sigma", "mean": 5.3, "sd": 0.5}, {"name": "psf_fwhm", "mean": -0.5, "sd": 0.3}],
-    "outputs": [
-        {"name": "flux", "unit": "1e5 counts", "scale": "log_over_noise", "mean": 2.0, "sd": 0.5},
-        {"name": "g1", "scale": "linear", "mean": 0.0, "sd": 0.2},
-    ],
-    "scoring_steps": 0,
-    "drawing": None,
-    "familiar": None,
+    **estimators.CONFIG,
+    "outputs": [output for output in estimators.CONFIG["outputs"] if output["name"] in ("flux", "g1")],
 }
 
 
