@@ -34,12 +34,12 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
         axes: from the problem.
 
     Returns:
-        One row an axis, value, answer and truth, with the columns `bias`, `bias_error`, `rmse`,
-        `coverage68` (of ± the stated error for the likelihood), `alarm` (share of images that the in-domain test
-        doubts), `limit_power` (share that the best possible test finds, NaN where nothing departs from what a model
-        knows), `trained` (whether the training had that value; its range is `trained_from` to `trained_to`),
-        `images`, and in words `label` (the axis) and `case` (the value); and `<answer>.failure_error.<axis>`, the
-        typical error along an axis in the same.
+        One row an axis, value, answer and truth, with the columns `bias`, `rmse` and `coverage68` (of ± the stated
+        error for the likelihood), each with its `…_error`, `alarm` (share of images that the in-domain test doubts),
+        `limit_power` (share that the best possible test finds, NaN where nothing departs from what a model knows),
+        `trained` (whether the training had that value; its range is `trained_from` to `trained_to`), `images`, and in
+        words `label` (the axis) and `case` (the value); and `<answer>.failure_error.<axis>`, the typical error along
+        an axis in the same.
     """
     rows, metrics, truths = [], {}, about.problem.truths
     # Axes have the ordinary images in common, and noise is the same for all: a tenth of the maps is asked for once.
@@ -75,15 +75,25 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
                         "answer": name,
                         "truth": truth,
                         "bias": float(ratio[:, i].mean()),
-                        "bias_error": float(ratio[:, i].std() / len(ratio) ** 0.5),
                         "rmse": float(rms(ratio[:, i])),
                         "coverage68": float(covered[:, i].mean()),
+                        **_errors(ratio[:, i], covered[:, i]),
                     }
                     for i, truth in enumerate(truths)
                 ]
         for name, of in losses.items():
             metrics[f"{name}.failure_error.{axis.name}"] = _typical(np.stack(of, axis=1), about.settings)
     return pd.DataFrame(rows), metrics
+
+
+def _errors(ratio: Array, covered: Array) -> dict[str, float]:
+    """Of the mean, the root mean square and the share of independent images: one standard deviation."""
+    root = len(ratio) ** 0.5
+    return {
+        "bias_error": float(ratio.std() / root),
+        "rmse_error": float(np.square(ratio).std() / (2 * rms(ratio) * root)),
+        "coverage68_error": float(covered.std() / root),
+    }
 
 
 def _covered(answers: Answers, name: str) -> Array:

@@ -16,6 +16,7 @@ from components.evidence.numbers.answers import LIKELIHOOD, POSTERIOR, Answers
 from components.evidence.numbers.benchmark import benchmark_metrics, benchmark_report, benchmark_table
 from components.evidence.numbers.calibration import FRESH, calibration
 from components.evidence.numbers.cases import BenchmarkCase
+from components.evidence.numbers.examples import examples
 from components.evidence.numbers.limits import limits, share_tested
 from components.evidence.numbers.over_prior import over_prior
 from components.evidence.numbers.parts import Gathering, Part, together
@@ -42,7 +43,13 @@ def gather(about: Gathering, *, cache: Path) -> Evaluation:
     problem, settings = about.problem, about.settings
     prior, answers = over_prior(about, cache)
     limited, region = limits(about)
-    parts = [prior, calibration(about, answers), limited, share_tested(about, answers, region)]
+    parts = [
+        prior,
+        examples(about, answers),
+        calibration(about, answers),
+        limited,
+        share_tested(about, answers, region),
+    ]
     cases = problem.benchmark_cases(about.simulation)
     if cases:
         benchmark, report = at_benchmark(about, cases)

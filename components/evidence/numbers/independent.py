@@ -156,7 +156,7 @@ def _of_answer(about: Gathering, stored: Stored, tool: MeasuringTool, answer: _A
 
     def measure(values_dbp: Array) -> tuple[Array, Array, Array]:
         drawn = (about.problem.draw_answers(values_bp, conditions_bc, about.simulation) for values_bp in values_dbp)
-        return _spread([tool.measure(images, conditions_bc) for images in drawn])
+        return _spread([tool.measure(images, conditions_bc) for images in drawn if images is not None])
 
     value, error, freedom = measure(answer.spread_dbp)
     if answer.value_dbp is not answer.spread_dbp:

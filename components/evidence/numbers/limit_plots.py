@@ -87,7 +87,9 @@ def _plot_answer(
         for number, truth in enumerate(truths):
             here = table[table["truth"] == truth].sort_values("value")
             style, grey = STYLES[number % len(STYLES)], GREYS[number % len(GREYS)]
-            axes.plot(here["value"], here[column].clip(least, most), style, color=grey, markersize=4, label=truth)
+            values = here[column].clip(least, most)
+            axes.errorbar(here["value"], values, here[f"{column}_error"].where(values == here[column]), fmt=style,
+                          color=grey, elinewidth=0.7, markersize=4, label=truth)  # fmt: skip
             for beyond, edge, arrow in ((here[column] > most, most, "^"), (here[column] < least, least, "v")):
                 if beyond.any():
                     at = here["value"][beyond]

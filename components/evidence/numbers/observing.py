@@ -61,11 +61,16 @@ class ObservedSplit:
 
     def batches(self, first: int | None = None) -> Iterator[Batch]:
         """All of it, or so many images, in the catalogue's order."""
-        return presented(
-            self._problem, self._dataset, self._settings, self.rows[:first], seed=self._seed, device=self._device
-        )
+        return self._presented(self.rows[:first])
 
     def first(self, count: int) -> dict[str, torch.Tensor]:
         """The inputs of the first images, on the processor."""
-        batches = [batch.inputs for batch in self.batches(count)]
+        return self.inputs_of(np.arange(min(count, len(self.rows))))
+
+    def inputs_of(self, chosen: np.ndarray[Any, Any]) -> dict[str, torch.Tensor]:
+        """The inputs of some images by their places in the split, on the processor."""
+        batches = [batch.inputs for batch in self._presented(self.rows[chosen])]
         return {name: torch.cat([inputs[name] for inputs in batches]).cpu() for name in batches[0]}
+
+    def _presented(self, rows: np.ndarray[Any, Any]) -> Iterator[Batch]:
+        return presented(self._problem, self._dataset, self._settings, rows, seed=self._seed, device=self._device)

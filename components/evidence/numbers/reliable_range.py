@@ -4,9 +4,9 @@
     (folder / "tested_range.json").write_text(json.dumps(region))
 
 A value of an axis is reliable when the posterior's |bias|, RMSE and coverage keep to the limits of params.yaml for
-every parameter: the same for every model, so that a bad one is not reliable by its own measure. Along each axis the
-range is the unbroken run of reliable values around the training's own, and all of the range that the training had. The
-likelihood says of each image by itself where it is not to be quoted.
+every parameter, and few images are doubted: the same for every model, so that a bad one is not reliable by its own
+measure. Along each axis the range is the unbroken run of reliable values around the training's own, and all of the
+range that the training had. The likelihood says of each image by itself where it is not to be quoted.
 """
 
 from collections.abc import Mapping
@@ -63,6 +63,7 @@ def _run(part: pd.DataFrame, settings: NumbersSettings) -> tuple[float, float] |
         (part["bias"].abs() <= settings.tested_bias)
         & (part["rmse"] <= settings.tested_rmse)
         & (part["coverage68"] >= settings.tested_coverage68)
+        & (part["alarm"] <= settings.tested_alarm)
     )
     by_value = good.groupby(part["value"]).all()
     values, reliable = by_value.index.to_numpy(dtype=float), by_value.to_numpy(dtype=bool)

@@ -8,6 +8,7 @@ import pandas as pd
 from components.evidence.numbers.accuracy_needed import NEEDED, accuracy_table
 from components.evidence.numbers.answers import NETWORK, POSTERIOR
 from components.evidence.numbers.benchmark import OURS
+from components.evidence.numbers.examples import EXAMPLES, examples_report
 from components.evidence.numbers.parts import Gathering, Part
 from components.evidence.numbers.real_card import real_section
 from components.evidence.numbers.yardsticks import Yardstick
@@ -67,6 +68,14 @@ def sections(
             f"{yardstick.plural}; what is said over the exact posterior is over the best that anybody could state.",
             tables=(*(() if "benchmark" in tables else (report,)), _scores(metrics, truths, answers, yardstick)),
             pictures=_pictures(whole, over_prior),
+        ),
+        Section(
+            title="Examples",
+            text="Of the test split those whose truth the posterior made most, ordinarily and least likely.",
+            tables=(examples_report(tables[EXAMPLES], about.units),),
+            pictures=_pictures(
+                whole, {EXAMPLES: "Best, median and worst answer, with what they leave where they can be drawn."}
+            ),
         ),
         Section(
             title="Can its errors be believed?",

@@ -30,5 +30,7 @@ class NumbersSettings(EvaluateSettings):
     """The most RMSE of the posterior there, in the same."""
     tested_coverage68: Annotated[float, Field(gt=0, lt=1)]
     """The least coverage of its 68 % intervals there."""
+    tested_alarm: Annotated[float, Field(gt=0, le=1)]
+    """The largest share of images that are doubted there: who is refused has no use for a range."""
     real_galaxies: str | None
     """Folder with real images that the problem can open, to be measured too; None for none."""

@@ -173,6 +173,7 @@ def failures(**columns: list[float]) -> pd.DataFrame:
             "bias": [0.0] * count,
             "rmse": [1.0] * count,
             "coverage68": [0.68] * count,
+            "alarm": [0.01] * count,
             "trained": [value in (1, 2) for value in columns["value"]],
             "trained_from": 0.9,
             "trained_to": 2.2,
@@ -189,6 +190,7 @@ def failures(**columns: list[float]) -> pd.DataFrame:
         ({"rmse": [2, 1, 1, 1.2, 1.25]}, (0.9, 4)),
         ({"coverage68": [0.4, 0.68, 0.66, 0.3, 0.68]}, (0.9, 2.2)),  # what lies beyond a bad value is not reached
         ({"rmse": [1, 1, 1, float("nan"), 1]}, (0, 2.2)),
+        ({"alarm": [0.01, 0.01, 0.02, 0.09, 0.89]}, (0, 3)),
         # A model is not reliable by its own measure: what is bad where it was trained is bad.
         ({"rmse": [5, 5, 5, 5, 5]}, None),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -150,6 +151,25 @@ def test_the_share_reliable_is_that_of_answers_that_a_service_would_not_doubt(ev
     assert evaluated.evidence.metrics["tested.share"].value == pytest.approx(np.mean(found["as measured"]))
     assert np.mean(found["nowhere"]) == 0
     assert np.mean(found["everywhere"]) > 0.9
+
+
+def test_examples_are_the_best_the_median_and_the_worst_with_the_answers_that_were_given(evaluated: Evaluated) -> None:
+    losses = {loss.name: loss.values for loss in evaluated.evidence.losses}["posterior.log_score"]
+    shown, predictions = (
+        pd.read_parquet(evaluated.evidence.folder / f"{name}.parquet") for name in ("examples", "predictions")
+    )
+    by_name = {str(name): part.set_index("truth") for name, part in shown.groupby("example", sort=False)}
+    assert [*by_name] == ["best", "median", "worst"]
+    for name, expected in (
+        ("best", losses.min()),
+        ("median", np.sort(losses)[len(losses) // 2]),
+        ("worst", losses.max()),
+    ):
+        assert by_name[name]["log_score"].unique() == [expected]
+        given = predictions.iloc[int(np.flatnonzero(losses == expected)[0])]
+        for truth, line in by_name[name].iterrows():
+            assert (line["value"], line["posterior"]) == (given[str(truth)], given[f"posterior_{truth}"])
+    assert (evaluated.evidence.folder / "plots" / "examples.png").is_file()
 
 
 def test_every_headline_is_measured(evaluated: Evaluated) -> None:

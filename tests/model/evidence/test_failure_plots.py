@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 
 from components.evidence.numbers.failure_messages import failure_message
 from components.evidence.numbers.limit_plots import plot_failures
@@ -23,6 +24,7 @@ def failures(*, worst: float = 1.0, alarm: float = 0.02, limit: float = 0.52, **
         "bias": bias,
         "rmse": np.hypot(bias, 1.0),
         "coverage68": 0.68,
+        **{f"{name}_error": 0.1 for name in ("bias", "rmse", "coverage68")},
         "alarm": alarm,
         "limit_power": limit,
         "trained": [value == 0 for value in VALUES],
@@ -69,6 +71,14 @@ def test_every_map_has_the_same_y_axes_and_shows_what_lies_beyond() -> None:
         assert (one.get_ylim(), one.get_yscale()) == (other.get_ylim(), other.get_yscale())
     assert arrows(large.axes[0]) == [0.05, 0.1]
     assert arrows(small.axes[0]) == []
+
+
+def test_every_point_has_its_error() -> None:
+    (bias, *_) = plot_failures(failures(worst=0.2), None, ["flux"], BOUND).axes
+    (drawn,) = bias.containers
+    assert isinstance(drawn, ErrorbarContainer)
+    (bars,) = drawn.lines[2]
+    assert [float(np.ptp(np.asarray(bar)[:, 1])) for bar in bars.get_segments()] == pytest.approx([0.2] * len(VALUES))
 
 
 def test_limit_is_drawn_where_there_is_one() -> None:
