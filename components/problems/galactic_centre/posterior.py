@@ -12,6 +12,7 @@ from components.core import AssayError
 from components.evidence.numbers import ExactPosterior
 from components.fields import drawing_seeds
 from components.simulators.galactic_centre import (
+    FORGET,
     PARAMETERS,
     Array,
     Chains,
@@ -22,9 +23,6 @@ from components.simulators.galactic_centre import (
 from models.estimators.numbers import LEVELS
 
 __label__ = "galactic_centre_posterior"
-
-_FORGET = 40
-"""Sweeps after which a draw does not know the truth: three times as many as decorrelate (`benchmarks/sky_limits`)."""
 
 
 def sky_posterior(
@@ -49,9 +47,9 @@ def sky_posterior(
         raise AssayError(f"row {row} of the test split is another sky today: draw the dataset anew by assay simulate")
     chains = Chains(settings, image[None].astype(np.float64), start_of(skies), seed=seed)
     found = []
-    for sweep in range(_FORGET + draws):
+    for sweep in range(FORGET + draws):
         chains.sweep()
-        if sweep >= _FORGET:
+        if sweep >= FORGET:
             found.append(np.concatenate([chains.amplitude_bk[0].cpu().numpy(), chains.number_bs[0].cpu().numpy()]))
     drawn_sp = np.stack(found).astype(np.float64)
     return ExactPosterior(

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from components.simulators.galactic_centre import Array, Chains, GalacticCentreSettings, Skies, start_of
+from components.simulators.galactic_centre import FORGET, Array, Chains, GalacticCentreSettings, Skies, start_of
 
 __label__ = "sky_posterior_means"
 
-_FORGET = 40
-"""Sweeps after which a chain does not know the truth: three times as many as decorrelate (`benchmarks/sky_limits`)."""
 _APART = 2
 """Sweeps between two that count."""
 _TOGETHER = 16
@@ -62,8 +60,8 @@ def _of_some(chains: Chains, ask: Callable[[Chains], Mapping[str, Tensor]], draw
     said = ask(chains)
     at_truth = {name: of.cpu().numpy().copy() for name, of in said.items()}
     total = {name: torch.zeros_like(of, dtype=torch.float64) for name, of in said.items()}
-    for sweep in range(_FORGET + draws * _APART):
+    for sweep in range(FORGET + draws * _APART):
         chains.sweep()
-        if sweep >= _FORGET and sweep % _APART == 0:
+        if sweep >= FORGET and sweep % _APART == 0:
             total = {name: total[name] + of for name, of in ask(chains).items()}
     return at_truth, {name: (of / draws).float().cpu().numpy() for name, of in total.items()}

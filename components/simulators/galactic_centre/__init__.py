@@ -5,8 +5,8 @@
 * `blurring.py`: the PSF, and what smooths the gas
 * `skies.py`: what is expected in each pixel
 * `brackets.py`: what bounds the least errors without a chain
-* `chains.py`: the exact posterior by Gibbs sampling; `flux_grid.py`, `colours.py`: what its fluxes are drawn from, and
-  which are drawn at the same time
+* `chains.py`: the exact posterior by Gibbs sampling; `start.py`: where chains begin; `flux_grid.py`, `colours.py`: what
+  their fluxes are drawn from, and which are drawn at the same time
 """
 
 import lazy_loader

@@ -2,8 +2,6 @@ from .blurring import psf_matrix as psf_matrix
 from .brackets import known_sources as known_sources
 from .brackets import linear_errors as linear_errors
 from .chains import Chains as Chains
-from .chains import Start as Start
-from .chains import start_of as start_of
 from .flux_grid import FluxGrid as FluxGrid
 from .point_sources import CentreLaw as CentreLaw
 from .point_sources import DiskLaw as DiskLaw
@@ -17,4 +15,7 @@ from .prior import GalacticCentreSettings as GalacticCentreSettings
 from .prior import SourceFlux as SourceFlux
 from .skies import Skies as Skies
 from .skies import draw_skies as draw_skies
+from .start import FORGET as FORGET
+from .start import Start as Start
+from .start import start_of as start_of
 from .templates import steady_templates as steady_templates

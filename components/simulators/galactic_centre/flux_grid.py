@@ -61,7 +61,9 @@ def _grid(mean: float, sd: float, fluxes: int, sources: int) -> FluxGrid:
     mass = [np.eye(1, fluxes)[0], np.append(0.0, np.diff(one.cdf(edge_f)))]
     # Mean flux of a bin: the density of f times f is that of a log-normal whose logarithm is moved by its variance.
     moved = stats.lognorm(sd, scale=np.exp(mean + sd**2))
-    flux_f = np.append(0.0, one.mean() * np.diff(moved.cdf(edge_f)) / mass[1][1:])
+    weight_f, mass_f = one.mean() * np.diff(moved.cdf(edge_f)), mass[1][1:]
+    ends_f = np.append(edge_f[1:-1], edge_f[-2])  # of bins in which no single source lies
+    flux_f = np.append(0.0, np.divide(weight_f, mass_f, out=ends_f, where=mass_f > 0))
     points = 1 << int(np.ceil(np.log2(2 * _ENDS[1] / _STEP)))
     spectrum = np.fft.rfft(np.diff(one.cdf(np.arange(points + 1) * _STEP)))
     power = spectrum

@@ -55,15 +55,31 @@ class PixelFluxes:
         """Numbers of the grid's fluxes that are nearest, shape (b, n)."""
         return torch.as_tensor(self._grid.numbers(flux_bhw), device=self.flux_f.device).flatten(1)
 
-    def prior(self, number_bs: Tensor) -> Tensor:
+    def prior(self, mean_bs: Tensor) -> Tensor:
         """Chances of each flux of the grid in each pixel before any image, shape (b, n, f)."""
-        return self._source_numbers(number_bs) @ self._mass_mf
+        return self._source_numbers(mean_bs) @ self._mass_mf
 
-    def log_prior(self, number_bs: Tensor, chosen_bn: Tensor) -> Tensor:
+    def log_prior(self, mean_bs: Tensor, chosen_bn: Tensor) -> Tensor:
         """Of the fluxes of all pixels together, up to a constant, shape (b,)."""
         mass_bnm = self._mass_mf.T[chosen_bn]
-        chance_bn = (self._source_numbers(number_bs) * mass_bnm).sum(dim=2)
+        chance_bn = (self._source_numbers(mean_bs) * mass_bnm).sum(dim=2)
         return chance_bn.log().sum(dim=1, dtype=torch.float64)
+
+    def draw_numbers(self, mean_bs: Tensor, chosen_bn: Tensor, generator: torch.Generator) -> Tensor:
+        """How many sources of each kind a sky has, drawn given its pixels' fluxes, shape (b, s).
+
+        Args:
+            mean_bs: of the numbers.
+            chosen_bn: numbers of the fluxes.
+            generator: of random numbers.
+        """
+        chance_bnm = self._source_numbers(mean_bs) * self._mass_mf.T[chosen_bn]
+        share_bnm = chance_bnm.cumsum(dim=2)
+        number_bn1 = torch.rand(*chosen_bn.shape, 1, generator=generator, device=chosen_bn.device)
+        held_bn = torch.searchsorted(share_bnm, number_bn1 * share_bnm[:, :, -1:], right=True)[:, :, 0].float()
+        of_kind_sbn = mean_bs.T[:, :, None] * self._share_sn[:, None]
+        centre_bn = torch.binomial(held_bn, of_kind_sbn[0] / of_kind_sbn.sum(dim=0).clamp_min(1e-12), generator)
+        return torch.stack([centre_bn.sum(dim=1), (held_bn - centre_bn).sum(dim=1)], dim=1)
 
     def log_chances(
         self, expected_bn: Tensor, prior_bnf: Tensor, chosen_bn: Tensor, colour: Colour
@@ -87,8 +103,8 @@ class PixelFluxes:
         log_bcf = torch.einsum("bcj,bcjf->bcf", seen_bcj, mean_bcjf.log_()) - lost_cf + prior_bnf[:, at_c]
         return log_bcf, rest_bcj
 
-    def _source_numbers(self, number_bs: Tensor) -> Tensor:
+    def _source_numbers(self, mean_bs: Tensor) -> Tensor:
         """Chances of 0, 1, … sources in each pixel, shape (b, n, m): Poisson, what is beyond the last left out."""
-        mean_bn1 = (number_bs @ self._share_sn)[:, :, None].clamp_min(1e-12)
+        mean_bn1 = (mean_bs @ self._share_sn)[:, :, None].clamp_min(1e-12)
         number_m = torch.arange(len(self._mass_mf), dtype=torch.float32, device=mean_bn1.device)
         return (number_m * mean_bn1.log() - mean_bn1 - torch.lgamma(number_m + 1)).exp()

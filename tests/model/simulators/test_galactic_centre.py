@@ -9,7 +9,7 @@ from scipy import stats
 from components.core.errors import AssayError
 from components.fields.randomness import row_seeds
 from components.simulators.galactic_centre.brackets import known_sources, linear_errors
-from components.simulators.galactic_centre.chains import Chains, start_of
+from components.simulators.galactic_centre.chains import Chains
 from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
 from components.simulators.galactic_centre.prior import (
     AMPLITUDES,
@@ -24,6 +24,7 @@ from components.simulators.galactic_centre.prior import (
     SourceFlux,
 )
 from components.simulators.galactic_centre.skies import Skies, draw_skies
+from components.simulators.galactic_centre.start import start_of
 from components.simulators.galactic_centre.templates import clouds, steady_templates
 
 EXERCISE = GalacticCentreSettings(

@@ -9,7 +9,7 @@ from scipy import stats
 
 from components.core.errors import AssayError
 from components.fields.randomness import row_seeds
-from components.simulators.galactic_centre.chains import Chains, Start, start_of
+from components.simulators.galactic_centre.chains import Chains
 from components.simulators.galactic_centre.flux_grid import FluxGrid
 from components.simulators.galactic_centre.point_sources import CentreLaw, DiskLaw
 from components.simulators.galactic_centre.prior import (
@@ -21,6 +21,7 @@ from components.simulators.galactic_centre.prior import (
     GalacticCentreSettings,
 )
 from components.simulators.galactic_centre.skies import Skies, draw_skies
+from components.simulators.galactic_centre.start import Start, start_of
 from tests.model.simulators.test_galactic_centre import EXERCISE
 
 SMALL = replace(
@@ -69,6 +70,34 @@ def test_chains_that_begin_at_the_truth_stay_with_the_prior() -> None:
     assert (numbers != skies.table[list(COUNTS)].to_numpy()).mean() > 0.9
     smooth = chains.cloud_bhw.numpy()
     assert smooth[:, 4:-4, 4:-4].std() == pytest.approx(skies.cloud_bhw[:, 4:-4, 4:-4].std(), rel=0.05)
+
+
+def test_sources_that_are_all_seen_are_counted() -> None:
+    """A sky has a number of sources, of which a pixel's Poisson numbers know the mean alone."""
+    bright = replace(SMALL, psf_pixels=1, psf_sum="one", source_flux=replace(SMALL.source_flux, mean=6.0, sd=0.2))
+    skies = draw_skies(bright, row_seeds([9], np.arange(16)))
+    counts = np.random.default_rng(3).poisson(skies.expected_bhw).astype(np.float64)
+    chains, known = begun(bright, skies, counts, clouds_known=True), skies.table[list(COUNTS)].to_numpy().sum(axis=1)
+    kinds, totals = [], []
+    for _ in range(20):
+        chains.sweep()
+        numbers = chains.number_bs.numpy()
+        totals.append(numbers.sum(axis=1))
+        kinds.append(numbers[:, 0])
+    assert np.std(totals - known) < 0.4 * np.sqrt(known.mean())
+    assert np.std(kinds, axis=0).min() > 1  # of which kind each is, nobody sees
+
+
+def test_mean_numbers_of_sources_forget_within_a_few_sweeps_what_the_fluxes_do_not_say() -> None:
+    """With short steps chains remember where they began for so long that errors from the truth come out too small."""
+    skies = draw_skies(EXERCISE, row_seeds([6], np.arange(6)))
+    chains, drawn = begun(EXERCISE, skies, skies.expected_bhw.round()), []
+    for _ in range(150):
+        chains._move_means(chains.expected_bhw)
+        drawn.append(chains._mean_bs.numpy())
+    off_sbk = np.stack(drawn) - np.mean(drawn, axis=0)
+    remembered_k = (off_sbk[5:] * off_sbk[:-5]).mean(axis=(0, 1)) / np.square(off_sbk).mean(axis=(0, 1))
+    assert remembered_k.max() < 0.3
 
 
 def test_fluxes_are_drawn_by_their_posterior() -> None:
