@@ -4,10 +4,10 @@ python -m benchmarks sky_limits
 
 Chains begin at the truth, so that every draw is one of the posterior; the first are left out all the same, since what
 remembers the truth is nearer to it than anybody can be. `stated` is the mean absolute deviation of draws from their
-median, which is what its error must be on average, and `found` that error on these very skies. A pixel's chances are means over what each state
-of a chain says of it; `informed` is a detector that knows the background and all other sources. `known clouds` is the
-gas as it was drawn, which nobody knows who has only the image. Errors are those of a mean over skies, one standard
-deviation. The kernel is the summer school's; brackets without a chain stand above
+median, which is what its error must be on average, and `found` that error on these very skies. A pixel's chances are
+means over what each state of a chain says of it; `informed` is a detector that knows the background and all other
+sources. `known clouds` is the gas as it was drawn, which nobody knows who has only the image. Errors are those of a
+mean over skies, one standard deviation. The kernel is the summer school's; brackets without a chain stand above
 (`components/simulators/galactic_centre/brackets.py`).
 """
 
