@@ -71,7 +71,8 @@ def sections(
         ),
         Section(
             title="Examples",
-            text="Of the test split those whose truth the posterior made most, ordinarily and least likely.",
+            text="The images of the test split whose truth has the highest, the median and the lowest density in the "
+            "posterior.",
             tables=(examples_report(tables[EXAMPLES], about.units),),
             pictures=_pictures(
                 whole, {EXAMPLES: "Best, median and worst answer, with what they leave where they can be drawn."}
