@@ -18,8 +18,14 @@ from torch import Tensor
 
 from components.core import AssayError, ProblemSettings
 from components.fields import Dataset, Problem, presented
+from components.packages.same_answers import all_alike, allowed
 from models.estimators import Estimator
 from models.fields import Arrays, check_arrays
+
+_FAINTER = 1e-5
+"""Share of its light that an image is made fainter by: ten times what answers of two machines differ by, and more."""
+_JUMP = 10.0
+"""Of what a proof allows: an answer that moves by more did not follow the light, but fell over an edge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,10 @@ def sample(problem: Problem, dataset: Dataset, settings: ProblemSettings, count:
 
 
 def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any]) -> Golden:
-    """Inputs with the answers that this model gives here and now; the last input is made one to be doubted.
+    """Inputs with the answers that this model gives here and now; the last one is made one to be doubted.
+
+    Answers have edges: a chance from which a source is listed, a value from which an image is doubted. Where an answer
+    stands on one, another machine's last bits decide it. Such inputs prove nothing and are left out.
 
     Args:
         estimator: the model, in evaluation mode.
@@ -49,15 +58,14 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
         region: where the model was found reliable.
 
     Raises:
-        AssayError: when an answer is not finite (the field is named), or when the last one is not doubted, so that
-            nothing would prove the doubts.
+        AssayError: when an answer is not finite (the field is named), when too few inputs are left, or when the last
+            one is not doubted, so that nothing would prove the doubts.
     """
     try:
         check_arrays(inputs, estimator.inputs, "the golden inputs")
         pushed = estimator.doubtful(inputs, region)
-        inputs = {name: torch.cat([array[:-1], pushed[name][-1:]]) for name, array in inputs.items()}
-        with torch.inference_mode():
-            outputs = estimator(inputs)
+        whole = {name: torch.cat([array, pushed[name]]) for name, array in inputs.items()}
+        outputs, doubts = _answers(estimator, whole, region)
         check_arrays(outputs, estimator.outputs, "the model's answer")
     except ValueError as error:
         raise AssayError(str(error), "see the fields that the estimator declares") from error
@@ -66,14 +74,47 @@ def make_golden(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any])
             raise AssayError(
                 f"the model's {name} of the golden inputs is not finite everywhere: train it again, or choose others"
             )
-    doubts = estimator.doubts(inputs, outputs, region)
-    if not doubts[-1]:
+    steady_b, count = _steady(estimator, whole, region, outputs, doubts), len(next(iter(inputs.values())))
+    last = next((index for index in reversed(range(count)) if steady_b[count + index]), None)
+    kept = [index for index in range(count) if steady_b[index] and index != last]
+    if last is None or not kept:
+        raise AssayError(
+            f"of {count} golden inputs, plain and made doubtful, {sum(steady_b)} have answers that last bits do not "
+            "decide: set package.golden_inputs higher"
+        )
+    chosen = [*kept, count + last]
+    if not doubts[chosen[-1]]:
         raise AssayError(f"the last golden input is not doubted in the tested range {region}: evaluate the model again")
     return Golden(
-        inputs={name: array.numpy() for name, array in inputs.items()},
-        outputs={name: array.numpy() for name, array in outputs.items()},
-        doubts=doubts,
+        inputs={name: array[chosen].numpy() for name, array in whole.items()},
+        outputs={name: array[chosen].numpy() for name, array in outputs.items()},
+        doubts=[doubts[index] for index in chosen],
     )
+
+
+def _answers(estimator: Estimator, inputs: Arrays, region: Mapping[str, Any]) -> tuple[Arrays, list[list[str]]]:
+    with torch.inference_mode():
+        outputs = estimator(inputs)
+    return outputs, estimator.doubts(inputs, outputs, region)
+
+
+def _steady(
+    estimator: Estimator, inputs: Arrays, region: Mapping[str, Any], outputs: Arrays, doubts: list[list[str]]
+) -> list[bool]:
+    """Of each input whether a proof would take the answer to a slightly fainter image for the same."""
+    fainter = {
+        of.name: inputs[of.name] * (1 - _FAINTER) if of.shape else inputs[of.name]
+        for of in estimator.inputs
+        if of.name in inputs
+    }
+    moved, others = _answers(estimator, fainter, region)
+    recorded = {name: array.numpy() for name, array in outputs.items()}
+    steady_b = np.array([all_alike(*lines) for lines in zip(others, doubts, strict=True)])
+    for output in estimator.outputs:
+        difference = np.abs(moved[output.name].double().numpy() - recorded[output.name].astype(np.float64))
+        most = allowed(output, recorded) * (1 if output.dtype == "int64" else _JUMP)
+        steady_b &= (difference <= most).reshape(len(doubts), -1).all(axis=1)
+    return [bool(steady) for steady in steady_b]
 
 
 def write_golden(golden: Golden, path: Path) -> None:

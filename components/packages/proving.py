@@ -21,15 +21,13 @@ import numpy as np
 from components.core import AssayError, RefusedError, Workspace, scratch_folder
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden, request_items
+from components.packages.same_answers import all_alike, allowed
 from components.packages.serving import TRAIN_AGAIN, request, served
 from models.fields import Field, field, in_numbers
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
 _INSTALL_TIMEOUT_S = 1800
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-_DOUBTED_WITHIN = 0.01
-"""Relative difference of the numbers in a doubt: they are rounded for a reader, whose last digit may flip."""
 
 
 def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> dict[str, Any]:
@@ -122,35 +120,21 @@ def _largest_difference(
     """Of one output from what was recorded, over what is allowed; refused when it is more."""
     recorded = golden.outputs[output.name].astype(np.float64)
     given = np.array([prediction["answer"][output.name] for prediction in predictions], dtype=np.float64)
-    scale = np.abs(golden.outputs[output.of or output.name].astype(np.float64))
-    scale = scale.reshape(scale.shape + (1,) * (recorded.ndim - scale.ndim))
-    allowed = np.broadcast_to(output.absolute + output.relative * scale, recorded.shape)
-    difference = np.abs(given - recorded)
-    wrong = np.argwhere(~(difference <= allowed))
+    most, difference = allowed(output, golden.outputs), np.abs(given - recorded)
+    wrong = np.argwhere(~(difference <= most))
     if len(wrong):
         place = tuple(wrong[0])
         raise _otherwise(package, f"{output.name} of golden input {place[0]} is {given[place]:.9g}", recorded[place])
-    return float(np.max(np.divide(difference, allowed, out=np.zeros_like(difference), where=allowed > 0)))
+    return float(np.max(np.divide(difference, most, out=np.zeros_like(difference), where=most > 0)))
 
 
 def _compare_doubts(package: Package, golden: Golden, predictions: Sequence[Mapping[str, Any]]) -> None:
     """That the same answers are doubted, each for the same reasons; what is measured in them may differ a little."""
     for index, (prediction, recorded) in enumerate(zip(predictions, golden.doubts, strict=True)):
         given, tested = list(prediction["doubts"]), prediction["in_tested_range"]
-        if tested is not (not recorded) or len(given) != len(recorded) or not all(map(_alike, given, recorded)):
+        if tested is not (not recorded) or not all_alike(given, recorded):
             said = f"golden input {index} is {'in the tested range' if tested else 'doubted'} for {given}"
             raise _otherwise(package, said, recorded)
-
-
-def _alike(doubt: str, recorded: str) -> bool:
-    """Whether two lines say the same, number by number to within `_DOUBTED_WITHIN`."""
-    (said, numbers), (before, expected) = _numbers_apart(doubt), _numbers_apart(recorded)
-    return said == before and bool(np.allclose(numbers, expected, rtol=_DOUBTED_WITHIN, atol=0))
-
-
-def _numbers_apart(line: str) -> tuple[str, list[float]]:
-    """A line without its numbers, and these; digits of a name, such as `band2`, belong to the name."""
-    return _NUMBER.sub("#", line), [float(number) for number in _NUMBER.findall(line)]
 
 
 def _otherwise(package: Package, said: str, recorded: Any) -> RefusedError:

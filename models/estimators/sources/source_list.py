@@ -18,6 +18,8 @@ COLUMNS = ("x", "y", "position_error", "flux", "flux_error", "probability")
 """Degrees from the image's centre, right and up, and their error; counts; of 1."""
 LEAST = 0.25
 """Probability of a bright pixel from which it is listed."""
+_STEP = 1e-3
+"""Of probability: where more pixels qualify than are listed, those of the same step are alike."""
 
 
 def source_list(
@@ -29,14 +31,14 @@ def source_list(
         probability_bhw: that a pixel is bright.
         flux_bhw: of it, if it is.
         error_bhw: of that.
-        most: entries; where more pixels qualify, the likeliest.
+        most: entries; where more pixels qualify, the likeliest, and of those alike the first.
         pixel_scale: degrees a pixel.
     """
     size = probability_bhw.shape[1]
     chance_bn = probability_bhw.flatten(1)
-    best_bk, pixel_bk = chance_bn.topk(most, dim=1)
-    listed_bk = best_bk >= LEAST
-    # Row by row, since pixels of nearly the same probability would change places from processor to processor.
+    # By steps of probability, and row by row: of nearly the same ones the last bits of a processor would decide.
+    pixel_bk = (chance_bn / _STEP).round().argsort(dim=1, descending=True, stable=True)[:, :most]
+    listed_bk = chance_bn.gather(1, pixel_bk) >= LEAST
     pixel_bk = torch.where(listed_bk, pixel_bk, chance_bn.shape[1]).sort(dim=1).values
     listed_bk = pixel_bk < chance_bn.shape[1]
     there_bk = torch.where(listed_bk, pixel_bk, 0)

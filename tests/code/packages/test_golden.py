@@ -1,13 +1,16 @@
-"""The last golden input lies outside of the tested range in everything that the region limits."""
+"""Golden inputs have answers that other machines give, too; the last lies outside of the tested range in everything."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from components.core import AssayError
 from components.packages.golden import make_golden
 from models.estimators.numbers import NumbersEstimator
+from models.fields import Arrays
 from tests.drills.packages import golden_inputs
 from tests.estimators import CONFIG, TESTED_RANGE
 
@@ -44,3 +47,35 @@ def test_golden_inputs_that_are_not_the_models_fields_are_refused() -> None:
     ):
         with pytest.raises(AssayError, match=said):
             make_golden(NumbersEstimator(CONFIG).eval(), wrong, TESTED_RANGE)
+
+
+class Edged(NumbersEstimator):
+    """A flux that is higher by its error where an image has more light than its first light of these."""
+
+    edges: ClassVar[list[float]] = []
+
+    def forward(self, inputs: Arrays) -> dict[str, Tensor]:
+        outputs = super().forward(inputs)
+        light_b = inputs["image"].abs().sum(dim=(1, 2))
+        over_b = (light_b[:, None] >= torch.tensor(self.edges)).sum(dim=1)
+        return outputs | {"posterior_flux": outputs["posterior_flux"] + over_b * outputs["posterior_flux_error"]}
+
+
+def lights(inputs: Arrays) -> list[float]:
+    return [float(light) for light in inputs["image"].abs().sum(dim=(1, 2))]
+
+
+def test_inputs_whose_answer_last_bits_decide_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = golden_inputs()
+    first, second, third, _ = lights(inputs)
+    monkeypatch.setattr(Edged, "edges", [second * (1 - 1e-7), third * 1.01])
+    golden = make_golden(Edged(CONFIG).eval(), inputs, TESTED_RANGE)
+    assert [float(np.abs(image).sum()) for image in golden.inputs["image"][:-1]] == pytest.approx([first, third])
+    assert golden.doubts[-1]
+
+
+def test_inputs_whose_answers_are_all_decided_by_last_bits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = golden_inputs()
+    monkeypatch.setattr(Edged, "edges", [light * (1 - 1e-7) for light in lights(inputs)])
+    with pytest.raises(AssayError, match=r"of 4 golden inputs, .* answers that last bits do not decide: set package"):
+        make_golden(Edged(CONFIG).eval(), inputs, TESTED_RANGE)

@@ -131,6 +131,20 @@ def test_a_list_is_as_complete_and_as_pure_as_it_is_made(problem: Any, settings:
     assert metrics["number.bright"].value == pytest.approx(float(chance.sum() / bright.sum()), rel=1e-5)
 
 
+def test_last_bits_do_not_choose_among_sources_that_are_alike() -> None:
+    from models.estimators.sources.source_list import source_list
+
+    generator = torch.Generator().manual_seed(1)
+    chance = torch.full((2, 16, 16), 0.999999)
+    chance[1] = 0.8001
+    other = chance - 1e-6 * torch.rand(chance.shape, generator=generator)
+    flux = torch.rand(chance.shape, generator=generator)
+    lists = [source_list(of, flux, torch.ones_like(flux), most=32, pixel_scale=0.1) for of in (chance, other)]
+    (sources, count), (others, _) = lists
+    assert count.tolist() == [32, 32]
+    assert torch.allclose(sources, others, atol=1e-5)
+
+
 def test_sources_move_with_their_sky(settings: Any, small_dataset: Dataset) -> None:
     """What is drawn afresh holds the light of the very sources that are the target."""
     rows = small_dataset.rows("train")[:32]
