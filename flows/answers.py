@@ -4,6 +4,7 @@ show("galaxy.fits", prediction, said, truth={"g1": 0.1})
 show_source(said)
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from components.core import AssayError
 from flows import console
 
 _ENDS = ("low", "high")
+_ANSWERS = ("posterior", "likelihood")
+"""What the name of an output begins with that is one of two answers to the same."""
 _FILE = "file"
 """The column of a table of truths that names an image."""
 
@@ -30,7 +33,9 @@ def read_truths(path: Path, files: Sequence[Path]) -> dict[str, dict[str, float]
     known: dict[str, dict[str, float]] = {}
     for row in table.to_dict("records"):
         try:
-            known[str(row[_FILE])] = {str(name): float(row[name]) for name in row if name != _FILE and row[name] != ""}
+            cells = {str(name): row[name] for name in row if name != _FILE and row[name] not in ("", None)}
+            numbers = {name: float(cell) for name, cell in cells.items()}
+            known[str(row[_FILE])] = {name: number for name, number in numbers.items() if not math.isnan(number)}
         except ValueError as error:
             raise AssayError(f"{path}: row {row[_FILE]}: {error}: every column but {_FILE!r} holds numbers") from error
     if not known.keys() & {file.name for file in files}:
@@ -70,7 +75,7 @@ def show(
         if begin and (error is None or not name.startswith(begin)):
             continue
         short = name.removeprefix(begin)
-        right = (truth or {}).get(short)
+        right = _truth_of(name, truth or {})
         shown = value if isinstance(value, str) else _with_error(value, error)
         beside = ("" if right is None else f"{right:.4g}",) if truth else ()
         rows.append((short, shown, *beside, said["units"].get(name, "")))
@@ -106,6 +111,11 @@ def show_source(said: Mapping[str, Any], *, everything: bool = False) -> None:
     )
     if "override" in model:
         console.out.print(f"OVERRIDE {model['override']}", markup=False)
+
+
+def _truth_of(name: str, truth: Mapping[str, float]) -> float | None:
+    """By the output's name, or by that of the number which the output is an answer to."""
+    return truth.get(name, next((truth[of] for of in truth if name in (f"{answer}_{of}" for answer in _ANSWERS)), None))
 
 
 def _with_error(value: float, error: float | None) -> str:

@@ -3,6 +3,7 @@ from .code import code_of as code_of
 from .code import imported_files as imported_files
 from .databases import PATIENCE_S as PATIENCE_S
 from .databases import SQLITE as SQLITE
+from .databases import sqlite_file as sqlite_file
 from .databases import sqlite_url as sqlite_url
 from .digests import file_sha256 as file_sha256
 from .digests import read_sealed as read_sealed
@@ -60,3 +61,4 @@ from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
 from .workspace import Workspace as Workspace
+from .writing import write_whole as write_whole

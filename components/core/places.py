@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from components.core.digests import value_digest
 from components.core.workspace import Workspace
+from components.core.writing import write_whole
 
 __label__ = None
 
@@ -25,9 +26,7 @@ def place_tag(workspace: Workspace) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         if not kept.exists():
-            partial = kept.with_name(".place")
-            partial.write_text(uuid.uuid4().hex, encoding="utf-8")
-            partial.replace(kept)
+            write_whole(kept, uuid.uuid4().hex)
     machine = socket.gethostname()
     place = {"machine": machine, "folder": str(workspace.home.resolve()), "drawn": kept.read_bytes().hex()}
     return f"{machine}-{value_digest(place)[:12]}"

@@ -11,13 +11,12 @@ data and the inputs that made it, and data that comes from a remote is known for
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from components.core import IntegrityError, Workspace
+from components.core import IntegrityError, Workspace, write_whole
 
 DATA_FILE = "data.dvc"
 
@@ -84,14 +83,7 @@ def put_row(workspace: Workspace, problem: str, row: Mapping[str, Any] | None) -
             return
         text = StringIO()
         YAML().dump(document, text)
-        write_text(path, text.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+        write_whole(path, text.getvalue())
 
 
 def find_row(text: str, problem: str) -> dict[str, Any] | None:

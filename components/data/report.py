@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.core import render_page
+from components.core import render_page, write_whole
 from components.fields import Dataset
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Finding:
 def reports_folder(home: Path) -> Path:
     """The folder of all reports, with its index, in a state folder."""
     folder = home / _REPORTS
-    _write(folder / "index.html", render_page(_TEMPLATES / "data_reports.html", reports=_newest(folder)))
+    write_whole(folder / "index.html", render_page(_TEMPLATES / "data_reports.html", reports=_newest(folder)))
     return folder
 
 
@@ -94,7 +94,7 @@ def write_report(
             for suite, table in tables.items()
         ],
     )
-    _write(page, text)
+    write_whole(page, text)
     reports_folder(home)
     return page
 
@@ -153,7 +153,8 @@ def _number(value: Any) -> str:
 
 def _newest(folder: Path) -> list[tuple[str, str, str, str, str]]:
     """Address, problem, time, digest and verdict of the newest reports."""
-    pages = sorted(folder.glob("*/*_*_*.html"), key=lambda page: page.name, reverse=True)[:_LISTED]
+    whole = (page for page in folder.glob("*/*_*_*.html") if not page.name.startswith("."))
+    pages = sorted(whole, key=lambda page: page.name, reverse=True)[:_LISTED]
     listed = []
     for page in pages:
         time, digest, verdict = page.stem.split("_")
@@ -161,11 +162,3 @@ def _newest(folder: Path) -> list[tuple[str, str, str, str, str]]:
         address = page.relative_to(folder).as_posix()
         listed.append((address, page.parent.name, f"{when:%Y-%m-%d %H:%M:%S} UTC", digest, verdict))
     return listed
-
-
-def _write(page: Path, text: str) -> None:
-    """Whole or not at all."""
-    page.parent.mkdir(parents=True, exist_ok=True)
-    partial = page.with_name(f".{page.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(page)

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from components.core import AssayError, Workspace, read_git, undisturbed
+from components.core import AssayError, Workspace, read_git, undisturbed, write_whole
 from components.data.data_file import (
     DATA_FILE,
     DataRow,
@@ -29,7 +29,6 @@ from components.data.data_file import (
     raw_row,
     read_row,
     write_row,
-    write_text,
 )
 
 _DVC_FILES = {
@@ -100,7 +99,7 @@ def version_data(workspace: Workspace, problem: str) -> DataVersion:
             try:
                 _dvc(workspace, "add", data_path(problem))
             except AssayError:  # DVC writes in place, and what it left may be half of it
-                write_text(workspace.root / DATA_FILE, before)
+                write_whole(workspace.root / DATA_FILE, before)
                 raise
         remote = _default_remote(workspace)
         if remote is not None:

@@ -3,6 +3,7 @@ from .along_axes import alarms as alarms
 from .along_axes import measure_along as measure_along
 from .card import CARD as CARD
 from .card import DOCUMENT as DOCUMENT
+from .card import PLOTS as PLOTS
 from .card import SCHEMA as SCHEMA
 from .card import render_card as render_card
 from .confirmation import Confirmed as Confirmed

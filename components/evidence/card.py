@@ -18,15 +18,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from components.core import render_page
-from components.evidence.keeping import read_sections
+from components.core import render_page, write_whole
+from components.evidence.keeping import is_whole, read_sections
 from components.fields import Dataset, Section, Use
 
 __label__ = None
 
 CARD, DOCUMENT = "card.html", "card.json"
-SCHEMA = "assay.card/1"
-_PLOTS = "plots"
+SCHEMA = "assay.card/2"
+PLOTS = "plots"
 _TEMPLATE = Path(__file__).parent / "templates" / "model_card.html"
 
 
@@ -60,10 +60,12 @@ def write_card(
     if honesty is not None:
         measured = read_sections(honesty)
         for name in (name for section in measured for name, _ in section.pictures):
-            (folder / _PLOTS / f"{name}.png").write_bytes((honesty / _PLOTS / f"{name}.png").read_bytes())
+            (folder / PLOTS / f"{name}.png").write_bytes((honesty / PLOTS / f"{name}.png").read_bytes())
         sections += measured
     if (folder / DOCUMENT).is_file():
         hardware = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))["hardware"]
+    elif is_whole(folder):
+        hardware = "not known: timed before cards said it"
     training = description["inputs"]["training"]["settings"]
     document = {
         "schema": SCHEMA,
@@ -96,8 +98,8 @@ def write_card(
         },
     }
     text = json.dumps(document, indent=1, default=str)
-    (folder / DOCUMENT).write_text(text + "\n", encoding="utf-8")
-    (folder / CARD).write_text(render_card(json.loads(text), folder), encoding="utf-8")
+    write_whole(folder / CARD, render_card(json.loads(text), folder))
+    write_whole(folder / DOCUMENT, text + "\n")
     return folder / CARD
 
 
@@ -112,7 +114,7 @@ def render_card(document: Mapping[str, Any], folder: Path) -> str:
     return render_page(
         _TEMPLATE,
         card={"version": None, "verdicts": [], **document},
-        pictures={name: base64.b64encode((folder / _PLOTS / f"{name}.png").read_bytes()).decode() for name in names},
+        pictures={name: base64.b64encode((folder / PLOTS / f"{name}.png").read_bytes()).decode() for name in names},
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from components.core import DataSettings, IntegrityError, Workspace
+from components.core import DataSettings, IntegrityError, Workspace, write_whole
 from components.fields import Dataset, Problem
 
 __label__ = None
@@ -24,9 +24,7 @@ def read_once_more(workspace: Workspace, problem: Problem, dataset: Dataset) -> 
     with FileLock(path.with_suffix(".lock")):
         counts = _counts(path)
         counts[dataset.digest] = counts.get(dataset.digest, 0) + 1
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(counts), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(counts))
     return counts[dataset.digest]
 
 

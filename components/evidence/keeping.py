@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from components.core import IntegrityError, file_sha256, read_sealed, sealed, value_digest
+from components.core import IntegrityError, file_sha256, read_sealed, sealed, value_digest, write_whole
 from components.fields import Metric, Section
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def seal_folder(
     by_clock = {name: _document(metric) for name, metric in (timings or {}).items()}
     found = {"digest": value_digest(digests), "files": digests, "timings": by_clock}
     evidence = {"key": value_digest(inputs), "inputs": inputs, **found}
-    partial = folder / f".{_EVIDENCE}"
-    partial.write_text(json.dumps(sealed(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(folder / _EVIDENCE)
+    write_whole(folder / _EVIDENCE, json.dumps(sealed(evidence), indent=1, sort_keys=True) + "\n")
 
 
 def read_folder(folder: Path, *, again: str) -> Kept:

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core import RESULTS, Workspace
+from components.core import RESULTS, Workspace, write_whole
 from components.fields import Problem
 from models.descriptions import read_description
 
@@ -35,9 +35,5 @@ def write_results(workspace: Workspace, problem: Problem, model_folder: Path, ev
 
 
 def _write(path: Path, text: str) -> None:
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_whole(path, text)

@@ -5,14 +5,14 @@ keep_card(card, Path("build/cards/galaxy-shape-v3"))         # card.html and car
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import AssayError, Workspace, scratch_folder
+from components.core import AssayError, IntegrityError, Workspace, scratch_folder, write_whole
 from components.evidence import CARD, DOCUMENT, SCHEMA, render_card
 from components.gates import COMPARED_WITH
 from components.ledger import ARCHIVED, CANDIDATE, Entry, describe_override, open_ledger
@@ -36,36 +36,75 @@ def version_card(workspace: Workspace, problem: str, version: int) -> VersionCar
     """The card of a version, with what the ledger says of it now.
 
     Raises:
-        AssayError: when there is no such version, or its evaluation is from before cards were documents.
-        IntegrityError: when the evaluation's files are gone.
+        NoCardError: when its evaluation is from before cards were documents, or when they were others.
+        IntegrityError: when a file of the evaluation is gone or is not what was written.
+        AssayError: when there is no such version, or the ledger does not know it.
     """
-    folder = Registry(workspace).evaluation_folder(problem, version)
-    try:
-        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NoCardError(
-            f"{folder / DOCUMENT} is missing, since {problem} version {version} is from before cards had one: its page "
-            f"is {folder / CARD}"
-        ) from error
-    if document["schema"] != SCHEMA:
-        raise NoCardError(
-            f"{folder / DOCUMENT} has the schema {document['schema']}, and this clone knows {SCHEMA}: its page is "
-            f"{folder / CARD}"
-        )
-    entries = [entry for entry in open_ledger(workspace).history(problem) if entry.version == version]
-    document |= {"version": _status(version, entries), "verdicts": _verdicts(entries)}
-    return VersionCard(document=document, page=render_card(document, folder))
+    return _card(Registry(workspace).evaluation_folder(problem, version), _entries(workspace, problem, version))
 
 
-def show_card(workspace: Workspace, problem: str, version: int) -> None:
-    """Have MLflow show the card of a version as it is now, beside its evaluation; one of older days has none.
+def show_cards(workspace: Workspace, problem: str, versions: Iterable[int]) -> list[int]:
+    """Have MLflow show cards as they are now, beside their evaluations; those of older days have none.
+
+    Returns:
+        The versions whose cards showed another stage.
 
     Raises:
         AssayError: as `version_card`, or when MLflow cannot be written to.
     """
-    with suppress(NoCardError), scratch_folder(workspace) as folder:
-        for path in keep_card(version_card(workspace, problem, version), folder):
+    shown = []
+    for version in versions:
+        folder, entries = Registry(workspace).evaluation_folder(problem, version), _entries(workspace, problem, version)
+        with suppress(NoCardError):
+            before = _document(folder)["version"] or {}
+            if (before.get("stage"), before.get("since")) != (entries[-1].to_stage, entries[-1].at):
+                attach_card(workspace, problem, version, _card(folder, entries))
+                shown.append(version)
+    return shown
+
+
+def attach_card(workspace: Workspace, problem: str, version: int, card: VersionCard) -> None:
+    """Have MLflow show this card of a version.
+
+    Raises:
+        AssayError: when MLflow cannot be written to.
+    """
+    with scratch_folder(workspace) as folder:
+        for path in keep_card(card, folder):
             Registry(workspace).attach(problem, version, path, "evaluation")
+
+
+def _entries(workspace: Workspace, problem: str, version: int) -> list[Entry]:
+    entries = [entry for entry in open_ledger(workspace).history(problem) if entry.version == version]
+    if not entries:
+        raise AssayError(f"{problem} version {version} is in MLflow and not in the ledger", "type `assay reconcile`")
+    return entries
+
+
+def _card(folder: Path, entries: list[Entry]) -> VersionCard:
+    document = _document(folder) | {"version": _status(entries), "verdicts": _verdicts(entries)}
+    try:
+        return VersionCard(document=document, page=render_card(document, folder))
+    except OSError as error:
+        raise IntegrityError(f"{error.filename} is missing", "restore MLflow's files from a backup") from error
+
+
+def _document(folder: Path) -> dict[str, Any]:
+    """What the card of an evaluation says."""
+    path = folder / DOCUMENT
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NoCardError(
+            f"{path} is missing, since it is from before cards had one: its page is {folder / CARD}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{path} is not what was written", "restore MLflow's files from a backup") from error
+    if document["schema"] != SCHEMA:
+        raise NoCardError(
+            f"{path} has the schema {document['schema']}, and this clone knows {SCHEMA}: its page is {folder / CARD}"
+        )
+    return document
 
 
 def keep_card(card: VersionCard, folder: Path) -> list[Path]:
@@ -74,19 +113,18 @@ def keep_card(card: VersionCard, folder: Path) -> list[Path]:
     Returns:
         Both files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     page, document = folder / CARD, folder / DOCUMENT
-    page.write_text(card.page, encoding="utf-8")
-    document.write_text(json.dumps(card.document, indent=1) + "\n", encoding="utf-8")
+    write_whole(page, card.page)
+    write_whole(document, json.dumps(card.document, indent=1) + "\n")
     return [page, document]
 
 
-def _status(version: int, entries: list[Entry]) -> dict[str, Any]:
+def _status(entries: list[Entry]) -> dict[str, Any]:
     """Where a version is and who put it there."""
     now, first = entries[-1], entries[0]
     packages = [f"{entry.package_tag}, digest {entry.package_digest}" for entry in entries if entry.package_tag]
     return {
-        "number": version,
+        "number": now.version,
         "stage": now.to_stage,
         "since": now.at,
         "by": now.actor,
@@ -108,14 +146,15 @@ def _verdicts(entries: list[Entry]) -> list[dict[str, Any]]:
 
 def _verdict(entry: Entry) -> dict[str, Any]:
     gates: list[dict[str, Any]] = sorted(entry.evidence["gates"], key=lambda gate: bool(gate["verdict"] == "pass"))
-    compared = next((gate for gate in gates if COMPARED_WITH in gate["details"]), None)
     return {
         "stage": entry.to_stage,
         "at": entry.at,
         "by": entry.actor,
         "passed": sum(gate["verdict"] == "pass" for gate in gates),
-        "compared": compared["reason"] if compared else "",
-        "compared_with": compared["details"]["version"] if compared else None,
-        "cells": compared["details"]["cells"] if compared else [],
+        "comparisons": [
+            {"reason": gate["reason"], **{name: gate["details"][name] for name in ("version", "standing", "cells")}}
+            for gate in gates
+            if COMPARED_WITH in gate["details"]
+        ],
         "gates": [{key: value for key, value in gate.items() if key != "details"} for gate in gates],
     }

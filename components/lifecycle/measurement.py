@@ -5,8 +5,18 @@ table = table_of(workspace, problem, settings, 3)                       # None w
 """
 
 from components.core import ProblemSettings, Workspace, scratch_folder
-from components.evidence import HonestyTable, adopt_honesty, find_honesty, measured_honesty, rewrite_card, was_measured
+from components.evidence import (
+    DOCUMENT,
+    PLOTS,
+    HonestyTable,
+    adopt_honesty,
+    find_honesty,
+    measured_honesty,
+    rewrite_card,
+    was_measured,
+)
 from components.fields import Dataset, Problem
+from components.lifecycle.cards import attach_card, version_card
 from components.lifecycle.model_folders import model_files
 from components.registry import Registry
 from models.descriptions import read_description
@@ -28,7 +38,9 @@ def measure_version(
     registry.attach(problem.name, version, table.folder, _ATTACHED)
     card = rewrite_card(workspace, problem, model, dataset, settings)
     if card is not None:
-        registry.attach(problem.name, version, card, "evaluation")
+        registry.attach(problem.name, version, card.parent / PLOTS, f"evaluation/{PLOTS}")
+        registry.attach(problem.name, version, card.with_name(DOCUMENT), "evaluation")
+        attach_card(workspace, problem.name, version, version_card(workspace, problem.name, version))
     return table
 
 

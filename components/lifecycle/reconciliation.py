@@ -14,6 +14,7 @@ from components.fields import Problem
 from components.ledger import (
     ARCHIVE,
     ARCHIVED,
+    COLLECTED,
     PRODUCTION,
     PROMOTABLE,
     REPACKAGED,
@@ -24,6 +25,7 @@ from components.ledger import (
     last_good,
     whoami,
 )
+from components.lifecycle.cards import show_cards
 from components.lifecycle.package_files import keep_package, recovered_package
 from components.lifecycle.version_packages import ANSWERS, VersionPackages
 from components.packages import Package, sign_package, take_strays_away, verify_package, what_answers_in
@@ -60,6 +62,9 @@ def reconcile(workspace: Workspace, problem: Problem, settings: ProblemSettings)
         if one.kind != "version":
             todo = "whoever changed it in MLflow by hand, if no command was killed: use assay promote instead"
             findings.append(Finding(what=str(one), repaired=True, todo=todo))
+    there = [version for version, entry in stages.items() if version not in gone and entry.action != COLLECTED]
+    for version in there:
+        findings += _card(versions, version)
     findings += [_deleted(versions, stages[v]) for v in sorted(gone) if stages[v].to_stage != ARCHIVED]
     good = last_good(versions.ledger.history(problem.name))
     for entry in stages.values():
@@ -114,6 +119,16 @@ def _unknown_versions(versions: VersionPackages) -> list[Finding]:
         twice = f": it was version {entry.version} again, and is deleted" if entry.version != version else ""
         findings.append(Finding(what=what + twice, repaired=True, todo=""))
     return findings
+
+
+def _card(versions: VersionPackages, version: int) -> list[Finding]:
+    """A card that was not renewed at its last stage change, or cannot be."""
+    name = versions.problem.name
+    try:
+        shown = show_cards(versions.workspace, name, [version])
+    except IntegrityError as error:
+        return [Finding(what=f"the card of version {version}: {error}", repaired=False, todo="operator")]
+    return [Finding(what=f"MLflow showed an older card of version {version}", repaired=True, todo="") for _ in shown]
 
 
 def _deleted(versions: VersionPackages, entry: Entry) -> Finding:

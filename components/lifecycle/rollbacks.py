@@ -8,6 +8,7 @@ from typing import Any
 
 from components.core import AssayError, RefusedError
 from components.ledger import PRODUCTION, REPACKAGED, ROLLBACK, Entry, current_entries, entry_in_stage, last_good
+from components.lifecycle.cards import show_cards
 from components.lifecycle.package_files import package_of
 from components.lifecycle.stages import Stages
 
@@ -74,7 +75,8 @@ def _overruled_there(history: Sequence[Entry], version: int) -> Mapping[str, Any
 def _finish(stages: Stages, held: Entry) -> Entry:
     """Tell of a rollback that was killed before it had; refused when there is nothing left to tell."""
     try:
-        untold = stages.mirror(only={held.version, *([held.previous_version] if held.previous_version else [])})
+        moved = {held.version, *([held.previous_version] if held.previous_version else [])}
+        untold = [*stages.mirror(only=moved), *show_cards(stages.workspace, held.problem, sorted(moved))]
     except AssayError:
         untold = []  # MLflow cannot be asked what it shows: whoever goes back further says from where
     if not untold:

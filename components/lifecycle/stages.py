@@ -38,7 +38,7 @@ from components.ledger import (
     open_ledger,
     registered_tags,
 )
-from components.lifecycle.cards import show_card
+from components.lifecycle.cards import show_cards
 from components.lifecycle.notifications import notify, notify_changes
 from components.lifecycle.refusals import KnownRefusalError
 from components.lifecycle.witness import unwitnessed
@@ -118,8 +118,9 @@ class Stages:
             self.tell_changes()
             self.unshown = ""
             try:  # still under the lock: what MLflow does not show yet is no drift for `reconcile`
-                self.mirror(only={version} | ({expect} if expect is not None else set()))
-                show_card(self.workspace, name, version)
+                moved = {version} | ({expect} if expect is not None else set())
+                self.mirror(only=moved)
+                show_cards(self.workspace, name, sorted(moved))
             except AssayError as error:
                 self.unshown = f"MLflow does not show it yet ({error}): type `assay reconcile` when it can be asked"
             return entry

@@ -31,6 +31,8 @@ from components.packages.files import Package, verify_package
 from components.packages.signing import check_signed
 
 TRAIN_AGAIN = "train the model again and promote it"
+_REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+"""Of a request that another may be answered in place of."""
 _ANSWER_TIMEOUT_S = 60.0
 _BODY = 16 * 2**20
 """Characters of a request, at most, unless one image has more: half of what a service reads."""
@@ -193,7 +195,7 @@ def _post(address: str, body: bytes, keys: set[str]) -> dict[str, Any]:
         raise AssayError(f"{address} gave no answer ({error or type(error).__name__}): is it served?") from error
     if answer.status_code != httpx.codes.OK:
         line = document.get("error") if isinstance(document, dict) else document
-        refused = RefusedRequestError if answer.status_code == httpx.codes.BAD_REQUEST else AssayError
+        refused = RefusedRequestError if answer.status_code in _REFUSED else AssayError
         raise refused(f"{address} answered {answer.status_code}: {line}")
     if not isinstance(document, dict) or not keys <= document.keys():
         raise AssayError(f"{address}: its package is from before answers had named fields: {TRAIN_AGAIN}")

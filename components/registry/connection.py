@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from components.core import SQLITE, AssayError, IntegrityError, sqlite_url, variable
+from components.core import AssayError, IntegrityError, sqlite_file, sqlite_url, variable
 from components.registry.reading import ByClient, Reading
 from components.registry.sqlite import open_tables
 
@@ -60,11 +59,11 @@ class Connection:
         """
         if self.uri.startswith("http"):
             return
-        if not self.uri.startswith(SQLITE):
+        database = sqlite_file(self.uri)
+        if database is None:
             with self.one_line():
                 self._make_schema(self.uri)
             return
-        database = Path(self.uri.removeprefix(SQLITE))
         if database.is_file():
             return
         # SQLite keeps what a killed migration left, for ever: the file gets its name when it is complete.
@@ -89,7 +88,8 @@ class Connection:
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """What is only read, without MLflow itself where that is not needed; errors come in one line."""
-        tables = open_tables(Path(self.uri.removeprefix(SQLITE))) if self.uri.startswith(SQLITE) else None
+        file = sqlite_file(self.uri)
+        tables = None if file is None else open_tables(file)
         with self.one_line():
             if tables is None:
                 yield ByClient(self.client())

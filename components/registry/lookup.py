@@ -75,11 +75,8 @@ class Lookup:
             logged = mlflow.metrics(info.run_id)
             if any(name.endswith(".low") for name in logged):  # of before: MLflow had all of them
                 return logged
-            table = local_path(
-                f"{mlflow.artifacts(info.run_id)}/{METRICS}",
-                home=self._home,
-                kept=self._kept(problem, info.version),
-            )
+            location = mlflow.artifacts(info.run_id)
+        table = self._local(problem, info.version, f"{location}/{METRICS}")
         return read_metrics(table) if table.is_file() else info.metrics
 
     def tags(self, problem: str) -> dict[int, dict[str, str]]:
@@ -155,5 +152,7 @@ class Lookup:
         heads = {entry.head for entry in ledger.history(problem)}
         check_owner(found, identity=ledger.identity, heads=heads, uri=self._mlflow.shown)
 
-    def _kept(self, problem: str, version: int) -> Path:
-        return self._home / "downloads" / problem / str(version)
+    def _local(self, problem: str, version: int, address: str) -> Path:
+        """Where a file of a version lies here, fetched if need be: MLflow's database is not held meanwhile."""
+        with self._mlflow.one_line():
+            return local_path(address, home=self._home, kept=self._home / "downloads" / problem / str(version))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.core import IntegrityError
-from components.registry.files import fetched, local_path, logged_digest, verified_description
+from components.registry.files import fetched, logged_digest, verified_description
 from components.registry.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class VersionFiles(Lookup):
         found = self.version(problem, version)
         with self._reading(problem) as mlflow:
             location = mlflow.model_files(problem, version)
-            folder = local_path(f"{location}/artifacts/model", home=self._home, kept=self._kept(problem, version))
+        folder = self._local(problem, version, f"{location}/artifacts/model")
         verified_description(folder, recorded or found.tags, problem)
         return folder
 
@@ -56,7 +56,9 @@ class VersionFiles(Lookup):
         Raises:
             IntegrityError: when it is not.
         """
-        with self._reading(problem) as mlflow, fetched(mlflow.model_files(problem, version), self._home) as folder:
+        with self._reading(problem) as mlflow:
+            location = mlflow.model_files(problem, version)
+        with self._mlflow.one_line(), fetched(location, self._home) as folder:
             if logged_digest(folder) != digest:
                 raise IntegrityError(
                     f"{folder}, MLflow's copy of {problem} version {version}, is not what was registered",
@@ -74,7 +76,7 @@ class VersionFiles(Lookup):
         found = self.version(problem, version)
         with self._reading(problem) as mlflow:
             location = mlflow.artifacts(found.run_id)
-            folder = local_path(f"{location}/evaluation", home=self._home, kept=self._kept(problem, version))
+        folder = self._local(problem, version, f"{location}/evaluation")
         if not folder.is_dir():
             raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
         return folder

@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.io import fits
 
 from components.core.workspace import Workspace
 from examples import draw
+from flows.answers import read_truths
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import NAME
@@ -57,6 +59,10 @@ def test_what_is_quoted_is_shown_with_its_truth_and_the_rest_on_request(house: W
     assert line[2] == "±"
     assert line[4:] == ["0.35", "arcsec"]
     assert "posterior_flux" not in shown
+    shown = assay_here(house, "predict", NAME, galaxy, "--truth", truth, "--all").stdout
+    for name in ("posterior_half_light_radius", "likelihood_half_light_radius"):
+        (line,) = [line.split() for line in shown.splitlines() if line.strip().startswith(name)]
+        assert line[4:] == ["0.35", "arcsec"], name
     shown = assay_here(house, "predict", NAME, galaxy, "--all", "--set", "sigma=230").stdout
     assert "with sigma 230, psf_fwhm 0.7" in shown, "what is typed goes before the header"
     assert "posterior_flux" in shown
@@ -64,6 +70,15 @@ def test_what_is_quoted_is_shown_with_its_truth_and_the_rest_on_request(house: W
     refused(
         assay_here(house, "predict", NAME, galaxy, "--set", "simga=2"), "--set simga: the model takes sigma, psf_fwhm"
     )
+
+
+def test_what_a_table_of_truths_leaves_empty_is_not_known(tmp_path: Path) -> None:
+    table = pd.DataFrame({"file": ["a.fits", "b.fits"], "g1": [0.1, None], "g2": [None, 0.2]})
+    table.to_parquet(tmp_path / "truth.parquet")
+    table.to_csv(tmp_path / "truth.csv", index=False)
+    for name in ("truth.parquet", "truth.csv"):
+        known = read_truths(tmp_path / name, [Path("a.fits")])
+        assert known == {"a.fits": {"g1": 0.1}, "b.fits": {"g2": 0.2}}
 
 
 def test_tables_of_truths_that_say_nothing_are_refused(house: Workspace, tmp_path: Path) -> None:

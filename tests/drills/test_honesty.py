@@ -57,8 +57,12 @@ def test_the_command_keeps_a_table_and_shows_it_on_the_card(house: Workspace) ->
     run = mlflow_client(house).get_model_version(NAME, "1").run_id
     kept = {file.path for file in mlflow_client(house).list_artifacts(run, "honesty")}
     assert {"honesty/evidence.json", "honesty/grid.parquet", "honesty/shear.parquet"} <= kept
-    registered = Registry(house).evaluation_folder(NAME, 1) / "card.html"
-    assert registered.read_text(encoding="utf-8") == page
+    shown = (Registry(house).evaluation_folder(NAME, 1) / "card.html").read_text(encoding="utf-8")
+    for words in (f"{NAME} version 1", "production since", "Bias over the prior"):
+        assert words in shown
+    again = assay_here(house, "card", NAME, "1", "--out", "card")
+    assert again.returncode == 0, again.stderr
+    assert "Bias over the prior" in (house.root / "card" / "card.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.house("promoted")

@@ -2,8 +2,8 @@
 
     part = examples(about, answers)           # a picture, and a table of truths and answers
 
-They are chosen by the log score of the posterior. Where a problem can draw an answer, so is what that leaves of the
-image, in units of its noise: nothing but noise where the answer explains all that was seen.
+They are chosen by the log score of the posterior. Where a problem can draw an answer, the likelihood is drawn, if there
+is one, and what that leaves of the image, in units of its noise: nothing but noise where it explains all that was seen.
 """
 
 import numpy as np
@@ -38,7 +38,8 @@ def examples(about: Gathering, answers: Answers) -> Part:
     image_khw = split.inputs_of(chosen)["image"].double().numpy()
     condition_kc = split.table.loc[chosen, list(problem.conditions)].to_numpy(dtype=np.float64)
     of = answers.of(chosen)
-    drawn_khw = problem.draw_answers(of.value(of.names[-1]), condition_kc, about.simulation)
+    answer = of.names[-1]  # the likelihood where there is one: no prior pulls it away from what was seen
+    drawn_khw = problem.draw_answers(of.value(answer), condition_kc, about.simulation)
     noise_k = split.table.loc[chosen, _NOISE].to_numpy() if _NOISE in problem.conditions else np.ones(len(chosen))
     table = pd.DataFrame(
         {
@@ -52,7 +53,7 @@ def examples(about: Gathering, answers: Answers) -> Part:
             "doubted": np.repeat(of.departs, len(problem.truths)),
         }
     )
-    return Part(tables={EXAMPLES: table}, plots={EXAMPLES: _plot(image_khw, drawn_khw, noise_k, about)})
+    return Part(tables={EXAMPLES: table}, plots={EXAMPLES: _plot(image_khw, drawn_khw, noise_k, about, answer)})
 
 
 def examples_report(table: pd.DataFrame, units: dict[str, str]) -> Report:
@@ -73,7 +74,7 @@ def examples_report(table: pd.DataFrame, units: dict[str, str]) -> Report:
     return Report(title="Examples", columns=("example", "parameter", "truth", *answers, "doubted"), rows=tuple(rows))
 
 
-def _plot(image_khw: Array, drawn_khw: Array | None, noise_k: Array, about: Gathering) -> Figure:
+def _plot(image_khw: Array, drawn_khw: Array | None, noise_k: Array, about: Gathering, answer: str) -> Figure:
     """A row an example: the image, and where answers can be drawn the answer and what it leaves."""
     unit = next(field.unit for field in about.problem.inputs(about.simulation) if field.name == "image")
     columns = 1 if drawn_khw is None else 3
@@ -85,7 +86,7 @@ def _plot(image_khw: Array, drawn_khw: Array | None, noise_k: Array, about: Gath
         if drawn_khw is not None:
             left_hw = (image_khw[number] - drawn_khw[number]) / noise_k[number]
             shown += [
-                ("the answer, drawn", drawn_khw[number], low, high),
+                (f"the {answer}, drawn", drawn_khw[number], low, high),
                 ("what it leaves / noise", left_hw, -_RESIDUAL, _RESIDUAL),
             ]
         for axes, (title, picture_hw, least, most) in zip(panels, shown, strict=True):

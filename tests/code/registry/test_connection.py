@@ -1,5 +1,7 @@
 """An MLflow elsewhere: named where it is taken; what fails of it is said in a line, with its address."""
 
+from pathlib import Path
+
 import pytest
 import requests
 
@@ -37,3 +39,13 @@ def test_an_mlflow_that_a_variable_names_is_not_taken_silently(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ada:s3cret@mlflow:5000")
     said = Registry(trained.workspace).taken_from
     assert said == "models are registered with MLflow at http://mlflow:5000, which MLFLOW_TRACKING_URI names"
+
+
+def test_sqlite_files_may_be_named_relative_to_where_a_command_runs(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained.workspace.home)
+    assert Path("mlflow.db").is_file()
+    known = Registry(trained.workspace).versions("galaxy-shape")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    assert Registry(trained.workspace).versions("galaxy-shape") == known
