@@ -56,7 +56,7 @@ def show_cards(workspace: Workspace, problem: str, versions: Iterable[int]) -> l
     for version in versions:
         folder, entries = Registry(workspace).evaluation_folder(problem, version), _entries(workspace, problem, version)
         with suppress(NoCardError):
-            before = _document(folder)["version"] or {}
+            before = _document(folder).get("version") or {}
             if (before.get("stage"), before.get("since")) != (entries[-1].to_stage, entries[-1].at):
                 attach_card(workspace, problem, version, _card(folder, entries))
                 shown.append(version)
