@@ -199,7 +199,8 @@ def test_reliable_run_ends_where_the_model_fails(
     settings: ProblemSettings, columns: dict[str, list[float]], run: tuple[float, float] | None
 ) -> None:
     table = failures(value=[0, 1, 2, 3, 4], **columns)
-    assert reliable_values(table, cast(NumbersSettings, settings.evaluate)) == {"sigma": run}
+    limits = replace(cast(NumbersSettings, settings.evaluate), tested_alarm=0.1)
+    assert reliable_values(table, limits) == {"sigma": run}
 
 
 def test_axis_that_training_never_reached_is_reliable_nowhere(settings: ProblemSettings) -> None:
