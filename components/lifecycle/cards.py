@@ -18,6 +18,8 @@ from components.gates import COMPARED_WITH
 from components.ledger import ARCHIVED, CANDIDATE, Entry, describe_override, open_ledger
 from components.registry import Registry
 
+_OLD = f"MLflow shows its page, evaluation/{CARD}"
+
 
 class NoCardError(AssayError):
     """A version was evaluated before cards were documents, or when they were others."""
@@ -40,7 +42,16 @@ def version_card(workspace: Workspace, problem: str, version: int) -> VersionCar
         IntegrityError: when a file of the evaluation is gone or is not what was written.
         AssayError: when there is no such version, or the ledger does not know it.
     """
-    return _card(Registry(workspace).evaluation_folder(problem, version), _entries(workspace, problem, version))
+    registry = Registry(workspace)
+    known = _document(registry.evaluation_file(problem, version, DOCUMENT))
+    entries = _entries(workspace, problem, version)
+    document = known | {"version": _status(entries), "verdicts": _verdicts(entries)}
+    with registry.evaluation(problem, version) as folder:
+        try:
+            return VersionCard(document=document, page=render_card(document, folder))
+        except OSError as error:
+            what = f"{Path(error.filename).name} of the evaluation is missing"
+            raise IntegrityError(what, "restore MLflow's files from a backup") from error
 
 
 def show_cards(workspace: Workspace, problem: str, versions: Iterable[int]) -> list[int]:
@@ -54,11 +65,11 @@ def show_cards(workspace: Workspace, problem: str, versions: Iterable[int]) -> l
     """
     shown = []
     for version in versions:
-        folder, entries = Registry(workspace).evaluation_folder(problem, version), _entries(workspace, problem, version)
+        now = _entries(workspace, problem, version)[-1]
         with suppress(NoCardError):
-            before = _document(folder).get("version") or {}
-            if (before.get("stage"), before.get("since")) != (entries[-1].to_stage, entries[-1].at):
-                attach_card(workspace, problem, version, _card(folder, entries))
+            before = _document(Registry(workspace).evaluation_file(problem, version, DOCUMENT)).get("version") or {}
+            if (before.get("stage"), before.get("since")) != (now.to_stage, now.at):
+                attach_card(workspace, problem, version, version_card(workspace, problem, version))
                 shown.append(version)
     return shown
 
@@ -81,28 +92,18 @@ def _entries(workspace: Workspace, problem: str, version: int) -> list[Entry]:
     return entries
 
 
-def _card(folder: Path, entries: list[Entry]) -> VersionCard:
-    document = _document(folder) | {"version": _status(entries), "verdicts": _verdicts(entries)}
-    try:
-        return VersionCard(document=document, page=render_card(document, folder))
-    except OSError as error:
-        raise IntegrityError(f"{error.filename} is missing", "restore MLflow's files from a backup") from error
-
-
-def _document(folder: Path) -> dict[str, Any]:
+def _document(kept: bytes | None) -> dict[str, Any]:
     """What the card of an evaluation says."""
-    path = folder / DOCUMENT
+    if kept is None:
+        raise NoCardError(f"evaluation/{DOCUMENT} is missing, since it is from before cards had one: {_OLD}")
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NoCardError(
-            f"{path} is missing, since it is from before cards had one: its page is {folder / CARD}"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{path} is not what was written", "restore MLflow's files from a backup") from error
+        document: dict[str, Any] = json.loads(kept)
+    except ValueError as error:
+        what = f"evaluation/{DOCUMENT} is not what was written"
+        raise IntegrityError(what, "restore MLflow's files from a backup") from error
     if document["schema"] != SCHEMA:
         raise NoCardError(
-            f"{path} has the schema {document['schema']}, and this clone knows {SCHEMA}: its page is {folder / CARD}"
+            f"evaluation/{DOCUMENT} has the schema {document['schema']}, and this clone knows {SCHEMA}: {_OLD}"
         )
     return document
 

@@ -3,6 +3,7 @@
 package = VersionPackages(workspace, problem, settings, dataset).package(3)
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -116,14 +117,12 @@ class VersionPackages(Stages):
             f"check out commit {commit} with the data of that day and type `assay reconcile`, or train the model again",
         )
 
-    def _evaluations(self, version: int) -> list[Evidence]:
+    def _evaluations(self, version: int) -> Iterator[Evidence]:
         """Those of a version that this house and MLflow have: of today's inputs, and the one it was registered with."""
-        found = []
         with suppress(AssayError):  # the dataset may be another today, or gone
-            found.append(self.judge.evidence(version))
-        with suppress(AssayError):
-            found.append(read_evidence(self.registry.evaluation_folder(self.problem.name, version)))
-        return found
+            yield self.judge.evidence(version)
+        with suppress(AssayError), self.registry.evaluation(self.problem.name, version) as folder:
+            yield read_evidence(folder)
 
     @cached_property
     def _golden_inputs(self) -> "Arrays":

@@ -9,6 +9,7 @@ What they must be is said by the ledger, which the caller asks: who can write fi
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from components.registry.lookup import Lookup
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_PACKAGES = "packages"
+_EVALUATION, _PACKAGES = "evaluation", "packages"
 
 
 class VersionFiles(Lookup):
@@ -66,20 +67,47 @@ class VersionFiles(Lookup):
                     "backup",
                 )
 
-    def evaluation_folder(self, problem: str, version: int) -> Path:
-        """The local folder with the evaluation that a version was registered with.
+    @contextmanager
+    def evaluation(self, problem: str, version: int) -> Iterator[Path]:
+        """The folder with the evaluation that a version was registered with, and with what was attached to it since.
+
+        Any machine attaches to it: it is read where it lies, or fetched as it is now, and no copy is kept.
 
         Raises:
             AssayError: when there is no such version.
             IntegrityError: when the folder is gone.
         """
-        found = self.version(problem, version)
+        address = self._evaluation(problem, version)
+        self._attached(problem, version)
+        with self._mlflow.one_line(), fetched(address, self._home) as folder:
+            yield folder
+
+    def evaluation_file(self, problem: str, version: int, file: str) -> bytes | None:
+        """One file of that folder, as it is now; None when it has no such file.
+
+        Raises:
+            AssayError: when there is no such version.
+            IntegrityError: when the folder is gone.
+        """
+        address = f"{self._evaluation(problem, version)}/{file}"
+        if f"{_EVALUATION}/{file}" not in self._attached(problem, version):
+            return None
+        with self._mlflow.one_line(), fetched(address, self._home) as path:
+            return path.read_bytes()
+
+    def _evaluation(self, problem: str, version: int) -> str:
+        """The address of the folder."""
         with self._reading(problem) as mlflow:
-            location = mlflow.artifacts(found.run_id)
-        folder = self._local(problem, version, f"{location}/evaluation")
-        if not folder.is_dir():
-            raise IntegrityError(f"{folder} is missing", "restore MLflow's files from a backup")
-        return folder
+            return f"{mlflow.artifacts(self.version(problem, version).run_id)}/{_EVALUATION}"
+
+    def _attached(self, problem: str, version: int) -> set[str]:
+        """The files and folders in it."""
+        with self._of(problem) as client:
+            found = client.list_artifacts(self.version(problem, version).run_id, _EVALUATION)
+        if not found:
+            what = f"the evaluation of {problem} version {version} is missing"
+            raise IntegrityError(what, "restore MLflow's files from a backup")
+        return {file.path for file in found}
 
     def attach(self, problem: str, version: int, path: Path, folder: str) -> None:
         """Keep a file or a folder beside the evaluation that a version was registered with, in place of an older one.

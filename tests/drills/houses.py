@@ -21,6 +21,7 @@ from components.lifecycle.promotion import Promotion
 from components.lifecycle.registration import register
 from components.problems import find_problem
 from components.problems.galaxy_shape.settings import GalaxyTrainSettings
+from components.registry.registry import Registry
 from components.training.run import train
 from tests.conftest import SMALL, make_house, small_settings
 from tests.drills.commands import assay_here
@@ -84,6 +85,12 @@ def mlflow_client(house: Workspace) -> Any:
 
     uri = f"sqlite:///{house.home / 'mlflow.db'}"
     return mlflow.MlflowClient(uri, uri)
+
+
+def evaluation_folder(house: Workspace, version: int) -> Path:
+    """Where the files of MLflow's evaluation of a version lie, in a house that has its MLflow in it."""
+    with Registry(house).evaluation(NAME, version) as folder:
+        return folder
 
 
 def verdicts_shown(house: Workspace, version: int, stage: str) -> list[str]:

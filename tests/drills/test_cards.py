@@ -8,9 +8,8 @@ from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
 from components.problems import NAMES as PROBLEMS
 from components.problems import find_problem
-from components.registry.registry import Registry
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import NAME
+from tests.drills.houses import NAME, evaluation_folder
 
 
 @pytest.mark.house("succeeded")
@@ -42,14 +41,14 @@ def test_a_card_has_the_verdicts_of_the_ledger(house: Workspace) -> None:
 @pytest.mark.house("succeeded")
 def test_mlflow_shows_the_cards_of_the_last_stage_change(house: Workspace) -> None:
     for version, stage in ((3, "production"), (2, "archived")):
-        folder = Registry(house).evaluation_folder(NAME, version)
+        folder = evaluation_folder(house, version)
         assert json.loads((folder / "card.json").read_text(encoding="utf-8"))["version"]["stage"] == stage
         assert f"version {version}" in (folder / "card.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.house("succeeded")
 def test_a_card_that_a_killed_command_left_is_renewed_by_reconcile(house: Workspace) -> None:
-    card = Registry(house).evaluation_folder(NAME, 3) / "card.json"
+    card = evaluation_folder(house, 3) / "card.json"
     left = json.loads(card.read_text(encoding="utf-8"))
     left["version"]["stage"] = "staging"
     card.write_text(json.dumps(left), encoding="utf-8")
@@ -62,7 +61,7 @@ def test_a_card_that_a_killed_command_left_is_renewed_by_reconcile(house: Worksp
 
 @pytest.mark.house("succeeded")
 def test_cards_of_other_days_and_damaged_ones_are_named_and_keep_nothing_from_changing(house: Workspace) -> None:
-    folder = Registry(house).evaluation_folder(NAME, 3)
+    folder = evaluation_folder(house, 3)
     whole = (folder / "card.json").read_text(encoding="utf-8")
     refused(assay_here(house, "card", NAME, "9"), "has no version 9")
     refused(assay_here(house, "card", "galaxy-shap", "1"), "unknown problem 'galaxy-shap'")

@@ -11,10 +11,9 @@ from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
 from components.gates.results import GateResult, Verdict
 from components.lifecycle.measurement import measure_version
-from components.registry.registry import Registry
 from tests.conftest import write_params
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import LENIENT, NAME, mlflow_client, promote, promotion_of
+from tests.drills.houses import LENIENT, NAME, evaluation_folder, mlflow_client, promote, promotion_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
 
@@ -57,7 +56,7 @@ def test_the_command_keeps_a_table_and_shows_it_on_the_card(house: Workspace) ->
     run = mlflow_client(house).get_model_version(NAME, "1").run_id
     kept = {file.path for file in mlflow_client(house).list_artifacts(run, "honesty")}
     assert {"honesty/evidence.json", "honesty/grid.parquet", "honesty/shear.parquet"} <= kept
-    shown = (Registry(house).evaluation_folder(NAME, 1) / "card.html").read_text(encoding="utf-8")
+    shown = (evaluation_folder(house, 1) / "card.html").read_text(encoding="utf-8")
     for words in (f"{NAME} version 1", "production since", "Bias over the prior"):
         assert words in shown
     again = assay_here(house, "card", NAME, "1", "--out", "card")

@@ -32,6 +32,7 @@ from tests.drills.houses import (
     LENIENT,
     NAME,
     agrees,
+    evaluation_folder,
     overriding,
     promote,
     promotion_of,
@@ -105,8 +106,7 @@ def test_who_mirrors_an_older_state_looks_again(house: Workspace, monkeypatch: p
 
 
 def test_another_models_evaluation_in_its_place_does_not_reach_the_package(house: Workspace) -> None:
-    registry = promotion_of(house).registry
-    own, other = (registry.evaluation_folder(NAME, version) for version in (2, 3))
+    own, other = (evaluation_folder(house, version) for version in (2, 3))
     region = json.loads((own / "metrics.json").read_text())["tested_range"]
     assert json.loads((other / "metrics.json").read_text())["tested_range"] != region
     shutil.rmtree(own)

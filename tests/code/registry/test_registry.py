@@ -45,7 +45,10 @@ def test_a_model_is_registered_once_with_everything_known_of_it(trained: Trained
     (dataset,) = run.inputs.dataset_inputs
     assert dataset.dataset.digest == "d" * 36
     assert Path(mlflow.data.get_source(dataset.dataset).load()) == trained.workspace.data
-    assert (registry.evaluation_folder("galaxy-shape", 1) / "report.json").read_text() == "{}"
+    with registry.evaluation("galaxy-shape", 1) as folder:
+        assert (folder / "report.json").read_text() == "{}"
+    assert registry.evaluation_file("galaxy-shape", 1, "report.json") == b"{}"
+    assert registry.evaluation_file("galaxy-shape", 1, "card.json") is None
 
     with pytest.raises(AssayError, match="no version 7"):
         registry.model_folder("galaxy-shape", 7)
