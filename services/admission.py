@@ -1,21 +1,17 @@
-"""Which requests are answered at all: JSON of bounded size and known keys, not sent by a web page from elsewhere.
+"""Which requests are answered at all: of known types and bounded size, not sent by a web page from elsewhere.
 
-    Predictor.add_asgi_middleware(Admission, keys={"/predict": ("images", "samples")})
+    Predictor.add_asgi_middleware(Admission, kinds={"/predict": ("application/json", …)}, limits=read_limits)
 
 A browser that shows anybody's page can send requests to this machine, whatever it listens on: it says in `Origin` whose
-page it was, and may send some types without asking first, JSON not among them. Other senders have no `Origin`.
+page it was, and may send some types without asking first, none of these among them. Other senders have no `Origin`.
 """
 
 import json
-import reprlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic_core import from_json
-
-MOST_BYTES = 32 * 2**20
-"""Of a body: 256 images of 64 × 64 pixels with every digit of float64 have 21 MiB. Reading it costs 20 times that."""
+from services.limits import Limits
 
 _JSON = "application/json"
 
@@ -29,13 +25,18 @@ class Admission:
 
     Args:
         app: what answers the others.
-        keys: of the objects that each path takes; none on others.
+        kinds: of the bodies that each path takes; JSON on others.
+        limits: gives how long a body may be.
     """
 
     def __init__(
-        self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]], *, keys: Mapping[str, Sequence[str]]
+        self,
+        app: Callable[[_Scope, _Receive, _Send], Awaitable[None]],
+        *,
+        kinds: Mapping[str, Sequence[str]],
+        limits: Callable[[], Limits],
     ) -> None:
-        self._app, self._keys = app, keys
+        self._app, self._kinds, self._most = app, kinds, limits().body_bytes
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer a request, or refuse it with a status and one line."""
@@ -43,52 +44,42 @@ class Admission:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refused = _refused(headers)
+        refused = _refused(headers, self._kinds.get(scope["path"], (_JSON,)), self._most)
         if refused is not None:
             await _answer(send, *refused)
             return
-        body = await _bounded(receive)
+        body = await _bounded(receive, self._most)
         if body is None:
-            await _answer(send, 413, f"the body has more than {MOST_BYTES} bytes: send fewer images at once")
-            return
-        unknown = _unknown(body, self._keys.get(scope["path"], ()))
-        if unknown is not None:
-            await _answer(send, 400, unknown)
+            await _answer(send, 413, f"the body has more than {self._most} bytes: send fewer images at once")
             return
         await self._app(scope, _replayed(body, receive), send)
 
 
-def _refused(headers: dict[str, str]) -> tuple[int, str] | None:
+def kind_of(headers: Mapping[str, str]) -> str:
+    """The type of a body, by its headers, without what else they say of it."""
+    return headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+
+
+def _refused(headers: dict[str, str], kinds: Sequence[str], most: int) -> tuple[int, str] | None:
     """Status and line for what its headers tell."""
     origin, host = headers.get("origin"), headers.get("host", "")
     if origin is not None and urlsplit(origin).netloc != host:
         return 403, f"a page of {origin[:80]} may not ask this server, which is {host[:80]}"
     length = headers.get("content-length", "0")
     empty = length == "0" and "transfer-encoding" not in headers
-    kind = headers.get("content-type", _JSON if empty else "missing")
-    if kind.partition(";")[0].strip().lower() != _JSON:
-        return 415, f"Content-Type is {kind[:80]}: must be {_JSON}"
-    if not length.isdecimal() or int(length) > MOST_BYTES:
-        return 413, f"Content-Length is {length[:20]}: must be at most {MOST_BYTES} bytes: send fewer images at once"
+    if "content-type" not in headers and not empty:
+        return 415, f"Content-Type is missing: must be {' or '.join(kinds)}"
+    if kind_of(headers) not in kinds:
+        return 415, f"Content-Type is {headers['content-type'][:80]}: must be {' or '.join(kinds)}"
+    packed = headers.get("content-encoding", "identity")
+    if packed.strip().lower() != "identity":
+        return 415, f"Content-Encoding is {packed[:80]}: send the body as it is"
+    if not length.isdecimal() or len(length) > 18 or int(length) > most:
+        return 413, f"Content-Length is {length[:20]}: must be at most {most} bytes: send fewer images at once"
     return None
 
 
-def _unknown(body: bytes, keys: Sequence[str]) -> str | None:
-    """What is wrong with the object as a whole, in a line: a key that means nothing was meant to do something."""
-    try:
-        found = from_json(body or b"{}")
-    except ValueError as error:
-        return f"the body is no JSON: {error}"
-    named = f"with the keys {', '.join(keys)}" if keys else "without keys"
-    if not isinstance(found, dict):
-        return f"the body is {reprlib.repr(found)}: must be an object {named}"
-    for key in found:
-        if key not in keys:
-            return f"the body has an unknown key {reprlib.repr(key)}: must be an object {named}"
-    return None
-
-
-async def _bounded(receive: _Receive) -> bytes | None:
+async def _bounded(receive: _Receive, most: int) -> bytes | None:
     """The body; None as soon as it is too long, whatever its headers promised."""
     parts, length = [], 0
     while True:
@@ -97,7 +88,7 @@ async def _bounded(receive: _Receive) -> bytes | None:
             return b""
         parts.append(message.get("body", b""))
         length += len(parts[-1])
-        if length > MOST_BYTES:
+        if length > most:
             return None
         if not message.get("more_body", False):
             return b"".join(parts)

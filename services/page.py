@@ -1,6 +1,6 @@
 """What a browser is shown: which model answers, what it takes and gives, and an example that can be sent at once.
 
-    Predictor.add_asgi_middleware(Pages, make=lambda: pages(SOURCE, model, Predictor.openapi_spec.asdict()))
+    Predictor.add_asgi_middleware(Pages, make=lambda: pages(SOURCE, manifest, read_limits()))
 
 BentoML's own page loads scripts from elsewhere that count its visitors. This one lies in the package, whole, and its
 policy lets a browser ask nobody but this server. The examples are inputs that the package was proved with.
@@ -11,21 +11,21 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from safetensors import safe_open
 
 from models.fields import field
-from services.requests import MOST_IMAGES, between
+from services.bodies import JSON
+from services.examples import examples
+from services.limits import Limits
+from services.openapi import describe
+from services.requests import between
 
 if TYPE_CHECKING:
     from models.fields import Field
 
 __sources__ = ("page.html", "page.css", "page.js")
 
-_GOLDEN = "model/golden.safetensors"
 _HERE = Path(__file__).parent
-_JSON = "application/json"
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
 _HEADERS = (
     (b"content-security-policy", f"{_POLICY}base-uri 'none'; form-action 'none'; frame-ancestors 'none'".encode()),
@@ -75,84 +75,35 @@ class Pages:
         await self._app(scope, receive, send_with_headers)
 
 
-def pages(source: Path, manifest: Mapping[str, Any], openapi: Mapping[str, Any]) -> dict[str, tuple[str, bytes]]:
+def pages(source: Path, manifest: Mapping[str, Any], limits: Limits) -> dict[str, tuple[str, bytes]]:
     """Type and content of each path.
 
     Args:
         source: of the package.
         manifest: of the package; its `model` is what answers name.
-        openapi: BentoML's document.
+        limits: of the service.
     """
     inputs, outputs = ([field(document) for document in manifest[of]] for of in ("inputs", "outputs"))
-    sound, doubtful = _examples(source / _GOLDEN)
+    sound, doubtful = examples(source, inputs)
     environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
     shown = environment.get_template("page.html").render(
         model=manifest["model"],
         inputs=[(one, _shape(one), _range(one)) for one in inputs],
         outputs=[(one, _shape(one)) for one in outputs],
         asked=[one for one in inputs if not one.shape],
-        most=MOST_IMAGES,
+        most=limits.request_images,
     )
-    documents = {"/example.json": sound, "/doubtful.json": doubtful, "/docs.json": _described(openapi, manifest, sound)}
+    documents = {
+        "/doubtful.json": doubtful.document,
+        "/docs.json": describe(manifest["model"], inputs, outputs, sound, limits),
+    }
     return {
         "/": ("text/html; charset=utf-8", shown.encode()),
         "/page.css": ("text/css; charset=utf-8", (_HERE / "page.css").read_bytes()),
         "/page.js": ("text/javascript; charset=utf-8", (_HERE / "page.js").read_bytes()),
-        **{path: (_JSON, json.dumps(document).encode()) for path, document in documents.items()},
+        **{f"/example.{ending}": body for ending, body in sound.bodies().items()},
+        **{path: (JSON, json.dumps(document).encode()) for path, document in documents.items()},
     }
-
-
-def _examples(golden: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Two requests: of the first input, and of the last, which is one to be doubted."""
-    with safe_open(golden, framework="numpy") as file:
-        names = [name for name in file.keys() if name.startswith("input.")]  # noqa: SIM118 - it is no mapping
-        arrays = {name.removeprefix("input."): file.get_tensor(name) for name in names}
-    first, last = ({name: _plain(array[row]) for name, array in arrays.items()} for row in (0, -1))
-    return {"images": [first]}, {"images": [last]}
-
-
-def _plain(array: Any) -> Any:
-    """Numbers with the fewest digits that tell one float32 from the next."""
-    if np.ndim(array):
-        return [_plain(part) for part in array]
-    return int(array) if np.issubdtype(array.dtype, np.integer) else float(str(array))
-
-
-def _described(openapi: Mapping[str, Any], manifest: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any]:
-    """BentoML's document, about this model, with what a request must have and one that is answered."""
-    model = manifest["model"]
-    fields = [field(document) for document in manifest["inputs"]]
-    item = {
-        "type": "object",
-        "required": [one.name for one in fields if not one.optional],
-        "additionalProperties": False,
-        "properties": {one.name: _schema(one) for one in fields},
-    }
-    document: dict[str, Any] = json.loads(json.dumps(openapi))
-    title = f"{model['problem']}, version {model['version']}"
-    document["info"] = {
-        "title": title,
-        "version": str(model["version"]),
-        "description": "See `/` for a page to try it.",
-    }
-    body = document["paths"]["/predict"]["post"]["requestBody"]["content"][_JSON]
-    body["example"] = example
-    properties = body["schema"]["properties"]
-    properties["images"] = {"type": "array", "minItems": 1, "maxItems": MOST_IMAGES, "items": item}
-    properties["samples"] |= {"type": "integer", "minimum": 0}
-    body["schema"]["required"] = ["images"]
-    document["components"]["schemas"]["predict__Input"] = body["schema"]
-    return document
-
-
-def _schema(one: "Field") -> dict[str, Any]:
-    low, high = one.limits
-    number: dict[str, Any] = {"type": "integer" if one.dtype == "int64" else "number"}
-    number |= {"minimum": low, "exclusiveMinimum": True} if low is not None else {}
-    number |= {"maximum": high, "exclusiveMaximum": True} if high is not None else {}
-    for size in reversed(one.shape):
-        number = {"type": "array", "minItems": size, "maxItems": size, "items": number}
-    return number | {"description": one.unit or "a pure number"}
 
 
 def _shape(one: "Field") -> str:

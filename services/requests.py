@@ -1,10 +1,12 @@
-"""Read a request by the fields of a model: nothing is reshaped, rounded off or guessed.
+"""Read a request in JSON by the fields of a model: nothing is reshaped, rounded off or guessed.
 
-arrays = read_items(items, manifest["inputs"])     # {"image": float32 (b, 64, 64), "sigma": float32 (b,), …}
+arrays = read_items(items, fields, most=256)     # {"image": float32 (b, 64, 64), "sigma": float32 (b,), …}
+
+The other types of a body stand in `bodies.py`; the checks of values are the same.
 """
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.fields import Field
-
-MOST_IMAGES = 256
-"""Images in one request; more would keep everybody else waiting."""
 
 # Strict, because `"1"` and `true` in an image are mistakes, and quick: one check of 64 × 64 pixels costs 0.1 ms.
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
@@ -34,20 +33,21 @@ class BadRequestError(ValueError):
     """The request cannot be answered; the message names the item, its value and what is right."""
 
 
-def read_items(items: Any, fields: "Sequence[Field]") -> "dict[str, NDArray[Any]]":
+def read_items(items: Any, fields: "Sequence[Field]", *, most: int) -> "dict[str, NDArray[Any]]":
     """The arrays of a request by the name of their field, batch first.
 
     Args:
         items: the list under `images`, as it came.
         fields: what each of them must have, or may where it is optional, and nothing else.
+        most: images in one request.
 
     Raises:
         BadRequestError: when any of it is not what it must be.
     """
     named = ", ".join(field.name for field in fields if not field.optional)
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_IMAGES:
+    if not isinstance(items, list) or not 1 <= len(items) <= most:
         shown = f"a list of {len(items)}" if isinstance(items, list) else reprlib.repr(items) if items else "missing"
-        raise BadRequestError(f"images is {shown}: must be a list of 1 to {MOST_IMAGES} objects with the keys {named}")
+        raise BadRequestError(f"images is {shown}: must be a list of 1 to {most} objects with the keys {named}")
     arrays = {field.name: np.zeros((len(items), *field.shape), dtype=field.dtype) for field in fields}
     stated = {field.name for field in fields if not field.optional}
     for index, item in enumerate(items):
@@ -88,40 +88,63 @@ def _check_keys(item: Any, fields: "Sequence[Field]", where: str) -> None:
 def _read(value: Any, where: str, field: "Field") -> "NDArray[Any]":
     # The shape comes first: it is the likelier mistake, and says more than a wrong number does.
     _check_shape(value, where, field.shape)
-    said = f"a finite number{between(field)}"
     try:
         array = np.array(_numbers(len(field.shape)).validate_python(value), dtype=np.float64)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         place = "".join(f"[{index}]" for index in wrong["loc"])
+        said = f"a finite number{between(field)}"
         raise BadRequestError(f"{where}{place} is {reprlib.repr(wrong['input'])}: must be {said}") from error
+    return checked(array, field, lambda place: where + indices(place))
+
+
+def checked(array: "NDArray[Any]", field: "Field", where: Callable[[tuple[int, ...]], str]) -> "NDArray[Any]":
+    """Numbers as the model is given them, when they are what its field may hold.
+
+    Args:
+        array: numbers, in the field's shape, or several of them.
+        field: what they are of.
+        where: what a place in the array is called.
+
+    Raises:
+        BadRequestError: naming the first that is not.
+    """
     if field.dtype == "int64":
-        return _read_whole(array, where, field)
+        return _whole(array, field, where)
     low, high = field.limits
     with np.errstate(over="ignore"):
-        single = array.astype(np.float32)  # as the model is given it
+        single = array.astype(np.float32)
     single[np.abs(single) < _FLOAT32_MIN] = 0  # which counts as 0 for some processors
-    wrong_places = ~np.isfinite(single)
-    wrong_places |= (low is not None and single <= low) | (high is not None and single >= high)
-    wrong_places &= ~(field.optional & (single == 0))  # which says as much as leaving it out
-    if wrong_places.any():
-        first = tuple(int(index) for index in np.argwhere(wrong_places)[0])
+    wrong = ~np.isfinite(single)
+    wrong |= (low is not None and single <= low) | (high is not None and single >= high)
+    wrong &= ~(field.optional & (single == 0))  # which says as much as leaving it out
+    if wrong.any():
+        first = _first(wrong)
         found = float(array[first])
-        limits = f" within ±{_FLOAT32_MAX:.1e}" if abs(found) > _FLOAT32_MAX else between(field)
-        raise BadRequestError(f"{where}{''.join(f'[{index}]' for index in first)} is {found:g}: must be{limits}")
+        limits = " a finite number" + between(field) if not np.isfinite(found) else between(field)
+        limits = f" within ±{_FLOAT32_MAX:.1e}" if _FLOAT32_MAX < abs(found) < np.inf else limits
+        raise BadRequestError(f"{where(first)} is {found:g}: must be{limits}")
     return single
 
 
-def _read_whole(array: "NDArray[np.float64]", where: str, field: "Field") -> "NDArray[np.int64]":
+def _whole(array: "NDArray[Any]", field: "Field", where: Callable[[tuple[int, ...]], str]) -> "NDArray[np.int64]":
     """Whole numbers, within the labels where there are some."""
     high = len(field.labels) if field.labels else 2**53
     wrong = (array != np.rint(array)) | (array < (0 if field.labels else -high)) | (array >= high)
     if wrong.any():
-        first = tuple(int(index) for index in np.argwhere(wrong)[0])
+        first = _first(wrong)
         said = f"a whole number from 0 to {high - 1}: {', '.join(field.labels)}" if field.labels else "a whole number"
-        place = "".join(f"[{index}]" for index in first)
-        raise BadRequestError(f"{where}{place} is {float(array[first]):g}: must be {said}")
+        raise BadRequestError(f"{where(first)} is {float(array[first]):g}: must be {said}")
     return array.astype(np.int64)
+
+
+def _first(wrong: "NDArray[np.bool_]") -> tuple[int, ...]:
+    return tuple(int(index) for index in np.argwhere(wrong)[0])
+
+
+def indices(place: Sequence[int]) -> str:
+    """A place in an array as Python writes it: `[3][4]`."""
+    return "".join(f"[{index}]" for index in place)
 
 
 def _check_shape(value: Any, where: str, shape: tuple[int, ...]) -> None:

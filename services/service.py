@@ -1,9 +1,10 @@
 """The service inside every package: named arrays in, named arrays out, for any problem.
 
-    bentoml serve <package>            # POST /predict, POST /model, GET /, /docs.json, /livez, /readyz, /metrics
+    bentoml serve <package>            # POST /predict, GET /model, /, /docs.json, /livez, /readyz, /metrics
 
 It stands in a package beside `models/` (the networks) and `model/` (weights, description and manifest), and knows of
-the problem only the fields of its manifest. `/predict` takes JSON and answers JSON; for galaxies, say:
+the problem only the fields of its manifest. `/predict` takes JSON, and arrays as they are (`bodies.py`); it answers in
+JSON, or as `Accept` asks (`replies.py`). For galaxies, say:
 
     {"images": [{"image": [[…]], "sigma": 200.0, "psf_fwhm": 0.5}, …]}
     {"predictions": [{"id": …, "answer": {"posterior_flux": …, "posterior_flux_error": …,
@@ -22,33 +23,39 @@ joint draws from the posterior, by the names of its outputs. `/model` says which
 outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
 
 A request that it cannot answer well gets status 400 and `{"error": "one line"}`; what it does not read at all
-(`admission.py`) 403, 413 or 415.
+(`admission.py`) 403, 413 or 415; what is asked for in a type that it does not write 406; and who comes when too many
+wait already 429, with `Retry-After`.
 """
 
-import json
-import os
+import asyncio
+import math
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import bentoml
-import numpy as np
-from pydantic import Field
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from services.admission import Admission
+from services.admission import Admission, kind_of
+from services.answering import Answering, about
+from services.batching import Batches, BusyError
+from services.bodies import JSON, READERS, read_body
 from services.ids import new_id
+from services.limits import read_limits
 from services.manifest import read_manifest
+from services.measures import Measures
 from services.page import Pages, pages
-from services.requests import BadRequestError, read_items, read_samples
+from services.replies import WRITERS, About, NotAcceptableError, wanted
+from services.requests import BadRequestError
 from services.verify import check_files
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SOURCE = Path(__file__).resolve().parents[1]
 """The package's source: services/, models/ and model/."""
-TESTED_RANGE = "model/tested_range.json"
-OVERRIDE = "ASSAY_OVERRIDE"
-"""Variable that says by whose word a version is served whose gates did not pass."""
+_QUICK_BYTES = 2**18
+"""Of a body that is read at once; while a longer one is, others are answered."""
 
 
 def checked_manifest() -> tuple[dict[str, Any], str]:
@@ -70,23 +77,13 @@ class Predictor:
     """One model, answering."""
 
     def __init__(self) -> None:
-        # Here and not above: the process that supervises this one imports the module too, and needs no torch.
-        import torch
-
-        from models.estimators import load_model
-        from models.fields import check_fields, field
-
-        manifest, self._digest = checked_manifest()
-        self._model: dict[str, Any] = _answering(manifest)
-        self._fields = {part: manifest[part] for part in ("inputs", "outputs")}
-        self._inputs, self._outputs = ([field(document) for document in manifest[of]] for of in ("inputs", "outputs"))
-        self._units = {document["name"]: document["unit"] for document in manifest["outputs"]}
-        self._labels = {one.name: one.labels for one in self._outputs if one.shape and one.labels}
-        torch.set_num_threads(os.cpu_count() or 1)
-        self._estimator, _ = load_model(SOURCE / "model")
-        for part, stated in (("inputs", self._inputs), ("outputs", self._outputs)):
-            check_fields(getattr(self._estimator, part), stated, "the model of this package")
-        self._region: dict[str, Any] = json.loads((SOURCE / TESTED_RANGE).read_bytes())
+        self._manifest, self._digest = checked_manifest()
+        self._limits = read_limits()
+        self._answering = Answering(SOURCE)
+        self._about = About(model=self._answering.about, outputs=self._answering.outputs)
+        self._measures = Measures(self._about.model)
+        self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)
+        ROUTES.state.predictor = self
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -97,77 +94,61 @@ class Predictor:
         except ValueError as error:
             raise SystemExit(str(error)) from error
 
-    @bentoml.api  # type: ignore[untyped-decorator]
-    def predict(
-        self,
-        ctx: bentoml.Context,
-        images: Annotated[Any, Field(description="objects with every input of the model, by name")] = None,
-        samples: Annotated[Any, Field(description="joint draws from the posterior of each, where it has one")] = 0,
-    ) -> dict[str, Any]:
+    async def predict(self, request: Request) -> Response:
         """The answer to each image, in the order of the request."""
         try:
-            predictions = self._predictions(images, samples)
-            return {"predictions": predictions, "units": self._units, "labels": self._labels, "model": self._model}
+            kind = wanted(request.headers.get("accept", "*/*"))
+            body, query = await request.body(), request.query_params.multi_items()
+            read = (kind_of(request.headers), body, query, self._answering.inputs, self._limits)
+            asked = read_body(*read) if len(body) < _QUICK_BYTES else await asyncio.to_thread(read_body, *read)
+            self._measures.waiting(self._batches.images_waiting)
+            answers = await self._batches.ask(asked)
         except BadRequestError as error:
-            ctx.response.status_code = 400
-            return {"error": str(error)}
+            return _refusal(400, str(error))
+        except NotAcceptableError as error:
+            return _refusal(406, str(error))
+        except BusyError as error:
+            return _refusal(429, str(error), {"Retry-After": str(math.ceil(error.retry_after_s))})
+        self._measures.answered(answers.doubts)
+        model = self._about.model
+        ids = [new_id(model["problem"], model["version"], self._digest) for _ in answers.doubts]
+        return Response(await asyncio.to_thread(WRITERS[kind], answers, ids, self._about), media_type=kind)
 
-    @bentoml.api  # type: ignore[untyped-decorator]
     def model(self) -> dict[str, Any]:
         """Which model answers here, and its inputs and outputs."""
-        return {**self._model, **self._fields}
-
-    def _predictions(self, items: Any, samples: Any) -> list[dict[str, Any]]:
-        import torch
-
-        from models.fields import in_words
-
-        inputs = {name: torch.from_numpy(array) for name, array in read_items(items, self._inputs).items()}
-        count = read_samples(samples, len(items))
-        try:
-            with torch.inference_mode():
-                outputs = self._estimator(inputs)
-                drawn = self._estimator.samples(inputs, count) if count else {}
-        except ValueError as error:  # what no image can be drawn with; the line names it
-            raise BadRequestError(str(error)) from error
-        arrays = {name: array.numpy() for name, array in outputs.items()}
-        _refuse_what_is_not_finite(arrays)
-        draws = {name: array.tolist() for name, array in drawn.items()}
-        rows = {one.name: in_words(one, arrays[one.name].tolist()) for one in self._outputs}
-        doubted = self._estimator.doubts(inputs, outputs, self._region)
-        untested = list(self._estimator.not_tested(inputs))
-        return [
-            {
-                "id": new_id(self._model["problem"], self._model["version"], self._digest),
-                "answer": {name: row[index] for name, row in rows.items()},
-                "in_tested_range": not doubted[index],
-                "doubts": doubted[index],
-                "not_tested": untested,
-                **({"samples": {name: row[index] for name, row in draws.items()}} if count else {}),
-            }
-            for index in range(len(items))
-        ]
+        return {**self._about.model, **{part: self._manifest[part] for part in ("inputs", "outputs")}}
 
 
-def _answering(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Which model answers here; where a person put it against its gates, whoever asks is to know."""
-    return {**manifest["model"], **({"override": os.environ[OVERRIDE]} if OVERRIDE in os.environ else {})}
+async def _predict(request: Request) -> Response:
+    predictor: Predictor = request.app.state.predictor
+    return await predictor.predict(request)
+
+
+async def _model(request: Request) -> Response:
+    return JSONResponse(request.app.state.predictor.model())
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    """What nobody foresaw: the log has all of it, whoever asked one line."""
+    traceback.print_exception(error)
+    return _refusal(500, "the server could not answer this: the reason is in its log")
+
+
+def _refusal(status: int, line: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": line}, status_code=status, headers=headers)
+
+
+ROUTES = Starlette(
+    routes=[Route("/predict", _predict, methods=["POST"]), Route("/model", _model, methods=["GET"])],
+    exception_handlers={Exception: _failed},
+)
 
 
 def _pages() -> dict[str, tuple[str, bytes]]:
     manifest = read_manifest(SOURCE)
-    openapi: dict[str, Any] = Predictor.openapi_spec.asdict()  # type: ignore[attr-defined]
-    return pages(SOURCE, manifest | {"model": _answering(manifest)}, openapi)
+    return pages(SOURCE, manifest | {"model": about(manifest)}, read_limits())
 
 
+Predictor.mount_asgi_app(ROUTES)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Pages, make=_pages)  # type: ignore[attr-defined]
-Predictor.add_asgi_middleware(Admission, keys={"/predict": ("images", "samples")})  # type: ignore[attr-defined]
-
-
-def _refuse_what_is_not_finite(arrays: "dict[str, NDArray[np.float32]]") -> None:
-    for name, array in arrays.items():
-        wrong = np.argwhere(~np.isfinite(array))
-        if len(wrong):
-            raise BadRequestError(
-                f"images[{wrong[0][0]}] has no finite {name}: it must be like those that the model was trained on"
-            )
+Predictor.add_asgi_middleware(Admission, kinds={"/predict": (JSON, *READERS)}, limits=read_limits)  # type: ignore[attr-defined]

@@ -50,6 +50,7 @@ from .settings import EvaluateSettings as EvaluateSettings
 from .settings import HonestySettings as HonestySettings
 from .settings import NotifySettings as NotifySettings
 from .settings import ProblemSettings as ProblemSettings
+from .settings import ServeSettings as ServeSettings
 from .settings import SimulationSettings as SimulationSettings
 from .settings import TrainSettings as TrainSettings
 from .settings import settings_values as settings_values

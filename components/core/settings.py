@@ -131,6 +131,22 @@ class PackageSettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
+class ServeSettings:
+    """How much a server takes on; a server that somebody starts by hand has the defaults (`services/limits.py`)."""
+
+    body_mib: Annotated[int, Field(ge=1, le=1024)] = 32
+    """MiB of one request's body; reading one in JSON costs twenty times that."""
+    request_images: Annotated[int, Field(ge=1, le=65_536)] = 256
+    """Images in one request."""
+    batch_images: Annotated[int, Field(ge=1, le=65_536)] = 64
+    """Images that are answered at once, where requests arrive together; one request of more is answered whole."""
+    batch_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """How long a request waits for company when nobody is being answered, in ms; while somebody is, it waits anyway."""
+    queue_images: Annotated[int, Field(ge=1)] = 2048
+    """Images that may wait; who asks for more is told to come back, with status 429."""
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class ScheduleSettings:
     """When `assay schedule` looks whether a retraining is due."""
 
@@ -162,6 +178,7 @@ class ProblemSettings:
     package: PackageSettings
     notify: NotifySettings
     schedule: ScheduleSettings
+    serve: ServeSettings = ServeSettings()
     honesty: HonestySettings | None = None
     """None where a problem has no such measurement."""
 

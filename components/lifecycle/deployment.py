@@ -23,10 +23,15 @@ class Deployed:
     entry: Entry
     """Which put it there."""
     package: Package
-    variables: Mapping[str, str]
-    """For the service: where gates were overruled, it says so."""
+    override: str | None
+    """By whose word it is there where gates were overruled."""
     unwitnessed: str
     """Why nobody could say that the ledger is the newest one; empty when MLflow did."""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """For the service, which says so."""
+        return {} if self.override is None else {"ASSAY_OVERRIDE": self.override}
 
 
 def deployed(workspace: Workspace, problem: str, stage: str) -> Deployed:
@@ -46,7 +51,7 @@ def deployed(workspace: Workspace, problem: str, stage: str) -> Deployed:
     return Deployed(
         entry=entry,
         package=package_of(workspace, entry),
-        variables={"ASSAY_OVERRIDE": override} if override else {},
+        override=override,
         unwitnessed=f"nobody can say whether the ledger is the newest one: {why}" if why else "",
     )
 

@@ -12,9 +12,12 @@ from .files import Package as Package
 from .files import given_by as given_by
 from .files import package_folder as package_folder
 from .files import verify_package as verify_package
+from .front import Front as Front
+from .front import opened as opened
 from .golden import request_items as request_items
 from .golden import sample as sample
 from .proving import prove_package as prove_package
+from .proving import replay as replay
 from .serving import RefusedRequestError as RefusedRequestError
 from .serving import is_alive as is_alive
 from .serving import model_of as model_of

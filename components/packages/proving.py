@@ -50,7 +50,6 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     package = verify_package(workspace, tag)
     if "outputs" not in package.manifest:
         raise AssayError(f"package {tag} is from before answers had named fields: {TRAIN_AGAIN}")
-    golden = read_golden(package.source / GOLDEN)
     # Python tells each import in a line, which nobody wants to find in the log of a server.
     log = workspace.home / "logs" / f"prove-{tag.replace(':', '-')}-{os.getpid()}.log"
     log.unlink(missing_ok=True)
@@ -59,13 +58,42 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
         _python(workspace, package, strict=strict) as python,
         served(workspace, package, python=python, environment=telling, log=log) as url,
     ):
-        answer = request(url, request_items(golden.inputs))
+        try:
+            largest = replay(package, url)
+        except RefusedError:
+            log.unlink()  # it says nothing of answers
+            raise
     _refuse_pipeline(log, tag)
     log.unlink()
-    if answer["model"] != package.manifest["model"]:
-        raise RefusedError(
-            f"package {tag} is refused: it answers for {answer['model']}, not for {package.manifest['model']}"
-        )
+    return {
+        "tag": tag,
+        "digest": package.digest,
+        "max_difference": largest,
+        "inputs": len(read_golden(package.source / GOLDEN).doubts),
+        "strict": strict,
+    }
+
+
+def replay(package: Package, url: str, *, override: str | None = None) -> float:
+    """Ask a server for a package's golden inputs, and compare the whole answers with what was recorded.
+
+    Args:
+        package: whose server it is.
+        url: where it answers.
+        override: what it is to say of gates that were overruled.
+
+    Returns:
+        The largest difference, of what its field allows.
+
+    Raises:
+        RefusedError: when an answer differs; the message names what.
+        AssayError: when the server does not answer.
+    """
+    golden = read_golden(package.source / GOLDEN)
+    answer = request(url, request_items(golden.inputs))
+    model = {**package.manifest["model"], **({} if override is None else {"override": override})}
+    if answer["model"] != model:
+        raise RefusedError(f"package {package.tag} is refused: it answers for {answer['model']}, not for {model}")
     units = {document["name"]: document["unit"] for document in package.manifest["outputs"]}
     if answer["units"] != units:
         raise _otherwise(package, f"its units are {answer['units']}", units)
@@ -74,13 +102,7 @@ def prove_package(workspace: Workspace, tag: str, *, strict: bool = False) -> di
     _check_names(package, predictions, len(golden.doubts))
     largest = max(_largest_difference(package, output, golden, predictions) for output in outputs)
     _compare_doubts(package, golden, predictions)
-    return {
-        "tag": tag,
-        "digest": package.digest,
-        "max_difference": largest,
-        "inputs": len(golden.doubts),
-        "strict": strict,
-    }
+    return largest
 
 
 def _numbered(prediction: Mapping[str, Any], outputs: Sequence[Field]) -> dict[str, Any]:

@@ -20,15 +20,18 @@ import psutil
 from components.core import (
     LOCALHOST,
     AssayError,
+    ServeSettings,
     Workspace,
     check_port_is_free,
     confined,
     free_port,
     running,
+    settings_values,
     wait_until_answers,
 )
 from components.packages.files import Package, verify_package
 from components.packages.signing import check_signed
+from services.limits import LIMITS
 
 TRAIN_AGAIN = "train the model again and promote it"
 _REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
@@ -75,6 +78,7 @@ def served(
     *,
     python: str = sys.executable,
     environment: Mapping[str, str] | None = None,
+    limits: ServeSettings | None = None,
     log: Path | None = None,
 ) -> Iterator[str]:
     """Check a package and serve it, on this machine only, while the block runs.
@@ -88,6 +92,7 @@ def served(
         port: the port; a free one when none is given.
         python: the interpreter, whose environment has what the package requires.
         environment: variables for the server.
+        limits: how much it takes on; its own defaults when they are not given.
         log: where the server writes; by default `logs/` of the state folder, a file for each package.
 
     Yields:
@@ -107,7 +112,8 @@ def served(
     log = log or workspace.home / "logs" / f"serve-{package.tag.replace(':', '-')}.log"
     arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
     command = [python, "-m", "bentoml", "serve", str(package.folder), *arguments]
-    variables = bentoml_environment(workspace, home, environment)
+    taken_on = {LIMITS: json.dumps(settings_values(limits))} if limits else {}
+    variables = bentoml_environment(workspace, home, {**(environment or {}), **taken_on})
     workers: list[psutil.Process] = []
     try:
         # From its own source, so that no module in the user's folder stands in for one of the package's.
@@ -162,7 +168,7 @@ def model_of(url: str) -> dict[str, Any]:
     Raises:
         AssayError: when nothing useful answers.
     """
-    return _post(f"{url}/model", b"{}", {"problem", "version", "inputs"})
+    return _asked("GET", f"{url}/model", {"problem", "version", "inputs"})
 
 
 def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
@@ -183,13 +189,13 @@ def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
 def _ask(url: str, part: Sequence[str], samples: int) -> dict[str, Any]:
     more = f', "samples": {samples}' if samples else ""
     body = f'{{"images": [{", ".join(part)}]{more}}}'.encode()
-    return _post(f"{url}/predict", body, {"predictions", "units", "model"})
+    return _asked("POST", f"{url}/predict", {"predictions", "units", "model"}, body=body)
 
 
-def _post(address: str, body: bytes, keys: set[str]) -> dict[str, Any]:
+def _asked(method: str, address: str, keys: set[str], *, body: bytes = b"") -> dict[str, Any]:
     try:
         with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
-            answer = client.post(address, content=body, headers={"Content-Type": "application/json"})
+            answer = client.request(method, address, content=body, headers={"Content-Type": "application/json"})
         document = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AssayError(f"{address} gave no answer ({error or type(error).__name__}): is it served?") from error

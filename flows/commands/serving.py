@@ -19,12 +19,12 @@ def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) ->
     from components.core import check_port_is_free, ended_by_signals
     from components.problems import known_name
     from flows.following import follow
-    from flows.job import open_workspace
+    from flows.job import Job
 
     check_port_is_free(port)  # before anything that takes longer
-    name = known_name(problem)
+    job = Job.open(known_name(problem), "demo")
     with ended_by_signals():
-        follow(open_workspace(), name, stage, port=port)
+        follow(job.workspace, job.problem.name, stage, port=port, settings=job.settings)
 
 
 def verify(

@@ -43,7 +43,7 @@ HALLS = ("components.problems.skies",)
 """Rooms of what several of a wing share, which may meet them; they themselves meet none."""
 
 TOOLS = {
-    "astropy": ("components.fields",),
+    "astropy": ("components.fields", "services"),
     "bentoml": ("services",),
     "galsim": ("components.simulators",),
     "great_expectations": ("components.data",),
@@ -249,7 +249,8 @@ ENVIRONMENT = {
     "flows/server.py": "tells Prefect of its server",
     "flows/ui.py": "tells the dashboards of their databases",
     "models/galaxies/fitting/library.py": "finds the compiler; `models` knows nothing of `components`",
-    "services/service.py": "stands alone in a package",
+    "services/answering.py": "stands alone in a package",
+    "services/limits.py": "stands alone in a package",
     "services/verify.py": "stands alone",
 }
 """Where a process's variables are met, and what for."""

@@ -75,7 +75,7 @@ def test_a_change_while_the_server_starts_is_followed_as_well(
     served: list[str] = []
 
     @contextmanager
-    def slowly(_: Workspace, package: Package, __: int, **___: object) -> Iterator[str]:
+    def slowly(_: Workspace, package: Package, **__: object) -> Iterator[str]:
         served.append(package.tag)
         if len(served) == 1:
             assert assay_here(house, "rollback", NAME, "--reason", "it drifts").returncode == 0
@@ -84,7 +84,8 @@ def test_a_change_while_the_server_starts_is_followed_as_well(
         yield "http://127.0.0.1:1"
 
     monkeypatch.setattr(following, "served", slowly)
-    monkeypatch.setattr(following, "is_alive", lambda _: True)  # nothing is served here
+    for asked in ("is_alive", "replay"):  # nothing is served here
+        monkeypatch.setattr(following, asked, lambda *_, **__: True)
     register, away = Servers.register, iter([AssayError("the ledger is away")])
 
     def when_it_is_there(servers: Servers, server: Server) -> None:
@@ -94,6 +95,6 @@ def test_a_change_while_the_server_starts_is_followed_as_well(
 
     monkeypatch.setattr(Servers, "register", when_it_is_there)
     with pytest.raises(KeyboardInterrupt):
-        following.follow(house, NAME, "production", port=1)
+        following.follow(house, NAME, "production", port=free_port(), settings=promotion_of(house).settings)
     assert [tag.split(":v")[1].split("-")[0] for tag in served] == ["3", "2"]
     assert open_ledger(house).behind(NAME) == []

@@ -65,6 +65,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
     assert {"estimator", "scoring", "cnn"} <= document["code"].keys()
     requirements = (package.folder / "env" / "python" / "requirements.txt").read_text().split()
     assert sorted(line.partition("==")[0] for line in requirements) == [
+        "astropy",
         "bentoml",
         "cryptography",
         "numpy",

@@ -195,7 +195,7 @@ def test_what_is_left_over_in_somebodys_shell_reaches_no_service(
 
 
 ANSWERS, FIELDS = (f"models/estimators/numbers/{name}.py" for name in ("estimator", "answer_fields"))
-SERVICE = "services/service.py"
+REPLIES = "services/replies.py"
 
 
 def moved(golden: Golden, name: str, place: tuple[int, ...], by: float) -> Golden:
@@ -259,10 +259,20 @@ def test_a_package_that_answers_otherwise_in_any_part_is_refused(
             "correlation of golden input",
         ),
         (ANSWERS, 'range_doubts(region["conditions"]', "range_doubts({}", "golden input 3 is in the tested range"),
-        (SERVICE, '"in_tested_range": not doubted[index]', '"in_tested_range": None', "golden input 0 is doubted for"),
-        (SERVICE, "row[index] for name", "str(row[index]) for name", "flux of golden input 0 has the shape of no num"),
-        (SERVICE, '"units": self._units', '"units": {"flux": "Jy"}', "its units are"),
-        (SERVICE, '"units": self._units, ', "", "from before answers had named fields"),
+        (
+            REPLIES,
+            '"in_tested_range": not answers.doubts[index]',
+            '"in_tested_range": None',
+            "golden input 0 is doubted for",
+        ),
+        (
+            REPLIES,
+            "row[index] for output",
+            "str(row[index]) for output",
+            "flux of golden input 0 has the shape of no num",
+        ),
+        (REPLIES, '"units": about.units', '"units": {"flux": "Jy"}', "its units are"),
+        (REPLIES, '"units": about.units, ', "", "from before answers had named fields"),
     ],
 )
 def test_a_service_with_a_fault_that_values_and_errors_do_not_show_is_refused(

@@ -91,7 +91,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 def answers_with(url: str) -> int | None:
     """The version that a server answers with; None while it starts again."""
     with suppress(httpx.HTTPError):
-        answer = httpx.post(f"{url}/model", json={}, timeout=5)
+        answer = httpx.get(f"{url}/model", timeout=5)
         if answer.is_success:
             return int(answer.json()["version"])
     return None

@@ -52,14 +52,26 @@ def test_the_examples_are_answered_as_they_say(client: TestClient, path: str, tr
     assert prediction["in_tested_range"] is trusted
 
 
-def test_the_openapi_document_has_an_example_that_is_answered(client: TestClient) -> None:
+def test_the_openapi_document_has_an_example_of_each_type_that_is_answered(client: TestClient) -> None:
     document: dict[str, Any] = client.get("/docs.json").json()
     assert document["info"]["title"] == "galaxy-shape, version 7"
-    body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
-    assert "default" not in body["schema"]["properties"]["images"]
-    sigma = body["schema"]["properties"]["images"]["items"]["properties"]["sigma"]
-    assert (sigma["minimum"], sigma["exclusiveMinimum"]) == (0, True)
-    assert client.post("/predict", json=body["example"]).status_code == 200
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    sigma = content["application/json"]["schema"]["properties"]["images"]["items"]["properties"]["sigma"]
+    assert sigma["exclusiveMinimum"] == 0
+    said = content["application/json"]["examples"]["proved"]["value"]
+    (first,) = client.post("/predict", json=said).json()["predictions"]
+    kinds = ("application/x-npy", "application/x-safetensors", "application/fits")
+    assert set(content) == {"application/json", *kinds}
+    for kind in kinds:
+        example = content[kind]["examples"]["proved"]
+        sent = client.get(f"/{example['externalValue']}")
+        assert sent.headers["content-type"] == kind
+        address = re.search(r"(/predict\S*)'$", example["summary"])  # of the command that can be pasted
+        assert address
+        said = client.post(address[1], content=sent.content, headers={"Content-Type": kind}).json()
+        (answered,) = said["predictions"]
+        assert answered["answer"] == first["answer"]
+        assert answered["doubts"] == first["doubts"]
 
 
 def test_what_a_person_overruled_stands_on_the_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

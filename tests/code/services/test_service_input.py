@@ -127,7 +127,9 @@ def test_a_body_that_is_no_request_gets_400_and_one_line(client: TestClient, bod
 def test_pickle_and_what_any_page_may_send_is_refused(client: TestClient, kind: str) -> None:
     answer = client.post("/predict", content=b"cos\nsystem\n(S'false'\ntR.", headers={"Content-Type": kind})
     assert answer.status_code == 415
-    assert answer.json() == {"error": f"Content-Type is {kind}: must be application/json"}
+    assert answer.json()["error"].startswith(
+        f"Content-Type is {kind}: must be application/json or application/x-npy or"
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_the_answer_names_version_units_and_model(client: TestClient) -> None:
     identities = [prediction["id"].split(".") for prediction in document["predictions"]]
     assert all(identity[:2] == ["galaxy-shape", "7"] and len(identity[2]) == 32 for identity in identities)
     assert len({identity[2] for identity in identities}) == 3
-    about = client.post("/model").json()
+    about = client.get("/model").json()
     outputs = {output["name"]: tuple(output["shape"]) for output in about["outputs"]}
     for prediction in document["predictions"]:
         assert {name: np.shape(answer) for name, answer in prediction["answer"].items()} == outputs
@@ -165,7 +167,7 @@ def test_images_are_read_exactly_and_in_order() -> None:
     items = good_items(4)
     for index, item in enumerate(items):
         item["sigma"] = 100 + index  # whole numbers are numbers too
-    arrays = read_items(items, NumbersEstimator(CONFIG).inputs)
+    arrays = read_items(items, NumbersEstimator(CONFIG).inputs, most=256)
     assert {array.dtype for array in arrays.values()} == {np.dtype("float32")}
     assert {name: array.shape for name, array in arrays.items()} == {
         "image": (4, SIZE, SIZE),
@@ -203,17 +205,17 @@ CHANCES = Field(name="chances", shape=(3,), limits=(0, 1))
 )
 def test_a_field_of_any_shape_is_read_and_checked(field: Field, value: Any, line: str | None) -> None:
     if line is None:
-        (read,) = read_items([{field.name: value}], [field])[field.name]
+        (read,) = read_items([{field.name: value}], [field], most=256)[field.name]
         np.testing.assert_array_equal(read, np.float32(value))
         return
     with pytest.raises(BadRequestError) as error:
-        read_items([{field.name: value}], [field])
+        read_items([{field.name: value}], [field], most=256)
     assert str(error.value).startswith(line)
 
 
 def test_whole_numbers_are_read_as_such_and_within_their_labels() -> None:
     fields = [Field(name="band", dtype="int64", labels=("g", "r")), Field(name="epoch", dtype="int64")]
-    read = read_items([{"band": 1, "epoch": -7}], fields)
+    read = read_items([{"band": 1, "epoch": -7}], fields, most=256)
     assert {name: (array.dtype.name, array.tolist()) for name, array in read.items()} == {
         "band": ("int64", [1]), "epoch": ("int64", [-7]),
     }  # fmt: skip
@@ -223,7 +225,7 @@ def test_whole_numbers_are_read_as_such_and_within_their_labels() -> None:
         ({"band": 0, "epoch": 1.5}, r"images\[0\]\.epoch is 1\.5: must be a whole number"),
     ):
         with pytest.raises(BadRequestError, match=said):
-            read_items([item], fields)
+            read_items([item], fields, most=256)
 
 
 @pytest.mark.parametrize(
@@ -263,10 +265,10 @@ OPTIONAL = (Field(name="sigma", limits=(0, None)), Field(name="psf_fwhm_error", 
 
 
 def test_an_optional_input_may_be_left_out_and_counts_as_zero_where_others_state_it() -> None:
-    assert set(read_items([{"sigma": 2.0}], OPTIONAL)) == {"sigma"}
-    arrays = read_items([{"sigma": 2.0}, {"sigma": 3.0, "psf_fwhm_error": 0.25}], OPTIONAL)
+    assert set(read_items([{"sigma": 2.0}], OPTIONAL, most=256)) == {"sigma"}
+    arrays = read_items([{"sigma": 2.0}, {"sigma": 3.0, "psf_fwhm_error": 0.25}], OPTIONAL, most=256)
     assert arrays["psf_fwhm_error"].tolist() == [0.0, 0.25]
-    assert read_items([{"sigma": 2.0, "psf_fwhm_error": 0.0}], OPTIONAL)["psf_fwhm_error"].tolist() == [0.0]
+    assert read_items([{"sigma": 2.0, "psf_fwhm_error": 0.0}], OPTIONAL, most=256)["psf_fwhm_error"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -280,4 +282,4 @@ def test_an_optional_input_may_be_left_out_and_counts_as_zero_where_others_state
 )
 def test_a_wrong_optional_input_is_named(item: dict[str, float], line: str) -> None:
     with pytest.raises(BadRequestError, match=re.escape(line)):
-        read_items([item], OPTIONAL)
+        read_items([item], OPTIONAL, most=256)

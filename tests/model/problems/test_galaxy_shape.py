@@ -109,9 +109,9 @@ def test_conditions_far_from_all_that_was_trained_are_refused(
     simulation: Any = settings.simulate
     fields = GalaxyShape().inputs(simulation)
     item = {"image": np.zeros((64, 64)).tolist(), "sigma": 200.0, "psf_fwhm": 0.7}
-    assert read_items([item], fields)["sigma"][0] == 200
+    assert read_items([item], fields, most=256)["sigma"][0] == 200
     with pytest.raises(BadRequestError, match=said):
-        read_items([{**item, **changed}], fields)
+        read_items([{**item, **changed}], fields, most=256)
 
 
 def test_noise_has_the_variance_of_read_noise_and_counts(settings: ProblemSettings) -> None:

@@ -1,0 +1,233 @@
+"""What serving adds to a model: the package's service against the model, MLflow's server, and a plain BentoML one.
+
+python -m benchmarks serving         # after `make run`, whose production model answers; installs wrk where it can
+
+All are asked about the same image by the same client (wrk) on the same cores, one server at a time, in one run: one
+client with single images, sixteen of them, and one or two with 64 images in a request.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+
+from components.core import AssayError, Workspace, free_port, running, wait_until_answers
+from components.lifecycle import deployed
+from components.packages import Package, build_package, request_items, served
+from components.packages.files import GOLDEN
+from components.packages.golden import read_golden
+from services.answering import Answering, Asked
+
+_HOUSE = Path(__file__).parents[1]
+_NAME = "galaxy-shape"
+_SECONDS = 8
+_LUA = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = os.getenv("KIND")
+wrk.headers["Accept"] = os.getenv("ACCEPT")
+local file = io.open(os.getenv("BODY"), "rb")
+wrk.body = file:read("*a")
+"""
+_PLAIN = """
+import bentoml, numpy as np, sys, torch
+from pathlib import Path
+sys.path.insert(0, {source!r})
+from models.estimators import load_model
+
+@bentoml.service(workers=1)
+class Plain:
+    def __init__(self):
+        self.model, _ = load_model(Path({source!r}) / "model")
+
+    @bentoml.api
+    def predict(self, images: list[dict]) -> list[dict]:
+        names = images[0].keys()
+        inputs = {{name: torch.tensor(np.array([image[name] for image in images], dtype=np.float32)) for name in names}}
+        with torch.inference_mode():
+            outputs = {{name: array.tolist() for name, array in self.model(inputs).items()}}
+        return [{{name: rows[index] for name, rows in outputs.items()}} for index in range(len(images))]
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a client saw."""
+
+    per_second: float
+    """Requests."""
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    """Answers that were no success, and connections that broke."""
+
+    def line(self, images: int) -> str:
+        """In words."""
+        said = f"{self.per_second * images:8.1f} images/s, p50 {self.p50_ms:7.1f} ms, p99 {self.p99_ms:7.1f} ms"
+        return said + (f", {self.failed} FAILED" if self.failed else "")
+
+
+def main() -> None:
+    """Print every rate, and the ratios that the service is held to."""
+    _install_wrk()
+    workspace = Workspace.find(_HOUSE)
+    workspace.activate()
+    now = deployed(workspace, _NAME, "production")
+    inputs = read_golden(now.package.source / GOLDEN).inputs
+    one = {name: array[:1] for name, array in inputs.items()}
+    many = {name: np.repeat(array, 64, axis=0) for name, array in one.items()}
+    rates: dict[str, Load] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        package, there = _of_this_code(now.package, inputs, Path(scratch))
+        bare, bare_ms = _bare(package.source, one, many)
+        print(f"the model itself: {bare:.1f} images/s in batches of 64, one image in {bare_ms:.2f} ms (median)")
+        bodies = _Bodies(folder=Path(scratch), one=one, many=many)
+        with served(there, package) as url:
+            for kind in ("binary", "json"):
+                rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
+        with _plain(package, Path(scratch)) as url:
+            rates |= bodies.load("plain BentoML json", f"{url}/predict", "json")
+        with _mlflow(Path(scratch)) as url:
+            rates |= bodies.load("mlflow models serve json", f"{url}/invocations", "mlflow")
+    alone, sixteen = rates["assay binary, 1 × 1"], rates["assay binary, 16 × 1"]
+    best = max(rates[f"assay binary, {clients} × 64"].per_second for clients in (1, 2)) * 64
+    print(f"64 images in binary over the model itself: {best / bare:.2f} (asked: at least 0.80)")
+    print(f"one image: {alone.p50_ms - bare_ms:.2f} ms more than the model itself (asked: at most 3)")
+    for what, other, least in (
+        ("one client", alone, 3),
+        ("mlflow models serve", rates["mlflow models serve json, 16 × 1"], 3),
+        ("a plain BentoML service", rates["plain BentoML json, 16 × 1"], 2),
+    ):
+        print(f"sixteen clients over {what}: {sixteen.per_second / other.per_second:.2f} (asked: at least {least})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bodies:
+    """Requests of one image and of 64, as each server takes them."""
+
+    folder: Path
+    one: Mapping[str, Any]
+    many: Mapping[str, Any]
+
+    def load(self, name: str, url: str, kind: str) -> dict[str, Load]:
+        """What clients see of a server."""
+        found = {}
+        for clients, inputs in ((1, self.one), (16, self.one), (1, self.many), (2, self.many)):
+            images = len(inputs["image"])
+            path = self.folder / f"{kind}-{images}"
+            path.write_bytes(_body(kind, inputs))
+            said = f"{name}, {clients} × {images}"
+            sent = "application/x-safetensors" if kind == "binary" else "application/json"
+            found[said] = _wrk(url, path, sent, clients)
+            print(f"{said:36s} {found[said].line(images)}", flush=True)
+        return found
+
+
+def _body(kind: str, inputs: Mapping[str, Any]) -> bytes:
+    if kind == "binary":
+        return save({name: np.ascontiguousarray(array) for name, array in inputs.items()})
+    if kind == "json":
+        return json.dumps({"images": request_items(inputs)}).encode()
+    return json.dumps({"inputs": {name: array.tolist() for name, array in inputs.items()}}).encode()
+
+
+def _wrk(url: str, body: Path, kind: str, clients: int) -> Load:
+    script = body.parent / "post.lua"
+    script.write_text(_LUA)
+    environment = {**os.environ, "BODY": str(body), "KIND": kind, "ACCEPT": kind}
+    command = ["wrk", "-t1", f"-c{clients}", "--timeout", "60s", "--latency", "-s", str(script), url]
+    said = ""
+    for seconds in (2, _SECONDS):  # the first is to warm up
+        timed = [*command, "-d", f"{seconds}s"]
+        said = subprocess.run(timed, env=environment, capture_output=True, text=True, check=True).stdout
+    broken = sum(int(count) for count in re.findall(r"(?:connect|read|write|timeout) (\d+)", said))
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    return Load(
+        per_second=float(re.findall(r"Requests/sec:\s+(\S+)", said)[0]),
+        p50_ms=_milliseconds(re.findall(r"50%\s+(\S+)", said)[0]),
+        p99_ms=_milliseconds(re.findall(r"99%\s+(\S+)", said)[0]),
+        failed=broken + (int(refused[1]) if refused else 0),
+    )
+
+
+def _milliseconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+
+
+def _bare(source: Path, one: Mapping[str, Any], many: Mapping[str, Any]) -> tuple[float, float]:
+    """Images a second in batches of 64, and milliseconds of one: outputs and doubts, without a server."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    model, times = Answering(source), []
+    for inputs, repeats in ((many, 30), (one, 100)):
+        taken = []
+        for _ in range(repeats):
+            began = time.perf_counter()
+            model([Asked(inputs=inputs)])
+            taken.append(time.perf_counter() - began)
+        times.append(float(np.median(taken)))
+    return 64 / times[0], 1000 * times[1]
+
+
+def _of_this_code(package: Package, inputs: Mapping[str, Any], folder: Path) -> tuple[Package, Workspace]:
+    """The same model in a package of today's service."""
+    (folder / "params.yaml").write_text("problems: {}\n")
+    there = Workspace(root=folder, home=folder / ".assay")
+    made = build_package(
+        there,
+        model_folder=package.source / "model",
+        version=package.manifest["model"]["version"],
+        lineage=package.manifest["model"],
+        tested_range=json.loads((package.source / "model" / "tested_range.json").read_bytes()),
+        golden_inputs={name: torch.from_numpy(array) for name, array in inputs.items()},
+    )
+    return made, there
+
+
+@contextmanager
+def _plain(package: Package, folder: Path) -> Iterator[str]:
+    """What somebody writes in an afternoon."""
+    (folder / "plain.py").write_text(_PLAIN.format(source=str(package.source)))
+    command = [sys.executable, "-m", "bentoml", "serve", "plain:Plain", "--host", "127.0.0.1", "--port"]
+    with _server(command, folder, "/readyz", "plain") as url:
+        yield url
+
+
+@contextmanager
+def _mlflow(folder: Path) -> Iterator[str]:
+    """The model that MLflow has, by MLflow's own server."""
+    model = f"models:/{_NAME}@production"
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
+    with _server([*command, "--host", "127.0.0.1", "--port"], folder, "/ping", "mlflow") as url:
+        yield url
+
+
+@contextmanager
+def _server(command: list[str], folder: Path, ready: str, name: str) -> Iterator[str]:
+    port, log = free_port(), folder / f"{name}.log"
+    with running([*command, str(port)], log=log, cwd=folder, environment=dict(os.environ)) as child:
+        wait_until_answers(f"http://127.0.0.1:{port}{ready}", child, log=log)
+        yield f"http://127.0.0.1:{port}"
+
+
+def _install_wrk() -> None:
+    if shutil.which("wrk") is None:
+        done = subprocess.run(["apt-get", "install", "-qq", "wrk"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssayError(f"wrk cannot be installed here ({done.stderr.strip()[-200:]}): install it, then try again")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""An address that stays while what answers behind it changes: requests go to one server, then to the next.
+
+    with opened(3000, limits) as front:
+        front.send_to("http://127.0.0.1:20001")
+        front.send_to("http://127.0.0.1:20002")        # from the next request on; those under way end where they are
+        front.wait_until_left("http://127.0.0.1:20001", timeout_s=60)
+
+What is asked here changes nothing: a request that a server did not answer, since its process was killed say, is asked
+once more when one answers again. It runs in a thread, so that whoever opens it can look after what is behind it.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from components.core import LOCALHOST, AssayError, ServeSettings
+from services.admission import Admission
+from services.bodies import JSON, READERS
+from services.limits import Limits
+
+_OF_ONE_CONNECTION = (
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+)
+"""Headers that are not passed on (RFC 9110, 7.6.1), and the length, which is said anew."""
+_BACK_S = 20.0
+"""How long a request waits for a server that is away: one whose process was killed is back in a few seconds."""
+_ANSWER_S = 120.0
+_AGAIN_S = 0.1
+_START_S = 10.0
+
+
+class Front:
+    """What stands before servers.
+
+    Args:
+        url: its own.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._url: str | None = None
+        self._under_way: Counter[str] = Counter()
+        self._client: httpx.AsyncClient
+        self.said: dict[str, Any] = {}
+        """What `/model` says beside what the server does."""
+
+    def send_to(self, url: str) -> None:
+        """Have every request from now on answered by a server."""
+        self._url = url
+
+    def wait_until_left(self, url: str, *, timeout_s: float) -> bool:
+        """Wait until a server has answered all that it was asked; False when it has not in time."""
+        until = time.monotonic() + timeout_s
+        while self._under_way[url] and time.monotonic() < until:
+            time.sleep(0.02)
+        return not self._under_way[url]
+
+    async def answer(self, request: Request) -> Response:
+        """Pass a request on, and its answer back."""
+        body, until, broken_off = await request.body(), time.monotonic() + _BACK_S, 0
+        while time.monotonic() < until:
+            url = self._url
+            if url is not None:
+                self._under_way[url] += 1
+                try:
+                    return await self._asked(url, request, body)
+                except httpx.ConnectError:
+                    pass  # it never got there
+                except httpx.TransportError:
+                    broken_off += 1
+                finally:
+                    self._under_way[url] -= 1
+                if broken_off > 1:
+                    break
+            await asyncio.sleep(_AGAIN_S)
+        line = "the server broke off twice" if broken_off > 1 else "no server answers behind this address"
+        return JSONResponse({"error": f"{line}: ask again"}, status_code=503, headers={"Retry-After": "5"})
+
+    async def _asked(self, url: str, request: Request, body: bytes) -> Response:
+        address = f"{url}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+        headers = [(name, value) for name, value in request.headers.raw if _is_passed_on(name)]
+        answer = await self._client.request(request.method, address, headers=headers, content=body)
+        content = answer.content
+        if request.url.path == "/model" and self.said and answer.is_success:
+            content = json.dumps({**answer.json(), **self.said}).encode()
+        response = Response(content, answer.status_code)
+        kept = [(name.lower(), value) for name, value in answer.headers.raw if _is_passed_on(name)]
+        response.raw_headers = [*kept, (b"content-length", str(len(content)).encode())]
+        return response
+
+    @asynccontextmanager
+    async def life(self, _: Starlette) -> AsyncIterator[None]:
+        """Hold the connections to servers."""
+        most = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+        # No proxy stands before this machine, and what a server packed is passed on as it is.
+        async with httpx.AsyncClient(trust_env=False, timeout=_ANSWER_S, limits=most) as self._client:
+            yield
+
+
+def _is_passed_on(name: bytes) -> bool:
+    return name.decode("latin-1").lower() not in _OF_ONE_CONNECTION
+
+
+@contextmanager
+def opened(port: int, limits: ServeSettings) -> Iterator[Front]:
+    """Listen on a port of this machine while the block runs.
+
+    Raises:
+        AssayError: when it cannot be listened on.
+    """
+    front, most = Front(f"http://{LOCALHOST}:{port}"), Limits(**asdict(limits))
+    admission = Middleware(Admission, kinds={"/predict": (JSON, *READERS)}, limits=lambda: most)
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    route = Route("/{path:path}", front.answer, methods=methods)
+    app = Starlette(routes=[route], middleware=[admission], lifespan=front.life)
+    config = uvicorn.Config(app, host=LOCALHOST, port=port, log_level="warning", access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="front", daemon=True)
+    thread.start()
+    try:
+        until = time.monotonic() + _START_S
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > until:
+                raise AssayError(f"port {port} cannot be listened on: free it, or choose another with --port")
+            time.sleep(0.01)
+        yield front
+    finally:
+        server.should_exit = True
+        thread.join(_START_S)

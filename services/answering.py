@@ -1,0 +1,142 @@
+"""The model of a package and what it says: arrays in, arrays out, with what is doubted of each image.
+
+    model = Answering(source)                       # of a package: services/, models/ and model/
+    answers = model([Asked(inputs={"image": image_bhw, "sigma": sigma_b})])[0]
+    answers.outputs["posterior_flux"], answers.doubts
+
+Requests that give the same fields are answered together, as one batch, and each gets its own part.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from services.manifest import read_manifest
+from services.requests import BadRequestError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.fields import Field
+
+TESTED_RANGE = "model/tested_range.json"
+OVERRIDE = "ASSAY_OVERRIDE"
+"""Variable that says by whose word a version is served whose gates did not pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one request asks."""
+
+    inputs: "Mapping[str, NDArray[Any]]"
+    """By field, batch first."""
+    samples: int = 0
+    """Joint draws from the posterior of each image."""
+
+    @property
+    def images(self) -> int:
+        """How many."""
+        return len(next(iter(self.inputs.values())))
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What requests have in common that are answered together."""
+        return (*sorted(self.inputs), self.samples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a model says of the images of one request."""
+
+    outputs: "Mapping[str, NDArray[Any]]"
+    """By field, batch first."""
+    doubts: Sequence[Sequence[str]]
+    """Of each image; an answer without any is in the tested range."""
+    not_tested: Sequence[str]
+    """What all of them take for granted."""
+    samples: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
+    """By the name of an output, shape (images, draws, …)."""
+
+    def part(self, first: int, end: int) -> "Answers":
+        """Those of some of the images."""
+        return Answers(
+            outputs={name: array[first:end] for name, array in self.outputs.items()},
+            doubts=self.doubts[first:end],
+            not_tested=self.not_tested,
+            samples={name: array[first:end] for name, array in self.samples.items()},
+        )
+
+
+class Answering:
+    """A package's model.
+
+    Args:
+        source: the folder of services/, models/ and model/, whose files were checked.
+
+    Raises:
+        ValueError: when the model has other fields than the manifest says.
+    """
+
+    def __init__(self, source: Path) -> None:
+        # Here and not above: the process that supervises a server imports the module too, and needs no torch.
+        import torch
+
+        from models.estimators import load_model
+        from models.fields import check_fields, field
+
+        manifest = read_manifest(source)
+        self.about = about(manifest)
+        self.inputs: list[Field] = [field(document) for document in manifest["inputs"]]
+        self.outputs: list[Field] = [field(document) for document in manifest["outputs"]]
+        torch.set_num_threads(os.cpu_count() or 1)
+        self._estimator, _ = load_model(source / "model")
+        for part, stated in (("inputs", self.inputs), ("outputs", self.outputs)):
+            check_fields(getattr(self._estimator, part), stated, "the model of this package")
+        self._region: dict[str, Any] = json.loads((source / TESTED_RANGE).read_bytes())
+
+    def __call__(self, asked: Sequence[Asked]) -> list[Answers]:
+        """Answer requests of one kind together.
+
+        Raises:
+            BadRequestError: when one of them cannot be answered; its line counts images from the first request on.
+        """
+        import torch
+
+        first = asked[0]
+        whole = {name: np.concatenate([one.inputs[name] for one in asked]) for name in first.inputs}
+        inputs = {name: torch.from_numpy(array) for name, array in whole.items()}
+        try:
+            with torch.inference_mode():
+                outputs = self._estimator(inputs)
+                drawn = self._estimator.samples(inputs, first.samples) if first.samples else {}
+        except ValueError as error:  # what no image can be drawn with; the line names it
+            raise BadRequestError(str(error)) from error
+        arrays = {name: array.numpy() for name, array in outputs.items()}
+        _refuse_what_is_not_finite(arrays)
+        together = Answers(
+            outputs=arrays,
+            doubts=self._estimator.doubts(inputs, outputs, self._region),
+            not_tested=list(self._estimator.not_tested(inputs)),
+            samples={name: array.numpy() for name, array in drawn.items()},
+        )
+        ends = np.cumsum([one.images for one in asked]).tolist()
+        return [together.part(end - one.images, end) for one, end in zip(asked, ends, strict=True)]
+
+
+def about(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Which model answers here; where a person put it against its gates, whoever asks is to know."""
+    return {**manifest["model"], **({"override": os.environ[OVERRIDE]} if OVERRIDE in os.environ else {})}
+
+
+def _refuse_what_is_not_finite(arrays: "Mapping[str, NDArray[np.float32]]") -> None:
+    for name, array in arrays.items():
+        wrong = np.argwhere(~np.isfinite(array))
+        if len(wrong):
+            raise BadRequestError(
+                f"images[{wrong[0][0]}] has no finite {name}: it must be like those that the model was trained on"
+            )

@@ -1,0 +1,140 @@
+"""Requests that arrive together are answered together, as many images at once as settings say.
+
+    batches = Batches(model, limits)
+    answers = await batches.ask(Asked(inputs={"image": image_bhw, "sigma": sigma_b}))
+
+While one batch is being answered, by a single thread, those that arrive form the next; a request that finds nobody at
+work waits `batch_ms` for company. A longer queue than `queue_images` is refused with `BusyError`, which says when to
+ask again. A request that the model refuses is refused by itself: the others of its batch are answered without it.
+
+BentoML's own batching answers 503 or runs into its time-out where its queue is long (BentoML issues 3859, 4856).
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from services.answering import Answers, Asked
+from services.limits import Limits
+from services.requests import BadRequestError
+
+_FIRST_S = 0.02
+"""What an image is thought to take before any was answered."""
+_NEWEST = 0.2
+"""How much the newest batch counts in what an image takes."""
+
+
+class BusyError(Exception):
+    """Too many images wait already.
+
+    Args:
+        waiting: images.
+        retry_after_s: seconds until they are likely to be answered.
+    """
+
+    def __init__(self, waiting: int, retry_after_s: float) -> None:
+        super().__init__(f"{waiting} images wait to be answered: ask again in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    asked: Asked
+    answered: "asyncio.Future[Answers]"
+    since: float = field(default_factory=time.monotonic)
+
+
+class Batches:
+    """A queue in front of a model.
+
+    Args:
+        answer: what answers requests of one kind, in their order; called by one thread at a time.
+        limits: how many images are answered at once, and may wait.
+        seen: is told of every batch: its images, and the seconds that it took.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Asked]], Sequence[Answers]],
+        limits: Limits,
+        *,
+        seen: Callable[[int, float], None] = lambda _images, _seconds: None,
+    ) -> None:
+        self._answer, self._limits, self._seen = answer, limits, seen
+        self._waiting: deque[_Waiting] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="answer")
+        self._running: asyncio.Task[None] | None = None
+        self._seconds_an_image = _FIRST_S
+
+    @property
+    def images_waiting(self) -> int:
+        """How many images wait."""
+        return sum(one.asked.images for one in self._waiting)
+
+    async def ask(self, asked: Asked) -> Answers:
+        """The answers to one request.
+
+        Raises:
+            BusyError: when too many wait already.
+            BadRequestError: when the model refuses it.
+        """
+        waiting = self.images_waiting
+        if waiting and waiting + asked.images > self._limits.queue_images:
+            raise BusyError(waiting, max(1.0, waiting * self._seconds_an_image))
+        loop = asyncio.get_running_loop()
+        one = _Waiting(asked=asked, answered=loop.create_future())
+        self._waiting.append(one)
+        if self._running is None or self._running.done():
+            self._running = loop.create_task(self._run())
+        return await one.answered
+
+    async def _run(self) -> None:
+        """Answer until nobody waits."""
+        loop = asyncio.get_running_loop()
+        await self._company()
+        while self._waiting:
+            batch = self._next()
+            began = time.monotonic()
+            answers = await loop.run_in_executor(self._thread, self._answers, [one.asked for one in batch])
+            taken, images = time.monotonic() - began, sum(one.asked.images for one in batch)
+            self._seconds_an_image += _NEWEST * (taken / images - self._seconds_an_image)
+            self._seen(images, taken)
+            for one, answer in zip(batch, answers, strict=True):
+                if one.answered.done():  # who asked is gone
+                    continue
+                if isinstance(answer, Exception):
+                    one.answered.set_exception(answer)
+                else:
+                    one.answered.set_result(answer)
+
+    async def _company(self) -> None:
+        """Wait for others, as long as the first may."""
+        until = self._waiting[0].since + self._limits.batch_ms / 1000
+        while self.images_waiting < self._limits.batch_images and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.001))
+
+    def _next(self) -> list[_Waiting]:
+        """The first that wait and are of one kind, as many as are a batch; one at least."""
+        batch = [self._waiting.popleft()]
+        images = batch[0].asked.images
+        while self._waiting:
+            asked = self._waiting[0].asked
+            images += asked.images
+            if images > self._limits.batch_images or asked.kind != batch[0].asked.kind:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    def _answers(self, asked: Sequence[Asked]) -> Sequence[Answers | Exception]:
+        """What becomes of each request of a batch."""
+        try:
+            return self._answer(asked)
+        except BadRequestError as error:
+            if len(asked) == 1:
+                return [error]
+            return [self._answers([one])[0] for one in asked]
+        except Exception as error:  # noqa: BLE001  # whoever asked gets it, and it is raised there
+            return [error] * len(asked)

@@ -1,0 +1,203 @@
+"""Read the body of a request: JSON, .npy, FITS or safetensors, with what stands beside its images, by a model's fields.
+
+    asked = read_body("application/x-npy", body, [("sigma", "200"), ("psf_fwhm", "0.5")], fields, limits)
+
+| type | images | what stands beside them |
+|---|---|---|
+| `application/json` | `{"images": [{"image": [[…]], "sigma": 200.0}, …], "samples": 0}` | in each object |
+| `application/x-npy` | one array, or a stack of them | the query |
+| `application/fits`, `image/fits` | `fits_bodies.py` | headers, extensions, columns, the query |
+| `application/x-safetensors` | the tensor `image`, or a stack | tensors by name, for all or for each; the query |
+
+The query is `?sigma=200`, or `?sigma=200,210` with a value for each image, and `samples=100`. Nothing is unpickled, and
+an array is made only when as many bytes came as it says.
+"""
+
+import io
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic_core import from_json
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from services.answering import Asked
+from services.fits_bodies import read_fits
+from services.limits import Limits
+from services.requests import BadRequestError, checked, indices, read_items, read_samples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.fields import Field
+
+JSON, NPY, SAFETENSORS, FITS = (
+    "application/json",
+    "application/x-npy",
+    "application/x-safetensors",
+    "application/fits",
+)
+_IMAGE = "image"
+_SAMPLES = "samples"
+_HEADER_BYTES = 10_000
+"""Of a .npy file: its header is an expression that Python reads."""
+
+
+def read_body(
+    kind: str, body: bytes, query: Sequence[tuple[str, str]], fields: "Sequence[Field]", limits: Limits
+) -> Asked:
+    """What a request asks.
+
+    Args:
+        kind: the type of the body, one of `READERS`.
+        body: whole.
+        query: names and values of the request's address.
+        fields: what the model takes.
+        limits: how many images a request may have.
+
+    Raises:
+        BadRequestError: when any of it is not what it must be; the line names it.
+    """
+    stated = _query(query, fields)
+    asked_for = stated.pop(_SAMPLES, None)
+    if kind == JSON:
+        if stated or asked_for is not None:
+            name = next(iter(stated), _SAMPLES)
+            raise BadRequestError(f"?{name}= is for bodies of arrays: in JSON it stands in the body")
+        return _read_json(body, fields, limits)
+    found = READERS[kind](body, fields)
+    for name in stated:
+        if name in found:
+            raise BadRequestError(f"?{name}= is in the body, too: say it once")
+    inputs = _completed({**found, **stated}, fields, limits.request_images)
+    samples = _whole_number(asked_for) if asked_for is not None else 0
+    return Asked(inputs=inputs, samples=read_samples(samples, len(inputs[_IMAGE])))
+
+
+def _query(query: Sequence[tuple[str, str]], fields: "Sequence[Field]") -> dict[str, Any]:
+    """Numbers by the name of their field, and the text of `samples`."""
+    numbers = [field.name for field in fields if not field.shape]
+    found: dict[str, Any] = {}
+    for name, text in query:
+        if name not in (*numbers, _SAMPLES):
+            raise BadRequestError(f"?{reprlib.repr(name)[1:-1]}= is unknown: must be {', '.join((*numbers, _SAMPLES))}")
+        if name in found:
+            raise BadRequestError(f"?{name}= is said twice: say it once, with a comma between the images' values")
+        if name == _SAMPLES:
+            found[name] = text
+            continue
+        try:
+            values = np.array([float(part) for part in text.split(",")])
+        except ValueError as error:
+            raise BadRequestError(f"?{name}={text[:40]}: must be a number, or one for each image") from error
+        found[name] = values if len(values) > 1 else values[0]
+    return found
+
+
+def _whole_number(text: str) -> Any:
+    return int(text) if text.isdecimal() and len(text) < 10 else text
+
+
+def _read_json(body: bytes, fields: "Sequence[Field]", limits: Limits) -> Asked:
+    """An object with images and samples, and nothing else: a key that means nothing was meant to do something."""
+    try:
+        found = from_json(body or b"{}")
+    except ValueError as error:
+        raise BadRequestError(f"the body is no JSON: {error}") from error
+    named = f"must be an object with the keys images, {_SAMPLES}"
+    if not isinstance(found, dict):
+        raise BadRequestError(f"the body is {reprlib.repr(found)}: {named}")
+    for key in found:
+        if key not in ("images", _SAMPLES):
+            raise BadRequestError(f"the body has an unknown key {reprlib.repr(key)}: {named}")
+    inputs = read_items(found.get("images"), fields, most=limits.request_images)
+    images = len(next(iter(inputs.values())))
+    return Asked(inputs=inputs, samples=read_samples(found.get(_SAMPLES, 0), images))
+
+
+def _read_npy(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDArray[Any]"]:  # noqa: ARG001
+    form = np.lib.format
+    file = io.BytesIO(body)
+    try:
+        version = form.read_magic(file)
+        read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}[version]
+        shape, by_column, dtype = read(file, max_header_size=_HEADER_BYTES)
+    except Exception as error:  # of a header that is none NumPy raises what Python's own reader does
+        raise BadRequestError(f"the body is no .npy file: {_line(error)}") from error
+    if dtype.hasobject or dtype.kind not in "iuf":
+        raise BadRequestError(f"the body holds {dtype}: must be real numbers")
+    data = body[file.tell() :]
+    count = 1
+    for size in shape:  # Python's own numbers: NumPy's would wrap around
+        count *= size
+    if count * dtype.itemsize != len(data):
+        promised = f"an array of {'x'.join(map(str, shape))} {dtype}"
+        raise BadRequestError(f"the body promises {promised} and has {len(data)} bytes of it: send it whole")
+    return {_IMAGE: np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if by_column else "C")}
+
+
+def _read_safetensors(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDArray[Any]"]:
+    known = [field.name for field in fields]
+    try:
+        found = load(body)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # of a dtype that NumPy has not, KeyError
+        raise BadRequestError(f"the body is no safetensors file of NumPy's numbers: {_line(error)}") from error
+    for name in found:
+        if name not in known:
+            raise BadRequestError(f"the body has an unknown tensor {reprlib.repr(name)}: must be {', '.join(known)}")
+    return dict(found)
+
+
+READERS: Mapping[str, Callable[[bytes, "Sequence[Field]"], Mapping[str, Any]]] = {
+    NPY: _read_npy,
+    SAFETENSORS: _read_safetensors,
+    FITS: read_fits,
+    "image/fits": read_fits,
+}
+"""The types of a body that are not JSON, each with what reads it."""
+
+
+def _completed(found: Mapping[str, Any], fields: "Sequence[Field]", most: int) -> dict[str, "NDArray[Any]"]:
+    """Every field for every image, checked; what is said once holds for all."""
+    for one in fields:
+        if one.name not in found and not one.optional:
+            how = "" if one.shape else f", say as ?{one.name}="
+            raise BadRequestError(f"nothing says {one.name}: it must stand beside the images{how}")
+    by_name = {one.name: one for one in fields}
+    arrays = {name: np.asarray(array) for name, array in found.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iuf":
+            raise BadRequestError(f"{name} holds {array.dtype}: must be real numbers")
+    images = 1
+    for name, array in arrays.items():
+        shape = by_name[name].shape
+        stacked = array.ndim == len(shape) + 1
+        if array.shape != shape and not (stacked and array.shape[1:] == shape):
+            wanted = "x".join(map(str, shape)) or "one number"
+            was = "x".join(map(str, array.shape)) or "of one number"
+            raise BadRequestError(f"{name} has shape {was}: must be {wanted}, or one such for each image")
+        if name == _IMAGE:
+            images = len(array) if stacked else 1
+    if not 1 <= images <= most:
+        raise BadRequestError(f"the body has {images} images: must be 1 to {most}")
+    return {one.name: _for_each(arrays[one.name], one, images) for one in fields if one.name in arrays}
+
+
+def _for_each(array: "NDArray[Any]", field: "Field", images: int) -> "NDArray[Any]":
+    """The values of one field, checked, for each image."""
+    each = array if array.ndim > len(field.shape) else array[None]
+    if len(each) not in (1, images):
+        raise BadRequestError(f"{field.name} is said for {len(each)} images, and there are {images}")
+    of_all = len(each) < images
+
+    def where(place: tuple[int, ...]) -> str:
+        of = "" if of_all else f"images[{place[0]}]."
+        return f"{of}{field.name}{indices(place[1:])}"
+
+    return np.ascontiguousarray(np.broadcast_to(checked(each, field, where), (images, *field.shape)))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

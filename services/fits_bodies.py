@@ -1,0 +1,128 @@
+"""Read the images of a FITS file by a model's fields: what people send as it comes from a telescope or a cutout server.
+
+    arrays = read_fits(body, fields)       # {"image": (b, 64, 64), "sigma": (b,), …}, what the file says of them
+
+* An image extension that is called after a field is that field; `SCI`, the primary one and those without a name are
+  the `image`, several of them a stack in their order. Error, quality and weight planes are left out.
+* A header says a number by the field's name as its keyword; the primary header says it for all.
+* Of a table, columns that are called after fields are read, a row for each image; the others are left out.
+
+Headers are believed only as far as bytes came for what they promise.
+"""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from services.requests import BadRequestError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import HDUList
+    from numpy.typing import NDArray
+
+    from models.fields import Field
+
+_IMAGE = "image"
+_OF_IMAGE = ("", "primary", "sci", "image")
+"""Names of extensions that hold the image, in small letters; the last stands for a field of its own name, too."""
+_BESIDE = ("err", "error", "dq", "mask", "wht", "weight", "var", "variance", "ivar", "con", "exp")
+"""Planes that stand beside an image in archives, and say nothing that a model here asks for."""
+_MOST_TIMES = 64
+"""How much larger than its bytes a compressed image may be."""
+
+
+def read_fits(body: bytes, fields: "Sequence[Field]") -> "Mapping[str, NDArray[Any]]":
+    """The arrays of a FITS file by the name of their field, as far as it says them.
+
+    Raises:
+        BadRequestError: when it is no FITS file, is not whole, or has planes that no field is called after.
+    """
+    from astropy.io import fits
+
+    try:
+        # Headers that are a little wrong are warned of; what matters of them is checked here.
+        with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(body), memmap=False) as hdus:
+            return _arrays(hdus, fields, len(body))
+    except BadRequestError:
+        raise
+    except Exception as error:  # astropy raises anything for a file that is none
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BadRequestError(f"the body is no FITS file that can be read: {what}") from error
+
+
+def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int) -> "dict[str, NDArray[Any]]":
+    from astropy.io.fits import BinTableHDU, CompImageHDU
+
+    named = {field.name.lower(): field for field in fields}
+    numbers = [field for field in fields if not field.shape]
+    images: list[NDArray[Any]] = []
+    said: list[Mapping[str, float]] = []
+    arrays: dict[str, NDArray[Any]] = {}
+    for hdu in hdus:
+        if not int(hdu.size):
+            continue
+        name = hdu.name.lower()
+        packed = isinstance(hdu, CompImageHDU)
+        if not packed and int(hdu.size) > size:
+            raise BadRequestError(f"the body promises {hdu.size} bytes of {_called(hdu)} and has {size}: send it whole")
+        if isinstance(hdu, BinTableHDU):
+            columns = {column.lower(): column for column in hdu.columns.names}
+            arrays |= {named[low].name: hdu.data[column] for low, column in columns.items() if low in named}
+            continue
+        if packed and int(hdu.size) > _MOST_TIMES * size:
+            raise BadRequestError(f"{_called(hdu)} is {'x'.join(map(str, hdu.shape))}: too much for one request")
+        if name in named and name != _IMAGE:
+            arrays[named[name].name] = hdu.data
+        elif name in _OF_IMAGE:
+            stack = hdu.data if hdu.data.ndim > len(named[_IMAGE].shape) else hdu.data[None]
+            images.append(stack)
+            said += [_said(hdu.header, hdus[0].header, numbers)] * len(stack)
+        elif name not in _BESIDE:
+            known = ", ".join(field.name.upper() for field in fields if field.shape)
+            raise BadRequestError(f"{_called(hdu)} is none of the model's planes: must be SCI, {known}")
+    if images:
+        if _IMAGE in arrays:
+            raise BadRequestError("the body has images in a table and in planes: send one of them")
+        if len({stack.shape[1:] for stack in images}) > 1:
+            shapes = ", ".join("x".join(map(str, stack.shape[1:])) for stack in images)
+            raise BadRequestError(f"the body has images of the shapes {shapes}: must be of one")
+        arrays[_IMAGE] = np.concatenate(images)
+    return arrays | _each({name: arrays[name] for name in arrays}, numbers, said)
+
+
+def _each(
+    arrays: "Mapping[str, NDArray[Any]]", numbers: "Sequence[Field]", said: Sequence[Mapping[str, float]]
+) -> "dict[str, NDArray[Any]]":
+    """The numbers that headers say, one for each image."""
+    found = {}
+    for field in numbers:
+        values = [one[field.name] for one in said if field.name in one]
+        if not values:
+            continue
+        if field.name in arrays:
+            raise BadRequestError(f"{field.name} is in a table and in a header: say it once")
+        if len(values) < len(said):
+            raise BadRequestError(f"{field.name} is in {len(values)} headers of {len(said)} images: say it in each")
+        found[field.name] = np.array(values)
+    return found
+
+
+def _said(header: Any, primary: Any, numbers: "Sequence[Field]") -> dict[str, float]:
+    """What a header says of its image, or the primary one of all."""
+    found = {}
+    for field in numbers:
+        key = field.name.upper()
+        value = header.get(key, primary.get(key))
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadRequestError(f"{key} of the header is {value!r}: must be a number")
+        found[field.name] = float(value)
+    return found
+
+
+def _called(hdu: Any) -> str:
+    return f"extension {hdu.name}" if hdu.name else "an extension without a name"

@@ -1,0 +1,45 @@
+"""How much a server takes on: params.yaml's `serve`, which reaches it in a variable.
+
+    limits = read_limits()             # of this process
+
+What each means and may be stands at `ServeSettings` in `components/core/settings.py`, which checks them. A server that
+somebody starts by hand has the defaults, unless the variable says otherwise:
+
+    ASSAY_LIMITS='{"queue_images": 4096}' bentoml serve <package>
+"""
+
+import json
+import os
+from dataclasses import dataclass
+
+LIMITS = "ASSAY_LIMITS"
+"""The variable, as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a server takes on."""
+
+    body_mib: int = 32
+    request_images: int = 256
+    batch_images: int = 64
+    batch_ms: float = 0.0
+    queue_images: int = 2048
+
+    @property
+    def body_bytes(self) -> int:
+        """Of one request."""
+        return self.body_mib * 2**20
+
+
+def read_limits() -> Limits:
+    """Those of this process.
+
+    Raises:
+        ValueError: in one line, when the variable does not say limits.
+    """
+    said = os.environ.get(LIMITS, "{}")
+    try:
+        return Limits(**json.loads(said))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{LIMITS} is {said[:200]}: {error}") from error

@@ -1,0 +1,147 @@
+"""The OpenAPI document of a service: what its model takes and answers, in each type, with examples that are answered.
+
+document = describe(model, inputs, outputs, sound, limits)
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from services.bodies import FITS, JSON, NPY, SAFETENSORS
+from services.examples import Example
+from services.limits import Limits
+from services.requests import MOST_SAMPLES, between
+
+if TYPE_CHECKING:
+    from models.fields import Field
+
+_URL = "http://127.0.0.1:3000"
+_REFUSED = {
+    "400": "The request cannot be answered; the line says what of it.",
+    "403": "A page of another server asked.",
+    "406": "Nothing that is accepted can be written.",
+    "413": "The body is too long.",
+    "415": "The body is of a type that is not read.",
+    "429": "Too many images wait; `Retry-After` says when to come back.",
+}
+_SAID = {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
+_LOOKED_AT = {
+    "/model": "Which model answers, its inputs and outputs.",
+    "/livez": "200 as long as the process lives.",
+    "/readyz": "200 as long as it answers requests.",
+    "/metrics": "What Prometheus reads: requests, latencies, batches, doubted answers, the model.",
+}
+
+
+def describe(
+    model: Mapping[str, Any], inputs: "Sequence[Field]", outputs: "Sequence[Field]", example: Example, limits: Limits
+) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        model: of the manifest.
+        inputs: what the model takes.
+        outputs: what it answers.
+        example: a request that is answered.
+        limits: of the service.
+    """
+    bodies = example.bodies()
+    content = {JSON: {"schema": _request(inputs, limits), "examples": {"proved": {"value": example.document}}}}
+    for ending, (kind, _) in bodies.items():
+        if kind != JSON:
+            summary = f"curl {_URL}/example.{ending} | curl -H 'Content-Type: {kind}' --data-binary @- "
+            summary += f"'{_URL}/predict{example.query if kind == NPY else ''}'"
+            shown = {"proved": {"summary": summary, "externalValue": f"example.{ending}"}}
+            content[kind] = {"schema": {"type": "string", "format": "binary"}, "examples": shown}
+    answered = {
+        "description": "The answer to each image, in the order of the request.",
+        "content": {
+            JSON: {"schema": _answer(outputs)},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (SAFETENSORS, FITS)},
+        },
+    }
+    refused = {status: {"description": line, "content": {JSON: _SAID}} for status, line in _REFUSED.items()}
+    predict = {
+        "summary": "Answer images.",
+        "parameters": [_parameter(one) for one in inputs if not one.shape] + [_samples()],
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": answered, **refused},
+    }
+    looked_at = {
+        path: {"get": {"summary": line, "responses": {"200": {"description": line}}}}
+        for path, line in _LOOKED_AT.items()
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{model['problem']}, version {model['version']}",
+            "version": str(model["version"]),
+            "description": "See `/` for a page to try it.",
+        },
+        "servers": [{"url": "."}],
+        "paths": {"/predict": {"post": predict}, **looked_at},
+    }
+
+
+def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
+    item = {
+        "type": "object",
+        "required": [one.name for one in inputs if not one.optional],
+        "additionalProperties": False,
+        "properties": {one.name: _schema(one) for one in inputs},
+    }
+    images = {"type": "array", "minItems": 1, "maxItems": limits.request_images, "items": item}
+    samples = {"type": "integer", "minimum": 0, "maximum": MOST_SAMPLES}
+    return {
+        "type": "object",
+        "required": ["images"],
+        "additionalProperties": False,
+        "properties": {"images": images, "samples": samples},
+    }
+
+
+def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
+    answer = {one.name: _schema(one, limited=False) for one in outputs}
+    lines = {"type": "array", "items": {"type": "string"}}
+    prediction = {
+        "id": {"type": "string", "description": "which `assay trace` takes back to data and code"},
+        "answer": {"type": "object", "properties": answer, "required": list(answer)},
+        "in_tested_range": {"type": "boolean"},
+        "doubts": lines,
+        "not_tested": lines,
+        "samples": {"type": "object"},
+    }
+    named = {"type": "object", "properties": prediction, "required": [name for name in prediction if name != "samples"]}
+    whole = {
+        "predictions": {"type": "array", "items": named},
+        "units": {"type": "object"},
+        "labels": {"type": "object"},
+        "model": {"type": "object"},
+    }
+    return {"type": "object", "properties": whole, "required": list(whole)}
+
+
+def _parameter(one: "Field") -> dict[str, Any]:
+    said = f"{one.name} of all images, or of each with commas between them; for bodies of arrays{_limits(one)}"
+    return {"name": one.name, "in": "query", "required": False, "description": said, "schema": {"type": "string"}}
+
+
+def _samples() -> dict[str, Any]:
+    said = "joint draws from the posterior of each image, where it has one; for bodies of arrays"
+    whole = {"type": "integer", "minimum": 0, "maximum": MOST_SAMPLES}
+    return {"name": "samples", "in": "query", "required": False, "description": said, "schema": whole}
+
+
+def _limits(one: "Field") -> str:
+    said = ", ".join(part for part in (one.unit, between(one).strip()) if part)
+    return f" ({said})" if said else ""
+
+
+def _schema(one: "Field", *, limited: bool = True) -> dict[str, Any]:
+    low, high = one.limits if limited else (None, None)
+    word = not limited and one.dtype == "int64" and one.labels and not one.shape
+    number: dict[str, Any] = {"type": "string" if word else "integer" if one.dtype == "int64" else "number"}
+    number |= {"exclusiveMinimum": low} if low is not None else {}
+    number |= {"exclusiveMaximum": high} if high is not None else {}
+    for size in reversed(one.shape):
+        number = {"type": "array", "minItems": size, "maxItems": size, "items": number}
+    return number | {"description": one.unit or "a pure number"}

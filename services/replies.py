@@ -1,0 +1,169 @@
+"""Write the answer to a request as its sender asked for it: JSON, safetensors, or a FITS table.
+
+    kind = wanted("application/fits, */*;q=0.1")
+    body = WRITERS[kind](answers, ids, about)
+
+Each has of every image all outputs, `id`, `in_tested_range`, `doubts`, and `samples` where they were asked for; and
+of all of them `units`, `labels`, `not_tested` and `model`.
+
+| type | images | of all |
+|---|---|---|
+| `application/json` | an object each, in `predictions` | beside them |
+| `application/x-safetensors` | a tensor for each output, and `samples.<name>` | its metadata, each as JSON |
+| `application/fits` | a row each, with a column for each output, and `samples_<name>` | its header |
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic_core import to_json
+from safetensors.numpy import save
+
+from services.answering import Answers
+from services.bodies import FITS, JSON, SAFETENSORS
+
+if TYPE_CHECKING:
+    from models.fields import Field
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What holds of all answers of a server."""
+
+    model: Mapping[str, Any]
+    outputs: "Sequence[Field]"
+
+    @property
+    def units(self) -> dict[str, str]:
+        """By output."""
+        return {one.name: one.unit for one in self.outputs}
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Of the entries of outputs that have several with names."""
+        return {one.name: one.labels for one in self.outputs if one.shape and one.labels}
+
+
+class NotAcceptableError(ValueError):
+    """Nobody can answer in the types that were asked for; the message names those that there are."""
+
+
+def wanted(accept: str) -> str:
+    """The type to answer in, by an `Accept` header (RFC 9110, 12.5.1).
+
+    Raises:
+        NotAcceptableError: when it names none that there is.
+    """
+    listed = []
+    for part in accept.split(","):
+        kind, *parameters = (text.strip().lower() for text in part.split(";"))
+        weights = [text.removeprefix("q=") for text in parameters if text.startswith("q=")]
+        try:
+            weight = float(weights[0]) if weights else 1.0
+        except ValueError:
+            weight = 0.0
+        listed.append((weight, kind))
+    for weight, kind in sorted(listed, key=lambda one: -one[0]):
+        if weight <= 0:
+            continue
+        if kind in WRITERS:
+            return kind
+        if kind in ("", "*/*", "application/*"):
+            return JSON
+    raise NotAcceptableError(f"Accept is {accept[:80]}: must be one of {', '.join(WRITERS)}")
+
+
+def write_json(answers: Answers, ids: Sequence[str], about: About) -> bytes:
+    """The answers as `{"predictions": [...], "units": {...}, "labels": {...}, "model": {...}}`."""
+    from models.fields import in_words
+
+    rows = {one.name: in_words(one, answers.outputs[one.name].tolist()) for one in about.outputs}
+    drawn = {name: array.tolist() for name, array in answers.samples.items()}
+    predictions = [
+        {
+            "id": name,
+            "answer": {output: row[index] for output, row in rows.items()},
+            "in_tested_range": not answers.doubts[index],
+            "doubts": answers.doubts[index],
+            "not_tested": answers.not_tested,
+            **({"samples": {output: row[index] for output, row in drawn.items()}} if drawn else {}),
+        }
+        for index, name in enumerate(ids)
+    ]
+    return to_json(
+        {"predictions": predictions, "units": about.units, "labels": about.labels, "model": dict(about.model)}
+    )
+
+
+def write_safetensors(answers: Answers, ids: Sequence[str], about: About) -> bytes:
+    """The answers as tensors, batch first; a whole number that stands for a label stays one."""
+    tensors = {**answers.outputs, **{f"samples.{name}": array for name, array in answers.samples.items()}}
+    labels = {one.name: one.labels for one in about.outputs if one.labels}
+    said = {
+        "id": ids,
+        "in_tested_range": [not doubts for doubts in answers.doubts],
+        "doubts": answers.doubts,
+        "not_tested": answers.not_tested,
+        "units": about.units,
+        "labels": labels,
+        "model": dict(about.model),
+    }
+    whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    return save(whole, metadata={name: json.dumps(value) for name, value in said.items()})
+
+
+def write_fits(answers: Answers, ids: Sequence[str], about: About) -> bytes:
+    """The answers as a binary table, a row for each image, which TOPCAT and `astropy.table` read with its units."""
+    from astropy.io import fits
+    from astropy.table import Column, Table
+
+    from models.fields import in_words
+
+    table = Table()
+    table["id"] = Column(list(ids), description="which assay trace takes back to data and code")
+    table["in_tested_range"] = Column(
+        [not doubts for doubts in answers.doubts], description="whether nothing in the image speaks against its answer"
+    )
+    table["doubts"] = Column(["; ".join(doubts) for doubts in answers.doubts], description="what does")
+    for one in about.outputs:
+        values = answers.outputs[one.name]
+        words = in_words(one, values.tolist()) if one.dtype == "int64" else values
+        table[one.name] = Column(words, description=f"[{', '.join(one.labels)}]" if one.labels else None)
+    for name, drawn in answers.samples.items():
+        table[f"samples_{name}"] = Column(drawn, description="joint draws from the posterior")
+    hdu = fits.table_to_hdu(table)
+    for one in about.outputs:
+        number = hdu.columns.names.index(one.name)
+        hdu.columns[number].unit = fits_unit(one.unit) or None
+    hdu.header["EXTNAME"] = "ANSWERS"
+    for key, name in (("PROBLEM", "problem"), ("VERSION", "version"), ("PACKAGE", "package")):
+        hdu.header[key] = about.model.get(name, "")
+    for line in answers.not_tested:
+        hdu.header.add_comment(f"not tested: {line}")
+    if "override" in about.model:
+        hdu.header.add_comment(f"OVERRIDE {about.model['override']}")
+    written = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(written)
+    return written.getvalue()
+
+
+def fits_unit(unit: str) -> str:
+    """A unit as FITS writes it (Pence et al. 2010, 4.3), `10**5 count` for `1e5 counts`; ours where it has none."""
+    from astropy.units import Unit
+
+    try:
+        return str(Unit(unit.replace("counts", "count")).to_string("fits"))
+    except ValueError:
+        return unit
+
+
+WRITERS: Mapping[str, Callable[[Answers, Sequence[str], About], bytes]] = {
+    JSON: write_json,
+    SAFETENSORS: write_safetensors,
+    FITS: write_fits,
+}
+"""The types of an answer, each with what writes it."""

@@ -1,0 +1,151 @@
+"""The queue of a service: together where requests arrive together, each its own answer, and a stated end."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.answering import Answers, Asked
+from services.batching import Batches, BusyError
+from services.limits import Limits
+from services.requests import BadRequestError
+
+
+def asked(*values: float, samples: int = 0, name: str = "x") -> Asked:
+    return Asked(inputs={name: np.array(values)}, samples=samples)
+
+
+class Doubling:
+    """A model that doubles, refuses what is negative, breaks at infinity, and is slow when it is told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.free = threading.Event()
+        self.free.set()
+
+    def __call__(self, requests: Sequence[Asked]) -> list[Answers]:
+        self.free.wait(10)
+        (name,) = requests[0].inputs
+        assert len({one.kind for one in requests}) == 1
+        whole = np.concatenate([one.inputs[name] for one in requests])
+        self.batches.append(len(whole))
+        if (whole < 0).any():
+            raise BadRequestError("x is negative")
+        if np.isinf(whole).any():
+            raise OSError("broken")
+        return [
+            Answers(outputs={"twice": 2 * one.inputs[name]}, doubts=[[]] * one.images, not_tested=[])
+            for one in requests
+        ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 1), st.booleans()), min_size=1, max_size=20))
+def test_every_request_gets_its_own_answer_whatever_else_arrives(requests: list[tuple[int, int, bool]]) -> None:
+    model, limits = Doubling(), Limits(batch_images=8)
+
+    async def one(batches: Batches, number: int, images: int, samples: int, bad: bool) -> None:
+        values = np.arange(images) + 100.0 * number + 1
+        request = asked(*(-values if bad else values), samples=samples)
+        if bad:
+            with pytest.raises(BadRequestError, match="negative"):
+                await batches.ask(request)
+        else:
+            assert np.array_equal((await batches.ask(request)).outputs["twice"], 2 * values)
+
+    async def all_at_once() -> None:
+        batches = Batches(model, limits)
+        await asyncio.gather(*(one(batches, number, *request) for number, request in enumerate(requests)))
+
+    asyncio.run(all_at_once())
+    most = max(images for images, _, _ in requests)
+    assert max(model.batches) <= max(limits.batch_images, most)
+
+
+def test_what_arrives_while_somebody_is_answered_is_the_next_batch() -> None:
+    model = Doubling()
+    model.free.clear()
+
+    async def arrive() -> None:
+        batches = Batches(model, Limits(batch_images=6))
+        first = asyncio.create_task(batches.ask(asked(1)))
+        await asyncio.sleep(0.05)
+        others = [asyncio.create_task(batches.ask(asked(number))) for number in range(10)]
+        await asyncio.sleep(0.05)
+        assert batches.images_waiting == 10
+        model.free.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(arrive())
+    assert model.batches == [1, 6, 4]
+
+
+def test_a_request_waits_for_company_no_longer_than_it_may() -> None:
+    model = Doubling()
+
+    async def arrive(limits: Limits) -> float:
+        batches = Batches(model, limits)
+        began = time.monotonic()
+        first = asyncio.create_task(batches.ask(asked(1)))
+        await asyncio.sleep(0.02)
+        await asyncio.gather(first, batches.ask(asked(2)))
+        return time.monotonic() - began
+
+    asyncio.run(arrive(Limits(batch_ms=1000, batch_images=2)))
+    assert model.batches == [2]
+    assert asyncio.run(arrive(Limits(batch_ms=100, batch_images=9))) >= 0.1
+    assert model.batches == [2, 2]
+    asyncio.run(arrive(Limits(batch_ms=0)))
+    assert model.batches == [2, 2, 1, 1]
+
+
+def test_who_comes_when_too_many_wait_is_told_when_to_come_back() -> None:
+    model = Doubling()
+    model.free.clear()
+
+    async def arrive() -> None:
+        batches = Batches(model, Limits(queue_images=3))
+        first = asyncio.create_task(batches.ask(asked(0)))
+        await asyncio.sleep(0.05)
+        waiting = [first, *(asyncio.create_task(batches.ask(asked(number))) for number in range(3))]
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError, match="3 images wait to be answered: ask again in 1 s") as refused:
+            await batches.ask(asked(9))
+        assert refused.value.retry_after_s >= 1
+        model.free.set()
+        await asyncio.gather(*waiting)
+        assert (await batches.ask(asked(9))).outputs["twice"] == [18]
+
+    asyncio.run(arrive())
+
+
+def test_a_request_of_more_than_may_wait_is_answered_when_nobody_does() -> None:
+    async def arrive() -> Answers:
+        return await Batches(Doubling(), Limits(queue_images=2, batch_images=2)).ask(asked(*range(5)))
+
+    assert asyncio.run(arrive()).outputs["twice"].tolist() == [0, 2, 4, 6, 8]
+
+
+def test_who_leaves_takes_nothing_from_the_others_and_what_breaks_reaches_who_asked() -> None:
+    model = Doubling()
+    model.free.clear()
+
+    async def arrive() -> None:
+        batches = Batches(model, Limits())
+        tasks = [asyncio.create_task(batches.ask(asked(number))) for number in range(4)]
+        await asyncio.sleep(0.05)
+        tasks[2].cancel()
+        model.free.set()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(answers[2], asyncio.CancelledError)
+        assert [one.outputs["twice"][0] for one in answers if isinstance(one, Answers)] == [0, 2, 6]
+        with pytest.raises(OSError, match="broken"):
+            await batches.ask(asked(np.inf))
+        assert (await batches.ask(asked(1))).outputs["twice"] == [2]
+
+    asyncio.run(arrive())

@@ -1,0 +1,80 @@
+"""A service under load, as a process of its own: many ask at once, too many are told so, and nobody gets a 5xx."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from components.core.settings import ServeSettings
+from components.core.workspace import Workspace
+from components.packages.files import Package
+from components.packages.serving import served
+from tests.drills.packages import golden_inputs
+
+ONE = {name: array[:1].numpy() for name, array in golden_inputs().items()}
+BINARY = {"Content-Type": "application/x-safetensors", "Accept": "application/x-safetensors"}
+
+
+def ask(url: str, inputs: Mapping[str, Any]) -> httpx.Response:
+    return httpx.post(f"{url}/predict", content=save(dict(inputs)), headers=BINARY, timeout=60, trust_env=False)
+
+
+def measured(url: str, name: str) -> float:
+    (found,) = re.findall(rf"^{name} (\S+)$", httpx.get(f"{url}/metrics", trust_env=False).text, flags=re.MULTILINE)
+    return float(found)
+
+
+def test_what_arrives_together_is_answered_together_and_each_gets_its_own(built: tuple[Workspace, Package]) -> None:
+    workspace, package = built
+    louder = [{**ONE, "image": ONE["image"] * np.float32(1 + 0.1 * number)} for number in range(16)]
+    with served(workspace, package) as url:
+        alone = [load(ask(url, inputs).content)["posterior_flux"][0] for inputs in louder]
+        batches = measured(url, "assay_batch_images_count")
+        assert batches == 16
+        with ThreadPoolExecutor(16) as many:
+            answers = list(many.map(lambda number: ask(url, louder[number % 16]), range(160)))
+        assert {answer.status_code for answer in answers} == {200}
+        found = [load(answer.content)["posterior_flux"][0] for answer in answers]
+        np.testing.assert_allclose(found, alone * 10, rtol=1e-3)
+        assert len(set(alone)) == 16
+        assert measured(url, "assay_batch_images_sum") == 176
+        assert measured(url, "assay_batch_images_count") - batches < 130
+        assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
+
+
+def test_who_comes_when_too_many_wait_gets_429_and_when_to_come_back(built: tuple[Workspace, Package]) -> None:
+    workspace, package = built
+    many_images = {name: np.repeat(array, 64, axis=0) for name, array in ONE.items()}
+    with served(workspace, package, limits=ServeSettings(queue_images=64, batch_images=64)) as url:
+        with ThreadPoolExecutor(12) as many:
+            answers = list(many.map(lambda _: ask(url, many_images), range(48)))
+        status = Counter(answer.status_code for answer in answers)
+        assert set(status) == {200, 429}
+        for answer in answers:
+            if answer.status_code == 429:
+                assert int(answer.headers["Retry-After"]) >= 1
+                assert re.match(r"\d+ images wait to be answered: ask again in \d+ s$", answer.json()["error"])
+        assert ask(url, ONE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("limits", "inputs", "line"),
+    [
+        (ServeSettings(request_images=2), 3, "the body has 3 images: must be 1 to 2"),
+        (ServeSettings(body_mib=1), 100, "Content-Length is"),
+    ],
+)
+def test_a_server_takes_on_what_its_settings_say(
+    built: tuple[Workspace, Package], limits: ServeSettings, inputs: int, line: str
+) -> None:
+    workspace, package = built
+    with served(workspace, package, limits=limits) as url:
+        answer = ask(url, {name: np.repeat(array, inputs, axis=0) for name, array in ONE.items()})
+    assert answer.status_code in (400, 413)
+    assert answer.json()["error"].startswith(line)
