@@ -149,7 +149,8 @@ def test_a_worker_that_is_killed_fails_nobody_and_is_back(house: Workspace, tmp_
         with asking.meanwhile():
             time.sleep(2)
             before = asking.count
-            worker = max(psutil.Process().children(recursive=True), key=lambda child: child.memory_info().rss)
+            children = psutil.Process().children(recursive=True)
+            (worker,) = (child for child in children if "_bentoml_impl.worker.service" in child.cmdline())
             worker.kill()
             killed = time.monotonic()
             worker.wait(10)
