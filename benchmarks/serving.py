@@ -169,7 +169,6 @@ def _milliseconds(text: str) -> float:
 
 def _bare(source: Path, one: Mapping[str, Any], many: Mapping[str, Any]) -> tuple[float, float]:
     """Images a second in batches of 64, and milliseconds of one: outputs and doubts, without a server."""
-    torch.set_num_threads(os.cpu_count() or 1)
     model, times = Answering(source), []
     for inputs, repeats in ((many, 30), (one, 100)):
         taken = []
@@ -217,7 +216,11 @@ def _mlflow(folder: Path) -> Iterator[str]:
 @contextmanager
 def _server(command: list[str], folder: Path, ready: str, name: str) -> Iterator[str]:
     port, log = free_port(), folder / f"{name}.log"
-    with running([*command, str(port)], log=log, cwd=folder, environment=dict(os.environ)) as child:
+    found = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }  # MLflow calls uvicorn by name
+    with running([*command, str(port)], log=log, cwd=folder, environment=found) as child:
         wait_until_answers(f"http://127.0.0.1:{port}{ready}", child, log=log)
         yield f"http://127.0.0.1:{port}"
 
