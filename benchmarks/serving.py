@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
-from components.core import AssayError, Workspace, free_port, running, wait_until_answers
+from components.core import AssayError, ServeSettings, Workspace, free_port, running, wait_until_answers
 from components.lifecycle import deployed
-from components.packages import Package, build_package, request_items, served
+from components.packages import Package, build_package, opened, request_items, served
 from components.packages.files import GOLDEN
 from components.packages.golden import read_golden
 from services.answering import Answering, Asked
@@ -97,6 +97,9 @@ def main() -> None:
         with served(there, package) as url:
             for kind in ("binary", "json"):
                 rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
+            with opened(free_port(), ServeSettings()) as front:  # what `assay serve` has before it
+                front.send_to(url)
+                rates |= bodies.load("assay serve binary", f"{front.url}/predict", "binary")
         with _plain(package, Path(scratch)) as url:
             rates |= bodies.load("plain BentoML json", f"{url}/predict", "json")
         with _mlflow(Path(scratch)) as url:
@@ -156,8 +159,8 @@ def _wrk(url: str, body: Path, kind: str, clients: int) -> Load:
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     return Load(
         per_second=float(re.findall(r"Requests/sec:\s+(\S+)", said)[0]),
-        p50_ms=_milliseconds(re.findall(r"50%\s+(\S+)", said)[0]),
-        p99_ms=_milliseconds(re.findall(r"99%\s+(\S+)", said)[0]),
+        p50_ms=_milliseconds(re.findall(r"^\s+50%\s+(\S+)", said, re.MULTILINE)[0]),
+        p99_ms=_milliseconds(re.findall(r"^\s+99%\s+(\S+)", said, re.MULTILINE)[0]),
         failed=broken + (int(refused[1]) if refused else 0),
     )
 

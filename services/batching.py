@@ -3,9 +3,10 @@
     batches = Batches(model, limits)
     answers = await batches.ask(Asked(inputs={"image": image_bhw, "sigma": sigma_b}))
 
-While one batch is being answered, by a single thread, those that arrive form the next; a request that finds nobody at
-work waits `batch_ms` for company. A longer queue than `queue_images` is refused with `BusyError`, which says when to
-ask again. A request that the model refuses is refused by itself: the others of its batch are answered without it.
+While one batch is being answered, by a single thread, those that arrive form the next, which waits up to `batch_ms` for
+those that were just answered to ask again; a request that finds nobody at work is answered at once. A longer queue than
+`queue_images` is refused with `BusyError`, which says when to ask again. A request that the model refuses is refused by
+itself: the others of its batch are answered without it.
 
 BentoML's own batching answers 503 or runs into its time-out where its queue is long (BentoML issues 3859, 4856).
 """
@@ -15,12 +16,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.answering import Answers, Asked
 from services.limits import Limits
 from services.requests import BadRequestError
 
+_LOOK_S = 0.0005
 _FIRST_S = 0.02
 """What an image is thought to take before any was answered."""
 _NEWEST = 0.2
@@ -44,7 +46,6 @@ class BusyError(Exception):
 class _Waiting:
     asked: Asked
     answered: "asyncio.Future[Answers]"
-    since: float = field(default_factory=time.monotonic)
 
 
 class Batches:
@@ -68,6 +69,7 @@ class Batches:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="answer")
         self._running: asyncio.Task[None] | None = None
         self._seconds_an_image = _FIRST_S
+        self._expected, self._ended = 0, time.monotonic()
 
     @property
     def images_waiting(self) -> int:
@@ -94,14 +96,15 @@ class Batches:
     async def _run(self) -> None:
         """Answer until nobody waits."""
         loop = asyncio.get_running_loop()
-        await self._company()
         while self._waiting:
+            await self._company()
             batch = self._next()
             began = time.monotonic()
             answers = await loop.run_in_executor(self._thread, self._answers, [one.asked for one in batch])
             taken, images = time.monotonic() - began, sum(one.asked.images for one in batch)
             self._seconds_an_image += _NEWEST * (taken / images - self._seconds_an_image)
             self._seen(images, taken)
+            self._expected, self._ended = images + self.images_waiting, time.monotonic()
             for one, answer in zip(batch, answers, strict=True):
                 if one.answered.done():  # who asked is gone
                     continue
@@ -111,10 +114,10 @@ class Batches:
                     one.answered.set_result(answer)
 
     async def _company(self) -> None:
-        """Wait for others, as long as the first may."""
-        until = self._waiting[0].since + self._limits.batch_ms / 1000
-        while self.images_waiting < self._limits.batch_images and (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, 0.001))
+        """Let those that were just answered ask again, so that one batch is made of all and not two of halves."""
+        expected, until = min(self._expected, self._limits.batch_images), self._ended + self._limits.batch_ms / 1000
+        while self.images_waiting < expected and time.monotonic() < until:
+            await asyncio.sleep(_LOOK_S)
 
     def _next(self) -> list[_Waiting]:
         """The first that wait and are of one kind, as many as are a batch; one at least."""

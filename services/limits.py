@@ -23,7 +23,7 @@ class Limits:
     body_mib: int = 32
     request_images: int = 256
     batch_images: int = 64
-    batch_ms: float = 0.0
+    batch_ms: float = 10.0
     queue_images: int = 2048
 
     @property

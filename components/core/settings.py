@@ -140,8 +140,8 @@ class ServeSettings:
     """Images in one request."""
     batch_images: Annotated[int, Field(ge=1, le=65_536)] = 64
     """Images that are answered at once, where requests arrive together; one request of more is answered whole."""
-    batch_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    """How long a request waits for company when nobody is being answered, in ms; while somebody is, it waits anyway."""
+    batch_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
+    """How long a batch waits for those that were just answered to ask again, in ms; one client alone never waits."""
     queue_images: Annotated[int, Field(ge=1)] = 2048
     """Images that may wait; who asks for more is told to come back, with status 429."""
 

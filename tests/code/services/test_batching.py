@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,23 +84,23 @@ def test_what_arrives_while_somebody_is_answered_is_the_next_batch() -> None:
     assert model.batches == [1, 6, 4]
 
 
-def test_a_request_waits_for_company_no_longer_than_it_may() -> None:
-    model = Doubling()
-
-    async def arrive(limits: Limits) -> float:
+def test_those_that_were_just_answered_are_waited_for_and_one_alone_never_waits() -> None:
+    async def arrive(clients: int, model: Doubling, limits: Limits) -> None:
         batches = Batches(model, limits)
-        began = time.monotonic()
-        first = asyncio.create_task(batches.ask(asked(1)))
-        await asyncio.sleep(0.02)
-        await asyncio.gather(first, batches.ask(asked(2)))
-        return time.monotonic() - began
 
-    asyncio.run(arrive(Limits(batch_ms=1000, batch_images=2)))
-    assert model.batches == [2]
-    assert asyncio.run(arrive(Limits(batch_ms=100, batch_images=9))) >= 0.1
-    assert model.batches == [2, 2]
-    asyncio.run(arrive(Limits(batch_ms=0)))
-    assert model.batches == [2, 2, 1, 1]
+        async def client() -> None:
+            for number in range(20):
+                await batches.ask(asked(number))
+
+        await asyncio.wait_for(asyncio.gather(*(client() for _ in range(clients))), timeout=15)
+
+    together, halves, alone = Doubling(), Doubling(), Doubling()
+    asyncio.run(arrive(4, together, Limits(batch_ms=1000)))
+    assert together.batches == [4] * 20
+    asyncio.run(arrive(4, halves, Limits(batch_ms=1000, batch_images=2)))
+    assert halves.batches == [2] * 40
+    asyncio.run(arrive(1, alone, Limits(batch_ms=1000)))  # which would take 20 seconds
+    assert alone.batches == [1] * 20
 
 
 def test_who_comes_when_too_many_wait_is_told_when_to_come_back() -> None:
