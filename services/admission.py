@@ -6,6 +6,7 @@ A browser that shows anybody's page can send requests to this machine, whatever 
 page it was, and may send some types without asking first, none of these among them. Other senders have no `Origin`.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
@@ -36,7 +37,7 @@ class Admission:
         kinds: Mapping[str, Sequence[str]],
         limits: Callable[[], Limits],
     ) -> None:
-        self._app, self._kinds, self._most = app, kinds, limits().body_bytes
+        self._app, self._kinds, self._limits = app, kinds, limits()
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer a request, or refuse it with a status and one line."""
@@ -44,13 +45,18 @@ class Admission:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refused = _refused(headers, self._kinds.get(scope["path"], (_JSON,)), self._most)
+        most = self._limits.body_bytes
+        refused = _refused(headers, self._kinds.get(scope["path"], (_JSON,)), most)
         if refused is not None:
             await _answer(send, *refused)
             return
-        body = await _bounded(receive, self._most)
+        try:
+            body = await asyncio.wait_for(_bounded(receive, most), timeout=self._limits.body_s)
+        except TimeoutError:
+            await _answer(send, 408, f"the body has not come in {self._limits.body_s:g} s: send it at once")
+            return
         if body is None:
-            await _answer(send, 413, f"the body has more than {self._most} bytes: send fewer images at once")
+            await _answer(send, 413, f"the body has more than {most} bytes: send fewer images at once")
             return
         await self._app(scope, _replayed(body, receive), send)
 

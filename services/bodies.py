@@ -113,8 +113,17 @@ def _read_json(body: bytes, fields: "Sequence[Field]", limits: Limits) -> Asked:
         if key not in ("images", _SAMPLES):
             raise BadRequestError(f"the body has an unknown key {reprlib.repr(key)}: {named}")
     inputs = read_items(found.get("images"), fields, most=limits.request_images)
-    images = len(next(iter(inputs.values())))
-    return Asked(inputs=inputs, samples=read_samples(found.get(_SAMPLES, 0), images))
+    items = found["images"]
+    times = {field.name: sum(field.name in item for item in items) for field in fields}
+    _check_said_once(body, {**times, **dict.fromkeys(found, 1)})
+    return Asked(inputs=inputs, samples=read_samples(found.get(_SAMPLES, 0), len(items)))
+
+
+def _check_said_once(body: bytes, times: Mapping[str, int]) -> None:
+    """A key that is there twice had its second value read; values are numbers, so that every text is a key."""
+    for name, known in times.items():
+        if body.count(f'"{name}"'.encode()) > known:
+            raise BadRequestError(f"the body has an object with the key {name} twice: say it once")
 
 
 def _read_npy(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDArray[Any]"]:  # noqa: ARG001

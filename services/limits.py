@@ -21,6 +21,7 @@ class Limits:
     """What a server takes on."""
 
     body_mib: int = 32
+    body_s: float = 60.0
     request_images: int = 256
     batch_images: int = 64
     batch_ms: float = 10.0

@@ -1,6 +1,9 @@
 """Requests that are not read: too long, of another type, or sent by somebody else's page."""
 
+import asyncio
+import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -95,3 +98,27 @@ def test_only_known_types_and_only_by_pages_of_this_server(
 def test_what_has_no_body_is_let_through(client: TestClient) -> None:
     assert client.get("/predict", headers={"Origin": "https://example.org"}).text == "read"
     assert client.post("/predict").text == "read"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(read: list[int]) -> None:
+    async def answer(request: Request) -> PlainTextResponse:
+        read.append(len(await request.body()))
+        return PlainTextResponse("read")
+
+    async def never() -> dict[str, object]:
+        await asyncio.sleep(60)
+        raise AssertionError("it was waited for")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = Starlette(routes=[Route("/predict", answer, methods=["POST"])])
+    app.add_middleware(Admission, kinds={}, limits=lambda: Limits(body_s=0.05))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"9")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
+    asyncio.run(app(scope, never, send))
+    assert sent[0]["status"] == 408
+    assert json.loads(sent[1]["body"])["error"] == "the body has not come in 0.05 s: send it at once"
+    assert read == []

@@ -146,6 +146,25 @@ def test_a_key_that_means_nothing_is_named(client: TestClient, document: Any, li
     assert answer.json()["error"].startswith(line)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('"sigma": 200.0', '"sigma": 200.0, "sigma": 300.0', "sigma"),
+        ('"psf_fwhm": 0.5', '"psf_fwhm": -1, "psf_fwhm": 0.5', "psf_fwhm"),
+        ('{"images": ', '{"images": [], "images": ', "images"),
+        ('{"images": ', '{"samples": 4, "samples": 0, "images": ', "samples"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named(client: TestClient, before: str, after: str, key: str) -> None:
+    body = json.dumps({"images": good_items(2)})
+    assert before in body
+    answer = client.post(
+        "/predict", content=body.replace(before, after, 1), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400
+    assert answer.json() == {"error": f"the body has an object with the key {key} twice: say it once"}
+
+
 def test_the_answer_names_version_units_and_model(client: TestClient) -> None:
     document = post(client, {"images": good_items(3)}).json()
     identities = [prediction["id"].split(".") for prediction in document["predictions"]]
