@@ -11,35 +11,26 @@ from typing import Any
 
 from components.core import AssayError
 from flows import console
+from flows.asked_files import read_catalogue
 
 _ENDS = ("low", "high")
 _ANSWERS = ("posterior", "likelihood")
 """What the name of an output begins with that is one of two answers to the same."""
-_FILE = "file"
-"""The column of a table of truths that names an image."""
 
 
-def read_truths(path: Path, files: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """What is known of images, by the name of their file and that of the output; empty cells are unknown.
+def read_truths(path: Path, files: Sequence[Path]) -> dict[Path, dict[str, float]]:
+    """What is known of images, by the name of the output; empty cells are unknown.
 
     Raises:
         AssayError: when the table cannot be read, names no file, or none of these, or has a word among its numbers.
     """
-    from components.fields import read_table
-
-    table = read_table(path)
-    if _FILE not in table:
-        raise AssayError(f"{path}: has no column {_FILE!r}: one must name the image of each row")
-    known: dict[str, dict[str, float]] = {}
-    for row in table.to_dict("records"):
+    known: dict[Path, dict[str, float]] = {}
+    for file, row in read_catalogue(path, files).items():
         try:
-            cells = {str(name): row[name] for name in row if name != _FILE and row[name] not in ("", None)}
-            numbers = {name: float(cell) for name, cell in cells.items()}
-            known[str(row[_FILE])] = {name: number for name, number in numbers.items() if not math.isnan(number)}
+            found = {name: float(cell) for name, cell in row.items() if cell not in ("", None)}
         except ValueError as error:
-            raise AssayError(f"{path}: row {row[_FILE]}: {error}: every column but {_FILE!r} holds numbers") from error
-    if not known.keys() & {file.name for file in files}:
-        raise AssayError(f"{path}: names none of the files, {files[0].name} for one: its column {_FILE!r} must")
+            raise AssayError(f"{path}: row {file.name}: {error}: every column but 'file' holds numbers") from error
+        known[file] = {name: number for name, number in found.items() if not math.isnan(number)}
     return known
 
 

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from models.fields import Field
 
 
+_WORDS = str.maketrans(
+    {"σ": "sigma", "χ": "chi", "²": "^2", "±": "+/-", "×": "x", "−": "-", "–": "-", "≥": ">=", "≤": "<=", "″": "arcsec"}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class About:
     """What holds of all answers of a server."""
@@ -128,7 +133,7 @@ def write_fits(answers: Answers, ids: Sequence[str], about: About) -> bytes:
     table["in_tested_range"] = Column(
         [not doubts for doubts in answers.doubts], description="whether nothing in the image speaks against its answer"
     )
-    table["doubts"] = Column(["; ".join(doubts) for doubts in answers.doubts], description="what does")
+    table["doubts"] = Column([in_ascii("; ".join(doubts)) for doubts in answers.doubts], description="what does")
     for one in about.outputs:
         values = answers.outputs[one.name]
         words = in_words(one, values.tolist()) if one.dtype == "int64" else values
@@ -143,9 +148,9 @@ def write_fits(answers: Answers, ids: Sequence[str], about: About) -> bytes:
     for key, name in (("PROBLEM", "problem"), ("VERSION", "version"), ("PACKAGE", "package")):
         hdu.header[key] = about.model.get(name, "")
     for line in answers.not_tested:
-        hdu.header.add_comment(f"not tested: {line}")
+        hdu.header.add_comment(in_ascii(f"not tested: {line}"))
     if "override" in about.model:
-        hdu.header.add_comment(f"OVERRIDE {about.model['override']}")
+        hdu.header.add_comment(in_ascii(f"OVERRIDE {about.model['override']}"))
     written = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(written)
     return written.getvalue()
@@ -159,6 +164,11 @@ def fits_unit(unit: str) -> str:
         return str(Unit(unit.replace("counts", "count")).to_string("fits"))
     except ValueError:
         return unit
+
+
+def in_ascii(text: str) -> str:
+    """A text as FITS can hold it (Pence et al. 2010, 3.2): the signs of messages as words, others by their number."""
+    return text.translate(_WORDS).encode("ascii", "backslashreplace").decode().replace("\n", " ")
 
 
 WRITERS: Mapping[str, Callable[[Answers, Sequence[str], About], bytes]] = {

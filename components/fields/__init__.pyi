@@ -73,5 +73,8 @@ from .splits import ShardPlace as ShardPlace
 from .splits import drawing_seeds as drawing_seeds
 from .splits import shards as shards
 from .splits import split_counts as split_counts
+from .tables import TableColumn as TableColumn
 from .tables import read_table as read_table
+from .tables import require_table_kind as require_table_kind
+from .tables import write_table as write_table
 from .use import Use as Use

@@ -1,11 +1,15 @@
-"""Read a table from a file of a user's: CSV, Parquet or FITS.
+"""Read a table from a file of a user's, and write one: CSV, Parquet or FITS.
 
 table = read_table(Path("labels.csv"))               # text as it is written, nothing taken for a number or missing
+write_table(Path("answers.fits"), [TableColumn(name="flux", values=flux_b, unit="ct")])
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from components.core import AssayError
@@ -45,4 +49,94 @@ def _read_fits(path: Path) -> pd.DataFrame:
 
 _READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _read_csv, ".parquet": pd.read_parquet, ".fits": _read_fits, ".fit": _read_fits,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableColumn:
+    """A column of a table that is written."""
+
+    name: str
+    values: Sequence[Any]
+    """A number, a text or an array for each row."""
+    unit: str = ""
+    """As FITS writes it; the other kinds have none."""
+    entries: tuple[str, ...] = ()
+    """Names of the entries of each array, where they have some."""
+
+
+def write_table(path: Path, columns: Sequence[TableColumn]) -> None:
+    """Write a table, in place of one that is there.
+
+    Args:
+        path: whose suffix says of which kind.
+        columns: in their order.
+
+    Raises:
+        AssayError: when the kind is none, arrays of more than one axis are to go into CSV, or it cannot be written.
+    """
+    require_table_kind(path)
+    try:
+        _WRITERS[path.suffix.lower()](path, columns)
+    except OSError as error:
+        raise AssayError(f"{path}: cannot be written ({error.strerror or error}): choose another place") from error
+
+
+def require_table_kind(path: Path) -> None:
+    """See that a table can be written as a file's suffix says, before there is one.
+
+    Raises:
+        AssayError: when it cannot.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise AssayError(f"{path}: unknown kind of table {path.suffix!r}: must be one of {', '.join(_WRITERS)}")
+    if not path.parent.is_dir():
+        raise AssayError(f"{path}: there is no folder {path.parent}: make it, or choose another place")
+
+
+def _write_fits(path: Path, columns: Sequence[TableColumn]) -> None:
+    from astropy.io import fits
+    from astropy.table import Table
+
+    arrays = {column.name: np.asarray(column.values) for column in columns}
+    plain = {name: _in_ascii(array) if array.dtype.kind == "U" else array for name, array in arrays.items()}
+    table = Table(plain)
+    hdu = fits.table_to_hdu(table)
+    for number, column in enumerate(columns):
+        if column.unit:
+            hdu.columns[number].unit = column.unit
+        if column.entries:
+            hdu.header[f"TCOMM{number + 1}"] = ", ".join(column.entries)
+    hdu.writeto(path, overwrite=True)
+
+
+def _in_ascii(texts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Texts as FITS can hold them; other signs by their number."""
+    return np.char.encode(texts, "ascii", "backslashreplace")
+
+
+def _write_csv(path: Path, columns: Sequence[TableColumn]) -> None:
+    flat: dict[str, Any] = {}
+    for column in columns:
+        values = np.asarray(column.values)
+        if values.ndim > 2:
+            raise AssayError(
+                f"{path}: {column.name} is a map of each row, which CSV cannot hold: write .fits or .parquet"
+            )
+        if values.ndim == 2:
+            names = column.entries or tuple(str(number) for number in range(values.shape[1]))
+            flat |= {f"{column.name}_{name}": values[:, number] for number, name in enumerate(names)}
+        else:
+            flat[column.name] = values
+    pd.DataFrame(flat).to_csv(path, index=False)
+
+
+def _write_parquet(path: Path, columns: Sequence[TableColumn]) -> None:
+    values = {column.name: np.asarray(column.values) for column in columns}
+    frame = pd.DataFrame({name: array if array.ndim == 1 else array.tolist() for name, array in values.items()})
+    frame.to_parquet(path)
+
+
+_WRITERS: Mapping[str, Callable[[Path, Sequence[TableColumn]], None]] = {
+    ".fits": _write_fits, ".parquet": _write_parquet, ".csv": _write_csv,
 }  # fmt: skip

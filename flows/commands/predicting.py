@@ -15,6 +15,7 @@ import typer
 from components.core import AssayError
 from components.ledger import PRODUCTION
 from flows import answers, console
+from flows.asked_files import files_among, numbers, read_catalogue
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
 
@@ -45,17 +46,38 @@ def predict(
     save: Annotated[
         Path | None, typer.Option(help="Folder for maps of an answer: .npy each, and PNG of pictures in colour.")
     ] = None,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table with a column `file`: columns that are called after inputs stand beside the images, the others "
+            "(RA, Dec, …) are kept in --out."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Table of all answers, .fits, .parquet or .csv, a row for each file; nothing else is shown."),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Show all outputs, not only those that are to be quoted.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure images with the model of a stage."""
-    from components.fields import read_header
+    from components.fields import read_header, require_table_kind
     from components.packages import model_of
     from components.problems import find_problem
     from flows.saved_maps import require_names, save_maps
 
+    files = files_among(files)
+    known = read_catalogue(catalogue, files) if catalogue is not None else {}
+    if out is not None:
+        for option, given_too in (("--json", as_json), ("--save", save), ("--truth", truth), ("--samples", samples)):
+            if given_too:
+                raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
+        require_table_kind(out)
+        given = _conditions(conditions or (), find_problem(problem).read_image)
+        _to_table(problem, stage, url, files, out, given, known)
+        return
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     if save is not None:
@@ -63,7 +85,9 @@ def predict(
     read_image = find_problem(problem).read_image
     given = _conditions(conditions or (), read_image)
     truths = answers.read_truths(truth, files) if truth is not None else {}
-    read, refused = _each(files, lambda file: {**read_header(file), "image": read_image(file).tolist()})
+    read, refused = _each(
+        files, lambda file: {**read_header(file), **numbers(known, file, given), "image": read_image(file).tolist()}
+    )
     items: dict[Path, dict[str, Any]] = {}
     said: dict[str, Any] | None = None
     if read:
@@ -92,12 +116,49 @@ def predict(
                     prediction,
                     said,
                     given=beside,
-                    truth=truths.get(file.name),
+                    truth=truths.get(file),
                     everything=everything,
                     kept=save is not None,
                 )
             answers.show_source(said, everything=everything)
     if refused:
+        raise typer.Exit(1)
+
+
+def _to_table(
+    problem: str,
+    stage: str,
+    url: str | None,
+    files: Sequence[Path],
+    out: Path,
+    given: Mapping[str, Any],
+    known: Mapping[Path, Mapping[str, Any]],
+) -> None:
+    """Answer files into a table, as many as there are."""
+    from components.fields import read_header
+    from components.packages import model_of
+    from components.problems import find_problem
+    from flows.answering_files import answer_files
+
+    read_image = find_problem(problem).read_image
+    with _server(problem, stage, url) as address:
+        wanted = model_of(address)["inputs"]
+        _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
+
+        def read(file: Path) -> dict[str, Any]:
+            beside = {**read_header(file), **numbers(known, file, given), **given}
+            return _item(file, wanted, {**beside, "image": read_image(file)})
+
+        table = answer_files(address, files, read, shown=f"predict {problem}")
+    table.write(out, beside=known)
+    model = f" by version {table.said.model['version']}" if table.said else ""
+    console.out.print(
+        f"{len(table.rows)} of {len(files)} images are answered{model}, {table.doubted} of them doubted: {out}",
+        markup=False,
+    )
+    for file, line in table.refused.items():
+        console.fail(line if str(file) in line else f"{file}: {line}")
+    if table.refused:
         raise typer.Exit(1)
 
 

@@ -77,8 +77,8 @@ def test_what_a_table_of_truths_leaves_empty_is_not_known(tmp_path: Path) -> Non
     table.to_parquet(tmp_path / "truth.parquet")
     table.to_csv(tmp_path / "truth.csv", index=False)
     for name in ("truth.parquet", "truth.csv"):
-        known = read_truths(tmp_path / name, [Path("a.fits")])
-        assert known == {"a.fits": {"g1": 0.1}, "b.fits": {"g2": 0.2}}
+        known = read_truths(tmp_path / name, [Path("a.fits"), Path("here/b.fits"), Path("c.fits")])
+        assert known == {Path("a.fits"): {"g1": 0.1}, Path("here/b.fits"): {"g2": 0.2}}
 
 
 def test_tables_of_truths_that_say_nothing_are_refused(house: Workspace, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ ANSWERS = Answers(
         "restored": RANDOM.normal(size=(2, 3, 4)).astype(np.float32),
         "class": np.array([1, 0]),
     },
-    doubts=[[], ["too bright", "off the centre"]],
+    doubts=[[], ["a sky of +2 σ a pixel", "off the centre (χ² 3 ± 1), Ångström"]],
     not_tested=["psf"],
     samples={"flux": RANDOM.normal(size=(2, 5)).astype(np.float32)},
 )
@@ -71,7 +71,8 @@ def test_a_fits_table_is_read_with_its_units_and_says_which_model_answered() -> 
     table = Table.read(io.BytesIO(WRITERS["application/fits"](ANSWERS, IDS, ABOUT)))
     assert table["id"].tolist() == IDS
     assert table["in_tested_range"].tolist() == [True, False]
-    assert table["doubts"].tolist() == ["", "too bright; off the centre"]
+    said = "a sky of +2 sigma a pixel; off the centre (chi^2 3 +/- 1), \\xc5ngstr\\xf6m"
+    assert table["doubts"].tolist() == ["", said]
     assert str(table["flux"].unit) == "100000 ct"
     assert str(table["restored"].unit) == "ct"
     assert np.array_equal(table["restored"], ANSWERS.outputs["restored"])
@@ -122,3 +123,10 @@ def test_the_service_answers_in_the_type_that_is_accepted(client: TestClient) ->
     assert load(said["application/x-safetensors"].content)["posterior_flux"][0] == np.float32(flux)
     table = Table.read(io.BytesIO(said["application/fits"].content))
     assert table["posterior_flux"][0] == np.float32(flux)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_an_answer_that_is_doubted_is_written_in_every_type(client: TestClient, kind: str) -> None:
+    body = client.get("/doubtful.json").content
+    answer = client.post("/predict", content=body, headers={"Content-Type": "application/json", "Accept": kind})
+    assert answer.status_code == 200, answer.text

@@ -1,0 +1,157 @@
+"""Answers to many files as one table, a batch at a time: no more than one of them is in memory as images.
+
+    table = answer_files(url, files, read)                     # read(file): what a model is asked of it, by name
+    table.write(Path("answers.fits"), beside=catalogue)
+
+A file that cannot be read or answered is a row with its reason, and keeps no other from its answer.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.core import AssayError
+
+if TYPE_CHECKING:
+    from components.packages import Answered
+
+_BATCH = 64
+_OF_IMAGE = re.compile(r"images\[(\d+)\]")
+_LINE = re.compile(r"^.* answered 4\d\d: ")
+"""What `ask` puts before a server's own line."""
+
+Inputs = Mapping[str, Any]
+"""Of one image, by field."""
+
+
+@dataclass(kw_only=True)
+class AnswerTable:
+    """What became of each file, in their order."""
+
+    files: Sequence[Path]
+    rows: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    """Of those that were answered: `id`, `in_tested_range`, `doubts`, and each output."""
+    refused: dict[Path, str] = field(default_factory=dict)
+    """Why the others were not."""
+    said: "Answered | None" = None
+    """The last batch's answer, whose units, labels and model are those of all."""
+
+    @property
+    def doubted(self) -> int:
+        """How many answers are to be doubted."""
+        return sum(not row["in_tested_range"] for row in self.rows.values())
+
+    def write(self, path: Path, *, beside: Mapping[Path, Mapping[str, Any]]) -> None:
+        """Keep it as a file: FITS with units, Parquet, or CSV with a column for each entry of an output.
+
+        Args:
+            path: whose suffix says which.
+            beside: columns of a catalogue, by file; those that outputs are called after are left out.
+
+        Raises:
+            AssayError: when it cannot be written.
+        """
+        from components.fields import TableColumn, write_table
+        from components.packages import in_ascii
+
+        outputs = dict(self.said.outputs) if self.said else {}
+        plain = in_ascii if path.suffix.lower() == ".fits" else str
+        rows = [self.rows.get(file, {}) for file in self.files]
+        own = {
+            "file": [str(file) for file in self.files],
+            "id": [row.get("id", "") for row in rows],
+            "in_tested_range": [row.get("in_tested_range", False) for row in rows],
+            "doubts": [plain("; ".join(row.get("doubts", ()))) for row in rows],
+            "refused": [plain(self.refused.get(file, "")) for file in self.files],
+        }
+        carried = {
+            name: [beside.get(file, {}).get(name, "") for file in self.files]
+            for name in next(iter(beside.values()), {})
+            if name not in own and name not in outputs
+        }
+        columns = [TableColumn(name=name, values=values) for name, values in {**own, **carried}.items()]
+        for name, array in outputs.items():
+            assert self.said is not None
+            labels = self.said.labels.get(name, ())
+            word = array.dtype.kind == "i" and bool(labels) and array.ndim == 1
+            nothing: Any = "" if word else array[0] * float("nan")
+            values = [row.get(name, nothing) for row in rows]
+            if word:
+                values = [labels[int(value)] if value != "" else "" for value in values]
+            entries = tuple(labels) if array.ndim == 2 else ()
+            columns.append(TableColumn(name=name, values=values, unit=self.said.fits_unit(name), entries=entries))
+        write_table(path, columns)
+
+
+def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Inputs], *, shown: str) -> AnswerTable:
+    """Ask a server about every file.
+
+    Args:
+        url: of the server.
+        files: in the order of the table.
+        read: gives what a model is asked of a file, or raises an AssayError.
+        shown: before the bar.
+
+    Raises:
+        AssayError: when nothing useful answers.
+    """
+    from tqdm import tqdm
+
+    table = AnswerTable(files=files)
+    with tqdm(total=len(files), desc=shown, unit="img", disable=None) as bar:
+        for first in range(0, len(files), _BATCH):
+            part = files[first : first + _BATCH]
+            asked: dict[frozenset[str], dict[Path, Inputs]] = {}
+            for file in part:
+                try:
+                    inputs = read(file)
+                except AssayError as error:
+                    table.refused[file] = str(error)
+                else:
+                    asked.setdefault(frozenset(inputs), {})[file] = inputs
+            for alike in asked.values():  # one batch has the same fields throughout
+                _answer(url, alike, table)
+            bar.update(len(part))
+    return table
+
+
+def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
+    """Ask about some files at once; about one that the server names as wrong not again."""
+    import numpy as np
+
+    from components.packages import RefusedRequestError, ask
+
+    left = dict(asked)
+    while left:
+        names = next(iter(left.values()))
+        try:
+            shapes = {name: {np.shape(inputs[name]) for inputs in left.values()} for name in names}
+            if any(len(found) > 1 for found in shapes.values()):
+                raise _UnlikeError
+            said = ask(url, {name: np.stack([np.asarray(one[name]) for one in left.values()]) for name in names})
+        except (RefusedRequestError, _UnlikeError) as error:
+            line = _LINE.sub("", str(error))
+            named = _OF_IMAGE.search(line)
+            if len(left) == 1 or named is not None:
+                file = list(left)[int(named[1]) if named else 0]
+                table.refused[file] = _OF_IMAGE.sub(str(file), line)
+                del left[file]
+                continue
+            for file, inputs in left.items():  # which of them is meant is not said
+                _answer(url, {file: inputs}, table)
+            return
+        table.said = said
+        for number, file in enumerate(left):
+            table.rows[file] = {
+                "id": said.ids[number],
+                "in_tested_range": not said.doubts[number],
+                "doubts": said.doubts[number],
+                **{name: array[number] for name, array in said.outputs.items()},
+            }
+        return
+
+
+class _UnlikeError(Exception):
+    """Arrays of several shapes make no batch."""

@@ -1,0 +1,120 @@
+"""Thousands of cutouts with a catalogue become one table: everything is carried through, and nothing is lost."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from components.core.errors import AssayError
+from components.core.workspace import Workspace
+from flows.asked_files import files_among, read_catalogue
+from tests.conftest import HOUSE
+from tests.drills.commands import assay_here, refused
+from tests.drills.houses import NAME
+
+GALAXY = fits.getdata(HOUSE / "examples" / "galaxy.fits").astype(np.float32)
+COUNT = 70
+"""More than a batch."""
+
+
+def cutouts(folder: Path) -> Path:
+    """So many files and two that cannot be answered; a catalogue of them with names, places and what a model asks."""
+    folder.mkdir()
+    rows = []
+    for number in range(COUNT):
+        name = f"cutout-{number:03d}.fits"
+        fits.writeto(folder / name, GALAXY + np.float32(number))
+        row = {
+            "file": name,
+            "ra": 150 + number / 1000,
+            "dec": 2.0,
+            "name": f"G{number}",
+            "sigma": 220.0,
+            "psf_fwhm": 0.7,
+        }
+        rows.append(row)
+    (folder / "cutout-005.fits").write_bytes(b"no FITS file")
+    fits.writeto(folder / "cutout-066.fits", np.full((64, 64), np.nan, dtype=np.float32), overwrite=True)
+    rows[7]["sigma"] = -1.0
+    catalogue = folder.parent / "catalogue.fits"
+    Table(rows=rows).write(catalogue)
+    return catalogue
+
+
+@pytest.mark.house("succeeded")
+def test_every_file_has_a_row_with_its_answer_or_the_reason(house: Workspace, tmp_path: Path) -> None:
+    catalogue = cutouts(tmp_path / "cutouts")
+    beside = ("--catalogue", str(catalogue))
+    done = assay_here(
+        house, "predict", NAME, str(tmp_path / "cutouts"), *beside, "--out", str(tmp_path / "answers.fits")
+    )
+    assert done.returncode == 1, "three of them were not answered"
+    assert f"{COUNT - 3} of {COUNT} images are answered by version 3" in done.stdout.replace("\n", " ")
+    table = Table.read(tmp_path / "answers.fits")
+    assert [Path(file).name for file in table["file"]] == [f"cutout-{number:03d}.fits" for number in range(COUNT)]
+    assert table["name"].tolist() == [f"G{number}" for number in range(COUNT)]
+    assert np.allclose(table["ra"], 150 + np.arange(COUNT) / 1000)
+    assert str(table["posterior_flux"].unit) == "100000 ct"
+    assert str(table["posterior_half_light_radius"].unit) == "arcsec"
+    wrong = [5, 7, 66]
+    assert [number for number in range(COUNT) if table["refused"][number]] == wrong
+    assert "cannot be read" in table["refused"][5] or "no image" in table["refused"][5]
+    assert "sigma is -1: must be above 0" in table["refused"][7]
+    assert all(line in done.stderr for line in ("cutout-005.fits", "cutout-007.fits", "cutout-066.fits"))
+    answered = np.array([number not in wrong for number in range(COUNT)])
+    assert np.isfinite(table["posterior_flux"][answered]).all()
+    assert np.isnan(table["posterior_flux"][~answered]).all()
+    assert all(identity.startswith(f"{NAME}.3.") for identity in table["id"][answered])
+
+    few = [str(tmp_path / "cutouts" / f"cutout-00{number}.fits") for number in (1, 2)]
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"answers.{suffix}"
+        done = assay_here(house, "predict", NAME, *few, *beside, "--out", str(out))
+        assert done.returncode == 0, done.stderr
+        frame = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+        assert np.allclose(frame["posterior_flux"], table["posterior_flux"][1:3], rtol=1e-3)
+        assert frame["name"].tolist() == ["G1", "G2"]
+    assert pd.read_csv(tmp_path / "answers.csv")["posterior_flux_interval68_low"].notna().all()
+
+
+@pytest.mark.house("succeeded")
+def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(house: Workspace, tmp_path: Path) -> None:
+    galaxy = str(HOUSE / "examples" / "galaxy.fits")
+    (tmp_path / "twice.csv").write_text("file,sigma\ngalaxy.fits,1\ngalaxy.fits,2\n")
+    (tmp_path / "set.csv").write_text("file,sigma\ngalaxy.fits,220\n")
+    for more, said in (
+        (("--out", "answers.txt"), "unknown kind of table '.txt': must be one of .fits, .parquet, .csv"),
+        (("--out", "no/answers.fits"), "there is no folder no"),
+        (("--catalogue", str(tmp_path / "twice.csv")), "names galaxy.fits twice"),
+        (("--catalogue", "none.csv"), "none.csv: there is no such file"),
+        (
+            ("--catalogue", str(tmp_path / "set.csv"), "--set", "sigma=200"),
+            "--set and the catalogue both say its sigma: leave one out",
+        ),
+    ):
+        refused(assay_here(house, "predict", NAME, galaxy, *more), said)
+    both = assay_here(house, "predict", NAME, galaxy, "--out", str(tmp_path / "a.fits"), "--json")
+    assert both.returncode == 2
+    assert not (tmp_path / "a.fits").exists()
+
+
+def test_a_folder_and_a_pattern_stand_for_their_images(tmp_path: Path) -> None:
+    for name in ("b.fits", "a.npy", "c.FITS.gz", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in files_among([tmp_path])] == ["a.npy", "b.fits", "c.FITS.gz"]
+    assert [path.name for path in files_among([tmp_path / "*.fits", tmp_path / "x.npy"])] == ["b.fits", "x.npy"]
+    with pytest.raises(AssayError, match="matches no file"):
+        files_among([tmp_path / "*.png"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AssayError, match="has no image: they end in"):
+        files_among([tmp_path / "empty"])
+
+
+def test_a_row_is_found_by_the_path_or_by_the_name(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.csv").write_text("file,ra\nhere/a.fits,1\nb.fits,2\n")
+    files = [Path("here/a.fits"), Path("there/b.fits"), Path("c.fits")]
+    known = read_catalogue(tmp_path / "catalogue.csv", files)
+    assert {file.name: row["ra"] for file, row in known.items()} == {"a.fits": "1", "b.fits": "2"}
