@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core import AssayError
+from flows.asked_files import carried
 
 if TYPE_CHECKING:
     from components.packages import Answered
@@ -66,12 +67,12 @@ class AnswerTable:
             "doubts": [plain("; ".join(row.get("doubts", ()))) for row in rows],
             "refused": [plain(self.refused.get(file, "")) for file in self.files],
         }
-        carried = {
-            name: [beside.get(file, {}).get(name, "") for file in self.files]
+        more = {
+            name: carried(beside, self.files, name)
             for name in next(iter(beside.values()), {})
             if name not in own and name not in outputs
         }
-        columns = [TableColumn(name=name, values=values) for name, values in {**own, **carried}.items()]
+        columns = [TableColumn(name=name, values=values) for name, values in {**own, **more}.items()]
         for name, array in outputs.items():
             assert self.said is not None
             labels = self.said.labels.get(name, ())
@@ -142,6 +143,9 @@ def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
             for file, inputs in left.items():  # which of them is meant is not said
                 _answer(url, {file: inputs}, table)
             return
+        if table.said is not None and said.model != table.said.model:
+            versions = f"version {table.said.model['version']} to {said.model['version']}"
+            raise AssayError(f"{url} changed from {versions} midway: repeat the command")
         table.said = said
         for number, file in enumerate(left):
             table.rows[file] = {

@@ -5,6 +5,8 @@ known = read_catalogue(Path("catalogue.fits"), files)             # by file: eve
 """
 
 import glob
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from components.core import AssayError
 
 _FILE = "file"
 """The column of a catalogue that names an image."""
+
+_WHOLE = re.compile(r"[-+]?(0|[1-9]\d{0,17})")
+_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|(?=\.\d))(\.\d*)?([eE][-+]?\d+)?|nan", re.IGNORECASE)
 
 Catalogue = Mapping[Path, Mapping[str, Any]]
 
@@ -58,10 +63,34 @@ def read_catalogue(path: Path, files: Sequence[Path]) -> Catalogue:
         if name in rows:
             raise AssayError(f"{path}: names {name} twice: each file has one row")
         rows[name] = {str(column): value for column, value in row.items() if column != _FILE}
-    known = {file: rows[name] for file in files for name in (str(file), file.name) if name in rows}
+    names = Counter(file.name for file in files)
+    known = {}
+    for file in files:
+        if str(file) in rows:
+            known[file] = rows[str(file)]
+        elif file.name in rows:
+            if names[file.name] > 1:
+                raise AssayError(
+                    f"{path}: names {file.name}, and {names[file.name]} files are called so: name whole paths"
+                )
+            known[file] = rows[file.name]
     if not known:
         raise AssayError(f"{path}: names none of the files, {files[0].name} for one: its column {_FILE!r} must")
     return known
+
+
+def carried(known: Catalogue, files: Sequence[Path], name: str) -> list[Any]:
+    """A column of a catalogue for files, numbers as such where all are: text that begins with 0 is a name."""
+    values = [known[file][name] if file in known else None for file in files]
+    said = [value for value in values if value not in (None, "")]
+    texts = [value for value in said if isinstance(value, str)]
+    if said and all(_NUMBER.fullmatch(text) for text in texts):
+        kind = int if all(_WHOLE.fullmatch(text) for text in texts) and len(said) == len(values) and texts else float
+        return [
+            float("nan") if value in (None, "") else kind(value) if isinstance(value, str) else value
+            for value in values
+        ]
+    return ["" if value is None else value for value in values]
 
 
 def numbers(known: Catalogue, file: Path, given: Mapping[str, Any]) -> dict[str, float]:

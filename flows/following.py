@@ -163,8 +163,8 @@ def _next(workspace: Workspace, ledger: Ledger, server: Server, now: _Answering,
             if str(error) != said:
                 console.err.print(f"{now.what.package.tag} goes on answering: {error}", markup=False)
             said = str(error)
-        if looks % _SIGNS_EVERY == 0 and is_alive(now.url):
-            answered = time.monotonic()
+        if looks % _SIGNS_EVERY == 0 or time.monotonic() - answered > _AWAY_S:
+            answered = time.monotonic() if is_alive(now.url) else answered
         if time.monotonic() - answered > _AWAY_S:
             log = workspace.home / "logs"
             raise AssayError(

@@ -41,10 +41,20 @@ class Admission:
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer a request, or refuse it with a status and one line."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        said = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = dict(said)
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+                await _answer(send, 413, f"a {scope['method']} has no body: send it by POST")
+            else:
+                await self._app(scope, receive, send)
+            return
+        if len([name for name, _ in said if name == "content-type"]) > 1:
+            await _answer(send, 415, "Content-Type is said twice: say it once")
+            return
         most = self._limits.body_bytes
         refused = _refused(headers, self._kinds.get(scope["path"], (_JSON,)), most)
         if refused is not None:
@@ -69,7 +79,7 @@ def kind_of(headers: Mapping[str, str]) -> str:
 def _refused(headers: dict[str, str], kinds: Sequence[str], most: int) -> tuple[int, str] | None:
     """Status and line for what its headers tell."""
     origin, host = headers.get("origin"), headers.get("host", "")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and _host(origin) != host:
         return 403, f"a page of {origin[:80]} may not ask this server, which is {host[:80]}"
     length = headers.get("content-length", "0")
     empty = length == "0" and "transfer-encoding" not in headers
@@ -83,6 +93,13 @@ def _refused(headers: dict[str, str], kinds: Sequence[str], most: int) -> tuple[
     if not length.isdecimal() or len(length) > 18 or int(length) > most:
         return 413, f"Content-Length is {length[:20]}: must be at most {most} bytes: send fewer images at once"
     return None
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 async def _bounded(receive: _Receive, most: int) -> bytes | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TESTED_RANGE = "model/tested_range.json"
 OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
+_DRAWS_AN_IMAGE = 64
+"""Of a posterior; they take as long as an image does."""
 _IMAGES_A_THREAD = 2
 """Fewer are answered sooner by fewer threads, which wait for each other at every layer."""
 
@@ -48,6 +50,11 @@ class Asked:
     def images(self) -> int:
         """How many."""
         return len(next(iter(self.inputs.values())))
+
+    @property
+    def work(self) -> int:
+        """How much that is, in images."""
+        return self.images * (1 + self.samples // _DRAWS_AN_IMAGE)
 
     @property
     def kind(self) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ BentoML's own batching answers 503 or runs into its time-out where its queue is 
 
 import asyncio
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,6 @@ from dataclasses import dataclass
 
 from services.answering import Answers, Asked
 from services.limits import Limits
-from services.requests import BadRequestError
 
 _LOOK_S = 0.0005
 _FIRST_S = 0.02
@@ -83,9 +83,9 @@ class Batches:
             BusyError: when too many wait already.
             BadRequestError: when the model refuses it.
         """
-        waiting = self.images_waiting
-        if waiting and waiting + asked.images > self._limits.queue_images:
-            raise BusyError(waiting, max(1.0, waiting * self._seconds_an_image))
+        waiting = sum(one.asked.work for one in self._waiting)
+        if waiting and waiting + asked.work > self._limits.queue_images:
+            raise BusyError(self.images_waiting, max(1.0, waiting * self._seconds_an_image))
         loop = asyncio.get_running_loop()
         one = _Waiting(asked=asked, answered=loop.create_future())
         self._waiting.append(one)
@@ -98,12 +98,15 @@ class Batches:
         loop = asyncio.get_running_loop()
         while self._waiting:
             await self._company()
+            self._waiting = deque(one for one in self._waiting if not one.answered.done())  # who asked may be gone
+            if not self._waiting:
+                break
             batch = self._next()
             began = time.monotonic()
             answers = await loop.run_in_executor(self._thread, self._answers, [one.asked for one in batch])
             taken, images = time.monotonic() - began, sum(one.asked.images for one in batch)
-            self._seconds_an_image += _NEWEST * (taken / images - self._seconds_an_image)
-            self._seen(images, taken)
+            work = sum(one.asked.work for one in batch)
+            self._seconds_an_image += _NEWEST * (taken / work - self._seconds_an_image)
             self._expected, self._ended = images + self.images_waiting, time.monotonic()
             for one, answer in zip(batch, answers, strict=True):
                 if one.answered.done():  # who asked is gone
@@ -112,6 +115,10 @@ class Batches:
                     one.answered.set_exception(answer)
                 else:
                     one.answered.set_result(answer)
+            try:
+                self._seen(images, taken)
+            except Exception as error:  # noqa: BLE001  # what is counted must not keep anybody from an answer
+                traceback.print_exception(error)
 
     async def _company(self) -> None:
         """Let those that were just answered ask again, so that one batch is made of all and not two of halves."""
@@ -122,11 +129,11 @@ class Batches:
     def _next(self) -> list[_Waiting]:
         """The first that wait and are of one kind, as many as are a batch; one at least."""
         batch = [self._waiting.popleft()]
-        images = batch[0].asked.images
+        work = batch[0].asked.work
         while self._waiting:
             asked = self._waiting[0].asked
-            images += asked.images
-            if images > self._limits.batch_images or asked.kind != batch[0].asked.kind:
+            work += asked.work
+            if work > self._limits.batch_images or asked.kind != batch[0].asked.kind:
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -135,9 +142,5 @@ class Batches:
         """What becomes of each request of a batch."""
         try:
             return self._answer(asked)
-        except BadRequestError as error:
-            if len(asked) == 1:
-                return [error]
-            return [self._answers([one])[0] for one in asked]
         except Exception as error:  # noqa: BLE001  # whoever asked gets it, and it is raised there
-            return [error] * len(asked)
+            return [error] if len(asked) == 1 else [self._answers([one])[0] for one in asked]

@@ -14,6 +14,7 @@ an array is made only when as many bytes came as it says.
 """
 
 import io
+import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ JSON, NPY, SAFETENSORS, FITS = (
 )
 _IMAGE = "image"
 _SAMPLES = "samples"
+_MOST_AXES = 8
 _HEADER_BYTES = 10_000
 """Of a .npy file: its header is an expression that Python reads."""
 
@@ -67,7 +69,7 @@ def read_body(
             name = next(iter(stated), _SAMPLES)
             raise BadRequestError(f"?{name}= is for bodies of arrays: in JSON it stands in the body")
         return _read_json(body, fields, limits)
-    found = READERS[kind](body, fields)
+    found = READERS[kind](body, fields, limits.request_images)
     for name in stated:
         if name in found:
             raise BadRequestError(f"?{name}= is in the body, too: say it once")
@@ -121,12 +123,14 @@ def _read_json(body: bytes, fields: "Sequence[Field]", limits: Limits) -> Asked:
 
 def _check_said_once(body: bytes, times: Mapping[str, int]) -> None:
     """A key that is there twice had its second value read; values are numbers, so that every text is a key."""
+    if b"\\" in body:
+        raise BadRequestError("the body has a \\ in it: no key needs one")
     for name, known in times.items():
         if body.count(f'"{name}"'.encode()) > known:
             raise BadRequestError(f"the body has an object with the key {name} twice: say it once")
 
 
-def _read_npy(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDArray[Any]"]:  # noqa: ARG001
+def _read_npy(body: bytes, fields: "Sequence[Field]", most: int) -> dict[str, "NDArray[Any]"]:  # noqa: ARG001
     form = np.lib.format
     file = io.BytesIO(body)
     try:
@@ -137,17 +141,19 @@ def _read_npy(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDArray[Any]
         raise BadRequestError(f"the body is no .npy file: {_line(error)}") from error
     if dtype.hasobject or dtype.kind not in "iuf":
         raise BadRequestError(f"the body holds {dtype}: must be real numbers")
-    data = body[file.tell() :]
-    count = 1
-    for size in shape:  # Python's own numbers: NumPy's would wrap around
-        count *= size
-    if count * dtype.itemsize != len(data):
-        promised = f"an array of {'x'.join(map(str, shape))} {dtype}"
+    data, promised = body[file.tell() :], f"an array of {'x'.join(map(str, shape))} {dtype}"
+    if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise BadRequestError(f"the body promises {promised}: must be an image, or a stack of them")
+    if math.prod(shape) * dtype.itemsize != len(data):
         raise BadRequestError(f"the body promises {promised} and has {len(data)} bytes of it: send it whole")
     return {_IMAGE: np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if by_column else "C")}
 
 
-def _read_safetensors(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDArray[Any]"]:
+def _read_safetensors(
+    body: bytes,
+    fields: "Sequence[Field]",
+    most: int,  # noqa: ARG001
+) -> dict[str, "NDArray[Any]"]:
     known = [field.name for field in fields]
     try:
         found = load(body)
@@ -159,7 +165,7 @@ def _read_safetensors(body: bytes, fields: "Sequence[Field]") -> dict[str, "NDAr
     return dict(found)
 
 
-READERS: Mapping[str, Callable[[bytes, "Sequence[Field]"], Mapping[str, Any]]] = {
+READERS: Mapping[str, Callable[[bytes, "Sequence[Field]", int], Mapping[str, Any]]] = {
     NPY: _read_npy,
     SAFETENSORS: _read_safetensors,
     FITS: read_fits,

@@ -11,6 +11,7 @@ Headers are believed only as far as bytes came for what they promise.
 """
 
 import io
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,17 @@ _OF_IMAGE = ("", "primary", "sci", "image")
 """Names of extensions that hold the image, in small letters; the last stands for a field of its own name, too."""
 _BESIDE = ("err", "error", "dq", "mask", "wht", "weight", "var", "variance", "ivar", "con", "exp")
 """Planes that stand beside an image in archives, and say nothing that a model here asks for."""
-_MOST_TIMES = 64
-"""How much larger than its bytes a compressed image may be."""
+_WIDEST = 8
+"""Bytes of a number, at most."""
 
 
-def read_fits(body: bytes, fields: "Sequence[Field]") -> "Mapping[str, NDArray[Any]]":
+def read_fits(body: bytes, fields: "Sequence[Field]", most: int) -> "Mapping[str, NDArray[Any]]":
     """The arrays of a FITS file by the name of their field, as far as it says them.
+
+    Args:
+        body: the file.
+        fields: what the model takes.
+        most: images in one request.
 
     Raises:
         BadRequestError: when it is no FITS file, is not whole, or has planes that no field is called after.
@@ -45,7 +51,7 @@ def read_fits(body: bytes, fields: "Sequence[Field]") -> "Mapping[str, NDArray[A
     try:
         # Headers that are a little wrong are warned of; what matters of them is checked here.
         with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(body), memmap=False) as hdus:
-            return _arrays(hdus, fields, len(body))
+            return _arrays(hdus, fields, len(body), most)
     except BadRequestError:
         raise
     except Exception as error:  # astropy raises anything for a file that is none
@@ -53,26 +59,28 @@ def read_fits(body: bytes, fields: "Sequence[Field]") -> "Mapping[str, NDArray[A
         raise BadRequestError(f"the body is no FITS file that can be read: {what}") from error
 
 
-def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int) -> "dict[str, NDArray[Any]]":
+def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int, most: int) -> "dict[str, NDArray[Any]]":
     from astropy.io.fits import BinTableHDU, CompImageHDU
 
     named = {field.name.lower(): field for field in fields}
     numbers = [field for field in fields if not field.shape]
+    packed_left = most * _WIDEST * math.prod(named[_IMAGE].shape)
     images: list[NDArray[Any]] = []
     said: list[Mapping[str, float]] = []
     arrays: dict[str, NDArray[Any]] = {}
     for hdu in hdus:
         if not int(hdu.size):
             continue
-        name = hdu.name.lower()
-        packed = isinstance(hdu, CompImageHDU)
+        name, packed = hdu.name.lower(), isinstance(hdu, CompImageHDU)
         if not packed and int(hdu.size) > size:
             raise BadRequestError(f"the body promises {hdu.size} bytes of {_called(hdu)} and has {size}: send it whole")
         if isinstance(hdu, BinTableHDU):
-            columns = {column.lower(): column for column in hdu.columns.names}
-            arrays |= {named[low].name: hdu.data[column] for low, column in columns.items() if low in named}
+            for column in hdu.columns:
+                if column.name.lower() in named:
+                    arrays[named[column.name.lower()].name] = _column(hdu, column)
             continue
-        if packed and int(hdu.size) > _MOST_TIMES * size:
+        packed_left -= int(hdu.size) if packed else 0
+        if packed_left < 0:
             raise BadRequestError(f"{_called(hdu)} is {'x'.join(map(str, hdu.shape))}: too much for one request")
         if name in named and name != _IMAGE:
             arrays[named[name].name] = hdu.data
@@ -90,7 +98,15 @@ def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int) -> "dict[str,
             shapes = ", ".join("x".join(map(str, stack.shape[1:])) for stack in images)
             raise BadRequestError(f"the body has images of the shapes {shapes}: must be of one")
         arrays[_IMAGE] = np.concatenate(images)
-    return arrays | _each({name: arrays[name] for name in arrays}, numbers, said)
+    return arrays | _each(arrays, numbers, said)
+
+
+def _column(hdu: Any, column: Any) -> "NDArray[Any]":
+    """A column of a table; not one of a length for each row, whose rows may all point at the same bytes."""
+    if any(letter in column.format for letter in "PQ"):
+        raise BadRequestError(f"the column {column.name} has arrays of a length for each row: send one length for all")
+    values: NDArray[Any] = hdu.data[column.name]
+    return values
 
 
 def _each(

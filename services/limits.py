@@ -8,15 +8,16 @@ somebody starts by hand has the defaults, unless the variable says otherwise:
     ASSAY_LIMITS='{"queue_images": 4096}' bentoml serve <package>
 """
 
-import json
 import os
-from dataclasses import dataclass
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 LIMITS = "ASSAY_LIMITS"
 """The variable, as JSON."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
 class Limits:
     """What a server takes on."""
 
@@ -41,6 +42,8 @@ def read_limits() -> Limits:
     """
     said = os.environ.get(LIMITS, "{}")
     try:
-        return Limits(**json.loads(said))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{LIMITS} is {said[:200]}: {error}") from error
+        return TypeAdapter(Limits).validate_json(said)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise ValueError(f"{LIMITS} is {said[:200]}: {where} {wrong['msg']}") from error

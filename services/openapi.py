@@ -19,6 +19,7 @@ _REFUSED = {
     "400": "The request cannot be answered; the line says what of it.",
     "403": "A page of another server asked.",
     "406": "Nothing that is accepted can be written.",
+    "408": "The body did not come.",
     "413": "The body is too long.",
     "415": "The body is of a type that is not read.",
     "429": "Too many images wait; `Retry-After` says when to come back.",

@@ -168,7 +168,8 @@ def fits_unit(unit: str) -> str:
 
 def in_ascii(text: str) -> str:
     """A text as FITS can hold it (Pence et al. 2010, 3.2): the signs of messages as words, others by their number."""
-    return text.translate(_WORDS).encode("ascii", "backslashreplace").decode().replace("\n", " ")
+    plain = text.translate(_WORDS).encode("ascii", "backslashreplace").decode()
+    return "".join(letter if " " <= letter <= "~" else " " for letter in plain)
 
 
 WRITERS: Mapping[str, Callable[[Answers, Sequence[str], About], bytes]] = {

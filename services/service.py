@@ -41,7 +41,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.admission import Admission, kind_of
-from services.answering import Answering, about
+from services.answering import Answering, Asked, about
 from services.batching import Batches, BusyError
 from services.bodies import JSON, READERS, read_body
 from services.ids import new_id
@@ -92,6 +92,7 @@ class Predictor:
         self._answering = Answering(SOURCE)
         self._about = About(model=self._answering.about, outputs=self._answering.outputs)
         self._measures = Measures(self._about.model)
+        self._reading = asyncio.Semaphore(1)
         self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)
         ROUTES.state.predictor = self
         # What was loaded stays: looking through it for garbage took a tenth of a second, of some request in a hundred.
@@ -113,7 +114,7 @@ class Predictor:
             kind = wanted(request.headers.get("accept", "*/*"))
             body, query = await request.body(), request.query_params.multi_items()
             read = (kind_of(request.headers), body, query, self._answering.inputs, self._limits)
-            asked = read_body(*read) if len(body) < _QUICK_BYTES else await asyncio.to_thread(read_body, *read)
+            asked = read_body(*read) if len(body) < _QUICK_BYTES else await self._read_beside(*read)
             self._measures.waiting(self._batches.images_waiting)
             answers = await self._batches.ask(asked)
         except BadRequestError as error:
@@ -128,6 +129,11 @@ class Predictor:
         write, told = WRITERS[kind], (answers, ids, self._about)
         content = write(*told) if len(ids) <= _QUICK_IMAGES else await asyncio.to_thread(write, *told)
         return Response(content, media_type=kind)
+
+    async def _read_beside(self, *read: Any) -> Asked:
+        """Read a long body while others are answered; one at a time, since it may cost twenty times its length."""
+        async with self._reading:
+            return await asyncio.to_thread(read_body, *read)
 
     def model(self) -> dict[str, Any]:
         """Which model answers here, and its inputs and outputs."""

@@ -134,11 +134,11 @@ class PackageSettings:
 class ServeSettings:
     """How much a server takes on; a server that somebody starts by hand has the defaults (`services/limits.py`)."""
 
-    body_mib: Annotated[int, Field(ge=1, le=1024)] = 32
+    body_mib: Annotated[int, Field(ge=16, le=1024)] = 32
     """MiB of one request's body; reading one in JSON costs twenty times that."""
     body_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     """How long it may take to come, in seconds."""
-    request_images: Annotated[int, Field(ge=1, le=65_536)] = 256
+    request_images: Annotated[int, Field(ge=64, le=65_536)] = 256
     """Images in one request."""
     batch_images: Annotated[int, Field(ge=1, le=65_536)] = 64
     """Images that are answered at once, where requests arrive together; one request of more is answered whole."""

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from components.core import AssayError
-from components.packages.serving import RefusedRequestError
+from components.packages.serving import REFUSED, RefusedRequestError
 from services.bodies import SAFETENSORS
 from services.replies import fits_unit
 from services.replies import in_ascii as in_ascii
@@ -71,7 +71,8 @@ def ask(url: str, inputs: Mapping[str, np.ndarray[Any, Any]]) -> Answered:
         line = answer.json()["error"]
     except (httpx.HTTPError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise AssayError(f"{url} gave no answer ({error or type(error).__name__}): is it served?") from error
-    raise RefusedRequestError(f"{url} answered {answer.status_code}: {line}")
+    refused = RefusedRequestError if answer.status_code in REFUSED else AssayError
+    raise refused(f"{url} answered {answer.status_code}: {line}")
 
 
 def _read(body: bytes) -> Answered:

@@ -79,8 +79,8 @@ class Front:
 
     async def answer(self, request: Request) -> Response:
         """Pass a request on, and its answer back."""
-        body, until, broken_off = await request.body(), time.monotonic() + _BACK_S, 0
-        while time.monotonic() < until:
+        body, broken_off, away_since = await request.body(), 0, float("inf")
+        while time.monotonic() - away_since < _BACK_S and broken_off < 2:
             url = self._url
             if url is not None:
                 self._under_way[url] += 1
@@ -88,22 +88,26 @@ class Front:
                     return await self._asked(url, request, body)
                 except httpx.ConnectError:
                     pass  # it never got there
+                except httpx.InvalidURL as error:
+                    return JSONResponse({"error": f"the address cannot be: {error}"}, status_code=400)
+                except httpx.ReadTimeout:
+                    return JSONResponse({"error": f"no answer in {_ANSWER_S:.0f} s: ask for less"}, status_code=504)
                 except httpx.TransportError:
                     broken_off += 1
                 finally:
                     self._under_way[url] -= 1
-                if broken_off > 1:
-                    break
+            away_since = min(away_since, time.monotonic())
             await asyncio.sleep(_AGAIN_S)
         line = "the server broke off twice" if broken_off > 1 else "no server answers behind this address"
         return JSONResponse({"error": f"{line}: ask again"}, status_code=503, headers={"Retry-After": "5"})
 
     async def _asked(self, url: str, request: Request, body: bytes) -> Response:
-        address = f"{url}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+        address = url + request.scope["raw_path"].partition(b"?")[0].decode("latin-1")
+        address += f"?{request.url.query}" if request.url.query else ""
         headers = [(name, value) for name, value in request.headers.raw if _is_passed_on(name)]
         answer = await self._client.request(request.method, address, headers=headers, content=body)
         content = answer.content
-        if request.url.path == "/model" and self.said and answer.is_success:
+        if (request.method, request.url.path) == ("GET", "/model") and self.said and answer.is_success:
             content = json.dumps({**answer.json(), **self.said}).encode()
         response = Response(content, answer.status_code)
         kept = [(name.lower(), value) for name, value in answer.headers.raw if _is_passed_on(name)]

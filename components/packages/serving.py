@@ -34,9 +34,11 @@ from components.packages.signing import check_signed
 from services.limits import LIMITS
 
 TRAIN_AGAIN = "train the model again and promote it"
-_REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
 """Of a request that another may be answered in place of."""
 _ANSWER_TIMEOUT_S = 60.0
+_IMAGES = 64
+"""Of a request: every server takes as many."""
 _BODY = 16 * 2**20
 """Characters of a request, at most, unless one image has more: half of what a service reads."""
 _LAST_REQUESTS_S = 5
@@ -178,7 +180,7 @@ def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     for item in items:
         # Not by httpx's `json=`, which raises on NaN by itself: the server names the pixel.
         text = json.dumps(item)
-        if part and size + len(text) > _BODY:
+        if part and (size + len(text) > _BODY or len(part) == _IMAGES):
             yield part
             part, size = [], 0
         part.append(text)
@@ -201,7 +203,7 @@ def _asked(method: str, address: str, keys: set[str], *, body: bytes = b"") -> d
         raise AssayError(f"{address} gave no answer ({error or type(error).__name__}): is it served?") from error
     if answer.status_code != httpx.codes.OK:
         line = document.get("error") if isinstance(document, dict) else document
-        refused = RefusedRequestError if answer.status_code in _REFUSED else AssayError
+        refused = RefusedRequestError if answer.status_code in REFUSED else AssayError
         raise refused(f"{address} answered {answer.status_code}: {line}")
     if not isinstance(document, dict) or not keys <= document.keys():
         raise AssayError(f"{address}: its package is from before answers had named fields: {TRAIN_AGAIN}")

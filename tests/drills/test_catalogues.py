@@ -1,6 +1,7 @@
 """Thousands of cutouts with a catalogue become one table: everything is carried through, and nothing is lost."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from astropy.table import Table
 
 from components.core.errors import AssayError
 from components.core.workspace import Workspace
-from flows.asked_files import files_among, read_catalogue
+from flows.asked_files import carried, files_among, read_catalogue
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, refused
 from tests.drills.houses import NAME
@@ -115,6 +116,29 @@ def test_a_folder_and_a_pattern_stand_for_their_images(tmp_path: Path) -> None:
 
 def test_a_row_is_found_by_the_path_or_by_the_name(tmp_path: Path) -> None:
     (tmp_path / "catalogue.csv").write_text("file,ra\nhere/a.fits,1\nb.fits,2\n")
-    files = [Path("here/a.fits"), Path("there/b.fits"), Path("c.fits")]
+    files = [Path("here/a.fits"), Path("there/b.fits"), Path("there/a.fits"), Path("c.fits")]
     known = read_catalogue(tmp_path / "catalogue.csv", files)
-    assert {file.name: row["ra"] for file, row in known.items()} == {"a.fits": "1", "b.fits": "2"}
+    assert {str(file): row["ra"] for file, row in known.items()} == {"here/a.fits": "1", "there/b.fits": "2"}
+    with pytest.raises(AssayError, match=r"names b.fits, and 2 files are called so: name whole paths"):
+        read_catalogue(tmp_path / "catalogue.csv", [Path("here/b.fits"), Path("there/b.fits")])
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "-2", "30"], [1, -2, 30]),
+        (["1", "", "2.5"], [1.0, np.nan, 2.5]),
+        (["007", "8", "9"], ["007", "8", "9"]),
+        (["NGC 1", "2", ""], ["NGC 1", "2", ""]),
+        ([1.5, 2, np.float32(3)], [1.5, 2, 3.0]),
+        (["", "", ""], ["", "", ""]),
+    ],
+)
+def test_a_column_is_carried_as_what_it_is(cells: list[Any], values: list[Any]) -> None:
+    files = [Path(f"{number}.fits") for number in range(3)]
+    known = {file: {"column": cell} for file, cell in zip(files, cells, strict=True)}
+    found = carried(known, files, "column")
+    assert np.array_equal(found, values) if isinstance(values[0], str) else np.allclose(found, values, equal_nan=True)
+    assert [type(one) for one in found] == [type(one) for one in values] or not isinstance(cells[0], str)
+    without = carried({file: known[file] for file in files[:2]}, files, "column")[2]
+    assert without == "" or np.isnan(without)

@@ -66,8 +66,8 @@ def test_who_comes_when_too_many_wait_gets_429_and_when_to_come_back(built: tupl
 @pytest.mark.parametrize(
     ("limits", "inputs", "line"),
     [
-        (ServeSettings(request_images=2), 3, "the body has 3 images: must be 1 to 2"),
-        (ServeSettings(body_mib=1), 100, "Content-Length is"),
+        (ServeSettings(request_images=64), 65, "the body has 65 images: must be 1 to 64"),
+        (ServeSettings(body_mib=16), 1100, "Content-Length is"),
     ],
 )
 def test_a_server_takes_on_what_its_settings_say(

@@ -84,6 +84,7 @@ def test_a_length_that_cannot_be_is_refused(client: TestClient, read: list[int],
         ({**JSON, "Origin": "http://127.0.0.1:8080"}, 403),
         ({**JSON, "Origin": "https://example.org"}, 403),
         ({**JSON, "Origin": "null"}, 403),
+        ({**JSON, "Origin": "http://["}, 403),
     ],
 )
 def test_only_known_types_and_only_by_pages_of_this_server(
@@ -93,6 +94,18 @@ def test_only_known_types_and_only_by_pages_of_this_server(
     assert answer.status_code == status
     assert read == ([2] if status == 200 else [])
     assert status == 200 or len(answer.json()["error"].splitlines()) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_what_needs_no_body_may_have_none(client: TestClient, method: str) -> None:
+    assert client.request(method, "/predict", content=b"x" * 9).status_code == 413
+    assert client.request(method, "/predict", content=chunks(2)).status_code == 413
+
+
+def test_a_type_that_is_said_twice_is_refused(client: TestClient, read: list[int]) -> None:
+    twice = [("Content-Type", "text/plain"), ("Content-Type", "application/json")]
+    assert client.post("/predict", content=b"{}", headers=twice).status_code == 415
+    assert read == []
 
 
 def test_what_has_no_body_is_let_through(client: TestClient) -> None:

@@ -143,8 +143,42 @@ def test_who_leaves_takes_nothing_from_the_others_and_what_breaks_reaches_who_as
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(answers[2], asyncio.CancelledError)
         assert [one.outputs["twice"][0] for one in answers if isinstance(one, Answers)] == [0, 2, 6]
-        with pytest.raises(OSError, match="broken"):
-            await batches.ask(asked(np.inf))
+        found = await asyncio.gather(*(batches.ask(asked(value)) for value in (1, np.inf, 3)), return_exceptions=True)
+        assert [one.outputs["twice"][0] for one in found if isinstance(one, Answers)] == [2, 6]
+        assert isinstance(found[1], OSError)
         assert (await batches.ask(asked(1))).outputs["twice"] == [2]
 
     asyncio.run(arrive())
+
+
+def test_what_cannot_be_counted_keeps_nobody_from_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    def full(images: int, seconds: float) -> None:
+        raise OSError("no space left")
+
+    async def arrive() -> list[Answers]:
+        batches = Batches(Doubling(), Limits(), seen=full)
+        return [await batches.ask(asked(number)) for number in range(2)]
+
+    assert [answer.outputs["twice"][0] for answer in asyncio.run(arrive())] == [0, 2]
+    assert "no space left" in capsys.readouterr().err
+
+
+def test_whom_nobody_waits_for_is_not_answered_and_draws_count_as_images() -> None:
+    model = Doubling()
+    model.free.clear()
+
+    async def arrive() -> None:
+        batches = Batches(model, Limits(queue_images=20))
+        first = asyncio.create_task(batches.ask(asked(0)))
+        await asyncio.sleep(0.05)
+        gone = [asyncio.create_task(batches.ask(asked(number))) for number in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError):
+            await batches.ask(asked(1, samples=4096))
+        for task in gone:
+            task.cancel()
+        model.free.set()
+        await first
+
+    asyncio.run(arrive())
+    assert model.batches == [1]

@@ -151,6 +151,11 @@ def archive() -> bytes:
         (promised("(1000000000000, 64, 64)"), "the body promises an array of 1000000000000x64x64"),
         (promised("(" + "4294967296, " * 4 + ")"), "the body promises an array of 4294967296x"),
         (promised("(-1, 64, 64)"), "the body promises an array of -1x64x64"),
+        (promised("(-4, -4)") + bytes(64), "the body promises an array of -4x-4 float32: must be an image"),
+        (promised("(True, 4, 4)") + bytes(64), "the body promises an array of Truex4x4"),
+        (promised("(0, 10**30)"), "the body is no .npy file: "),
+        (promised("(0, 1000000000000000000000000000000)"), "the body promises an array of 0x1000"),
+        (promised("(" + "1, " * 65 + ")") + bytes(4), "the body promises an array of 1x1x1"),
         (promised("(64, 64)", "|O"), "the body holds object: must be real numbers"),
         (promised("__import__('os').system('true')"), "the body is no .npy file: "),
         (npy(images(1)) + b"more", "the body promises an array of 1x64x64 float32 and has 16388 bytes"),
@@ -207,9 +212,16 @@ def huge() -> bytes:
     return body.replace(b"NAXIS1  =                   64", b"NAXIS1  =              4000000")
 
 
-def bomb() -> bytes:
-    """A compressed image of nothing, which is small as long as nobody looks at it."""
-    return fits_file(fits.PrimaryHDU(), fits.CompImageHDU(np.zeros((4096, 4096), dtype=np.int32), name="SCI"))
+def bombs(count: int) -> bytes:
+    """Compressed images of nothing, which are small as long as nobody looks at them."""
+    nothing = np.zeros((1024, 1024), dtype=np.int32)
+    return fits_file(fits.PrimaryHDU(), *(fits.CompImageHDU(nothing, name="SCI") for _ in range(count)))
+
+
+def pointing() -> bytes:
+    """A table whose rows all point at the same bytes: read as arrays, it is as large as their square."""
+    column = fits.Column("sigma", "PE()", array=np.array([np.ones(1000, dtype=np.float32)], dtype=object))
+    return fits_file(fits.PrimaryHDU(images(1)[0]), fits.BinTableHDU.from_columns([column]))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +230,8 @@ def bomb() -> bytes:
         (b"", "the body is no FITS file that can be read: "),
         (b"SIMPLE  =                    T", "the body is no FITS file that can be read: "),
         (huge(), "the body promises 1024000000 bytes of extension PRIMARY and has 20160: send it whole"),
-        (bomb(), "extension SCI is 4096x4096: too much for one request"),
+        (bombs(3), "extension SCI is 1024x1024: too much for one request"),
+        (pointing(), "the column sigma has arrays of a length for each row: send one length for all"),
         (fits_file(fits.PrimaryHDU(), fits.ImageHDU(images(1)[0], name="SCI"))[:9000], "the body "),
         (fits_file(fits.PrimaryHDU()), "nothing says image: it must stand beside the images"),
         (fits_file(fits.PrimaryHDU(images(3)[:, None])), "image has shape 3x1x64x64: must be 64x64"),

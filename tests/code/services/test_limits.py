@@ -21,7 +21,7 @@ def test_the_variable_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_limits().body_bytes == 2 * 2**20
 
 
-@pytest.mark.parametrize("said", ["{", "[]", '{"queue": 7}', "7"])
+@pytest.mark.parametrize("said", ["{", "[]", '{"queue": 7}', "7", '{"queue_images": "7"}'])
 def test_a_variable_that_says_no_limits_is_named(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv(LIMITS, said)
     with pytest.raises(ValueError, match=r"^ASSAY_LIMITS is "):

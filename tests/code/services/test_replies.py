@@ -30,7 +30,7 @@ ANSWERS = Answers(
         "restored": RANDOM.normal(size=(2, 3, 4)).astype(np.float32),
         "class": np.array([1, 0]),
     },
-    doubts=[[], ["a sky of +2 σ a pixel", "off the centre (χ² 3 ± 1), Ångström"]],
+    doubts=[[], ["a sky of +2 σ\ta pixel", "off the centre (χ² 3 ± 1), Ångström"]],
     not_tested=["psf"],
     samples={"flux": RANDOM.normal(size=(2, 5)).astype(np.float32)},
 )

@@ -153,6 +153,7 @@ def test_a_key_that_means_nothing_is_named(client: TestClient, document: Any, li
         ('"psf_fwhm": 0.5', '"psf_fwhm": -1, "psf_fwhm": 0.5', "psf_fwhm"),
         ('{"images": ', '{"images": [], "images": ', "images"),
         ('{"images": ', '{"samples": 4, "samples": 0, "images": ', "samples"),
+        ('"sigma": 200.0', '"sigma": 200.0, "sigm\\u0061": 300.0', ""),
     ],
 )
 def test_a_key_that_is_there_twice_is_named(client: TestClient, before: str, after: str, key: str) -> None:
@@ -162,7 +163,8 @@ def test_a_key_that_is_there_twice_is_named(client: TestClient, before: str, aft
         "/predict", content=body.replace(before, after, 1), headers={"Content-Type": "application/json"}
     )
     assert answer.status_code == 400
-    assert answer.json() == {"error": f"the body has an object with the key {key} twice: say it once"}
+    said = f"an object with the key {key} twice: say it once" if key else "a \\ in it: no key needs one"
+    assert answer.json() == {"error": f"the body has {said}"}
 
 
 def test_the_answer_names_version_units_and_model(client: TestClient) -> None:
