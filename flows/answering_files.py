@@ -81,7 +81,7 @@ class AnswerTable:
             values = [row.get(name, nothing) for row in rows]
             if word:
                 values = [labels[int(value)] if value != "" else "" for value in values]
-            entries = tuple(labels) if array.ndim == 2 else ()
+            entries = tuple(plain(label) for label in labels) if array.ndim == 2 else ()
             columns.append(TableColumn(name=name, values=values, unit=self.said.fits_unit(name), entries=entries))
         write_table(path, columns)
 

@@ -106,7 +106,8 @@ def _write_fits(path: Path, columns: Sequence[TableColumn]) -> None:
         if column.unit:
             hdu.columns[number].unit = column.unit
         if column.entries:
-            hdu.header[f"TCOMM{number + 1}"] = ", ".join(column.entries)
+            entries = ", ".join(column.entries).encode("ascii", "backslashreplace").decode()
+            hdu.header[f"TCOMM{number + 1}"] = entries
     hdu.writeto(path, overwrite=True)
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -141,7 +141,12 @@ def opened(port: int, limits: ServeSettings) -> Iterator[Front]:
     app = Starlette(routes=[route], middleware=[admission], lifespan=front.life)
     config = uvicorn.Config(app, host=LOCALHOST, port=port, log_level="warning", access_log=False, server_header=False)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="front", daemon=True)
+
+    def run() -> None:
+        with suppress(SystemExit):  # of a port that cannot be listened on; it is told below
+            server.run()
+
+    thread = threading.Thread(target=run, name="front", daemon=True)
     thread.start()
     try:
         until = time.monotonic() + _START_S

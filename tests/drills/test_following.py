@@ -2,13 +2,14 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components.core.errors import AssayError
+from components.core.errors import AssayError, RefusedError
 from components.core.processes import free_port, running, wait_until_answers
 from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
@@ -98,3 +99,40 @@ def test_a_change_while_the_server_starts_is_followed_as_well(
         following.follow(house, NAME, "production", port=free_port(), settings=promotion_of(house).settings)
     assert [tag.split(":v")[1].split("-")[0] for tag in served] == ["3", "2"]
     assert open_ledger(house).behind(NAME) == []
+
+
+@pytest.mark.house("succeeded")
+def test_a_package_that_does_not_answer_as_recorded_gets_no_requests(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is started and stopped; the one before goes on, and somebody is told."""
+    settings, events, told = promotion_of(house).settings, list[str](), list[Mapping[str, Any]]()
+
+    @contextmanager
+    def noted(_: Workspace, package: Package, **__: object) -> Iterator[str]:
+        version = package.tag.partition(":")[2][:2]
+        events.append(f"{version} starts")
+        if len(events) == 1:
+            assert assay_here(house, "rollback", NAME, "--reason", "it drifts").returncode == 0
+        yield "http://127.0.0.1:1"
+        events.append(f"{version} ends")
+
+    def replayed(package: Package, _: str, **__: object) -> None:
+        if ":v2-" in package.tag:
+            raise RefusedError("package is refused: its units are others")
+
+    def notified(_: Workspace, __: object, event: Mapping[str, Any]) -> None:
+        told.append(event)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "served", noted)
+    monkeypatch.setattr(following, "replay", replayed)
+    monkeypatch.setattr(following, "notify", notified)
+    with pytest.raises(KeyboardInterrupt):
+        following.follow(house, NAME, "production", port=free_port(), settings=settings)
+    assert events[:2] == ["v3 starts", "v2 starts"]
+    (event,) = told
+    assert event.items() >= {"event": "not followed", "problem": NAME, "version": 2, "stage": "production"}.items()
+    assert "its units are others" in event["reason"]
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "goes on answering: package is refused: its units are others" in said
