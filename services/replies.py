@@ -163,7 +163,7 @@ def fits_unit(unit: str) -> str:
     try:
         return str(Unit(unit.replace("counts", "count")).to_string("fits"))
     except ValueError:
-        return unit
+        return in_ascii(unit)
 
 
 def in_ascii(text: str) -> str:

@@ -1,5 +1,6 @@
 """What every problem must keep to; each problem's test module subclasses `ProblemConformance`."""
 
+import io
 import json
 import tempfile
 from dataclasses import replace
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from astropy.table import Table
+from safetensors.numpy import load
 
 from components.core.errors import AssayError
 from components.core.gate_settings import GateSettings
@@ -28,6 +31,8 @@ from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
 from models.fields import check_arrays, field
+from services.answering import Answers
+from services.replies import WRITERS, About
 from tests.conftest import HOUSE
 from tests.model.problems.machines import EVERY_MACHINE, MACHINES, margin, on_machines
 
@@ -230,6 +235,21 @@ class ProblemConformance:
         region = json.loads(json.dumps(result.tested_range))
         golden = make_golden(estimator, sample(problem, small_dataset, settings, 4), region)
         assert golden.doubts[-1], "the last golden input is to be doubted"
+
+    def test_answers_and_their_doubts_are_written_in_every_type(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        estimator = self.estimator(problem, settings)
+        region = json.loads(json.dumps(self.untrained_evaluation(problem, settings, small_dataset).tested_range))
+        golden = make_golden(estimator, sample(problem, small_dataset, settings, 4), region)
+        answers = Answers(outputs=golden.outputs, doubts=golden.doubts, not_tested=["content"])
+        about = About(model={"problem": problem.name, "version": 1}, outputs=list(estimator.outputs))
+        ids = [f"{problem.name}.1.{number}" for number in range(len(golden.doubts))]
+        written = {kind: write(answers, ids, about) for kind, write in WRITERS.items()}
+        assert json.loads(written["application/json"])["predictions"][-1]["doubts"] == golden.doubts[-1]
+        assert set(Table.read(io.BytesIO(written["application/fits"])).colnames) >= set(golden.outputs)
+        found = load(written["application/x-safetensors"])
+        assert all(np.array_equal(found[name], array) for name, array in golden.outputs.items())
 
     def test_every_rule_of_params_yaml_names_a_metric_that_there_is(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
