@@ -63,11 +63,11 @@ def test_every_file_has_a_row_with_its_answer_or_the_reason(house: Workspace, tm
     wrong = [5, 7, 66]
     assert [number for number in range(COUNT) if table["refused"][number]] == wrong
     assert "cannot be read" in table["refused"][5] or "no image" in table["refused"][5]
-    assert "sigma is -1: must be above 0" in table["refused"][7]
+    assert "sigma is -1: must be above" in table["refused"][7]
     assert all(line in done.stderr for line in ("cutout-005.fits", "cutout-007.fits", "cutout-066.fits"))
     answered = np.array([number not in wrong for number in range(COUNT)])
     assert np.isfinite(table["posterior_flux"][answered]).all()
-    assert np.isnan(table["posterior_flux"][~answered]).all()
+    assert table["posterior_flux"].mask[~answered].all(), "as FITS says that nothing is known"
     assert all(identity.startswith(f"{NAME}.3.") for identity in table["id"][answered])
 
     few = [str(tmp_path / "cutouts" / f"cutout-00{number}.fits") for number in (1, 2)]
