@@ -44,12 +44,15 @@ class AnswerTable:
         """How many answers are to be doubted."""
         return sum(not row["in_tested_range"] for row in self.rows.values())
 
-    def write(self, path: Path, *, beside: Mapping[Path, Mapping[str, Any]]) -> None:
+    def write(self, path: Path, *, beside: Mapping[Path, Mapping[str, Any]]) -> list[str]:
         """Keep it as a file: FITS with units, Parquet, or CSV with a column for each entry of an output.
 
         Args:
             path: whose suffix says which.
             beside: columns of a catalogue, by file; those that outputs are called after are left out.
+
+        Returns:
+            The outputs that such a file cannot hold.
 
         Raises:
             AssayError: when it cannot be written.
@@ -83,7 +86,7 @@ class AnswerTable:
                 values = [labels[int(value)] if value != "" else "" for value in values]
             entries = tuple(plain(label) for label in labels) if array.ndim == 2 else ()
             columns.append(TableColumn(name=name, values=values, unit=self.said.fits_unit(name), entries=entries))
-        write_table(path, columns)
+        return write_table(path, columns)
 
 
 def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Inputs], *, shown: str) -> AnswerTable:

@@ -65,21 +65,26 @@ class TableColumn:
     """Names of the entries of each array, where they have some."""
 
 
-def write_table(path: Path, columns: Sequence[TableColumn]) -> None:
+def write_table(path: Path, columns: Sequence[TableColumn]) -> list[str]:
     """Write a table, in place of one that is there.
 
     Args:
         path: whose suffix says of which kind.
         columns: in their order.
 
+    Returns:
+        The names of those that were left out: CSV holds no map of a row.
+
     Raises:
-        AssayError: when the kind is none, arrays of more than one axis are to go into CSV, or it cannot be written.
+        AssayError: when the kind is none, or it cannot be written.
     """
     require_table_kind(path)
+    maps = [column.name for column in columns if np.ndim(column.values[0]) > 1] if path.suffix.lower() == ".csv" else []
     try:
-        _WRITERS[path.suffix.lower()](path, columns)
+        _WRITERS[path.suffix.lower()](path, [column for column in columns if column.name not in maps])
     except OSError as error:
         raise AssayError(f"{path}: cannot be written ({error.strerror or error}): choose another place") from error
+    return maps
 
 
 def require_table_kind(path: Path) -> None:
@@ -120,10 +125,6 @@ def _write_csv(path: Path, columns: Sequence[TableColumn]) -> None:
     flat: dict[str, Any] = {}
     for column in columns:
         values = np.asarray(column.values)
-        if values.ndim > 2:
-            raise AssayError(
-                f"{path}: {column.name} is a map of each row, which CSV cannot hold: write .fits or .parquet"
-            )
         if values.ndim == 2:
             names = column.entries or tuple(str(number) for number in range(values.shape[1]))
             flat |= {f"{column.name}_{name}": values[:, number] for number, name in enumerate(names)}

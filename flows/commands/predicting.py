@@ -150,12 +150,16 @@ def _to_table(
             return _item(file, wanted, {**beside, "image": read_image(file)})
 
         table = answer_files(address, files, read, shown=f"predict {problem}")
-    table.write(out, beside=known)
+    left_out = table.write(out, beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
     console.out.print(
         f"{len(table.rows)} of {len(files)} images are answered{model}, {table.doubted} of them doubted: {out}",
         markup=False,
     )
+    if left_out:
+        console.err.print(
+            f"{out} has no {', '.join(left_out)}, maps of each image: .fits and .parquet do", markup=False
+        )
     for file, line in table.refused.items():
         console.fail(line if str(file) in line else f"{file}: {line}")
     if table.refused:
