@@ -170,7 +170,11 @@ def model_of(url: str) -> dict[str, Any]:
     Raises:
         AssayError: when nothing useful answers.
     """
-    return _asked("GET", f"{url}/model", {"problem", "version", "inputs"})
+    known = {"problem", "version", "inputs"}
+    try:
+        return _asked("GET", f"{url}/model", known)
+    except AssayError:  # the services of older packages are asked so
+        return _asked("POST", f"{url}/model", known, body=b"{}")
 
 
 def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:

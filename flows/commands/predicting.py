@@ -172,7 +172,7 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[str]:
     from components.packages import served
 
     if url is not None:
-        yield url
+        yield url.rstrip("/")
         return
     workspace, now = deployed_now(problem, stage)
     if now.unwitnessed:
