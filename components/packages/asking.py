@@ -33,7 +33,7 @@ class Answered:
     """What a server says of a batch."""
 
     outputs: Mapping[str, np.ndarray[Any, Any]]
-    """By name, batch first; whole numbers that stand for labels are numbers."""
+    """By name, in the model's order, batch first; whole numbers that stand for labels are numbers."""
     ids: Sequence[str]
     doubts: Sequence[Sequence[str]]
     not_tested: Sequence[str]
@@ -79,8 +79,9 @@ def _read(body: bytes) -> Answered:
     length = int.from_bytes(body[:8], "little")
     metadata = json.loads(body[8 : 8 + length])["__metadata__"]
     said = {name: json.loads(value) for name, value in metadata.items()}
+    tensors = load(body)  # in any order
     return Answered(
-        outputs=load(body),
+        outputs={name: tensors[name] for name in said["units"]},
         ids=said["id"],
         doubts=said["doubts"],
         not_tested=said["not_tested"],
