@@ -15,6 +15,7 @@ of all of them `units`, `labels`, `not_tested` and `model`.
 
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from models.fields import Field
 
 
-_WORDS = str.maketrans(
-    {"σ": "sigma", "χ": "chi", "²": "^2", "±": "+/-", "×": "x", "−": "-", "–": "-", "≥": ">=", "≤": "<=", "″": "arcsec"}
-)
+_WORDS = str.maketrans({"²": "^2", "±": "+/-", "×": "x", "−": "-", "–": "-", "≥": ">=", "≤": "<=", "″": "arcsec"})
+_LETTER = "GREEK SMALL LETTER "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,17 +157,21 @@ def write_fits(answers: Answers, ids: Sequence[str], about: About) -> bytes:
 
 
 def fits_unit(unit: str) -> str:
-    """A unit as FITS writes it (Pence et al. 2010, 4.3), `10**5 count` for `1e5 counts`; ours where it has none."""
+    """A unit as FITS writes it (Pence et al. 2010, 4.3), `10**5 count` for `1e5 counts`; none where it has none."""
     from astropy.units import Unit
 
     try:
         return str(Unit(unit.replace("counts", "count")).to_string("fits"))
     except ValueError:
-        return in_ascii(unit)
+        return ""
 
 
 def in_ascii(text: str) -> str:
     """A text as FITS can hold it (Pence et al. 2010, 3.2): the signs of messages as words, others by their number."""
+    names = {letter: unicodedata.name(letter, "") for letter in set(text)}
+    for letter, name in names.items():
+        if name.startswith(_LETTER):
+            text = text.replace(letter, name.removeprefix(_LETTER).lower())
     plain = text.translate(_WORDS).encode("ascii", "backslashreplace").decode()
     return "".join(letter if " " <= letter <= "~" else " " for letter in plain)
 
