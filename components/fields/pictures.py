@@ -34,6 +34,8 @@ def read_values(path: Path) -> np.ndarray[Any, Any]:
     """
     reader = _reader_of(path)
     if reader is None:
+        if not path.suffix and not path.exists():  # a folder was meant
+            raise UnreadablePictureError(f"{path}: there is no such file or folder: mend its path")
         known = ", ".join(SUFFIXES)
         raise UnreadablePictureError(f"{path}: unknown kind of picture {path.suffix!r}: must be one of {known}")
     with _in_a_line(path):

@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from components.core.errors import AssayError
 from components.core.workspace import Workspace
+from components.fields.pictures import read_values
 from flows.asked_files import carried, files_among, read_catalogue
 from tests.conftest import HOUSE
 from tests.drills.commands import assay_here, refused
@@ -115,6 +116,11 @@ def test_a_folder_and_a_pattern_stand_for_their_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AssayError, match="has no image: they end in"):
         files_among([tmp_path / "empty"])
+
+
+def test_a_folder_that_is_not_there_is_no_kind_of_picture() -> None:
+    with pytest.raises(AssayError, match="exampels: there is no such file or folder"):
+        read_values(Path("exampels"))
 
 
 def test_a_row_is_found_by_the_path_or_by_the_name(tmp_path: Path) -> None:
