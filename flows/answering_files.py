@@ -36,6 +36,8 @@ class AnswerTable:
     """Of those that were answered: `id`, `in_tested_range`, `doubts`, and each output."""
     refused: dict[Path, str] = field(default_factory=dict)
     """Why the others were not."""
+    unused: dict[Path, Sequence[str]] = field(default_factory=dict)
+    """Planes of files that the model was not given."""
     said: "Answered | None" = None
     """The last batch's answer, whose units, labels and model are those of all."""
 
@@ -69,6 +71,7 @@ class AnswerTable:
             "in_tested_range": [row.get("in_tested_range", False) for row in rows],
             "doubts": [plain("; ".join(row.get("doubts", ()))) for row in rows],
             "refused": [plain(self.refused.get(file, "")) for file in self.files],
+            "unused_planes": [", ".join(self.unused.get(file, ())) for file in self.files],
         }
         more = {
             name: carried(beside, self.files, name)

@@ -9,7 +9,8 @@
 | `application/fits`, `image/fits` | `fits_bodies.py` | headers, extensions, columns, the query |
 | `application/x-safetensors` | the tensor `image`, or a stack | tensors by name, for all or for each; the query |
 
-The query is `?sigma=200`, or `?sigma=200,210` with a value for each image, and `samples=100`. Nothing is unpickled, and
+The query is `?sigma=200`, or `?sigma=200,210` with a value for each image, `samples=100`, and of a FITS file
+`plane=SCI`. Nothing is unpickled, and
 an array is made only when as many bytes came as it says.
 """
 
@@ -17,6 +18,7 @@ import io
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +44,8 @@ JSON, NPY, SAFETENSORS, FITS = (
 )
 _IMAGE = "image"
 _SAMPLES = "samples"
+_PLANE = "plane"
+_TEXTS = (_SAMPLES, _PLANE)
 _MOST_AXES = 8
 _HEADER_BYTES = 10_000
 """Of a .npy file: its header is an expression that Python reads."""
@@ -63,13 +67,16 @@ def read_body(
         BadRequestError: when any of it is not what it must be; the line names it.
     """
     stated = _query(query, fields)
-    asked_for = stated.pop(_SAMPLES, None)
+    asked_for, plane = stated.pop(_SAMPLES, None), stated.pop(_PLANE, "")
+    if plane and READERS.get(kind) is not read_fits:
+        raise BadRequestError(f"?{_PLANE}= is for FITS files")
     if kind == JSON:
         if stated or asked_for is not None:
             name = next(iter(stated), _SAMPLES)
             raise BadRequestError(f"?{name}= is for bodies of arrays: in JSON it stands in the body")
         return _read_json(body, fields, limits)
-    found = READERS[kind](body, fields, limits.request_images)
+    read = partial(read_fits, plane=plane) if plane else READERS[kind]
+    found = read(body, fields, limits.request_images)
     for name in stated:
         if name in found:
             raise BadRequestError(f"?{name}= is in the body, too: say it once")
@@ -79,15 +86,15 @@ def read_body(
 
 
 def _query(query: Sequence[tuple[str, str]], fields: "Sequence[Field]") -> dict[str, Any]:
-    """Numbers by the name of their field, and the text of `samples`."""
+    """Numbers by the name of their field, and the texts of what is no field."""
     numbers = [field.name for field in fields if not field.shape]
     found: dict[str, Any] = {}
     for name, text in query:
-        if name not in (*numbers, _SAMPLES):
-            raise BadRequestError(f"?{reprlib.repr(name)[1:-1]}= is unknown: must be {', '.join((*numbers, _SAMPLES))}")
+        if name not in (*numbers, *_TEXTS):
+            raise BadRequestError(f"?{reprlib.repr(name)[1:-1]}= is unknown: must be {', '.join((*numbers, *_TEXTS))}")
         if name in found:
             raise BadRequestError(f"?{name}= is said twice: say it once, with a comma between the images' values")
-        if name == _SAMPLES:
+        if name in _TEXTS:
             found[name] = text
             continue
         try:

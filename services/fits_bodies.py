@@ -2,8 +2,9 @@
 
     arrays = read_fits(body, fields)       # {"image": (b, 64, 64), "sigma": (b,), …}, what the file says of them
 
-* An image extension that is called after a field is that field; `SCI`, the primary one and those without a name are
-  the `image`, several of them a stack in their order. Error, quality and weight planes are left out.
+* An image extension that is called after a field is that field; `SCI`, or without one the primary one and those without
+  a name, are the `image`, several of them a stack in their order; `?plane=NAME` chooses another. What archives lay
+  beside images, such as error and quality planes, is left out.
 * A header says a number by the field's name as its keyword; the primary header says it for all.
 * Of a table, columns that are called after fields are read, a row for each image; the others are left out.
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.planes import BESIDE, SCIENCE
 from services.requests import BadRequestError
 
 if TYPE_CHECKING:
@@ -27,31 +29,33 @@ if TYPE_CHECKING:
     from models.fields import Field
 
 _IMAGE = "image"
-_OF_IMAGE = ("", "primary", "sci", "image")
+_OF_IMAGE = ("", "primary", "compressed_image", SCIENCE, "image")
 """Names of extensions that hold the image, in small letters; the last stands for a field of its own name, too."""
-_BESIDE = ("err", "error", "dq", "mask", "wht", "weight", "var", "variance", "ivar", "con", "exp")
-"""Planes that stand beside an image in archives, and say nothing that a model here asks for."""
+_GZIP = b"\x1f\x8b"
 _WIDEST = 8
 """Bytes of a number, at most."""
 
 
-def read_fits(body: bytes, fields: "Sequence[Field]", most: int) -> "Mapping[str, NDArray[Any]]":
+def read_fits(body: bytes, fields: "Sequence[Field]", most: int, plane: str = "") -> "Mapping[str, NDArray[Any]]":
     """The arrays of a FITS file by the name of their field, as far as it says them.
 
     Args:
         body: the file.
         fields: what the model takes.
         most: images in one request.
+        plane: which extension is the image, where it is not called so.
 
     Raises:
         BadRequestError: when it is no FITS file, is not whole, or has planes that no field is called after.
     """
     from astropy.io import fits
 
+    if body.startswith(_GZIP):
+        raise BadRequestError("the body is packed by gzip: send the FITS file as it is, or compress its images")
     try:
         # Headers that are a little wrong are warned of; what matters of them is checked here.
         with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(body), memmap=False) as hdus:
-            return _arrays(hdus, fields, len(body), most)
+            return _arrays(hdus, fields, len(body), most, plane.lower())
     except BadRequestError:
         raise
     except Exception as error:  # astropy raises anything for a file that is none
@@ -59,12 +63,13 @@ def read_fits(body: bytes, fields: "Sequence[Field]", most: int) -> "Mapping[str
         raise BadRequestError(f"the body is no FITS file that can be read: {what}") from error
 
 
-def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int, most: int) -> "dict[str, NDArray[Any]]":
+def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int, most: int, plane: str) -> "dict[str, NDArray[Any]]":
     from astropy.io.fits import BinTableHDU, CompImageHDU
 
     named = {field.name.lower(): field for field in fields}
     numbers = [field for field in fields if not field.shape]
     packed_left = most * _WIDEST * math.prod(named[_IMAGE].shape)
+    meant = _meant(hdus, plane)
     images: list[NDArray[Any]] = []
     said: list[Mapping[str, float]] = []
     arrays: dict[str, NDArray[Any]] = {}
@@ -82,15 +87,17 @@ def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int, most: int) ->
         packed_left -= int(hdu.size) if packed else 0
         if packed_left < 0:
             raise BadRequestError(f"{_called(hdu)} is {'x'.join(map(str, hdu.shape))}: too much for one request")
-        if name in named and name != _IMAGE:
-            arrays[named[name].name] = hdu.data
-        elif name in _OF_IMAGE:
-            stack = hdu.data if hdu.data.ndim > len(named[_IMAGE].shape) else hdu.data[None]
+        if name in meant:
+            stack = _stack(hdu.data, len(named[_IMAGE].shape))
             images.append(stack)
             said += [_said(hdu.header, hdus[0].header, numbers)] * len(stack)
-        elif name not in _BESIDE:
+        elif name in named:
+            arrays[named[name].name] = hdu.data
+        elif name not in BESIDE and not plane:
             known = ", ".join(field.name.upper() for field in fields if field.shape)
-            raise BadRequestError(f"{_called(hdu)} is none of the model's planes: must be SCI, {known}")
+            raise BadRequestError(
+                f"{_called(hdu)} is none of the model's planes: must be SCI, {known}, or say which by ?plane="
+            )
     if images:
         if _IMAGE in arrays:
             raise BadRequestError("the body has images in a table and in planes: send one of them")
@@ -99,6 +106,36 @@ def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int, most: int) ->
             raise BadRequestError(f"the body has images of the shapes {shapes}: must be of one")
         arrays[_IMAGE] = np.concatenate(images)
     return arrays | _each(arrays, numbers, said)
+
+
+def _meant(hdus: "HDUList", plane: str) -> tuple[str, ...]:
+    """The names, in small letters, of the extensions that hold the image.
+
+    Raises:
+        BadRequestError: when two kinds could be meant, or none is called as was asked.
+    """
+    from astropy.io.fits import BinTableHDU, CompImageHDU
+
+    names = [
+        hdu.name.lower()
+        for hdu in hdus
+        if int(hdu.size) and (isinstance(hdu, CompImageHDU) or not isinstance(hdu, BinTableHDU))
+    ]
+    listed = ", ".join(name.upper() or "one without a name" for name in names)
+    if plane:
+        if plane not in names:
+            raise BadRequestError(f"?plane={plane[:40]} is not in the body: its planes are {listed}")
+        return (plane,)
+    if SCIENCE in names and any(name in _OF_IMAGE and name != SCIENCE for name in names):
+        raise BadRequestError(f"several planes could be the image, of {listed}: say which by ?plane=")
+    return _OF_IMAGE
+
+
+def _stack(data: "NDArray[Any]", axes: int) -> "NDArray[Any]":
+    """Images batch first, without further axes of length 1."""
+    while data.ndim > axes + 1 and data.shape[0] == 1:
+        data = data[0]
+    return data if data.ndim > axes else data[None]
 
 
 def _column(hdu: Any, column: Any) -> "NDArray[Any]":

@@ -63,7 +63,7 @@ def describe(
     refused = {status: {"description": line, "content": {JSON: _SAID}} for status, line in _REFUSED.items()}
     predict = {
         "summary": "Answer images.",
-        "parameters": [_parameter(one) for one in inputs if not one.shape] + [_samples()],
+        "parameters": [_parameter(one) for one in inputs if not one.shape] + [_samples(), _plane()],
         "requestBody": {"required": True, "content": content},
         "responses": {"200": answered, **refused},
     }
@@ -130,6 +130,11 @@ def _samples() -> dict[str, Any]:
     said = "joint draws from the posterior of each image, where it has one; for bodies of arrays"
     whole = {"type": "integer", "minimum": 0, "maximum": MOST_SAMPLES}
     return {"name": "samples", "in": "query", "required": False, "description": said, "schema": whole}
+
+
+def _plane() -> dict[str, Any]:
+    said = "which extension of a FITS file is the image, where it is not called so"
+    return {"name": "plane", "in": "query", "required": False, "description": said, "schema": {"type": "string"}}
 
 
 def _limits(one: "Field") -> str:

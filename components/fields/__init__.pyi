@@ -16,6 +16,7 @@ from .evaluation import Metric as Metric
 from .evaluation import Report as Report
 from .evaluation import Section as Section
 from .evaluation import no_metric as no_metric
+from .fits_images import StoredImage as StoredImage
 from .fresh import FRESH as FRESH
 from .fresh import FreshImages as FreshImages
 from .fresh import fresh_batches as fresh_batches
@@ -32,8 +33,9 @@ from .paired_noise import noise_pairs as noise_pairs
 from .paired_noise import opposite as opposite
 from .pictures import SUFFIXES as SUFFIXES
 from .pictures import UnreadablePictureError as UnreadablePictureError
-from .pictures import read_header as read_header
+from .pictures import as_picture as as_picture
 from .pictures import read_picture as read_picture
+from .pictures import read_stored_image as read_stored_image
 from .pictures import read_values as read_values
 from .pictures import stem_of as stem_of
 from .pictures import write_picture as write_picture

@@ -1,12 +1,13 @@
 """Read a picture from a file of a user's: colour or one band, numbers or levels.
 
     picture = read_picture(Path("galaxy.png"))            # float32, (height, width) or (height, width, 3)
+    stored = read_stored_image(Path("cutout.fits"))       # as it is stored, with header and other planes
 
-Levels of 8 and 16 bits become numbers from 0 to 1; numbers (FITS, .npy of floats, floating-point TIFF) stay what they
-are.
+What a file begins with says of which kind it is, not what it is called. Levels of 8 and 16 bits become numbers from 0
+to 1 in a picture; numbers (FITS, .npy of floats, floating-point TIFF) stay what they are.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.core import AssayError
+from components.fields.fits_images import StoredImage, read_fits_image, without_single_axes
 
 __label__ = "pictures"
 
@@ -24,59 +26,58 @@ class UnreadablePictureError(AssayError):
     """A file is no picture that can be read."""
 
 
-def read_values(path: Path) -> np.ndarray[Any, Any]:
-    """What is stored in a file, of whatever type: shape (height, width), or (height, width, 3) when it is in colour.
+def read_stored_image(path: Path, plane: str = "") -> StoredImage:
+    """What is stored in a file, of whatever type; alpha is left out.
 
-    Alpha is left out. A FITS file gives its first image of two dimensions, or of three with three bands.
+    Args:
+        path: the file.
+        plane: of a FITS file with several; by default `SCI`, or the only one that may be the image.
 
     Raises:
         UnreadablePictureError: when it cannot be read, or is no picture.
     """
-    reader = _reader_of(path)
-    if reader is None:
-        if not path.suffix and not path.exists():  # a folder was meant
-            raise UnreadablePictureError(f"{path}: there is no such file or folder: mend its path")
-        known = ", ".join(SUFFIXES)
-        raise UnreadablePictureError(f"{path}: unknown kind of picture {path.suffix!r}: must be one of {known}")
     with _in_a_line(path):
-        found = np.asarray(reader(path))
-    if not (found.ndim == 2 or (found.ndim == 3 and found.shape[-1] == _COLOURS)) or 0 in found.shape:
+        reader = _reader_of(path)
+        if plane and reader is not read_fits_image:
+            raise UnreadablePictureError(f"{path}: has no planes: --plane {plane} is for FITS files")
+        found = reader(path, plane) if reader is read_fits_image else reader(path)
+    shape = found.values.shape
+    if not (len(shape) == 2 or (len(shape) == 3 and shape[-1] == _COLOURS)) or 0 in shape:
         raise UnreadablePictureError(
-            f"{path}: has shape {found.shape}: must be one picture of shape (height, width), or (height, width, 3)"
+            f"{path}: has shape {shape}: must be one picture of shape (height, width), or (height, width, 3)"
         )
     return found
+
+
+def read_values(path: Path) -> np.ndarray[Any, Any]:
+    """The values alone: shape (height, width), or (height, width, 3) when it is in colour.
+
+    Raises:
+        UnreadablePictureError: as `read_stored_image`.
+    """
+    return read_stored_image(path).values
 
 
 def read_picture(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     """The picture in a file as numbers, shape (height, width), or (height, width, 3) when it is in colour.
 
     Raises:
-        UnreadablePictureError: as `read_values`, or when it has values that are not finite.
+        UnreadablePictureError: as `read_stored_image`, or when it has values that are not finite.
     """
-    picture = _as_numbers(read_values(path))
+    return as_picture(path, read_stored_image(path))
+
+
+def as_picture(path: Path, stored: StoredImage) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The same of an image that was read.
+
+    Raises:
+        UnreadablePictureError: when it has values that are not finite.
+    """
+    picture = _as_numbers(stored.values)
     if not np.isfinite(picture).all():
         bad = int((~np.isfinite(picture)).sum())
         raise UnreadablePictureError(f"{path}: {bad} of its {picture.size} values are NaN or infinite: replace them")
     return picture
-
-
-def read_header(path: Path) -> dict[str, float]:
-    """The numbers among the keywords of a FITS image, names in lower case; of other kinds, and of no file, none.
-
-    They are those of the image that `read_values` gives, and of the file's first header.
-
-    Raises:
-        UnreadablePictureError: when it cannot be read.
-    """
-    if _reader_of(path) is not _read_fits:
-        return {}
-    with _in_a_line(path):
-        _, words = _fits_image(path)
-    return {
-        name.lower(): float(value)
-        for name, value in words.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
 
 
 def stem_of(path: Path) -> str:
@@ -98,8 +99,22 @@ def write_picture(path: Path, picture_chw: np.ndarray[Any, Any]) -> None:
     Image.fromarray(levels).save(path)
 
 
-def _reader_of(path: Path) -> "Callable[[Path], Any] | None":
-    return next((of for end, of in _READERS.items() if path.name.lower().endswith(end)), None)
+def _reader_of(path: Path) -> Callable[..., StoredImage]:
+    """By the first bytes of a file; one that begins as nothing known does is tried as it is called."""
+    known = next((end for end in SUFFIXES if path.name.lower().endswith(end)), None)
+    if known is None and not path.suffix and not path.exists():  # a folder was meant
+        raise UnreadablePictureError(f"{path}: there is no such file or folder: mend its path")
+    with path.open("rb") as file:
+        begin = file.read(_BEGIN)
+    if not begin:
+        raise ValueError("it is empty")
+    for magic, reader in _BEGINNINGS:
+        if begin.startswith(magic):
+            return reader
+    if known is None:
+        said = ", ".join(SUFFIXES)
+        raise UnreadablePictureError(f"{path}: unknown kind of picture {path.suffix!r}: must be one of {said}")
+    raise ValueError("it begins like no FITS, .npy, PNG, TIFF or JPEG file")
 
 
 @contextmanager
@@ -107,10 +122,12 @@ def _in_a_line(path: Path) -> Iterator[None]:
     """Name a file that cannot be read."""
     try:
         yield
+    except UnreadablePictureError:
+        raise
     except FileNotFoundError as error:
         raise UnreadablePictureError(f"{path}: there is no such file: check the path") from error
     except Exception as error:  # decoders raise whatever they like at damaged files
-        what = " ".join(str(error).split())[:200] or type(error).__name__
+        what = " ".join(str(error).split())[:400] or type(error).__name__
         raise UnreadablePictureError(f"{path}: cannot be read as a picture ({what}): replace it") from error
 
 
@@ -121,33 +138,27 @@ def _as_numbers(found: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.floa
     return (found.astype(np.float64) / levels).astype(np.float32)
 
 
-def _read_npy(path: Path) -> Any:
-    found = np.load(path, allow_pickle=False)
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "buif":
-        raise ValueError("no array of numbers in it")
-    return found
+def _read_npy(path: Path) -> StoredImage:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        what = "it holds objects, which are never unpickled" if "allow_pickle" in str(error) else str(error)
+        raise ValueError(what) from error
+    if found.dtype.kind not in "buif":
+        raise ValueError(f"no array of numbers in it, but of {found.dtype}: they must be real")
+    return StoredImage(values=without_single_axes(found), levels=found.dtype == np.uint8)
 
 
-def _read_fits(path: Path) -> Any:
-    return _fits_image(path)[0]
+def _read_archive(_path: Path) -> StoredImage:
+    raise ValueError("it is an archive, such as .npz: give each array a file of its own, by numpy.save")
 
 
-def _fits_image(path: Path) -> tuple[Any, dict[str, Any]]:
-    """The first image, and what the file's first header and its own say."""
-    from astropy.io import fits
-
-    with fits.open(path, memmap=False) as units:
-        for unit in units:
-            found = np.asarray(unit.data) if getattr(unit, "is_image", False) and unit.data is not None else np.empty(0)
-            words = {**units[0].header, **unit.header}
-            if found.ndim == 2:
-                return found.astype(np.float64), words
-            if found.ndim == 3 and len(found) == _COLOURS:
-                return np.moveaxis(found.astype(np.float64), 0, 2), words
-    raise ValueError("no image of one band or of three in it")
+def _read_pixels(path: Path) -> StoredImage:
+    found = _decoded(path)
+    return StoredImage(values=found, levels=found.dtype == np.uint8)
 
 
-def _read_pixels(path: Path) -> Any:
+def _decoded(path: Path) -> np.ndarray[Any, Any]:
     from PIL import Image, ImageOps
 
     with Image.open(path) as opened:
@@ -163,10 +174,13 @@ def _read_pixels(path: Path) -> Any:
         return np.asarray(picture.convert("RGB"))
 
 
-_READERS: Mapping[str, Callable[[Path], Any]] = {
-    **dict.fromkeys((".fits", ".fit", ".fits.gz", ".fits.fz", ".fz"), _read_fits),
-    ".npy": _read_npy,
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff"), _read_pixels),
-}
-SUFFIXES = tuple(sorted(_READERS, key=len, reverse=True))
-"""Ends of the names of files that can be read, the longest first."""
+_BEGINNINGS: tuple[tuple[bytes, Callable[..., StoredImage]], ...] = (
+    *((begin, read_fits_image) for begin in (b"SIMPLE", b"\x1f\x8b")),  # the other is gzip's
+    (b"\x93NUMPY", _read_npy),
+    *((begin, _read_pixels) for begin in (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")),
+    (b"PK", _read_archive),
+)
+"""What files begin with, each with what reads it."""
+_BEGIN = max(len(begin) for begin, _ in _BEGINNINGS)
+SUFFIXES = (".fits.gz", ".fits.fz", ".fits", ".jpeg", ".tiff", ".fit", ".npy", ".png", ".jpg", ".tif", ".fz")
+"""Ends of the names of files that are looked for in a folder, the longest first."""

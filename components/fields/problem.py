@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from components.core import AssayError, EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
-from components.fields.pictures import read_values
+from components.fields.fits_images import StoredImage
+from components.fields.pictures import read_stored_image
 from components.fields.splits import split_counts
 from components.fields.use import Use
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import torch
     from torch import Tensor
@@ -73,7 +75,7 @@ _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
 _HONESTY = ("measure_honesty",)
 """What a measurement of honesty asks it, beside what is shared."""
-_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image")
+_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image", "image_of")
 """What decides no result: names, what data is checked by, and how a user's file is read."""
 
 
@@ -261,24 +263,46 @@ class Problem(ABC):
         """
         return Checks()
 
-    def read_image(self, path: Path) -> "np.ndarray[Any, Any]":
-        """What a model is given as `image` of a user's file: by default one band in its own unit.
+    def read_image(self, path: Path, plane: str = "") -> "np.ndarray[Any, Any]":
+        """What a model is given as `image` of a user's file.
 
         Args:
             path: of any kind that `pictures.py` reads.
+            plane: of a FITS file with several.
 
         Raises:
-            AssayError: when it cannot be read, has other bands, or levels of 8 bits, as pictures for the eye have.
+            AssayError: when it cannot be read, or `image_of` refuses what is in it.
         """
-        stored = read_values(path)
-        if stored.ndim != 2:
-            raise AssayError(f"{path}: has shape {stored.shape}: must be one image of shape (height, width)")
-        if stored.dtype == "uint8" and path.suffix != ".npy":
+        return self.image_of(path, read_stored_image(path, plane))
+
+    def image_of(self, path: Path, stored: StoredImage) -> "np.ndarray[Any, Any]":
+        """What a model is given as `image` of what is in a file: by default one band in its own unit.
+
+        Args:
+            path: the file, to be named.
+            stored: what is in it.
+
+        Raises:
+            AssayError: when it has other bands, levels of 8 bits, as pictures for the eye have, or pixels of no number.
+        """
+        values = stored.values
+        if values.ndim != 2:
+            raise AssayError(
+                f"{path}: has shape {values.shape}, which is in colour: must be one image of shape (height, width)"
+            )
+        if stored.levels:
             raise AssayError(
                 f"{path}: has levels from 0 to 255, which were scaled to be looked at: give the counts, as FITS, .npy, "
                 "or TIFF or PNG of 16 bits"
             )
-        return stored.astype("float64")
+        wrong = np.argwhere(~np.isfinite(values))
+        if len(wrong):
+            row, column = wrong[0].tolist()
+            raise AssayError(
+                f"{path}: pixel [{row}][{column}] is {values[row, column]:g}, and {len(wrong)} of its {values.size} "
+                "pixels are no numbers: replace them"
+            )
+        return values.astype("float64")
 
     def finish(
         self,

@@ -8,7 +8,7 @@ A file that cannot be read or answered is named, and keeps no other from its ans
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -18,9 +18,12 @@ from flows import answers, console
 from flows.asked_files import files_among, numbers, read_catalogue
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
+from flows.reading_files import ReadFile, inputs_of, read_file, unused_line
 
 if TYPE_CHECKING:
     import numpy as np
+
+Item = TypeVar("Item")
 
 
 def predict(
@@ -60,10 +63,13 @@ def predict(
     everything: Annotated[
         bool, typer.Option("--all", help="Show all outputs, not only those that are to be quoted.")
     ] = False,
+    plane: Annotated[
+        str, typer.Option(help="Which plane of FITS files with several is the image: a name, NAME,NUMBER or a number.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Measure images with the model of a stage."""
-    from components.fields import read_header, require_table_kind
+    from components.fields import require_table_kind
     from components.packages import model_of
     from components.problems import find_problem
     from flows.saved_maps import require_names, save_maps
@@ -76,25 +82,32 @@ def predict(
                 raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
         require_table_kind(out)
         given = _conditions(conditions or (), find_problem(problem).read_image)
-        _to_table(problem, stage, url, files, out, given, known)
+        _to_table(problem, stage, url, files, out, given, known, plane)
         return
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     if save is not None:
         require_names(save, files)
-    read_image = find_problem(problem).read_image
-    given = _conditions(conditions or (), read_image)
+    found = find_problem(problem)
+    given = _conditions(conditions or (), found.read_image)
     truths = answers.read_truths(truth, files) if truth is not None else {}
-    read, refused = _each(
-        files, lambda file: {**read_header(file), **numbers(known, file, given), "image": read_image(file).tolist()}
-    )
+    beside: dict[Path, dict[str, Any]] = {}
+
+    def read_one(file: Path) -> ReadFile:
+        read = read_file(file, found, plane=plane)
+        beside[file] = {**read.numbers, **numbers(known, file, given), **given}
+        return read
+
+    read, refused = _each(files, read_one)
     items: dict[Path, dict[str, Any]] = {}
     said: dict[str, Any] | None = None
     if read:
         with _server(problem, stage, url) as address:
             wanted = model_of(address)["inputs"]
             _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
-            items, without = _each(list(read), lambda file: _item(file, wanted, {**read[file], **given}))
+            if line := unused_line(((file, one.unused(wanted)) for file, one in read.items()), wanted):
+                console.err.print(line, markup=False)
+            items, without = _each(list(read), lambda file: _plain(inputs_of(read[file], wanted, beside[file])))
             said, unanswered = _asked(address, items, samples)
         refused |= without | unanswered
     answered = [file for file in items if file not in refused]
@@ -110,12 +123,12 @@ def predict(
             for path in saved:
                 console.err.print(f"saved {path}", markup=False)
             for file, prediction in zip(answered, said["predictions"], strict=True):
-                beside = {name: items[file][name] for name in items[file] if isinstance(items[file][name], float)}
+                stood = {name: value for name, value in items[file].items() if isinstance(value, float)}
                 answers.show(
                     str(file),
                     prediction,
                     said,
-                    given=beside,
+                    given=stood,
                     truth=truths.get(file),
                     everything=everything,
                     kept=save is not None,
@@ -133,23 +146,28 @@ def _to_table(
     out: Path,
     given: Mapping[str, Any],
     known: Mapping[Path, Mapping[str, Any]],
+    plane: str,
 ) -> None:
     """Answer files into a table, as many as there are."""
-    from components.fields import read_header
     from components.packages import model_of
     from components.problems import find_problem
     from flows.answering_files import answer_files
 
-    read_image = find_problem(problem).read_image
+    found = find_problem(problem)
+    unused: dict[Path, Sequence[str]] = {}
     with _server(problem, stage, url) as address:
         wanted = model_of(address)["inputs"]
         _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
 
         def read(file: Path) -> dict[str, Any]:
-            beside = {**read_header(file), **numbers(known, file, given), **given}
-            return _item(file, wanted, {**beside, "image": read_image(file)})
+            one = read_file(file, found, plane=plane)
+            unused[file] = one.unused(wanted)
+            return inputs_of(one, wanted, {**one.numbers, **numbers(known, file, given), **given})
 
         table = answer_files(address, files, read, shown=f"predict {problem}")
+    table.unused = unused
+    if line := unused_line(unused.items(), wanted):
+        console.err.print(line, markup=False)
     left_out = table.write(out, beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
     console.out.print(
@@ -181,11 +199,9 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[str]:
         yield started
 
 
-def _each(
-    files: Sequence[Path], read: Callable[[Path], dict[str, Any]]
-) -> tuple[dict[Path, dict[str, Any]], dict[Path, str]]:
+def _each(files: Sequence[Path], read: Callable[[Path], Item]) -> tuple[dict[Path, Item], dict[Path, str]]:
     """What becomes of each file, or why nothing does."""
-    items: dict[Path, dict[str, Any]] = {}
+    items: dict[Path, Item] = {}
     refused: dict[Path, str] = {}
     for file in files:
         try:
@@ -202,14 +218,9 @@ def _check_known(given: Mapping[str, Any], names: Sequence[str]) -> None:
             raise AssayError(f"--set {name}: the model {takes}")
 
 
-def _item(file: Path, wanted: Sequence[Mapping[str, Any]], known: Mapping[str, Any]) -> dict[str, Any]:
-    """One image with what a model takes beside it, of all that is known."""
-    for field in wanted:
-        name = field["name"]
-        if name not in known and not field["optional"]:
-            said = "" if field["shape"] else f", or {name.upper()} in the header of a FITS file"
-            raise AssayError(f"{file}: nothing says its {name}: give --set {name}=…{said}")
-    return {field["name"]: known[field["name"]] for field in wanted if field["name"] in known}
+def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays as lists, for JSON."""
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in inputs.items()}
 
 
 def _asked(address: str, items: Mapping[Path, Any], samples: int) -> tuple[dict[str, Any] | None, dict[Path, str]]:

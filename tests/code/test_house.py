@@ -31,7 +31,7 @@ LAYERS: list[str | set[str]] = [
     "services",
     {"models.estimators"},
     {"models.galaxies", "models.networks", "models.map_networks"},
-    {"models.layers", "models.fields", "models.descriptions"},
+    {"models.layers", "models.fields", "models.descriptions", "models.planes"},
 ]
 """From the roof to the ground; wings on one floor do not import each other."""
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation, Problem, Shard, read_picture
+from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation, Problem, Shard, StoredImage, as_picture
 from components.simulators.folders.framing import bands_of, grey
 from components.simulators.folders.index import Kind, index_of
 from components.simulators.folders.settings import FolderSettings
@@ -55,9 +55,9 @@ class FolderProblem(Problem):
         """The first ones."""
         return dict(self.draw(settings, "train", range(2)).arrays)
 
-    def read_image(self, path: Path) -> "np.ndarray[Any, Any]":
+    def image_of(self, path: Path, stored: StoredImage) -> "np.ndarray[Any, Any]":
         """As pictures of a folder are read: levels as numbers from 0 to 1, bands first where there are three."""
-        picture = read_picture(path)
+        picture = as_picture(path, stored)
         return grey(picture) if self.bands == 1 else bands_of(picture)
 
     def checks(self, dataset: Dataset, settings: Any) -> Checks:  # noqa: ARG002

@@ -1,5 +1,6 @@
 """Bodies of arrays: read as what they are, whatever wrote them, and refused in one line where they are not whole."""
 
+import gzip
 import io
 import struct
 import zipfile
@@ -106,6 +107,31 @@ def test_an_extension_is_the_field_that_it_is_called_after() -> None:
     found = read(FITS, body, {"sigma": "1"}, WITH_PSF).inputs
     assert np.array_equal(found["psf"], images(1, 3))
     assert found["image"].tolist() == [[[5.0] * 8] * 8]
+
+
+def test_the_plane_that_is_meant_is_the_image_and_two_that_could_be_are_refused() -> None:
+    science, other = images(2)
+    named = [fits.ImageHDU(other, name=name) for name in ("ERR", "PSF", "DQ")]
+    for planes in (
+        [fits.PrimaryHDU(), *named, fits.ImageHDU(science, name="SCI")],
+        [fits.PrimaryHDU(science), *named],
+        [fits.PrimaryHDU(), fits.CompImageHDU(science, quantize_level=-1e-3)],
+        [fits.PrimaryHDU(science[None, None])],
+    ):
+        np.testing.assert_allclose(read(FITS, fits_file(*planes)).inputs["image"], [science], atol=1e-3)
+    body = fits_file(fits.PrimaryHDU(other), fits.ImageHDU(science, name="SCI"), fits.ImageHDU(other, name="OLD"))
+    assert refused(FITS, body).startswith(
+        "several planes could be the image, of PRIMARY, SCI, OLD: say which by ?plane="
+    )
+    assert np.array_equal(read(FITS, body, {**CONDITIONS, "plane": "sci"}).inputs["image"], [science])
+    assert np.array_equal(read(FITS, body, {**CONDITIONS, "plane": "OLD"}).inputs["image"], [other])
+    assert refused(FITS, body, {**CONDITIONS, "plane": "NEW"}).startswith("?plane=new is not in the body: its planes")
+    assert refused(NPY, npy(other), {**CONDITIONS, "plane": "SCI"}) == "?plane= is for FITS files"
+
+
+def test_a_file_that_gzip_packed_is_named_as_such() -> None:
+    body = gzip.compress(fits_file(fits.PrimaryHDU(images(1)[0])))
+    assert refused(FITS, body).startswith("the body is packed by gzip: send the FITS file as it is")
 
 
 def test_a_table_has_a_row_for_each_image() -> None:
@@ -240,7 +266,7 @@ def pointing() -> bytes:
             "extension BACKGROUND is none of the model's planes: must be SCI, IMAGE",
         ),
         (
-            fits_file(fits.PrimaryHDU(images(1)[0]), fits.ImageHDU(images(1)[0][:60], name="SCI")),
+            fits_file(fits.PrimaryHDU(images(1)[0]), fits.ImageHDU(images(1)[0][:60])),
             "the body has images of the shapes 64x64, 60x64: must be of one",
         ),
         (
