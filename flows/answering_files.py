@@ -1,7 +1,7 @@
 """Answers to many files as one table, a batch at a time: no more than one of them is in memory as images.
 
-    table = answer_files(url, files, read)                     # read(file): what a model is asked of it, by name
-    table.write(Path("answers.fits"), beside=catalogue)
+    table = answer_files(url, files, read)                     # read(file): what a model is given of it
+    table.write(Path("answers.fits"), problem, beside=catalogue)
 
 A file that cannot be read or answered is a row with its reason, and keeps no other from its answer.
 """
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from components.core import AssayError
 from flows.asked_files import carried
+from flows.reading_files import Given, Told
 
 if TYPE_CHECKING:
+    from components.fields import Problem, TableColumn
     from components.packages import Answered
 
 _BATCH = 64
@@ -36,8 +38,8 @@ class AnswerTable:
     """Of those that were answered: `id`, `in_tested_range`, `doubts`, and each output."""
     refused: dict[Path, str] = field(default_factory=dict)
     """Why the others were not."""
-    unused: dict[Path, Sequence[str]] = field(default_factory=dict)
-    """Planes of files that the model was not given."""
+    told: dict[Path, Told] = field(default_factory=dict)
+    """What is to be known of those that were read."""
     said: "Answered | None" = None
     """The last batch's answer, whose units, labels and model are those of all."""
 
@@ -46,11 +48,12 @@ class AnswerTable:
         """How many answers are to be doubted."""
         return sum(not row["in_tested_range"] for row in self.rows.values())
 
-    def write(self, path: Path, *, beside: Mapping[Path, Mapping[str, Any]]) -> list[str]:
+    def write(self, path: Path, problem: "Problem", *, beside: Mapping[Path, Mapping[str, Any]]) -> list[str]:
         """Keep it as a file: FITS with units, Parquet, or CSV with a column for each entry of an output.
 
         Args:
             path: whose suffix says which.
+            problem: says what of an answer is another number on the sky, where a file says where that is.
             beside: columns of a catalogue, by file; those that outputs are called after are left out.
 
         Returns:
@@ -71,7 +74,7 @@ class AnswerTable:
             "in_tested_range": [row.get("in_tested_range", False) for row in rows],
             "doubts": [plain("; ".join(row.get("doubts", ()))) for row in rows],
             "refused": [plain(self.refused.get(file, "")) for file in self.files],
-            "unused_planes": [", ".join(self.unused.get(file, ())) for file in self.files],
+            "unused_planes": [plain(", ".join(self.told.get(file, Told()).unused)) for file in self.files],
         }
         more = {
             name: carried(beside, self.files, name)
@@ -89,10 +92,23 @@ class AnswerTable:
                 values = [labels[int(value)] if value != "" else "" for value in values]
             entries = tuple(plain(label) for label in labels) if array.ndim == 2 else ()
             columns.append(TableColumn(name=name, values=values, unit=self.said.fits_unit(name), entries=entries))
-        return write_table(path, columns)
+        return write_table(path, columns + self._on_sky(problem), comment=problem.frame)
+
+    def _on_sky(self, problem: "Problem") -> "list[TableColumn]":
+        """Columns of what is another number on the sky; none where no file says where it lies."""
+        from components.fields import TableColumn
+
+        axes = {file: self.told[file].axes for file in self.rows if file in self.told}
+        found = {file: problem.on_sky(self.rows[file], of) for file, of in axes.items() if of is not None}
+        nan = float("nan")
+        columns = []
+        for name, one in next(iter(found.values()), {}).items():
+            values = [found[file][name].value if file in found else nan for file in self.files]
+            columns.append(TableColumn(name=name, values=values, unit=one.unit, meaning=one.meaning))
+        return columns
 
 
-def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Inputs], *, shown: str) -> AnswerTable:
+def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Given], *, shown: str) -> AnswerTable:
     """Ask a server about every file.
 
     Args:
@@ -113,11 +129,12 @@ def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Inputs]
             asked: dict[frozenset[str], dict[Path, Inputs]] = {}
             for file in part:
                 try:
-                    inputs = read(file)
+                    given = read(file)
                 except AssayError as error:
                     table.refused[file] = str(error)
                 else:
-                    asked.setdefault(frozenset(inputs), {})[file] = inputs
+                    table.told[file] = given.told
+                    asked.setdefault(frozenset(given.inputs), {})[file] = given.inputs
             for alike in asked.values():  # one batch has the same fields throughout
                 _answer(url, alike, table)
             bar.update(len(part))
@@ -154,10 +171,11 @@ def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
             raise AssayError(f"{url} changed from {versions} midway: repeat the command")
         table.said = said
         for number, file in enumerate(left):
+            doubts = [*table.told[file].doubts, *said.doubts[number]]
             table.rows[file] = {
                 "id": said.ids[number],
-                "in_tested_range": not said.doubts[number],
-                "doubts": said.doubts[number],
+                "in_tested_range": not doubts,
+                "doubts": doubts,
                 **{name: array[number] for name, array in said.outputs.items()},
             }
         return

@@ -1,10 +1,10 @@
-"""What a user's file gives a model: the image, what its header and other planes say, and what of them is left unused.
+"""What a user's file gives a model: the image, what its header and other planes say, and what of it is to be told.
 
 read = read_file(Path("cutout.fits"), find_problem("galaxy-shape"), plane="SCI")
-inputs = inputs_of(read, wanted, {**read.numbers, **given})
+given = given_by(read, wanted, {**read.numbers, **numbers}, resample=False)      # given.inputs, given.told
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,15 +28,34 @@ class ReadFile:
     path: Path
     image: "np.ndarray[Any, Any]"
     """As its problem wants it."""
+    header: Any
+    """Of the image; empty where its kind of file has none."""
     numbers: Mapping[str, float]
     """Of its header."""
     planes: "Mapping[str, np.ndarray[Any, Any]]"
     """Beside the image, by their names in small letters."""
 
-    def unused(self, wanted: Wanted) -> tuple[str, ...]:
-        """Its planes that no input is called after."""
-        names = {field["name"] for field in wanted if field["shape"]}
-        return tuple(name.upper() for name in self.planes if name not in names)
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What whoever reads an answer is to know of its file."""
+
+    unused: tuple[str, ...] = ()
+    """Planes that the model was not given."""
+    unknown: tuple[str, ...] = ()
+    """What the model takes for granted, since nobody says it."""
+    doubts: tuple[str, ...] = ()
+    """Why its answer is not to be trusted, whatever the model says."""
+    axes: "np.ndarray[Any, Any] | None" = None
+    """North and east (rows) of a step to the next column and to the next row (columns); None where nobody says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a model is given of a file."""
+
+    inputs: Mapping[str, Any]
+    told: Told
 
 
 def read_file(path: Path, problem: "Problem", *, plane: str = "") -> ReadFile:
@@ -56,45 +75,88 @@ def read_file(path: Path, problem: "Problem", *, plane: str = "") -> ReadFile:
     return ReadFile(
         path=path,
         image=problem.image_of(path, stored),
+        header=stored.header,
         numbers=stored.numbers,
         planes={name.lower(): values for name, values in stored.beside.items()},
     )
 
 
-def inputs_of(read: ReadFile, wanted: Wanted, known: Mapping[str, Any]) -> dict[str, Any]:
+def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resample: bool) -> Given:
     """The image with what a model takes beside it.
 
     Args:
         read: the file.
         wanted: what the model takes.
         known: of all that is said beside the image, by name.
+        resample: whether an image on pixels of another size is brought to the model's.
 
     Raises:
-        AssayError: when something is not said, or has another shape.
+        AssayError: when something is not said, has another shape, or is not what the model was trained on.
     """
     import numpy as np
 
-    shaped = {field["name"] for field in wanted if field["shape"]}
-    planes = {name: values for name, values in read.planes.items() if name in shaped}
-    by_name = {**planes, **known, _IMAGE: read.image}
-    for field in wanted:
-        name = field["name"]
-        if name not in by_name and not field["optional"]:
-            said = "" if field["shape"] else f", or {name.upper()} in the header of a FITS file"
-            raise AssayError(f"{read.path}: nothing says its {name}: give --set {name}=…{said}")
-        wanted_shape, shape = tuple(field["shape"]), np.shape(by_name.get(name, 0.0))
-        if name in by_name and shape != wanted_shape:
-            was, must = ("x".join(map(str, one)) or "one number" for one in (shape, wanted_shape))
+    from components.packages import compare
+    from models.fields import Field
+
+    image = next(one for one in wanted if one["name"] == _IMAGE)
+    field = Field(
+        name=_IMAGE, shape=tuple(image["shape"]), unit=image["unit"], pixel_scale=image.get("pixel_scale")
+    )  # a package of before has no scale
+    said = compare(read.header, read.image.shape, field)
+    shaped = {one["name"] for one in wanted if one["shape"]}
+    inputs = {name: values for name, values in read.planes.items() if name in shaped}
+    inputs |= {one["name"]: known[one["name"]] for one in wanted if one["name"] in known}
+    inputs[_IMAGE] = read.image
+    doubts: tuple[str, ...] = ()
+    if said.fault:
+        raise AssayError(f"{read.path}: {said.fault}")
+    if said.scale_fault:
+        if not resample:
+            raise AssayError(f"{read.path}: {said.scale_fault}: resample it by --resample, which is always doubted")
+        doubts = _resample(read.path, inputs, said.scale or 0.0, field, wanted)
+    for one in wanted:
+        name, shape = one["name"], tuple(one["shape"])
+        if name not in inputs:
+            if not one["optional"]:
+                header = "" if shape else f", or {name.upper()} in the header of a FITS file"
+                raise AssayError(f"{read.path}: nothing says its {name}: give --set {name}=…{header}")
+        elif np.shape(inputs[name]) != shape:
+            was, must = ("x".join(map(str, sizes)) or "one number" for sizes in (np.shape(inputs[name]), shape))
             raise AssayError(f"{read.path}: {name} has shape {was}: must be {must}")
-    return {field["name"]: by_name[field["name"]] for field in wanted if field["name"] in by_name}
+    unused = tuple(name.upper() for name in read.planes if name not in shaped)
+    return Given(inputs=inputs, told=Told(unused=unused, unknown=said.unknown, doubts=doubts, axes=said.axes))
 
 
-def unused_line(unused: Iterable[tuple[Path, Sequence[str]]], wanted: Wanted) -> str | None:
-    """One line for planes of files that no model was given; none where there are none."""
-    found = [(path, names) for path, names in unused if names]
-    if not found:
-        return None
-    planes = ", ".join(dict.fromkeys(name for _, names in found for name in names))
-    more = f" and {len(found) - 1} more files" if len(found) > 1 else ""
-    takes = ", ".join(field["name"] for field in wanted)
-    return f"{found[0][0]}{more}: unused: {planes}: the model takes {takes}"
+def _resample(path: Path, inputs: dict[str, Any], scale: float, field: Any, wanted: Wanted) -> tuple[str, ...]:
+    """Bring the image to the model's pixels, and its noise, which numbers in its unit say, along; then what is lost."""
+    from components.fields import resampled
+
+    try:
+        inputs[_IMAGE], times = resampled(inputs[_IMAGE], scale, field.pixel_scale, field.shape[-2:])
+    except AssayError as error:
+        raise AssayError(f"{path}: {error}") from error
+    scaled = [one["name"] for one in wanted if not one["shape"] and one["unit"] == field.unit and one["name"] in inputs]
+    for name in scaled:
+        inputs[name] = inputs[name] * times
+    also = f", {' and '.join(scaled)} rescaled by {times:.3g}" if scaled else ""
+    return (
+        f"the image was resampled from {scale:.4g} to {field.pixel_scale:g} arcsec a pixel: its noise is correlated"
+        f"{also}, its PSF is wider than stated",
+    )
+
+
+def lines(told: Mapping[Path, Told], wanted: Wanted) -> list[str]:
+    """What is to be said of files, a line for each kind of thing, however many files there are."""
+    takes = ", ".join(one["name"] for one in wanted)
+    kinds = {
+        f"unused, since the model takes {takes}": {path: one.unused for path, one in told.items()},
+        "nobody says": {path: one.unknown for path, one in told.items()},
+    }
+    said = []
+    for kind, found in kinds.items():
+        files = [path for path, names in found.items() if names]
+        if files:
+            names = ", ".join(dict.fromkeys(name for path in files for name in found[path]))
+            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+            said.append(f"{files[0]}{more}: {kind}: {names}")
+    return said

@@ -35,6 +35,8 @@ class Field:
     """An input that may be left out, and counts as 0 then."""
     limits: tuple[float | None, float | None] = (None, None)
     """Values lie between these and are neither; None where there is no limit."""
+    pixel_scale: float | None = None
+    """Of an image, in arcsec; None where it has none, or is not that of a camera."""
     absolute: float = 0.0
     relative: float = 0.0
     """A package answers as recorded when no entry differs by more than absolute + relative · |that of `of`|."""

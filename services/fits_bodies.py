@@ -5,6 +5,7 @@
 * An image extension that is called after a field is that field; `SCI`, or without one the primary one and those without
   a name, are the `image`, several of them a stack in their order; `?plane=NAME` chooses another. What archives lay
   beside images, such as error and quality planes, is left out.
+* A header that says another scale, or another unit, than the model was trained on is refused (`headers.py`).
 * A header says a number by the field's name as its keyword; the primary header says it for all.
 * Of a table, columns that are called after fields are read, a row for each image; the others are left out.
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.planes import BESIDE, SCIENCE
+from services.headers import compare
 from services.requests import BadRequestError
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def _arrays(hdus: "HDUList", fields: "Sequence[Field]", size: int, most: int, pl
             raise BadRequestError(f"{_called(hdu)} is {'x'.join(map(str, hdu.shape))}: too much for one request")
         if name in meant:
             stack = _stack(hdu.data, len(named[_IMAGE].shape))
+            _check_header(hdu, stack.shape[1:], named[_IMAGE])
             images.append(stack)
             said += [_said(hdu.header, hdus[0].header, numbers)] * len(stack)
         elif name in named:
@@ -129,6 +132,17 @@ def _meant(hdus: "HDUList", plane: str) -> tuple[str, ...]:
     if SCIENCE in names and any(name in _OF_IMAGE and name != SCIENCE for name in names):
         raise BadRequestError(f"several planes could be the image, of {listed}: say which by ?plane=")
     return _OF_IMAGE
+
+
+def _check_header(hdu: Any, shape: tuple[int, ...], wanted: "Field") -> None:
+    """Refuse pixels of another size or unit than the model was trained on."""
+    if len(shape) < len(wanted.shape):
+        return
+    said = compare(hdu.header, shape, wanted)
+    if said.scale_fault:
+        raise BadRequestError(f"{_called(hdu)} {said.scale_fault}: resample it (assay predict --resample)")
+    if said.fault:
+        raise BadRequestError(f"{_called(hdu)} {said.fault}")
 
 
 def _stack(data: "NDArray[Any]", axes: int) -> "NDArray[Any]":

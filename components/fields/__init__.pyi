@@ -59,6 +59,7 @@ from .randomness import row_seeds as row_seeds
 from .randomness import uneven_normals as uneven_normals
 from .randomness import uneven_numbers as uneven_numbers
 from .randomness import uniform as uniform
+from .resampling import resampled as resampled
 from .rounding import rounded as rounded
 from .rounding import significant as significant
 from .rounding import steps as steps
@@ -71,6 +72,7 @@ from .seen_images import read_seen as read_seen
 from .seen_images import row_hash as row_hash
 from .seen_images import stored_columns as stored_columns
 from .seen_images import stored_kinds as stored_kinds
+from .sky import SkyValue as SkyValue
 from .splits import ShardPlace as ShardPlace
 from .splits import drawing_seeds as drawing_seeds
 from .splits import shards as shards

@@ -30,6 +30,8 @@ class StoredImage:
     """Shape (height, width), or (height, width, 3) when it is in colour; row 0 is the file's first."""
     words: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of the file's first header and of the image's own."""
+    header: Any = field(default_factory=dict)
+    """The image's own, as astropy reads it; empty where its kind of file has none."""
     beside: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """The file's other planes, by what they are asked for by."""
     levels: bool = False
@@ -81,7 +83,11 @@ def _read(opened: Any, plane: str) -> StoredImage:
             if unit is not planes[chosen] and unit.data.ndim == _PLANE
         }
         return StoredImage(
-            values=values, words={**units[0].header, **planes[chosen].header}, beside=beside, levels=levels
+            values=values,
+            words={**units[0].header, **planes[chosen].header},
+            header=planes[chosen].header,
+            beside=beside,
+            levels=levels,
         )
 
 

@@ -18,6 +18,7 @@ from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
 from components.fields.fits_images import StoredImage
 from components.fields.pictures import read_stored_image
+from components.fields.sky import SkyValue
 from components.fields.splits import split_counts
 from components.fields.use import Use
 
@@ -75,7 +76,7 @@ _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
 _HONESTY = ("measure_honesty",)
 """What a measurement of honesty asks it, beside what is shared."""
-_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image", "image_of")
+_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image", "image_of", "frame", "on_sky")
 """What decides no result: names, what data is checked by, and how a user's file is read."""
 
 
@@ -93,6 +94,9 @@ class Problem(ABC):
     """The class of its section of params.yaml."""
     use: ClassVar[Use] = Use(intended="Not stated: the problem has no `use`.")
     """What its models are for, as their card says."""
+
+    frame: ClassVar[str] = ""
+    """How directions and places among its answers lie in the array; empty where it has none."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.
@@ -303,6 +307,19 @@ class Problem(ABC):
                 "pixels are no numbers: replace them"
             )
         return values.astype("float64")
+
+    def on_sky(
+        self,
+        answer: Mapping[str, Any],  # noqa: ARG002
+        axes: "np.ndarray[Any, Any]",  # noqa: ARG002
+    ) -> "Mapping[str, SkyValue]":
+        """What of an answer is another number on the sky than in the array; nothing by default.
+
+        Args:
+            answer: outputs of one image, by name.
+            axes: north and east (rows) of a step to the next column and to the next row (columns), orthogonal.
+        """
+        return {}
 
     def finish(
         self,

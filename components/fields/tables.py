@@ -63,14 +63,17 @@ class TableColumn:
     """As FITS writes it; the other kinds have none."""
     entries: tuple[str, ...] = ()
     """Names of the entries of each array, where they have some."""
+    meaning: str = ""
+    """In a few words, for FITS."""
 
 
-def write_table(path: Path, columns: Sequence[TableColumn]) -> list[str]:
+def write_table(path: Path, columns: Sequence[TableColumn], *, comment: str = "") -> list[str]:
     """Write a table, in place of one that is there.
 
     Args:
         path: whose suffix says of which kind.
         columns: in their order.
+        comment: what is to be known of all of it; CSV has no place for that.
 
     Returns:
         The names of those that were left out: CSV holds no map of a row.
@@ -81,7 +84,7 @@ def write_table(path: Path, columns: Sequence[TableColumn]) -> list[str]:
     require_table_kind(path)
     maps = [column.name for column in columns if np.ndim(column.values[0]) > 1] if path.suffix.lower() == ".csv" else []
     try:
-        _WRITERS[path.suffix.lower()](path, [column for column in columns if column.name not in maps])
+        _WRITERS[path.suffix.lower()](path, [column for column in columns if column.name not in maps], comment)
     except OSError as error:
         raise AssayError(f"{path}: cannot be written ({error.strerror or error}): choose another place") from error
     return maps
@@ -99,7 +102,7 @@ def require_table_kind(path: Path) -> None:
         raise AssayError(f"{path}: there is no folder {path.parent}: make it, or choose another place")
 
 
-def _write_fits(path: Path, columns: Sequence[TableColumn]) -> None:
+def _write_fits(path: Path, columns: Sequence[TableColumn], comment: str) -> None:
     from astropy.io import fits
     from astropy.table import Table
 
@@ -110,9 +113,10 @@ def _write_fits(path: Path, columns: Sequence[TableColumn]) -> None:
     for number, column in enumerate(columns):
         if column.unit:
             hdu.columns[number].unit = column.unit
-        if column.entries:
-            entries = ", ".join(column.entries).encode("ascii", "backslashreplace").decode()
-            hdu.header[f"TCOMM{number + 1}"] = entries
+        if said := ", ".join(column.entries) or column.meaning:
+            hdu.header[f"TCOMM{number + 1}"] = said.encode("ascii", "backslashreplace").decode()
+    if comment:
+        hdu.header.add_comment(comment.encode("ascii", "backslashreplace").decode())
     hdu.writeto(path, overwrite=True)
 
 
@@ -121,7 +125,7 @@ def _in_ascii(texts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.char.encode(texts, "ascii", "backslashreplace")
 
 
-def _write_csv(path: Path, columns: Sequence[TableColumn]) -> None:
+def _write_csv(path: Path, columns: Sequence[TableColumn], comment: str) -> None:  # noqa: ARG001
     flat: dict[str, Any] = {}
     for column in columns:
         values = np.asarray(column.values)
@@ -133,12 +137,13 @@ def _write_csv(path: Path, columns: Sequence[TableColumn]) -> None:
     pd.DataFrame(flat).to_csv(path, index=False)
 
 
-def _write_parquet(path: Path, columns: Sequence[TableColumn]) -> None:
+def _write_parquet(path: Path, columns: Sequence[TableColumn], comment: str) -> None:
     values = {column.name: np.asarray(column.values) for column in columns}
     frame = pd.DataFrame({name: array if array.ndim == 1 else array.tolist() for name, array in values.items()})
+    frame.attrs = {"comment": comment} if comment else {}
     frame.to_parquet(path)
 
 
-_WRITERS: Mapping[str, Callable[[Path, Sequence[TableColumn]], None]] = {
+_WRITERS: Mapping[str, Callable[[Path, Sequence[TableColumn], str], None]] = {
     ".fits": _write_fits, ".parquet": _write_parquet, ".csv": _write_csv,
 }  # fmt: skip

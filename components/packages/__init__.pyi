@@ -7,7 +7,9 @@ from .archives import pack_package as pack_package
 from .archives import take_strays_away as take_strays_away
 from .archives import unpack_package as unpack_package
 from .asking import Answered as Answered
+from .asking import Said as Said
 from .asking import ask as ask
+from .asking import compare as compare
 from .asking import in_ascii as in_ascii
 from .building import build_package as build_package
 from .files import DISCARDED as DISCARDED

@@ -20,6 +20,8 @@ from safetensors.numpy import load, save
 from components.core import AssayError
 from components.packages.serving import REFUSED, RefusedRequestError
 from services.bodies import SAFETENSORS
+from services.headers import Said as Said
+from services.headers import compare as compare
 from services.replies import fits_unit
 from services.replies import in_ascii as in_ascii
 

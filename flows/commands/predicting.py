@@ -18,7 +18,7 @@ from flows import answers, console
 from flows.asked_files import files_among, numbers, read_catalogue
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
-from flows.reading_files import ReadFile, inputs_of, read_file, unused_line
+from flows.reading_files import Given, ReadFile, Told, Wanted, given_by, lines, read_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,9 +66,22 @@ def predict(
     plane: Annotated[
         str, typer.Option(help="Which plane of FITS files with several is the image: a name, NAME,NUMBER or a number.")
     ] = "",
+    resample: Annotated[
+        bool,
+        typer.Option(
+            "--resample",
+            help="Bring images to the pixel scale that the model was trained on, where their headers say another; such "
+            "answers are always doubted.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure images with the model of a stage."""
+    """Measure images with the model of a stage.
+
+    Directions among the answers are in the frame of the array: along a row, and to the next row in the order in which
+    rows lie in the file: of FITS from the lowest, of PNG, TIFF and JPEG from the top, of .npy from row 0. Where a FITS
+    header has a celestial WCS, --out adds those on the sky, east of north.
+    """
     from components.fields import require_table_kind
     from components.packages import model_of
     from components.problems import find_problem
@@ -82,7 +95,7 @@ def predict(
                 raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
         require_table_kind(out)
         given = _conditions(conditions or (), find_problem(problem).read_image)
-        _to_table(problem, stage, url, files, out, given, known, plane)
+        _to_table(problem, stage, url, files, out, given, known, plane=plane, resample=resample)
         return
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
@@ -100,17 +113,24 @@ def predict(
 
     read, refused = _each(files, read_one)
     items: dict[Path, dict[str, Any]] = {}
+    told: dict[Path, Told] = {}
     said: dict[str, Any] | None = None
     if read:
         with _server(problem, stage, url) as address:
             wanted = model_of(address)["inputs"]
             _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
-            if line := unused_line(((file, one.unused(wanted)) for file, one in read.items()), wanted):
-                console.err.print(line, markup=False)
-            items, without = _each(list(read), lambda file: _plain(inputs_of(read[file], wanted, beside[file])))
+            all_given, without = _each(
+                list(read), lambda file: given_by(read[file], wanted, beside[file], resample=resample)
+            )
+            told = {file: one.told for file, one in all_given.items()}
+            _tell(told, wanted)
+            items = {file: _plain(one.inputs) for file, one in all_given.items()}
             said, unanswered = _asked(address, items, samples)
         refused |= without | unanswered
     answered = [file for file in items if file not in refused]
+    for file, prediction in zip(answered, said["predictions"] if said else (), strict=True):
+        prediction["doubts"] = [*told[file].doubts, *prediction["doubts"]]
+        prediction["in_tested_range"] = not prediction["doubts"]
     for file in files:
         if file in refused:
             console.fail(refused[file])
@@ -146,7 +166,9 @@ def _to_table(
     out: Path,
     given: Mapping[str, Any],
     known: Mapping[Path, Mapping[str, Any]],
+    *,
     plane: str,
+    resample: bool,
 ) -> None:
     """Answer files into a table, as many as there are."""
     from components.packages import model_of
@@ -154,21 +176,18 @@ def _to_table(
     from flows.answering_files import answer_files
 
     found = find_problem(problem)
-    unused: dict[Path, Sequence[str]] = {}
     with _server(problem, stage, url) as address:
         wanted = model_of(address)["inputs"]
         _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
 
-        def read(file: Path) -> dict[str, Any]:
+        def read(file: Path) -> Given:
             one = read_file(file, found, plane=plane)
-            unused[file] = one.unused(wanted)
-            return inputs_of(one, wanted, {**one.numbers, **numbers(known, file, given), **given})
+            beside = {**one.numbers, **numbers(known, file, given), **given}
+            return given_by(one, wanted, beside, resample=resample)
 
         table = answer_files(address, files, read, shown=f"predict {problem}")
-    table.unused = unused
-    if line := unused_line(unused.items(), wanted):
-        console.err.print(line, markup=False)
-    left_out = table.write(out, beside=known)
+    _tell(table.told, wanted)
+    left_out = table.write(out, found, beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
     console.out.print(
         f"{len(table.rows)} of {len(files)} images are answered{model}, {table.doubted} of them doubted: {out}",
@@ -216,6 +235,11 @@ def _check_known(given: Mapping[str, Any], names: Sequence[str]) -> None:
         if name not in names:
             takes = f"takes {', '.join(names)} beside an image" if names else "takes nothing beside an image"
             raise AssayError(f"--set {name}: the model {takes}")
+
+
+def _tell(told: Mapping[Path, Told], wanted: Wanted) -> None:
+    for line in lines(told, wanted):
+        console.err.print(line, markup=False)
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _FAR = 10.0
 
 def image_field(name: str, settings: SersicSettings) -> Field:
     """An image of the camera."""
-    return Field(name=name, shape=(settings.size, settings.size), unit="counts")
+    return Field(name=name, shape=(settings.size, settings.size), unit="counts", pixel_scale=settings.pixel_scale)
 
 
 def condition_fields(settings: SersicSettings) -> tuple[Field, ...]:

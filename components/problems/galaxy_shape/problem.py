@@ -22,8 +22,8 @@ from components.evidence.numbers import (
     PublishedResult,
     RegressionProblem,
 )
-from components.fields import Answer, Checks, Honesty, Seeds, Shard, Sources, Use
-from components.problems.galaxy_shape import failures, presentation, real
+from components.fields import Answer, Checks, Honesty, Seeds, Shard, SkyValue, Sources, Use
+from components.problems.galaxy_shape import failures, presentation, real, sky
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
 from components.simulators.sersic import (
@@ -97,6 +97,11 @@ class GalaxyShape(RegressionProblem):
             "profiles far from a Sérsic law, and resampled images with correlated noise",
             "cosmic shear without a calibration: what is left of a bias is measured by itself (assay honesty)",
         ),
+    )
+
+    frame = (
+        "g1 > 0 is along a row, g2 > 0 towards growing column and row; rows are counted as they lie in the file: of "
+        "FITS from the lowest, of PNG, TIFF and JPEG from the top, of .npy from row 0"
     )
 
     def sources(self, settings: SersicSettings) -> Sources:
@@ -241,6 +246,10 @@ class GalaxyShape(RegressionProblem):
                 )
             )
         return cases
+
+    def on_sky(self, answer: Mapping[str, Any], axes: Array) -> Mapping[str, SkyValue]:
+        """See `sky.py`."""
+        return sky.on_sky(answer, axes, PARAMETERS)
 
     def measure_honesty(
         self,

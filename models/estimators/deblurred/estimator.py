@@ -87,7 +87,12 @@ class DeblurredEstimator(Estimator):
     def inputs(self) -> tuple[Field, ...]:
         """The image, the noise of a pixel, and the PSF in one of two ways."""
         return (
-            Field(name="image", shape=(self.size, self.size), unit=self.config["unit"]),
+            Field(
+                name="image",
+                shape=(self.size, self.size),
+                unit=self.config["unit"],
+                pixel_scale=self.config["pixel_scale"],
+            ),
             Field(name="sigma", unit=self.config["unit"], limits=(0, None)),
             Field(name="psf", shape=(self.psf_size, self.psf_size), optional=True),
             Field(name="psf_fwhm", unit="arcsec", limits=(0, None), optional=True),

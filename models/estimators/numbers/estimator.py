@@ -101,7 +101,8 @@ class NumbersEstimator(Estimator):
     @property
     def inputs(self) -> tuple[Field, ...]:
         """The image, and the conditions that it was taken under."""
-        image = Field(name="image", shape=(self.size, self.size), unit=self.config.get("unit", ""))
+        scale = (self.config["drawing"] or {}).get("pixel_scale")
+        image = Field(name="image", shape=(self.size, self.size), unit=self.config.get("unit", ""), pixel_scale=scale)
         return (
             image,
             *(

@@ -15,6 +15,7 @@ from components.core.errors import AssayError
 from components.packages.asking import ask
 from components.packages.serving import RefusedRequestError
 from flows.answering_files import answer_files
+from flows.reading_files import Given, Told
 from models.fields import Field
 from services.answering import Answers
 from services.replies import WRITERS, About
@@ -87,8 +88,8 @@ def test_only_what_is_wrong_with_the_images_is_a_refusal_of_them(said: Said, ref
     assert isinstance(caught.value, RefusedRequestError) is refused
 
 
-def read(_: Path) -> dict[str, Any]:
-    return {"image": np.ones((2, 2), dtype=np.float32)}
+def read(_: Path) -> Given:
+    return Given(inputs={"image": np.ones((2, 2), dtype=np.float32)}, told=Told())
 
 
 def test_a_table_is_of_one_version() -> None:

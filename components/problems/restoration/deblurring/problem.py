@@ -68,7 +68,7 @@ class Deblurring(MeasuredProblem):
     def inputs(self, settings: BlurredGalaxySettings) -> tuple[Field, ...]:
         """The image, the noise of a pixel, and the PSF as an image or by its FWHM."""
         return (
-            Field(name="image", shape=(settings.size, settings.size), unit=_UNIT),
+            Field(name="image", shape=(settings.size, settings.size), unit=_UNIT, pixel_scale=settings.pixel_scale),
             Field(name="sigma", unit=_UNIT, limits=(0, None)),
             Field(name="psf", shape=(settings.psf_size, settings.psf_size), optional=True),
             Field(name="psf_fwhm", unit="arcsec", limits=(0, None), optional=True),
