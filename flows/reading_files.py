@@ -146,17 +146,14 @@ def _resample(path: Path, inputs: dict[str, Any], scale: float, field: Any, want
 
 
 def lines(told: Mapping[Path, Told], wanted: Wanted) -> list[str]:
-    """What is to be said of files, a line for each kind of thing, however many files there are."""
+    """What is to be said of files: a line for all of which the same is to be said, however many they are."""
     takes = ", ".join(one["name"] for one in wanted)
-    kinds = {
-        f"unused, since the model takes {takes}": {path: one.unused for path, one in told.items()},
-        "nobody says": {path: one.unknown for path, one in told.items()},
-    }
-    said = []
-    for kind, found in kinds.items():
-        files = [path for path, names in found.items() if names]
-        if files:
-            names = ", ".join(dict.fromkeys(name for path in files for name in found[path]))
-            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            said.append(f"{files[0]}{more}: {kind}: {names}")
-    return said
+    same: dict[str, list[Path]] = {}
+    for path, one in told.items():
+        if one.unused:
+            same.setdefault(f"unused: {', '.join(one.unused)}: the model takes {takes}", []).append(path)
+        if one.unknown:
+            same.setdefault(f"nobody says {', '.join(one.unknown)}", []).append(path)
+    return [
+        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {line}" for line, paths in same.items()
+    ]

@@ -44,6 +44,7 @@ class Admission:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         said = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         headers = dict(said)
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -86,7 +87,9 @@ def _refused(headers: dict[str, str], kinds: Sequence[str], most: int) -> tuple[
     if "content-type" not in headers and not empty:
         return 415, f"Content-Type is missing: must be {' or '.join(kinds)}"
     if kind_of(headers) not in kinds:
-        return 415, f"Content-Type is {headers['content-type'][:80]}: must be {' or '.join(kinds)}"
+        form = kind_of(headers).startswith("multipart/")
+        hint = "; send the file itself, as curl --data-binary @FILE does" if form else ""
+        return 415, f"Content-Type is {headers['content-type'][:80]}: must be {' or '.join(kinds)}{hint}"
     packed = headers.get("content-encoding", "identity")
     if packed.strip().lower() != "identity":
         return 415, f"Content-Encoding is {packed[:80]}: send the body as it is"

@@ -10,8 +10,7 @@
 | `application/x-safetensors` | the tensor `image`, or a stack | tensors by name, for all or for each; the query |
 
 The query is `?sigma=200`, or `?sigma=200,210` with a value for each image, `samples=100`, and of a FITS file
-`plane=SCI`. Nothing is unpickled, and
-an array is made only when as many bytes came as it says.
+`plane=SCI`. Nothing is unpickled, and an array is made only when as many bytes came as it says.
 """
 
 import io
@@ -192,6 +191,9 @@ def _completed(found: Mapping[str, Any], fields: "Sequence[Field]", most: int) -
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":
             raise BadRequestError(f"{name} holds {array.dtype}: must be real numbers")
+        if name == _IMAGE and array.dtype == np.uint8 and by_name[name].unit:
+            unit = by_name[name].unit
+            raise BadRequestError(f"{name} holds levels of 8 bits, as pictures for the eye have: give it in {unit}")
     images = 1
     for name, array in arrays.items():
         shape = by_name[name].shape

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _IMAGE = "image"
 _OF_IMAGE = ("", "primary", "compressed_image", SCIENCE, "image")
 """Names of extensions that hold the image, in small letters; the last stands for a field of its own name, too."""
-_GZIP = b"\x1f\x8b"
+_GZIP, _BEGIN = b"\x1f\x8b", b"SIMPLE"
 _WIDEST = 8
 """Bytes of a number, at most."""
 
@@ -54,6 +54,8 @@ def read_fits(body: bytes, fields: "Sequence[Field]", most: int, plane: str = ""
 
     if body.startswith(_GZIP):
         raise BadRequestError("the body is packed by gzip: send the FITS file as it is, or compress its images")
+    if not body.startswith(_BEGIN):
+        raise BadRequestError("the body is no FITS file that can be read: it does not begin with SIMPLE")
     try:
         # Headers that are a little wrong are warned of; what matters of them is checked here.
         with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(body), memmap=False) as hdus:

@@ -60,6 +60,25 @@ def test_a_body_that_is_too_long_is_never_held(client: TestClient, read: list[in
     assert read == []
 
 
+def test_an_address_with_a_slash_at_its_end_is_the_same(client: TestClient, read: list[int]) -> None:
+    answer = client.post("/predict/", content=b"\x93NUMPY", headers={"Content-Type": "application/x-npy"})
+    assert (answer.text, read) == ("read", [6])
+
+
+def test_a_form_is_told_what_to_send_instead(client: TestClient, read: list[int]) -> None:
+    answer = client.post("/predict", files={"image": ("cutout.fits", b"SIMPLE  =")})
+    assert (answer.status_code, read) == (415, [])
+    assert answer.json()["error"].startswith(
+        "Content-Type is a form's: send the file itself (curl --data-binary @FILE)"
+    )
+
+
+def test_what_is_packed_is_refused_by_what_says_so(client: TestClient, read: list[int]) -> None:
+    answer = client.post("/predict", content=b"\x1f\x8b", headers={**JSON, "Content-Encoding": "gzip"})
+    assert (answer.status_code, read) == (415, [])
+    assert answer.json()["error"] == "Content-Encoding is gzip: send the body as it is"
+
+
 @pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999", "x"])
 def test_a_length_that_cannot_be_is_refused(client: TestClient, read: list[int], length: str) -> None:
     answer = client.post("/predict", content=b"{}", headers={**JSON, "Content-Length": length})

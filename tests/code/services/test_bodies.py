@@ -134,6 +134,33 @@ def test_a_file_that_gzip_packed_is_named_as_such() -> None:
     assert refused(FITS, body).startswith("the body is packed by gzip: send the FITS file as it is")
 
 
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ({"PIXSCALE": 0.05}, "extension SCI has pixels of 0.05 arcsec, and the model was trained on 0.2: resample it"),
+        ({"BUNIT": "electron/s"}, "extension SCI is in electron/s, and the model takes counts: give it in counts"),
+        ({"PIXSCALE": 0.2, "BUNIT": "adu"}, ""),
+        ({}, ""),
+    ],
+)
+def test_pixels_of_another_scale_or_unit_are_refused(header: dict[str, Any], line: str) -> None:
+    fields = (Field(name="image", shape=(64, 64), unit="counts", pixel_scale=0.2),)
+    body = fits_file(fits.PrimaryHDU(), fits.ImageHDU(images(1)[0], fits.Header(header), name="SCI"))
+    if line:
+        assert refused(FITS, body, {}, fields).startswith(line)
+    else:
+        assert np.array_equal(read(FITS, body, {}, fields).inputs["image"], images(1))
+
+
+@pytest.mark.parametrize("kind", [NPY, FITS])
+def test_levels_of_eight_bits_are_no_counts(kind: str) -> None:
+    levels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    body = npy(levels) if kind == NPY else fits_file(fits.PrimaryHDU(levels))
+    counts, picture = (Field(name="image", shape=(8, 8), unit=unit) for unit in ("counts", ""))
+    assert refused(kind, body, {}, (counts,)).startswith("image holds levels of 8 bits, as pictures for the eye have")
+    assert np.array_equal(read(kind, body, {}, (picture,)).inputs["image"], [levels])
+
+
 def test_a_table_has_a_row_for_each_image() -> None:
     columns = [
         fits.Column("IMAGE", "4096E", dim="(64,64)", array=images(3)),

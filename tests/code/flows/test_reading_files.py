@@ -1,0 +1,112 @@
+"""What a file gives a model: planes by name, scale and unit held against the model's, and what is to be told of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from components.core.errors import AssayError
+from components.problems import find_problem
+from flows.answering_files import AnswerTable
+from flows.reading_files import Given, Told, given_by, lines, read_file
+from models.fields import Field
+from tests.code.packages.test_asking import ask, inputs, server
+from tests.code.services.test_headers import header_of
+
+GALAXY = find_problem("galaxy-shape")
+FIELDS = (
+    Field(name="image", shape=(16, 16), unit="counts", pixel_scale=0.2),
+    Field(name="sigma", unit="counts"),
+    Field(name="psf", shape=(5, 5), optional=True),
+    Field(name="psf_fwhm", unit="arcsec", optional=True),
+)
+WANTED = [field.as_json() for field in FIELDS]
+IMAGE = np.random.default_rng(2).normal(0, 10, (16, 16)).astype(np.float32)
+KNOWN = {"sigma": 10.0, "psf_fwhm": 0.7}
+
+
+def given(path: Path, *, resample: bool = False, known: dict[str, float] = KNOWN) -> Given:
+    return given_by(read_file(path, GALAXY), WANTED, known, resample=resample)
+
+
+def written(path: Path, image: np.ndarray[Any, Any] = IMAGE, *planes: Any, **words: Any) -> Path:
+    header = fits.Header(words)
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(image, header, name="SCI"), *planes]).writeto(path)
+    return path
+
+
+def test_planes_that_inputs_are_called_after_are_given_and_others_are_named(tmp_path: Path) -> None:
+    psf = np.ones((5, 5), dtype=np.float32)
+    planes = [fits.ImageHDU(psf, name="PSF"), *(fits.ImageHDU(IMAGE, name=name) for name in ("ERR", "DQ"))]
+    found = given(written(tmp_path / "a.fits", IMAGE, *planes, PIXSCALE=0.2, BUNIT="ct"))
+    assert np.array_equal(found.inputs["psf"], psf)
+    assert set(found.inputs) == {"image", "sigma", "psf", "psf_fwhm"}
+    assert (found.told.unused, found.told.unknown, found.told.doubts) == (("ERR", "DQ"), (), ())
+    told = {tmp_path / name: found.told for name in ("a.fits", "b.fits", "c.fits")} | {tmp_path / "d.fits": Told()}
+    said = "unused: ERR, DQ: the model takes image, sigma, psf, psf_fwhm"
+    assert lines(told, WANTED) == [f"{tmp_path / 'a.fits'} and 2 more: {said}"]
+
+
+def test_another_scale_is_refused_or_resampled_with_its_noise_and_always_doubted(tmp_path: Path) -> None:
+    large = np.random.default_rng(2).normal(0, 10, (80, 80)).astype(np.float32)
+    path = written(tmp_path / "a.fits", large, PIXSCALE=0.05, BUNIT="counts")
+    with pytest.raises(
+        AssayError, match=r"a.fits: has pixels of 0.05 arcsec, and .* on 0.2: resample it by --resample"
+    ):
+        given(path)
+    found = given(path, resample=True)
+    assert found.inputs["image"].shape == (16, 16)
+    assert found.inputs["image"].sum() == pytest.approx(large[8:72, 8:72].sum(), rel=1e-5)
+    assert (found.inputs["sigma"], found.inputs["psf_fwhm"]) == (pytest.approx(40), 0.7)
+    (doubt,) = found.told.doubts
+    assert doubt.startswith("the image was resampled from 0.05 to 0.2 arcsec a pixel: its noise is correlated, sigma")
+    small = written(tmp_path / "b.fits", IMAGE, PIXSCALE=0.05)
+    with pytest.raises(AssayError, match=r"b.fits: covers 0.8 arcsec, and 3.2 are needed"):
+        given(small, resample=True)
+    same = given(written(tmp_path / "c.fits", IMAGE, PIXSCALE=0.201), resample=True)
+    assert np.array_equal(same.inputs["image"], IMAGE)
+    assert same.told.doubts == ()
+
+
+def test_what_nobody_says_is_told(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", IMAGE)
+    told = given(tmp_path / "a.npy").told
+    assert told.unknown == ("a pixel scale (taken for 0.2 arcsec)", "a unit (taken for counts)")
+    assert told.axes is None
+
+
+def test_what_a_model_cannot_be_asked_names_file_and_next_step(tmp_path: Path) -> None:
+    for number, (words, image, known, said) in enumerate(
+        (
+            ({"BUNIT": "electron/s"}, IMAGE, KNOWN, "is in electron/s, and the model takes counts: give it in counts"),
+            ({}, IMAGE, {}, "nothing says its sigma: give --set sigma=…, or SIGMA in the header of a FITS file"),
+            ({}, IMAGE[:12], KNOWN, "image has shape 12x16: must be 16x16"),
+        )
+    ):
+        path = written(tmp_path / f"{number}.fits", image, **words)
+        with pytest.raises(AssayError, match="") as caught:
+            given(path, known=known)
+        assert str(caught.value) == f"{path}: {said}"
+
+
+def test_a_table_says_what_is_told_and_what_is_another_number_on_the_sky(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("turned.fits", "no_frame.npy")]
+    axes = given(written(files[0], IMAGE, **dict(header_of(30.0, scale=0.2)))).told.axes
+    with server([3]) as url:
+        said = ask(url, inputs(1))
+    shear = {"posterior_g1": 0.2, "posterior_g2": 0.1, "posterior_g1_error": 0.03, "posterior_g2_error": 0.03}
+    row = {"id": "a", "in_tested_range": True, "doubts": [], **shear, "posterior_correlation": np.eye(5), "total": 1.0}
+    table = AnswerTable(files=files, rows=dict.fromkeys(files, row), said=said)
+    table.told = {files[0]: Told(unused=("ERR",), axes=axes), files[1]: Told()}
+    table.write(tmp_path / "a.fits", GALAXY, beside={})
+    found = Table.read(tmp_path / "a.fits")
+    assert found["posterior_position_angle"].unit == "deg"
+    assert found["posterior_position_angle"].mask.tolist() == [False, True]
+    assert found["unused_planes"][0] == "ERR"
+    header = fits.getheader(tmp_path / "a.fits", 1)
+    assert "g1 > 0 is along a row" in str(header["COMMENT"]).replace("\n", "")
+    number = found.colnames.index("posterior_position_angle") + 1
+    assert header[f"TCOMM{number}"] == "of the long axis, east of north"
