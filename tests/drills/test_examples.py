@@ -40,7 +40,7 @@ def test_each_is_answered_beside_its_truth_and_a_file_that_cannot_be_is_named(ho
     assert [one["file"] for one in said["predictions"]] == files
     assert said["predictions"][1]["doubts"], "a neighbour is seen"
     assert f"{without}: nothing says its sigma: give --set sigma=…, or SIGMA in the header" in done.stderr
-    assert f"{small}.image has shape 8x8: must be 64x64" in done.stderr
+    assert f"{small}: image has shape 8x8: must be 64x64" in done.stderr
 
     id = said["predictions"][0]["id"]
     traced = assay_here(house, "trace", id)
