@@ -56,4 +56,4 @@ def image_plane(names: Sequence[str], asked: str = "") -> int:
     meant = meant or [number for number, name in enumerate(plain) if name not in BESIDE]
     if len(meant) == 1:
         return meant[0]
-    raise PlaneError(f"{'two planes could be' if meant else 'no plane is called as'} the image among {listed}")
+    raise PlaneError(f"{'several planes could be' if meant else 'none is called as'} the image, of {listed}")

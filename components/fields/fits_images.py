@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.planes import PlaneError, called, image_plane
+from models.planes import called, image_plane
 
 __label__ = "fits_images"
 
@@ -55,7 +55,8 @@ def read_fits_image(path: Path, plane: str = "") -> StoredImage:
         plane: the name of its plane; by default `SCI`, or the only one that may be the image.
 
     Raises:
-        ValueError: when it has none, or two could be meant; astropy raises others at damaged files.
+        PlaneError: when none of its planes is meant, or two could be.
+        ValueError: when it has no image; astropy raises others at damaged files.
     """
     from astropy.io import fits
 
@@ -71,10 +72,7 @@ def _read(opened: Any, plane: str) -> StoredImage:
         if not planes:
             raise ValueError("no image in it")
         names = ["" if unit.name.lower() in _UNNAMED else unit.name for unit in planes]
-        try:
-            chosen = image_plane(names, plane)
-        except PlaneError as error:
-            raise ValueError(f"it {error}: choose one by --plane NAME") from error
+        chosen = image_plane(names, plane)
         levels = planes[chosen].data.dtype == np.uint8
         values = _image(planes[chosen].data)
         beside = {

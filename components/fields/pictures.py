@@ -16,6 +16,7 @@ import numpy as np
 
 from components.core import AssayError
 from components.fields.fits_images import StoredImage, read_fits_image, without_single_axes
+from models.planes import PlaneError
 
 __label__ = "pictures"
 
@@ -124,6 +125,8 @@ def _in_a_line(path: Path) -> Iterator[None]:
         yield
     except UnreadablePictureError:
         raise
+    except PlaneError as error:
+        raise UnreadablePictureError(f"{path}: {error}: choose one by --plane NAME") from error
     except FileNotFoundError as error:
         raise UnreadablePictureError(f"{path}: there is no such file: check the path") from error
     except Exception as error:  # decoders raise whatever they like at damaged files

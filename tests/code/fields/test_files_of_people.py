@@ -88,10 +88,19 @@ SAME: dict[str, Callable[[Path], object]] = {
 }  # fmt: skip
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "two.fits": (lambda path: _hdus(path, ("SCI", IMAGE), ("SCI", SKY)), "the image among SCI,1, SCI,2: choose one by"),
-    "others.fits": (lambda path: _hdus(path, ("A", IMAGE), ("B", SKY)), "the image among A, B: choose one by --plane"),
-    "first.fits": (lambda path: _hdus(path, ("B", SKY), first=IMAGE), "the image among 0, B: choose one by --plane"),
-    "err.fits": (lambda path: _hdus(path, ("ERR", ERR)), "no plane is called as the image among ERR: choose one by"),
+    "two.fits": (
+        lambda path: _hdus(path, ("SCI", IMAGE), ("SCI", SKY)),
+        "could be the image, of SCI,1, SCI,2: choose one by",
+    ),
+    "others.fits": (
+        lambda path: _hdus(path, ("A", IMAGE), ("B", SKY)),
+        "could be the image, of A, B: choose one by",
+    ),
+    "first.fits": (
+        lambda path: _hdus(path, ("B", SKY), first=IMAGE),
+        "could be the image, of 0, B: choose one by",
+    ),
+    "err.fits": (lambda path: _hdus(path, ("ERR", ERR)), "none is called as the image, of ERR: choose one by"),
     "masked.fits": (_masked, r"pixel \[3\]\[4\] is nan, and 1 of its 4096 pixels are no numbers"),
     "inf.npy": (lambda path: _save(path, np.where(IMAGE > 600, np.inf, IMAGE)), "is inf, and"),
     "cube3.fits": (lambda path: fits.PrimaryHDU(np.stack([IMAGE] * 3)).writeto(path), r"has shape \(64, 64, 3\)"),
