@@ -1,7 +1,7 @@
 """What a user's file gives a model: the image, what its header and other planes say, and what of it is to be told.
 
 read = read_file(Path("cutout.fits"), find_problem("galaxy-shape"), plane="SCI")
-given = given_by(read, wanted, {**read.numbers, **numbers}, resample=False)      # given.inputs, given.told
+given = given_by(read, wanted, numbers, resample=False)      # given.inputs, given.told
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from components.core import AssayError
 if TYPE_CHECKING:
     import numpy as np
 
-    from components.fields import Problem
+    from components.fields import Problem, StoredImage
 
 Wanted = Sequence[Mapping[str, Any]]
 """Inputs of a model, as its server describes them."""
@@ -28,12 +28,8 @@ class ReadFile:
     path: Path
     image: "np.ndarray[Any, Any]"
     """As its problem wants it."""
-    header: Any
-    """Of the image; empty where its kind of file has none."""
-    numbers: Mapping[str, float]
-    """Of its header."""
-    planes: "Mapping[str, np.ndarray[Any, Any]]"
-    """Beside the image, by their names in small letters."""
+    stored: "StoredImage"
+    """As it lies there, with its header and what is beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +68,7 @@ def read_file(path: Path, problem: "Problem", *, plane: str = "") -> ReadFile:
     from components.fields import read_stored_image
 
     stored = read_stored_image(path, plane)
-    return ReadFile(
-        path=path,
-        image=problem.image_of(path, stored),
-        header=stored.header,
-        numbers=stored.numbers,
-        planes={name.lower(): values for name, values in stored.beside.items()},
-    )
+    return ReadFile(path=path, image=problem.image_of(path, stored), stored=stored)
 
 
 def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resample: bool) -> Given:
@@ -87,7 +77,7 @@ def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resamp
     Args:
         read: the file.
         wanted: what the model takes.
-        known: of all that is said beside the image, by name.
+        known: what is said beside the image, by name, before what its header says.
         resample: whether an image on pixels of another size is brought to the model's.
 
     Raises:
@@ -102,9 +92,12 @@ def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resamp
     field = Field(
         name=_IMAGE, shape=tuple(image["shape"]), unit=image["unit"], pixel_scale=image.get("pixel_scale")
     )  # a package of before has no scale
-    said = compare(read.header, read.image.shape, field)
+    said = compare(read.stored.header, read.image.shape, field)
     shaped = {one["name"] for one in wanted if one["shape"]}
-    inputs = {name: values for name, values in read.planes.items() if name in shaped}
+    inputs: dict[str, Any] = {name.lower(): values for name, values in read.stored.beside.items()}
+    unused = tuple(name.upper() for name in inputs if name not in shaped)
+    inputs = {name: values for name, values in inputs.items() if name in shaped}
+    inputs |= read.stored.numbers([one["name"] for one in wanted if not one["shape"]])
     inputs |= {one["name"]: known[one["name"]] for one in wanted if one["name"] in known}
     inputs[_IMAGE] = read.image
     doubts: tuple[str, ...] = ()
@@ -123,7 +116,6 @@ def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resamp
         elif np.shape(inputs[name]) != shape:
             was, must = ("x".join(map(str, sizes)) or "one number" for sizes in (np.shape(inputs[name]), shape))
             raise AssayError(f"{read.path}: {name} has shape {was}: must be {must}")
-    unused = tuple(name.upper() for name in read.planes if name not in shaped)
     return Given(inputs=inputs, told=Told(unused=unused, unknown=said.unknown, doubts=doubts, axes=said.axes))
 
 

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,16 +65,16 @@ def compare(header: Mapping[str, Any], shape: Sequence[int], wanted: "Field") ->
         left, sizes, right = np.linalg.svd(jacobian)
         axes, scale = left @ right, float(math.sqrt(sizes[0] * sizes[1]))
         even = bool(sizes[0] <= sizes[1] * (1 + TOLERANCE))
-    fault, unknown = _unit(header.get("BUNIT"), wanted.unit)
+    fault, unknown = _unit(str(header.get("BUNIT") or "").strip()[:80], wanted.unit)
     scale_fault = ""
     if wanted.pixel_scale is not None:
         if scale is None:
-            unknown.insert(0, f"a pixel scale (taken for {wanted.pixel_scale:g} arcsec)")
+            unknown = (f"a pixel scale (taken for {wanted.pixel_scale:g} arcsec)", *unknown)
         elif not even:
             fault = fault or "has pixels that are not square on the sky: bring it to square ones"
         elif abs(scale / wanted.pixel_scale - 1) > TOLERANCE:
             scale_fault = f"has pixels of {scale:.4g} arcsec, and the model was trained on {wanted.pixel_scale:g}"
-    return Said(scale=scale, axes=axes, scale_fault=scale_fault, fault=fault, unknown=tuple(unknown))
+    return Said(scale=scale, axes=axes, scale_fault=scale_fault, fault=fault, unknown=unknown)
 
 
 def _scale_of(header: Mapping[str, Any]) -> float | None:
@@ -121,26 +122,26 @@ def _on_sky(wcs: Any, x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> "tu
     return sky.ra.degree, sky.dec.degree
 
 
-def _unit(said: Any, wanted: str) -> tuple[str, list[str]]:
+@lru_cache(maxsize=256)  # to read a unit takes as long as to read an image
+def _unit(text: str, wanted: str) -> tuple[str, tuple[str, ...]]:
     """Why values in a unit are not what a model takes, and what of it is not known."""
     if not wanted:
-        return "", []
-    text = str(said or "").strip()
+        return "", ()
     if not text:
-        return "", [f"a unit (taken for {wanted})"]
+        return "", (f"a unit (taken for {wanted})",)
     from astropy.units import Unit, UnitConversionError
 
     with warnings.catch_warnings(action="ignore"):
         try:
             found, there = (Unit(_COUNTED.sub("ct", one)) for one in (text, wanted))
         except (ValueError, TypeError):
-            return "", [f"a unit that is known (BUNIT {text[:40]!r} is taken for {wanted})"]
+            return "", (f"a unit that is known (BUNIT {text[:40]!r} is taken for {wanted})",)
         try:
             factor = found.to(there)
         except UnitConversionError:
-            return f"is in {text[:40]}, and the model takes {wanted}: give it in {wanted}", []
+            return f"is in {text[:40]}, and the model takes {wanted}: give it in {wanted}", ()
     if abs(factor - 1) > TOLERANCE:
-        return f"is in {text[:40]}, and the model takes {wanted}: multiply it by {factor:g}", []
+        return f"is in {text[:40]}, and the model takes {wanted}: multiply it by {factor:g}", ()
     if _COUNTED.fullmatch(text) and not _COUNTS.fullmatch(text):
-        return "", [f"how many {wanted} make one {text[:40]} (taken for one)"]
-    return "", []
+        return "", (f"how many {wanted} make one {text[:40]} (taken for one)",)
+    return "", ()

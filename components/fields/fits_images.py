@@ -6,7 +6,7 @@ Scaled, masked (BLANK), compressed and gzipped planes are read as what they stan
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,21 @@ class StoredImage:
 
     values: np.ndarray[Any, Any]
     """Shape (height, width), or (height, width, 3) when it is in colour; row 0 is the file's first."""
-    words: Mapping[str, Any] = field(default_factory=dict)
-    """Keywords of the file's first header and of the image's own."""
     header: Any = field(default_factory=dict)
     """The image's own, as astropy reads it; empty where its kind of file has none."""
+    first_header: Any = field(default_factory=dict)
+    """That of the file, which says what holds of all of its planes."""
     beside: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """The file's other planes, by what they are asked for by."""
     levels: bool = False
     """Whether it has levels of 8 bits, as pictures for the eye have."""
 
-    @property
-    def numbers(self) -> dict[str, float]:
-        """The numbers among its keywords, names in lower case."""
+    def numbers(self, names: Sequence[str]) -> dict[str, float]:
+        """Those among some names that a header says, as keywords, in numbers."""
+        said = {name: self.header.get(name.upper(), self.first_header.get(name.upper())) for name in names}
         return {
-            name.lower(): float(value)
-            for name, value in self.words.items()
+            name: float(value)
+            for name, value in said.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
 
@@ -82,8 +82,8 @@ def _read(opened: Any, plane: str) -> StoredImage:
         }
         return StoredImage(
             values=values,
-            words={**units[0].header, **planes[chosen].header},
             header=planes[chosen].header,
+            first_header=units[0].header,
             beside=beside,
             levels=levels,
         )

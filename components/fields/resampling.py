@@ -42,9 +42,6 @@ def resampled(
 
 def _shares(old: int, new: int, width: float) -> np.ndarray[Any, Any]:
     """Of each old pixel (columns) in each new one (rows), which is as many old ones wide."""
-    from scipy.interpolate import make_interp_spline
-
-    edges = old / 2 + width * (np.arange(new + 1) - new / 2)
-    upto = make_interp_spline(np.arange(old + 1), np.vstack([np.zeros(old), np.tri(old)]), k=1)
-    shares: np.ndarray[Any, Any] = np.diff(upto(edges.clip(0, old)), axis=0)
-    return shares
+    edges, left = old / 2 + width * (np.arange(new + 1) - new / 2), np.arange(old)
+    shares: np.ndarray[Any, Any] = np.minimum(edges[1:, None], left + 1) - np.maximum(edges[:-1, None], left)
+    return shares.clip(0)

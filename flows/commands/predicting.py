@@ -108,7 +108,7 @@ def predict(
 
     def read_one(file: Path) -> ReadFile:
         read = read_file(file, found, plane=plane)
-        beside[file] = {**read.numbers, **numbers(known, file, given), **given}
+        beside[file] = {**numbers(known, file, given), **given}
         return read
 
     read, refused = _each(files, read_one)
@@ -182,8 +182,7 @@ def _to_table(
 
         def read(file: Path) -> Given:
             one = read_file(file, found, plane=plane)
-            beside = {**one.numbers, **numbers(known, file, given), **given}
-            return given_by(one, wanted, beside, resample=resample)
+            return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
 
         table = answer_files(address, files, read, shown=f"predict {problem}")
     _tell(table.told, wanted)
