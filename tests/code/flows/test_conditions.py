@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from components.problems import find_problem
-from flows.commands.predicting import _conditions
+from flows.commands.predicting import _conditions, _server
 
 
 def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:
@@ -25,3 +25,9 @@ def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:
 def test_a_condition_that_is_set_twice_is_named() -> None:
     with pytest.raises(typer.BadParameter, match=r"--set sigma=3: sigma is set twice"):
         _conditions(["sigma=2", "psf_fwhm=1", "sigma=3"], find_problem("galaxy-shape").read_image)
+
+
+@pytest.mark.parametrize("end", ["", "/", "//"])
+def test_an_address_may_end_in_a_slash(end: str) -> None:
+    with _server("galaxy-shape", "production", f"http://127.0.0.1:3000{end}") as address:
+        assert address == "http://127.0.0.1:3000"
