@@ -97,7 +97,9 @@ def main() -> None:
         with served(there, package) as url:
             for kind in ("binary", "json"):
                 rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
-            with opened(free_port(), ServeSettings()) as front:  # what `assay serve` has before it
+            with opened(
+                free_port(), ServeSettings(), log=Path(scratch) / "requests.log"
+            ) as front:  # what `assay serve` has before it
                 front.send_to(url)
                 rates |= bodies.load("assay serve binary", f"{front.url}/predict", "binary")
         with _plain(package, Path(scratch)) as url:

@@ -22,9 +22,9 @@ of single objects and leans on the prior; the likelihood claims to be unbiased, 
 joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
 outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
 
-A request that it cannot answer well gets status 400 and `{"error": "one line"}`; what it does not read at all
-(`admission.py`) 403, 413 or 415; what is asked for in a type that it does not write 406; and who comes when too many
-wait already 429, with `Retry-After`.
+A request that it cannot answer well gets status 400 and `{"error": "one line"}`; who may not ask (`callers.py`) 401 or
+421; what it does not read at all (`admission.py`) 403, 408, 413 or 415; what is asked for in a type that it does not
+write 406; and who comes when too many wait already 429, with `Retry-After`.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ from typing import Any
 
 import bentoml
 from starlette.applications import Starlette
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -44,6 +45,7 @@ from services.admission import Admission, kind_of
 from services.answering import Answering, Asked, about
 from services.batching import Batches, BusyError
 from services.bodies import JSON, READERS, read_body
+from services.callers import Callers, read_tokens, turned_away
 from services.ids import new_id
 from services.limits import read_limits
 from services.manifest import read_manifest
@@ -73,7 +75,7 @@ def checked_manifest() -> tuple[dict[str, Any], str]:
     return read_manifest(SOURCE), digest
 
 
-# Nothing here asks who is calling: 127.0.0.1 unless BENTOML_HOST or --host says otherwise.
+# 127.0.0.1 unless BENTOML_HOST or --host says otherwise; who asks from elsewhere needs a token (`callers.py`).
 @bentoml.service(
     name="assay",
     workers=1,
@@ -102,9 +104,10 @@ class Predictor:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def refuse_damage() -> None:
-        """End before any worker is started when a file is not what was packaged."""
+        """End before any worker is started when a file is not what was packaged, or a token is none."""
         try:
             checked_manifest()
+            read_tokens()
         except ValueError as error:
             raise SystemExit(str(error)) from error
 
@@ -172,5 +175,6 @@ def _pages() -> dict[str, tuple[str, bytes]]:
 
 Predictor.mount_asgi_app(ROUTES)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(RequestLog)  # type: ignore[attr-defined]
+Predictor.add_asgi_middleware(AuthenticationMiddleware, backend=Callers(), on_error=turned_away)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Pages, make=_pages)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Admission, kinds={"/predict": (JSON, *READERS)}, limits=read_limits)  # type: ignore[attr-defined]

@@ -6,9 +6,6 @@ from .archives import listed_as as listed_as
 from .archives import pack_package as pack_package
 from .archives import take_strays_away as take_strays_away
 from .archives import unpack_package as unpack_package
-from .asking import Answered as Answered
-from .asking import ask as ask
-from .asking import in_ascii as in_ascii
 from .building import build_package as build_package
 from .files import DISCARDED as DISCARDED
 from .files import Package as Package
@@ -16,12 +13,15 @@ from .files import given_by as given_by
 from .files import package_folder as package_folder
 from .files import verify_package as verify_package
 from .front import Front as Front
+from .front import check_address as check_address
 from .front import opened as opened
 from .golden import request_items as request_items
 from .golden import sample as sample
 from .proving import prove_package as prove_package
 from .proving import replay as replay
 from .serving import RefusedRequestError as RefusedRequestError
+from .serving import fits_unit as fits_unit
+from .serving import in_ascii as in_ascii
 from .serving import is_alive as is_alive
 from .serving import model_of as model_of
 from .serving import request as request

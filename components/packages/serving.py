@@ -32,6 +32,8 @@ from components.core import (
 from components.packages.files import Package, verify_package
 from components.packages.signing import check_signed
 from services.limits import LIMITS
+from services.replies import fits_unit as fits_unit
+from services.replies import in_ascii as in_ascii
 
 TRAIN_AGAIN = "train the model again and promote it"
 REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)

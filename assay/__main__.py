@@ -1,4 +1,4 @@
-"""The command `assay`, before any other module: its packages must be the ones that lie beside this file.
+"""The command `assay`, before any other module: its packages must be the ones that lie beside this one.
 
 assay run galaxy-shape                # or: python -m assay run galaxy-shape
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 __label__ = None
 
-_HOUSE = Path(__file__).resolve().parent
+_HOUSE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("components", "flows", "models", "services")
 
 
