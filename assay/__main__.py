@@ -39,7 +39,12 @@ def main() -> None:
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
-    from flows.cli import main as run
+    try:
+        from flows.cli import main as run
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] in (*_PACKAGES, __package__):
+            raise
+        sys.exit(f"assay: {error.name} is not installed, only the client is: type `make setup` in {_HOUSE}")
 
     # The interpreter would search all that torch and MLflow made for cycles once more before it ends: a second or two.
     atexit.register(gc.freeze)

@@ -144,13 +144,16 @@ def is_alive(url: str) -> bool:
         return False
 
 
-def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -> dict[str, Any]:
+def request(
+    url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0, token: str | None = None
+) -> dict[str, Any]:
     """Ask a server for predictions, by as many requests as it takes.
 
     Args:
         url: the server, as `served` yields it.
         items: one mapping for each image, with every input of the model by name.
         samples: joint draws from the posterior of each.
+        token: of who asks, where the server wants one.
 
     Returns:
         `predictions`, in the order of the items, `units` of the outputs, and `model`.
@@ -159,14 +162,14 @@ def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -
         AssayError: with the server's own line when it refuses the request, when nothing useful answers, or when another
             version does midway.
     """
-    answers = [_ask(url, part, samples) for part in _parts(items)]
+    answers = [_ask(url, part, samples, token) for part in _parts(items)]
     models = {str(answer["model"].get("version")) for answer in answers}
     if len(models) > 1:
         raise AssayError(f"{url} changed from version {' to '.join(sorted(models))} midway: repeat the command")
     return {**answers[0], "predictions": [one for answer in answers for one in answer["predictions"]]}
 
 
-def model_of(url: str) -> dict[str, Any]:
+def model_of(url: str, *, token: str | None = None) -> dict[str, Any]:
     """What a server says of its model: problem and version, `inputs` and `outputs` with shapes, units and limits.
 
     Raises:
@@ -174,9 +177,9 @@ def model_of(url: str) -> dict[str, Any]:
     """
     known = {"problem", "version", "inputs"}
     try:
-        return _asked("GET", f"{url}/model", known)
+        return _asked("GET", f"{url}/model", known, token=token)
     except AssayError:  # the services of older packages are asked so
-        return _asked("POST", f"{url}/model", known, body=b"{}")
+        return _asked("POST", f"{url}/model", known, body=b"{}", token=token)
 
 
 def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
@@ -194,16 +197,17 @@ def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     yield part
 
 
-def _ask(url: str, part: Sequence[str], samples: int) -> dict[str, Any]:
+def _ask(url: str, part: Sequence[str], samples: int, token: str | None) -> dict[str, Any]:
     more = f', "samples": {samples}' if samples else ""
     body = f'{{"images": [{", ".join(part)}]{more}}}'.encode()
-    return _asked("POST", f"{url}/predict", {"predictions", "units", "model"}, body=body)
+    return _asked("POST", f"{url}/predict", {"predictions", "units", "model"}, body=body, token=token)
 
 
-def _asked(method: str, address: str, keys: set[str], *, body: bytes = b"") -> dict[str, Any]:
+def _asked(method: str, address: str, keys: set[str], *, body: bytes = b"", token: str | None = None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     try:
         with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
-            answer = client.request(method, address, content=body, headers={"Content-Type": "application/json"})
+            answer = client.request(method, address, content=body, headers=headers)
         document = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AssayError(f"{address} gave no answer ({error or type(error).__name__}): is it served?") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from components.core import AssayError
+from components.core import AssayError, secret
 from components.ledger import PRODUCTION
 from flows import answers, console
 from flows.asked_files import files_among, numbers, read_catalogue
@@ -91,11 +91,11 @@ def predict(
     items: dict[Path, dict[str, Any]] = {}
     said: dict[str, Any] | None = None
     if read:
-        with _server(problem, stage, url) as address:
-            wanted = model_of(address)["inputs"]
+        with _server(problem, stage, url) as (address, token):
+            wanted = model_of(address, token=token)["inputs"]
             _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
             items, without = _each(list(read), lambda file: _item(file, wanted, {**read[file], **given}))
-            said, unanswered = _asked(address, items, samples)
+            said, unanswered = _asked(address, items, samples, token)
         refused |= without | unanswered
     answered = [file for file in items if file not in refused]
     for file in files:
@@ -141,15 +141,15 @@ def _to_table(
     from flows.answering_files import answer_files
 
     read_image = find_problem(problem).read_image
-    with _server(problem, stage, url) as address:
-        wanted = model_of(address)["inputs"]
+    with _server(problem, stage, url) as (address, token):
+        wanted = model_of(address, token=token)["inputs"]
         _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
 
         def read(file: Path) -> dict[str, Any]:
             beside = {**read_header(file), **numbers(known, file, given), **given}
             return _item(file, wanted, {**beside, "image": read_image(file)})
 
-        table = answer_files(address, files, read, shown=f"predict {problem}")
+        table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
     left_out = table.write(out, beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
     console.out.print(
@@ -167,18 +167,18 @@ def _to_table(
 
 
 @contextmanager
-def _server(problem: str, stage: str, url: str | None) -> Iterator[str]:
-    """Who is asked: a server that runs already, or one for this command."""
+def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, str | None]]:
+    """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
     from components.packages import served
 
     if url is not None:
-        yield url.rstrip("/")
+        yield url.rstrip("/"), secret("ASSAY_TOKEN")
         return
     workspace, now = deployed_now(problem, stage)
     if now.unwitnessed:
         console.err.print(now.unwitnessed, markup=False)
     with served(workspace, now.package, environment=now.variables) as started:
-        yield started
+        yield started, None
 
 
 def _each(
@@ -212,17 +212,19 @@ def _item(file: Path, wanted: Sequence[Mapping[str, Any]], known: Mapping[str, A
     return {field["name"]: known[field["name"]] for field in wanted if field["name"] in known}
 
 
-def _asked(address: str, items: Mapping[Path, Any], samples: int) -> tuple[dict[str, Any] | None, dict[Path, str]]:
+def _asked(
+    address: str, items: Mapping[Path, Any], samples: int, token: str | None
+) -> tuple[dict[str, Any] | None, dict[Path, str]]:
     """The answers to all that can be answered, and why the others are not."""
     from components.packages import RefusedRequestError, request
 
     if not items:
         return None, {}
     try:
-        return request(address, list(items.values()), samples=samples), {}
+        return request(address, list(items.values()), samples=samples, token=token), {}
     except RefusedRequestError:
         pass  # one of them is at fault: each is asked about by itself, and named
-    answered, refused = _each(list(items), lambda file: request(address, [items[file]], samples=samples))
+    answered, refused = _each(list(items), lambda file: request(address, [items[file]], samples=samples, token=token))
     refused = {file: line.replace("images[0]", str(file)) for file, line in refused.items()}
     parts = list(answered.values())
     if not parts:

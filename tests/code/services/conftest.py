@@ -44,5 +44,5 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")
         patch.setattr(service, "SOURCE", source)
         predictor: Any = service.Predictor  # the decorator has made a bentoml.Service of the class
-        with TestClient(predictor.to_asgi(is_main=True)) as client:
+        with TestClient(predictor.to_asgi(is_main=True), base_url="http://127.0.0.1:3000") as client:
             yield client
