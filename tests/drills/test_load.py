@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from assay.client import Client
 from components.core.settings import ServeSettings
 from components.core.workspace import Workspace
 from components.packages.files import Package
@@ -45,6 +46,11 @@ def test_what_arrives_together_is_answered_together_and_each_gets_its_own(built:
         assert len(set(alone)) == 16
         assert measured(url, "assay_batch_images_sum") == 176
         assert measured(url, "assay_batch_images_count") - batches < 130
+        stack = np.concatenate([inputs["image"] for inputs in louder])
+        with Client(url) as client:
+            said = client.predict(stack, **{name: array[0] for name, array in ONE.items() if name != "image"})
+        np.testing.assert_allclose(said["posterior_flux"], alone, rtol=1e-3)
+        assert (len(said.ids), said.model["problem"]) == (16, package.tag.partition(":")[0])
         assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
 
 
