@@ -32,8 +32,8 @@ class Command:
     def line(self, what: str, bare: float) -> str:
         """In words, beside the images that the model itself answers in a second."""
         rate = self.images / self.seconds
-        said = f"{self.images} FITS files with a catalogue in one command {what}: {self.seconds:.1f} s, {rate:.0f} images/s"
-        return f"{said}, {self.peak_mib:.0f} MiB at most, {rate / bare:.2f} of the model itself"
+        said = f"{self.images} FITS files with a catalogue in one command {what}: {self.seconds:.1f} s"
+        return f"{said}, {rate:.0f} images/s, {rate / bare:.2f} of the model itself, {self.peak_mib:.0f} MiB at most"
 
 
 def measure_cutouts(problem: str, url: str, one: Mapping[str, Any], scratch: Path) -> tuple[Command, Command, Command]:
