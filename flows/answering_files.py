@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core import AssayError
-from flows.asked_files import carried
+from flows.asked_files import Catalogue, carried
 
 if TYPE_CHECKING:
     from assay.client import Client, Prediction
@@ -48,12 +48,12 @@ class AnswerTable:
         """How many answers are to be doubted."""
         return sum(not row["in_tested_range"] for row in self.rows.values())
 
-    def write(self, path: Path, *, beside: Mapping[Path, Mapping[str, Any]]) -> list[str]:
+    def write(self, path: Path, *, beside: Catalogue) -> list[str]:
         """Keep it as a file: FITS with units, Parquet, or CSV with a column for each entry of an output.
 
         Args:
             path: whose suffix says which.
-            beside: columns of a catalogue, by file; those that outputs are called after are left out.
+            beside: columns of a catalogue; those that outputs are called after are left out.
 
         Returns:
             The outputs that such a file cannot hold.
@@ -79,7 +79,10 @@ class AnswerTable:
             for name in next(iter(beside.values()), {})
             if name not in own and name not in outputs
         }
-        columns = [TableColumn(name=name, values=values) for name, values in {**own, **more}.items()]
+        columns = [
+            TableColumn(name=name, values=values, unit=beside.units.get(name, "") if name in more else "")
+            for name, values in {**own, **more}.items()
+        ]
         for name, array in outputs.items():
             assert self.said is not None
             labels = self.said.labels.get(name, ())

@@ -15,7 +15,7 @@ import typer
 from components.core import AssayError, secret
 from components.ledger import PRODUCTION
 from flows import answers, console
-from flows.asked_files import files_among, numbers, read_catalogue
+from flows.asked_files import Catalogue, files_among, numbers, read_catalogue
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
 
@@ -69,7 +69,7 @@ def predict(
     from flows.saved_maps import require_names, save_maps
 
     files = files_among(files)
-    known = read_catalogue(catalogue, files) if catalogue is not None else {}
+    known = read_catalogue(catalogue, files) if catalogue is not None else Catalogue({}, {})
     if out is not None:
         for option, given_too in (("--json", as_json), ("--save", save), ("--truth", truth), ("--samples", samples)):
             if given_too:
@@ -132,7 +132,7 @@ def _to_table(
     files: Sequence[Path],
     out: Path,
     given: Mapping[str, Any],
-    known: Mapping[Path, Mapping[str, Any]],
+    known: Catalogue,
 ) -> None:
     """Answer files into a table, as many as there are."""
     from components.fields import read_header
