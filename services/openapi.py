@@ -6,6 +6,8 @@ document = describe(model, inputs, outputs, sound, limits)
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from services.bodies import FITS, JSON, NPY, SAFETENSORS
 from services.examples import Example
 from services.limits import Limits
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 _URL = "http://127.0.0.1:3000"
 _REFUSED = {
     "400": "The request cannot be answered; the line says what of it.",
+    "401": "A token is missing or not known.",
     "403": "A page of another server asked.",
     "406": "Nothing that is accepted can be written.",
     "408": "The body did not come.",
     "413": "The body is too long.",
     "415": "The body is of a type that is not read.",
+    "421": "Without tokens `Host` must be a name of the server's own machine.",
     "429": "Too many images wait; `Retry-After` says when to come back.",
 }
 _SAID = {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
@@ -123,7 +127,9 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
 
 def _parameter(one: "Field") -> dict[str, Any]:
     said = f"{one.name} of all images, or of each with commas between them; for bodies of arrays{_limits(one)}"
-    return {"name": one.name, "in": "query", "required": False, "description": said, "schema": {"type": "string"}}
+    values = {"type": "array", "minItems": 1, "items": _schema(one)}
+    listed = {"style": "form", "explode": False, "schema": values}
+    return {"name": one.name, "in": "query", "required": False, "description": said, **listed}
 
 
 def _samples() -> dict[str, Any]:
@@ -137,12 +143,20 @@ def _limits(one: "Field") -> str:
     return f" ({said})" if said else ""
 
 
+def _beside(limit: float | None, towards: int) -> float:
+    """The first float32 within an excluded limit, or the last that there is; subnormal ones count as 0."""
+    of = np.finfo(np.float32)
+    if not limit:
+        return float(towards * of.tiny if limit == 0 else -towards * of.max)
+    return float(np.nextafter(np.float32(limit), np.float32(towards * of.max)))
+
+
 def _schema(one: "Field", *, limited: bool = True) -> dict[str, Any]:
     low, high = one.limits if limited else (None, None)
     word = not limited and one.dtype == "int64" and one.labels and not one.shape
     number: dict[str, Any] = {"type": "string" if word else "integer" if one.dtype == "int64" else "number"}
-    number |= {"exclusiveMinimum": low} if low is not None else {}
-    number |= {"exclusiveMaximum": high} if high is not None else {}
+    if number["type"] == "number" and limited:
+        number |= {"format": "float", "minimum": _beside(low, 1), "maximum": _beside(high, -1)}
     for size in reversed(one.shape):
         number = {"type": "array", "minItems": size, "maxItems": size, "items": number}
     return number | {"description": one.unit or "a pure number"}
