@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 _OF_IMAGE = re.compile(r"images\[(\d+)\]")
+_ESTIMATED = "estimated_"
 _LINE = re.compile(r"^.* answered 4\d\d: ")
 """What `ask` puts before a server's own line."""
 
@@ -38,6 +39,8 @@ class AnswerTable:
     """Why the others were not."""
     said: "Answered | None" = None
     """The last batch's answer, whose units, labels and model are those of all."""
+    estimated: dict[str, str] = field(default_factory=dict)
+    """Inputs that were estimated for some of the files, by name in these rows with the unit as FITS writes it."""
 
     @property
     def doubted(self) -> int:
@@ -73,7 +76,7 @@ class AnswerTable:
         more = {
             name: carried(beside, self.files, name)
             for name in next(iter(beside.values()), {})
-            if name not in own and name not in outputs
+            if name not in own and name not in outputs and name not in self.estimated
         }
         columns = [TableColumn(name=name, values=values) for name, values in {**own, **more}.items()]
         for name, array in outputs.items():
@@ -86,6 +89,9 @@ class AnswerTable:
                 values = [labels[int(value)] if value != "" else "" for value in values]
             entries = tuple(plain(label) for label in labels) if array.ndim == 2 else ()
             columns.append(TableColumn(name=name, values=values, unit=self.said.fits_unit(name), entries=entries))
+        for name, unit in self.estimated.items():
+            values = [row.get(name, float("nan")) for row in rows]
+            columns.append(TableColumn(name=name, values=values, unit=unit))
         return write_table(path, columns)
 
 
@@ -150,12 +156,14 @@ def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
             versions = f"version {table.said.model['version']} to {said.model['version']}"
             raise AssayError(f"{url} changed from {versions} midway: repeat the command")
         table.said = said
+        estimated = {f"{_ESTIMATED}{name}": array for name, array in said.estimated.items()}
+        table.estimated |= {f"{_ESTIMATED}{name}": said.fits_unit(name) for name in said.estimated}
         for number, file in enumerate(left):
             table.rows[file] = {
                 "id": said.ids[number],
                 "in_tested_range": not said.doubts[number],
                 "doubts": said.doubts[number],
-                **{name: array[number] for name, array in said.outputs.items()},
+                **{name: array[number] for name, array in {**said.outputs, **estimated}.items()},
             }
         return
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.bodies import FITS, JSON, NPY, SAFETENSORS
 from services.examples import Example
 from services.limits import Limits
-from services.requests import MOST_SAMPLES, between
+from services.requests import MOST_SAMPLES, between, left_out
 
 if TYPE_CHECKING:
     from models.fields import Field
@@ -56,7 +56,7 @@ def describe(
     answered = {
         "description": "The answer to each image, in the order of the request.",
         "content": {
-            JSON: {"schema": _answer(outputs)},
+            JSON: {"schema": _answer(inputs, outputs)},
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (SAFETENSORS, FITS)},
         },
     }
@@ -86,9 +86,9 @@ def describe(
 def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
     item = {
         "type": "object",
-        "required": [one.name for one in inputs if not one.optional],
+        "required": [one.name for one in inputs if one.needed],
         "additionalProperties": False,
-        "properties": {one.name: _schema(one) for one in inputs},
+        "properties": {one.name: _input(one) for one in inputs},
     }
     images = {"type": "array", "minItems": 1, "maxItems": limits.request_images, "items": item}
     samples = {"type": "integer", "minimum": 0, "maximum": MOST_SAMPLES}
@@ -100,7 +100,7 @@ def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
     }
 
 
-def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
+def _answer(inputs: "Sequence[Field]", outputs: "Sequence[Field]") -> dict[str, Any]:
     answer = {one.name: _schema(one, limited=False) for one in outputs}
     lines = {"type": "array", "items": {"type": "string"}}
     prediction = {
@@ -109,9 +109,14 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
         "in_tested_range": {"type": "boolean"},
         "doubts": lines,
         "not_tested": lines,
-        "samples": {"type": "object"},
     }
-    named = {"type": "object", "properties": prediction, "required": [name for name in prediction if name != "samples"]}
+    estimated = {one.name: _schema(one, limited=False) for one in inputs if one.estimated}
+    perhaps = {"samples": {"type": "object"}} | (
+        {"estimated": {"type": "object", "properties": estimated, "description": "what was left out of the request"}}
+        if estimated
+        else {}
+    )
+    named = {"type": "object", "properties": prediction | perhaps, "required": list(prediction)}
     whole = {
         "predictions": {"type": "array", "items": named},
         "units": {"type": "object"},
@@ -123,6 +128,7 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
 
 def _parameter(one: "Field") -> dict[str, Any]:
     said = f"{one.name} of all images, or of each with commas between them; for bodies of arrays{_limits(one)}"
+    said += left_out(one)
     return {"name": one.name, "in": "query", "required": False, "description": said, "schema": {"type": "string"}}
 
 
@@ -135,6 +141,11 @@ def _samples() -> dict[str, Any]:
 def _limits(one: "Field") -> str:
     said = ", ".join(part for part in (one.unit, between(one).strip()) if part)
     return f" ({said})" if said else ""
+
+
+def _input(one: "Field") -> dict[str, Any]:
+    schema = _schema(one)
+    return schema | {"description": schema["description"] + left_out(one)}
 
 
 def _schema(one: "Field", *, limited: bool = True) -> dict[str, Any]:

@@ -40,10 +40,13 @@ class Answered:
     units: Mapping[str, str]
     labels: Mapping[str, Sequence[str]]
     model: Mapping[str, Any]
+    estimated: Mapping[str, np.ndarray[Any, Any]]
+    """Inputs that were not stated and the model estimated from the images, by name, batch first."""
+    estimated_units: Mapping[str, str]
 
     def fits_unit(self, name: str) -> str:
-        """The unit of an output as FITS writes it."""
-        return fits_unit(self.units.get(name, ""))
+        """The unit of an output, or of an estimated input, as FITS writes it."""
+        return fits_unit(self.units.get(name, self.estimated_units.get(name, "")))
 
 
 def ask(url: str, inputs: Mapping[str, np.ndarray[Any, Any]]) -> Answered:
@@ -88,4 +91,6 @@ def _read(body: bytes) -> Answered:
         units=said["units"],
         labels=said["labels"],
         model=said["model"],
+        estimated={name: tensors[f"estimated.{name}"] for name in said.get("estimated", {})},
+        estimated_units=said.get("estimated", {}),
     )

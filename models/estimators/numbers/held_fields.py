@@ -2,9 +2,10 @@
 
 fields = held_fields(names)              # snr, p_value, departure, …, sensitivity_psf_fwhm, …
 arrays = held_arrays(held)
+outputs = without_noise_test(outputs)    # where nobody stated the noise
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -53,3 +54,10 @@ def held_arrays(held: Held) -> dict[str, Tensor]:
         "second_source": held.departures.source_bs,
         **{f"sensitivity_{name}": moved_bkp[:, index] for index, name in enumerate(STEPS)},
     }
+
+
+def without_noise_test(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An answer in which the noise was held against nothing: no chance is too small, by that test."""
+    p_value_bt = outputs["departure_p_value"].clone()
+    p_value_bt[:, TESTS.index("noise")] = 1.0
+    return {**outputs, "p_value": p_value_bt.amin(dim=1), "departure_p_value": p_value_bt}
