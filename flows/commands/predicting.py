@@ -33,8 +33,8 @@ def predict(
         typer.Option(
             "--set",
             help="What stands beside every image, as NAME=NUMBER, or NAME=FILE where it is itself an image, a PSF say; "
-            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword. What "
-            "the model can estimate from the image, such as its noise, may be left out, and the answer says so.",
+            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword. "
+            "What the model can estimate from the image, such as its noise, may be left out, and the answer says so.",
         ),
     ] = None,
     truth: Annotated[
