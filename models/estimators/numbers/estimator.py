@@ -144,7 +144,7 @@ class NumbersEstimator(Estimator):
         return (inputs, {}) if self._estimated is None else completed(inputs, self._estimated)
 
     def uncompared(self, outputs: dict[str, Tensor], estimated: Arrays) -> dict[str, Tensor]:
-        """Without the test of the noise: what is estimated from the image agrees with it in any case."""
+        """Without the test of the noise, which agrees in any case with what was estimated from it."""
         return without_noise_test(outputs) if estimated and self.drawing is not None else outputs
 
     def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from safetensors.numpy import load
 
 from components.core.errors import AssayError
+from components.fields.tables import read_table
 from components.packages.asking import ask
 from components.packages.serving import RefusedRequestError
 from flows.answering_files import answer_files
@@ -19,6 +21,7 @@ from models.fields import Field
 from services.answering import Answers
 from services.replies import WRITERS, About
 
+INPUTS = (Field(name="image", shape=(2, 2)), Field(name="sigma", unit="counts", estimated=True))
 OUTPUTS = (Field(name="total", unit="counts"),)
 Said = tuple[int, bytes]
 
@@ -30,11 +33,17 @@ def server(says: Sequence[Said | int]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            image = load(self.rfile.read(int(self.headers["Content-Length"])))["image"]
+            sent = load(self.rfile.read(int(self.headers["Content-Length"])))
+            image = sent["image"]
             said = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(said, int):
-                answers = Answers(outputs={"total": image.sum((1, 2))}, doubts=[[]] * len(image), not_tested=[])
-                about = About(model={"problem": "toys", "version": said}, outputs=OUTPUTS)
+                answers = Answers(
+                    outputs={"total": image.sum((1, 2))},
+                    doubts=[[]] * len(image),
+                    not_tested=[],
+                    estimated={} if "sigma" in sent else {"sigma": image.std((1, 2))},
+                )
+                about = About(model={"problem": "toys", "version": said}, outputs=OUTPUTS, inputs=INPUTS)
                 said = (200, WRITERS["application/x-safetensors"](answers, ["id"] * len(image), about))
             self.send_response(said[0])
             self.send_header("Retry-After", "0")
@@ -105,3 +114,25 @@ def test_the_file_that_is_named_is_left_out_and_the_others_are_asked_about_again
         table = answer_files(url, files, read, shown="")
     assert list(table.rows) == [files[0], files[2]]
     assert table.refused == {files[1]: "1.npy.image[0][0] is nan"}
+
+
+@pytest.mark.parametrize("suffix", [".fits", ".parquet", ".csv"])
+def test_a_table_has_what_was_estimated_of_the_files_of_which_it_was(suffix: str, tmp_path: Path) -> None:
+    files = [Path(f"{number}.npy") for number in range(3)]
+
+    def stated_of_the_last(file: Path) -> dict[str, Any]:
+        image = np.float32([[0, 1], [2, 3]])  # type: ignore[arg-type]
+        return {"image": image, **({"sigma": np.float32(5)} if file == files[2] else {})}
+
+    with server([3]) as url:
+        table = answer_files(url, files, stated_of_the_last, shown="")
+        stated = answer_files(url, files[2:], stated_of_the_last, shown="")
+    table.write(tmp_path / f"all{suffix}", beside={files[0]: {"estimated_sigma": 7.0}})
+    found = read_table(tmp_path / f"all{suffix}")
+    expected = np.float32([1.118034, 1.118034, np.nan])  # type: ignore[arg-type]
+    values = [float("nan") if value == "" else float(value) for value in found["estimated_sigma"]]
+    assert np.allclose(values, expected, equal_nan=True)
+    if suffix == ".fits":
+        assert str(Table.read(tmp_path / "all.fits")["estimated_sigma"].unit) == "ct"
+    stated.write(tmp_path / f"stated{suffix}", beside={})
+    assert "estimated_sigma" not in read_table(tmp_path / f"stated{suffix}")
