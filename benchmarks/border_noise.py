@@ -69,7 +69,7 @@ def measure(name: str, image_bhw: Tensor, sigma_b: Tensor, clean_bhw: Tensor) ->
     rows = []
     for what, images in seen.items():
         for estimate, of in ESTIMATES.items():
-            off_b = (torch.cat([of(part) for part in images.split(64)]) / sigma_b - 1).numpy()
+            off_b = (torch.cat([of(part) for part in torch.split(images, 64)]) / sigma_b - 1).numpy()
             row = {"images": what, "estimate": estimate, "bias": off_b.mean(), "scatter": off_b.std()}
             if what == "prior":
                 for by, values in (("SNR", snr_b), ("radius", radius_b)):
