@@ -87,6 +87,7 @@ def test_a_fits_table_is_read_with_its_units_and_says_which_model_answered() -> 
 def test_what_was_estimated_is_said_in_every_type_with_its_unit_and_nothing_where_all_was_stated() -> None:
     about = replace(ABOUT, inputs=(Field(name="sigma", unit="counts", estimated=True), Field(name="fwhm")))
     answers = replace(ANSWERS, estimated={"sigma": np.float32([203.5, 198.25])})  # type: ignore[dict-item, arg-type]
+    assert answers.part(1, 2).estimated["sigma"].tolist() == [198.25]
     written = {kind: write(answers, IDS, about) for kind, write in WRITERS.items()}
     said = json.loads(written["application/json"])
     assert [one["estimated"] for one in said["predictions"]] == [{"sigma": 203.5}, {"sigma": 198.25}]
