@@ -12,10 +12,11 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -63,7 +64,10 @@ class Prediction:
     """Of each image, what in it departs from those that the model was measured on."""
     not_tested: Sequence[str]
     """What all answers take for granted."""
+    estimated: Mapping[str, Array]
+    """Inputs that nothing said and the model took from the images, by name, batch first."""
     units: Mapping[str, str]
+    """Of outputs, and of what was estimated."""
     labels: Mapping[str, Sequence[str]]
     """Of the entries of an output, or of its whole numbers."""
     model: Mapping[str, Any]
@@ -234,14 +238,15 @@ def _read(body: bytes) -> Prediction:
     length = int.from_bytes(body[:8], "little")
     metadata = json.loads(body[8 : 8 + length])["__metadata__"]
     said = {name: json.loads(value) for name, value in metadata.items()}
-    tensors = load(body)  # in any order
-    names = [*said["units"], *sorted(tensors.keys() - said["units"].keys())]
+    tensors, estimated = load(body), said.get("estimated", {})  # tensors come in any order
+    names = [*said["units"], *sorted(name for name in tensors if name.startswith("samples."))]
     return Prediction(
         outputs={name: tensors[name] for name in names},
         ids=said["id"],
         doubts=said["doubts"],
         not_tested=said["not_tested"],
-        units=said["units"],
+        estimated={name: tensors[f"estimated.{name}"] for name in estimated},
+        units={**said["units"], **estimated},
         labels=said["labels"],
         model=said["model"],
     )
@@ -255,15 +260,11 @@ def _joined(url: str, parts: Sequence[Prediction]) -> Prediction:
             raise ClientError(f"{url} changed from {versions} midway: ask again")
     return Prediction(
         outputs={name: np.concatenate([part.outputs[name] for part in parts]) for name in first.outputs},
-        ids=list(_all(part.ids for part in parts)),
-        doubts=list(_all(part.doubts for part in parts)),
+        estimated={name: np.concatenate([part.estimated[name] for part in parts]) for name in first.estimated},
+        ids=list(chain.from_iterable(part.ids for part in parts)),
+        doubts=list(chain.from_iterable(part.doubts for part in parts)),
         not_tested=first.not_tested,
         units=first.units,
         labels=first.labels,
         model=first.model,
     )
-
-
-def _all(parts: Iterator[Sequence[Any]]) -> Iterator[Any]:
-    for part in parts:
-        yield from part

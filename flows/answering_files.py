@@ -24,6 +24,7 @@ _BATCH = 64
 _AT_ONCE = 2
 """Batches on their way: while one is answered, the files of the next are read and sent."""
 _OF_IMAGE = re.compile(r"images\[(\d+)\]")
+_ESTIMATED = "estimated_"
 _LINE = re.compile(r"^.* answered 4\d\d: ")
 """What the client puts before a server's own line."""
 
@@ -42,6 +43,8 @@ class AnswerTable:
     """Why the others were not."""
     said: "Prediction | None" = None
     """The last batch's answer, whose units, labels and model are those of all."""
+    estimated: dict[str, str] = field(default_factory=dict)
+    """Inputs that were estimated for some of the files, by name in these rows with the unit as FITS writes it."""
 
     @property
     def doubted(self) -> int:
@@ -77,7 +80,7 @@ class AnswerTable:
         more = {
             name: carried(beside, self.files, name)
             for name in next(iter(beside.values()), {})
-            if name not in own and name not in outputs
+            if name not in own and name not in outputs and name not in self.estimated
         }
         columns = [
             TableColumn(name=name, values=values, unit=beside.units.get(name, "") if name in more else "")
@@ -95,6 +98,9 @@ class AnswerTable:
             columns.append(
                 TableColumn(name=name, values=values, unit=fits_unit(self.said.units.get(name, "")), entries=entries)
             )
+        for name, unit in self.estimated.items():
+            values = [row.get(name, float("nan")) for row in rows]
+            columns.append(TableColumn(name=name, values=values, unit=unit))
         return write_table(path, columns)
 
 
@@ -166,6 +172,7 @@ def _answer(client: "Client", asked: Mapping[Path, Inputs], table: AnswerTable) 
     import numpy as np
 
     from assay.client import RefusedError
+    from components.packages import fits_unit
 
     left = dict(asked)
     while left:
@@ -190,12 +197,14 @@ def _answer(client: "Client", asked: Mapping[Path, Inputs], table: AnswerTable) 
             versions = f"version {table.said.model['version']} to {said.model['version']}"
             raise AssayError(f"{client.url} changed from {versions} midway: repeat the command")
         table.said = said
+        estimated = {f"{_ESTIMATED}{name}": array for name, array in said.estimated.items()}
+        table.estimated |= {f"{_ESTIMATED}{name}": fits_unit(said.units.get(name, "")) for name in said.estimated}
         for number, file in enumerate(left):
             table.rows[file] = {
                 "id": said.ids[number],
                 "in_tested_range": not said.doubts[number],
                 "doubts": said.doubts[number],
-                **{name: array[number] for name, array in said.outputs.items()},
+                **{name: array[number] for name, array in {**said.outputs, **estimated}.items()},
             }
         return
 

@@ -11,7 +11,7 @@ import numpy as np
 from services.bodies import FITS, JSON, NPY, SAFETENSORS
 from services.examples import Example
 from services.limits import Limits
-from services.requests import MOST_SAMPLES, between
+from services.requests import MOST_SAMPLES, between, left_out
 
 if TYPE_CHECKING:
     from models.fields import Field
@@ -60,7 +60,7 @@ def describe(
     answered = {
         "description": "The answer to each image, in the order of the request.",
         "content": {
-            JSON: {"schema": _answer(outputs)},
+            JSON: {"schema": _answer(inputs, outputs)},
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (SAFETENSORS, FITS)},
         },
     }
@@ -90,9 +90,9 @@ def describe(
 def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
     item = {
         "type": "object",
-        "required": [one.name for one in inputs if not one.optional],
+        "required": [one.name for one in inputs if one.needed],
         "additionalProperties": False,
-        "properties": {one.name: _schema(one) for one in inputs},
+        "properties": {one.name: _input(one) for one in inputs},
     }
     images = {"type": "array", "minItems": 1, "maxItems": limits.request_images, "items": item}
     samples = {"type": "integer", "minimum": 0, "maximum": MOST_SAMPLES}
@@ -104,7 +104,7 @@ def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
     }
 
 
-def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
+def _answer(inputs: "Sequence[Field]", outputs: "Sequence[Field]") -> dict[str, Any]:
     answer = {one.name: _schema(one, limited=False) for one in outputs}
     lines = {"type": "array", "items": {"type": "string"}}
     prediction = {
@@ -113,9 +113,14 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
         "in_tested_range": {"type": "boolean"},
         "doubts": lines,
         "not_tested": lines,
-        "samples": {"type": "object"},
     }
-    named = {"type": "object", "properties": prediction, "required": [name for name in prediction if name != "samples"]}
+    estimated = {one.name: _schema(one, limited=False) for one in inputs if one.estimated}
+    perhaps = {"samples": {"type": "object"}} | (
+        {"estimated": {"type": "object", "properties": estimated, "description": "what was left out of the request"}}
+        if estimated
+        else {}
+    )
+    named = {"type": "object", "properties": prediction | perhaps, "required": list(prediction)}
     whole = {
         "predictions": {"type": "array", "items": named},
         "units": {"type": "object"},
@@ -127,6 +132,7 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
 
 def _parameter(one: "Field") -> dict[str, Any]:
     said = f"{one.name} of all images, or of each with commas between them; for bodies of arrays{_limits(one)}"
+    said += left_out(one)
     values = {"type": "array", "minItems": 1, "items": _schema(one)}
     listed = {"style": "form", "explode": False, "schema": values}
     return {"name": one.name, "in": "query", "required": False, "description": said, **listed}
@@ -149,6 +155,11 @@ def _beside(limit: float | None, towards: int) -> float:
     if not limit:
         return float(towards * of.tiny if limit == 0 else -towards * of.max)
     return float(np.nextafter(np.float32(limit), np.float32(towards * of.max)))
+
+
+def _input(one: "Field") -> dict[str, Any]:
+    schema = _schema(one)
+    return schema | {"description": schema["description"] + left_out(one)}
 
 
 def _schema(one: "Field", *, limited: bool = True) -> dict[str, Any]:

@@ -19,8 +19,9 @@ show: `doubts` says what departs, and by how much, `not_tested` what is taken fo
 how many bounds values move when it is not as stated. The posterior has the least error
 of single objects and leans on the prior; the likelihood claims to be unbiased, as averages over many objects want it;
 `quote` says which of them to quote of this one. With `"samples": 100` beside `images`, each prediction has as many
-joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
-outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
+joint draws from the posterior, by the names of its outputs. An input whose field says `estimated` may be left out: it
+is then estimated from the image, and each prediction has what was found, `"estimated": {"sigma": 203.1}`. `/model` says
+which model answers, and its inputs and outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
 
 A request that it cannot answer well gets status 400 and `{"error": "one line"}`; who may not ask (`callers.py`) 401 or
 421; what it does not read at all (`admission.py`) 403, 408, 413 or 415; what is asked for in a type that it does not
@@ -92,7 +93,7 @@ class Predictor:
         self._manifest, self._digest = checked_manifest()
         self._limits = read_limits()
         self._answering = Answering(SOURCE)
-        self._about = About(model=self._answering.about, outputs=self._answering.outputs)
+        self._about = About(model=self._answering.about, outputs=self._answering.outputs, inputs=self._answering.inputs)
         self._measures = Measures(self._about.model)
         self._reading = asyncio.Semaphore(1)
         self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)

@@ -33,7 +33,8 @@ def predict(
         typer.Option(
             "--set",
             help="What stands beside every image, as NAME=NUMBER, or NAME=FILE where it is itself an image, a PSF say; "
-            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword.",
+            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword. "
+            "What the model can estimate from the image, such as its noise, may be left out, and the answer says so.",
         ),
     ] = None,
     truth: Annotated[
@@ -206,7 +207,7 @@ def _item(file: Path, wanted: Sequence[Mapping[str, Any]], known: Mapping[str, A
     """One image with what a model takes beside it, of all that is known."""
     for field in wanted:
         name = field["name"]
-        if name not in known and not field["optional"]:
+        if name not in known and not field["optional"] and not field.get("estimated", False):
             said = "" if field["shape"] else f", or {name.upper()} in the header of a FITS file"
             raise AssayError(f"{file}: nothing says its {name}: give --set {name}=…{said}")
     return {field["name"]: known[field["name"]] for field in wanted if field["name"] in known}

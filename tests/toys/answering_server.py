@@ -14,7 +14,7 @@ from models.fields import Field
 from services.answering import Answers
 from services.replies import WRITERS, About
 
-INPUTS = (Field(name="image", shape=(2, 2), unit="counts"), Field(name="sigma", unit="counts", limits=(0, None)))
+INPUTS = (Field(name="image", shape=(2, 2), unit="counts"), Field(name="sigma", unit="counts", estimated=True))
 OUTPUTS = (Field(name="total", unit="counts"),)
 Said = tuple[int, bytes]
 
@@ -56,10 +56,14 @@ class _Handler(BaseHTTPRequestHandler):
         image = tensors["image"].reshape(-1, 2, 2)
         if isinstance(said, int):
             outputs = {"total": image.sum((1, 2))}
+            estimated = {} if "sigma" in tensors else {"sigma": image.std((1, 2))}
             answers = Answers(
-                outputs=outputs, doubts=[["dark"] if one < 0 else [] for one in outputs["total"]], not_tested=[]
+                outputs=outputs,
+                doubts=[["dark"] if one < 0 else [] for one in outputs["total"]],
+                not_tested=[],
+                estimated=estimated,
             )
-            about = About(model={"problem": "toys", "version": said}, outputs=OUTPUTS)
+            about = About(model={"problem": "toys", "version": said}, outputs=OUTPUTS, inputs=INPUTS)
             said = (200, WRITERS["application/x-safetensors"](answers, ["id"] * len(image), about))
         self._say(*said)
 

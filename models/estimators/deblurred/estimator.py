@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.estimators.border_noise import completed
 from models.estimators.deblurred.blurring import blurred, correlated, transfer
 from models.estimators.deblurred.psf import psf_of
 from models.estimators.deblurred.restoring import Restoring
@@ -88,7 +89,7 @@ class DeblurredEstimator(Estimator):
         """The image, the noise of a pixel, and the PSF in one of two ways."""
         return (
             Field(name="image", shape=(self.size, self.size), unit=self.config["unit"]),
-            Field(name="sigma", unit=self.config["unit"], limits=(0, None)),
+            Field(name="sigma", unit=self.config["unit"], limits=(0, None), estimated=True),
             Field(name="psf", shape=(self.psf_size, self.psf_size), optional=True),
             Field(name="psf_fwhm", unit="arcsec", limits=(0, None), optional=True),
         )
@@ -124,6 +125,10 @@ class DeblurredEstimator(Estimator):
             "restored_error": self.error_scale * log_sd_bhw.exp(),
             "departure": self._departures(inputs, psf_bkk, restored_bhw),
         }
+
+    def completed(self, inputs: Arrays) -> tuple[Arrays, dict[str, Tensor]]:
+        """With the noise of the image's border where none is stated."""
+        return completed(inputs, "sigma")
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
         """Squared or absolute error in units of the noise, and what the stated error loses by it, shape (b,).

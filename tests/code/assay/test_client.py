@@ -32,6 +32,14 @@ def test_answers_come_back_as_numbers_with_what_is_said_of_them() -> None:
     assert (said.model["version"], said.units, said.ids) == (3, {"total": "counts"}, ["id"] * 3)
     assert said.trusted.tolist() == [True, False, True]
     assert said.doubts == [[], ["dark"], []]
+    assert not said.estimated
+
+
+def test_what_the_model_took_from_the_images_is_said() -> None:
+    with answering_server(3) as there, Client(there.url) as client:
+        said = client.predict(images(70))
+    assert np.allclose(said.estimated["sigma"], images(70).std((1, 2)))
+    assert said.units["sigma"] == "counts"
 
 
 @pytest.mark.parametrize("dtype", [">f4", "<f8", ">i2", "uint16", "int64", "longdouble", "float16"])

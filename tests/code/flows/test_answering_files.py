@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from components.core.errors import AssayError
+from components.fields.tables import read_table
 from flows.answering_files import answer_files
+from flows.asked_files import Catalogue
 from tests.toys.answering_server import answering_server
 
 
@@ -57,3 +60,24 @@ def test_no_more_than_three_batches_are_in_memory() -> None:
     with answering_server(3) as there:
         answer_files(there.url, [Path(f"{number}.npy") for number in range(640)], counted, shown="")
     assert max(seen) <= 4 * 64, "the one that is read, two on their way, one that is let go"
+
+
+@pytest.mark.parametrize("suffix", [".fits", ".parquet", ".csv"])
+def test_a_table_has_what_was_estimated_of_the_files_of_which_it_was(suffix: str, tmp_path: Path) -> None:
+    files = [Path(f"{number}.npy") for number in range(3)]
+
+    def stated_of_the_last(file: Path) -> dict[str, Any]:
+        image = np.array([[0, 1], [2, 3]], dtype=np.float32)
+        return {"image": image, **({"sigma": np.array(5, dtype=np.float32)} if file == files[2] else {})}
+
+    with answering_server(3) as there:
+        table = answer_files(there.url, files, stated_of_the_last, shown="")
+        stated = answer_files(there.url, files[2:], stated_of_the_last, shown="")
+    table.write(tmp_path / f"all{suffix}", beside=Catalogue({files[0]: {"estimated_sigma": 7.0}}, {}))
+    found = read_table(tmp_path / f"all{suffix}")
+    values = [float("nan") if value == "" else float(value) for value in found["estimated_sigma"]]
+    assert np.allclose(values, [1.118034, 1.118034, np.nan], equal_nan=True)
+    if suffix == ".fits":
+        assert str(Table.read(tmp_path / "all.fits")["estimated_sigma"].unit) == "ct"
+    stated.write(tmp_path / f"stated{suffix}", beside=Catalogue({}, {}))
+    assert "estimated_sigma" not in read_table(tmp_path / f"stated{suffix}")

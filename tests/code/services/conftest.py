@@ -19,6 +19,7 @@ from tests.estimators import TESTED_RANGE
 
 CONFIG: dict[str, Any] = {
     **estimators.CONFIG,
+    "conditions": [{**one, "estimated": one["name"] == "sigma"} for one in estimators.CONFIG["conditions"]],
     "outputs": [output for output in estimators.CONFIG["outputs"] if output["name"] in ("flux", "g1")],
 }
 
