@@ -30,6 +30,7 @@ wait already 429, with `Retry-After`.
 import asyncio
 import gc
 import math
+import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from services.limits import read_limits
 from services.manifest import read_manifest
 from services.measures import Measures
 from services.page import Pages, pages
+from services.records import NOT_RECORDED, RECORDS, Records
 from services.replies import WRITERS, About, NotAcceptableError, wanted
 from services.request_log import RequestLog
 from services.requests import BadRequestError
@@ -94,6 +96,7 @@ class Predictor:
         self._measures = Measures(self._about.model)
         self._reading = asyncio.Semaphore(1)
         self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)
+        self._records = self._open_records()
         ROUTES.state.predictor = self
         # What was loaded stays: looking through it for garbage took a tenth of a second, of some request in a hundred.
         gc.collect()
@@ -128,7 +131,23 @@ class Predictor:
         ids = [new_id(model["problem"], model["version"], self._digest) for _ in answers.doubts]
         write, told = WRITERS[kind], (answers, ids, self._about)
         content = write(*told) if len(ids) <= _QUICK_IMAGES else await asyncio.to_thread(write, *told)
+        if self._records is not None and request.headers.get(NOT_RECORDED) != "no":
+            self._records.add(asked, answers, ids)
         return Response(content, media_type=kind)
+
+    def _open_records(self) -> Records | None:
+        """Where answers are recorded; None where nobody has said a folder, or left any bytes to them."""
+        folder, most_bytes = os.environ.get(RECORDS), self._limits.records_mib * 2**20
+        if not folder or not most_bytes:
+            return None
+        return Records(
+            Path(folder),
+            most_bytes=most_bytes,
+            model=self._about.model,
+            inputs=self._answering.inputs,
+            outputs=self._answering.outputs,
+            left_out=self._measures.left_out,
+        )
 
     async def _read_beside(self, *read: Any) -> Asked:
         """Read a long body while others are answered; one at a time, since it may cost twenty times its length."""

@@ -90,7 +90,7 @@ def replay(package: Package, url: str, *, override: str | None = None) -> float:
         AssayError: when the server does not answer.
     """
     golden = read_golden(package.source / GOLDEN)
-    answer = request(url, request_items(golden.inputs))
+    answer = request(url, request_items(golden.inputs), recorded=False)
     model = {**package.manifest["model"], **({} if override is None else {"override": override})}
     if answer["model"] != model:
         raise RefusedError(f"package {package.tag} is refused: it answers for {answer['model']}, not for {model}")
