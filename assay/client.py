@@ -95,7 +95,7 @@ class Client:
     def __init__(self, url: str, *, token: str | None = None, http: httpx.Client | None = None) -> None:
         self.url = url.rstrip("/")
         token = token or os.environ.get(TOKEN)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = bearer(token)
         # No proxy stands before this machine, whatever the variables for others say.
         self._http = http or httpx.Client(trust_env=not _is_here(self.url), timeout=_TIMEOUT_S)
 
@@ -201,6 +201,11 @@ class Client:
             return self._http.request(method, f"{self.url}{path}", content=body, headers={**self._headers, **headers})
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ClientError(f"{self.url} gave no answer ({error or type(error).__name__}): is it served?") from error
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    """The header that says whose request it is; none without a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _is_here(url: str) -> bool:

@@ -85,7 +85,13 @@ class _Answering:
         if what.unwitnessed:
             console.err.print(what.unwitnessed, markup=False)
         with ExitStack() as running:
-            server = served(workspace, what.package, environment=what.variables, limits=settings.serve)
+            server = served(
+                workspace,
+                what.package,
+                environment=what.variables,
+                limits=settings.serve,
+                records=workspace.records(what.entry.problem),
+            )
             url = running.enter_context(server)
             replay(what.package, url, override=what.override)
             return cls(what=what, url=url, running=running.pop_all())

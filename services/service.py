@@ -52,6 +52,7 @@ from services.limits import read_limits
 from services.manifest import read_manifest
 from services.measures import Measures
 from services.page import Pages, pages
+from services.records import NOT_RECORDED, Records, records_folder
 from services.replies import WRITERS, About, NotAcceptableError, wanted
 from services.request_log import RequestLog
 from services.requests import BadRequestError
@@ -97,6 +98,7 @@ class Predictor:
         self._measures = Measures(self._about.model)
         self._reading = asyncio.Semaphore(1)
         self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)
+        self._records = self._open_records()
         ROUTES.state.predictor = self
         # What was loaded stays: looking through it for garbage took a tenth of a second, of some request in a hundred.
         gc.collect()
@@ -111,6 +113,13 @@ class Predictor:
             read_tokens()
         except ValueError as error:
             raise SystemExit(str(error)) from error
+
+    # Not left to `atexit`: uvicorn ends its process by the very signal that it was told to end by.
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def end(self) -> None:
+        """Write what is yet to be recorded, once all requests are answered."""
+        if self._records is not None:
+            self._records.end()
 
     async def predict(self, request: Request) -> Response:
         """The answer to each image, in the order of the request."""
@@ -132,7 +141,23 @@ class Predictor:
         ids = [new_id(model["problem"], model["version"], self._digest) for _ in answers.doubts]
         write, told = WRITERS[kind], (answers, ids, self._about)
         content = write(*told) if len(ids) <= _QUICK_IMAGES else await asyncio.to_thread(write, *told)
+        if self._records is not None and request.headers.get(NOT_RECORDED) != "no":
+            self._records.add(asked, answers, ids)
         return Response(content, media_type=kind)
+
+    def _open_records(self) -> Records | None:
+        """What records answers; None where nobody has said a folder, or left any bytes to it."""
+        folder, most_bytes = records_folder(), self._limits.records_mib * 2**20
+        if folder is None or not most_bytes:
+            return None
+        return Records(
+            folder,
+            most_bytes=most_bytes,
+            model=self._about.model,
+            inputs=self._answering.inputs,
+            outputs=self._answering.outputs,
+            left_out=self._measures.left_out,
+        )
 
     async def _read_beside(self, *read: Any) -> Asked:
         """Read a long body while others are answered; one at a time, since it may cost twenty times its length."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assay.client import bearer
 from components.core import AssayError, secret
 from components.ledger import PRODUCTION
 from flows import answers, console
@@ -93,7 +94,7 @@ def predict(
     said: dict[str, Any] | None = None
     if read:
         with _server(problem, stage, url) as (address, token):
-            wanted = model_of(address, token=token)["inputs"]
+            wanted = model_of(address, headers=bearer(token))["inputs"]
             _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
             items, without = _each(list(read), lambda file: _item(file, wanted, {**read[file], **given}))
             said, unanswered = _asked(address, items, samples, token)
@@ -143,7 +144,7 @@ def _to_table(
 
     read_image = find_problem(problem).read_image
     with _server(problem, stage, url) as (address, token):
-        wanted = model_of(address, token=token)["inputs"]
+        wanted = model_of(address, headers=bearer(token))["inputs"]
         _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
 
         def read(file: Path) -> dict[str, Any]:
@@ -222,10 +223,13 @@ def _asked(
     if not items:
         return None, {}
     try:
-        return request(address, list(items.values()), samples=samples, token=token), {}
+        return request(address, list(items.values()), samples=samples, headers=bearer(token)), {}
     except RefusedRequestError:
         pass  # one of them is at fault: each is asked about by itself, and named
-    answered, refused = _each(list(items), lambda file: request(address, [items[file]], samples=samples, token=token))
+    headers = bearer(token)
+    answered, refused = _each(
+        list(items), lambda file: request(address, [items[file]], samples=samples, headers=headers)
+    )
     refused = {file: line.replace("images[0]", str(file)) for file, line in refused.items()}
     parts = list(answered.values())
     if not parts:
