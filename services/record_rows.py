@@ -108,9 +108,15 @@ def rows(
 
 def spread(pixels: "NDArray[Any]") -> "tuple[NDArray[np.float32], NDArray[np.float32]]":
     """Median and robust standard deviation along the last axis."""
-    median = np.median(pixels, axis=-1, keepdims=True)
-    deviation = _NORMAL * np.median(np.abs(pixels - median), axis=-1)
-    return median[..., 0].astype(np.float32), deviation.astype(np.float32)
+    median = _median(pixels)
+    return median, np.float32(_NORMAL) * _median(np.abs(pixels - median[..., None]))
+
+
+def _median(values: "NDArray[Any]") -> "NDArray[np.float32]":
+    """Along the last axis; `np.median` takes more than twice as long."""
+    ordered, count = np.sort(values, axis=-1), values.shape[-1]
+    middle = 0.5 * ordered[..., (count - 1) // 2] + 0.5 * ordered[..., count // 2]
+    return np.asarray(middle, dtype=np.float32)
 
 
 def _is_short(of: "Field") -> bool:

@@ -5,10 +5,9 @@
 
 What a row has stands in `record_rows.py`. A request waits for none of it: it is put in a queue, which one thread
 empties every second. Files are written when they have some thousands of rows, some minutes after the first of them, and
-when the process ends; what cannot be recorded is counted (`measures.py`), and said once.
+when the server ends; what cannot be recorded is counted (`measures.py`), and said once.
 """
 
-import atexit
 import os
 import sys
 import threading
@@ -60,6 +59,9 @@ class Records:
         outputs: "Sequence[Field]",
         left_out: Callable[[int], None] = lambda _images: None,
     ) -> None:
+        import pyarrow as pa
+
+        pa.array([""])  # it looks for pandas, which takes half a second where it is: now, and beside no request
         self._folder, self._most_bytes, self._left_out = folder, most_bytes, left_out
         self._model, self._inputs, self._outputs = model, inputs, outputs
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -69,7 +71,6 @@ class Records:
         self._since_us, self._said = 0, False
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
         self._thread.start()
-        atexit.register(self.end)
 
     def add(self, asked: Asked, answers: Answers, ids: Sequence[str]) -> None:
         """Have the answers to a request recorded, where there is room for it."""
@@ -84,7 +85,6 @@ class Records:
 
     def end(self) -> None:
         """Write what there is."""
-        atexit.unregister(self.end)
         self._ended.set()
         self._thread.join(_END_S)
 

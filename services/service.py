@@ -111,6 +111,13 @@ class Predictor:
         except ValueError as error:
             raise SystemExit(str(error)) from error
 
+    # Not left to `atexit`: uvicorn ends its process by the very signal that it was told to end by.
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def end(self) -> None:
+        """Write what is yet to be recorded, once all requests are answered."""
+        if self._records is not None:
+            self._records.end()
+
     async def predict(self, request: Request) -> Response:
         """The answer to each image, in the order of the request."""
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -30,8 +31,9 @@ from components.lifecycle.judging import MEGABYTES
 from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
-from models.fields import check_arrays, field
-from services.answering import Answers
+from models.fields import check_arrays, field, in_words
+from services.answering import Answers, Asked
+from services.records import Records
 from services.replies import WRITERS, About
 from tests.conftest import HOUSE
 from tests.model.problems.machines import EVERY_MACHINE, MACHINES, margin, on_machines
@@ -237,7 +239,7 @@ class ProblemConformance:
         assert golden.doubts[-1], "the last golden input is to be doubted"
 
     def test_answers_and_their_doubts_are_written_in_every_type(
-        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset, tmp_path: Path
     ) -> None:
         estimator = self.estimator(problem, settings)
         region = json.loads(json.dumps(self.untrained_evaluation(problem, settings, small_dataset).tested_range))
@@ -250,6 +252,21 @@ class ProblemConformance:
         assert set(Table.read(io.BytesIO(written["application/fits"])).colnames) >= set(golden.outputs)
         found = load(written["application/x-safetensors"])
         assert all(np.array_equal(found[name], array) for name, array in golden.outputs.items())
+        told: dict[str, Any] = {"model": about.model, "inputs": estimator.inputs, "outputs": estimator.outputs}
+        records = Records(tmp_path / "records", most_bytes=2**20, **told)
+        records.add(Asked(inputs=golden.inputs), answers, ids)
+        records.end()
+        table = pd.read_parquet(tmp_path / "records")
+        assert (table["id"].tolist(), list(table["doubts"].iloc[-1])) == (ids, golden.doubts[-1])
+        for one in (*estimator.inputs, *estimator.outputs):
+            arrays = golden.inputs if one in estimator.inputs else golden.outputs
+            if one.name in arrays and not one.shape:
+                assert table[one.name].tolist() == in_words(one, arrays[one.name].tolist()), one.name
+        images = [one for one in estimator.inputs if len(one.shape) > 1 and one.name in golden.inputs]
+        assert images, "of something with a border"
+        assert not any(table[f"{one.name}_border_deviation"].isna().any() for one in images)
+        for row in table.itertuples():
+            assert all(np.size(value) <= 64 for value in row), "neither pixels nor maps"
 
     def test_every_rule_of_params_yaml_names_a_metric_that_there_is(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
