@@ -4,8 +4,9 @@
     pandas.read_parquet("<folder>")                        # at any time: what lies there is whole
 
 What a row has stands in `record_rows.py`. A request waits for none of it: it is put in a queue, which one thread
-empties every second. Files are written when they have some thousands of rows, some minutes after the first of them, and
-when the server ends; what cannot be recorded is counted (`measures.py`), and said once.
+empties, in small parts, since that takes the processor from answers. Files are written when they have some thousands of
+rows, some minutes after the first of them, and when the server ends; what cannot be recorded is counted
+(`measures.py`), and said once.
 """
 
 import os
@@ -29,12 +30,21 @@ RECORDS = "ASSAY_RECORDS"
 """The variable that names the folder."""
 NOT_RECORDED = "assay-records"
 """The header of a request that says `no` where it is none of a user's: of golden inputs, or of who looks for life."""
-_LOOK_S, _FILE_S, _FILE_ROWS = 1.0, 300.0, 4096
+_LOOK_S, _LOOK_IMAGES = 1.0, 64
+"""When the queue is emptied, whichever comes first; of so many images it takes two milliseconds."""
+_FILE_S, _FILE_ROWS = 300.0, 4096
+"""When a file is written, whichever comes first."""
 _HELD_BYTES = 64 * 2**20
 """Of images that wait for a look; the first may have more."""
 _END_S = 5.0
 _FILES = ("*.parquet", ".*.parquet.partial")
 """The second are being written: readers of a folder pass over what begins with a dot."""
+
+
+def records_folder() -> Path | None:
+    """Where this process is told to record; None where it is not."""
+    said = os.environ.get(RECORDS)
+    return Path(said) if said else None
 
 
 class Records:
@@ -64,9 +74,9 @@ class Records:
         pa.array([""])  # it looks for pandas, which takes half a second where it is: now, and beside no request
         self._folder, self._most_bytes, self._left_out = folder, most_bytes, left_out
         self._model, self._inputs, self._outputs = model, inputs, outputs
-        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._lock, self._due, self._ended = threading.Lock(), threading.Event(), False
         self._waiting: list[Answered] = []
-        self._held = 0
+        self._held, self._images = 0, 0
         self._rows: list[Any] = []
         self._since_us, self._said = 0, False
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
@@ -79,24 +89,30 @@ class Records:
             fits = not self._waiting or self._held + one.nbytes <= _HELD_BYTES
             if fits:
                 self._waiting.append(one)
-                self._held += one.nbytes
+                self._held, self._images = self._held + one.nbytes, self._images + len(ids)
+        if self._images >= _LOOK_IMAGES:
+            self._due.set()
         if not fits:
             self._left_out(len(ids))
 
     def end(self) -> None:
         """Write what there is."""
-        self._ended.set()
+        self._ended = True
+        self._due.set()
         self._thread.join(_END_S)
 
     def _run(self) -> None:
-        while not self._ended.wait(_LOOK_S):
-            self._look()
-        self._look(last=True)
+        last = False
+        while not last:
+            self._due.wait(_LOOK_S)
+            self._due.clear()
+            last = self._ended
+            self._look(last=last)
 
-    def _look(self, *, last: bool = False) -> None:
+    def _look(self, *, last: bool) -> None:
         """Make rows of what waits, and a file of them when it is time."""
         with self._lock:
-            waiting, self._waiting, self._held = self._waiting, [], 0
+            waiting, self._waiting, self._held, self._images = self._waiting, [], 0, 0
         images = sum(len(one.ids) for one in waiting) + sum(len(part) for part in self._rows)
         if not images:
             return
@@ -148,8 +164,9 @@ class Records:
         for file in (found for pattern in _FILES for found in self._folder.glob(pattern)):
             with suppress(FileNotFoundError):  # another process does the same
                 sizes[file] = file.stat().st_size
+        total = sum(sizes.values()) + size
         for file in sorted(sizes, key=lambda file: file.name.lstrip(".")):  # names begin with the time
-            if sum(sizes.values()) + size <= self._most_bytes:
+            if total <= self._most_bytes:
                 break
             file.unlink(missing_ok=True)
-            del sizes[file]
+            total -= sizes[file]

@@ -30,7 +30,6 @@ wait already 429, with `Retry-After`.
 import asyncio
 import gc
 import math
-import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ from services.limits import read_limits
 from services.manifest import read_manifest
 from services.measures import Measures
 from services.page import Pages, pages
-from services.records import NOT_RECORDED, RECORDS, Records
+from services.records import NOT_RECORDED, Records, records_folder
 from services.replies import WRITERS, About, NotAcceptableError, wanted
 from services.request_log import RequestLog
 from services.requests import BadRequestError
@@ -143,12 +142,12 @@ class Predictor:
         return Response(content, media_type=kind)
 
     def _open_records(self) -> Records | None:
-        """Where answers are recorded; None where nobody has said a folder, or left any bytes to them."""
-        folder, most_bytes = os.environ.get(RECORDS), self._limits.records_mib * 2**20
-        if not folder or not most_bytes:
+        """What records answers; None where nobody has said a folder, or left any bytes to it."""
+        folder, most_bytes = records_folder(), self._limits.records_mib * 2**20
+        if folder is None or not most_bytes:
             return None
         return Records(
-            Path(folder),
+            folder,
             most_bytes=most_bytes,
             model=self._about.model,
             inputs=self._answering.inputs,

@@ -251,6 +251,7 @@ ENVIRONMENT = {
     "models/galaxies/fitting/library.py": "finds the compiler; `models` knows nothing of `components`",
     "services/answering.py": "stands alone in a package",
     "services/limits.py": "stands alone in a package",
+    "services/records.py": "stands alone in a package",
     "services/verify.py": "stands alone",
 }
 """Where a process's variables are met, and what for."""
