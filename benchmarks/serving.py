@@ -95,7 +95,7 @@ def main() -> None:
         bare, bare_ms = _bare(package.source, one, many)
         print(f"the model itself: {bare:.1f} images/s in batches of 64, one image in {bare_ms:.2f} ms (median)")
         bodies = _Bodies(folder=Path(scratch), one=one, many=many)
-        with served(there, package) as url:
+        with served(there, package, records=Path(scratch) / "records") as url:  # as `assay serve` has them
             for kind in ("binary", "json"):
                 rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
             with opened(

@@ -63,6 +63,7 @@ TOOLS = {
 """Which wing meets a tool, or the service; no other does."""
 
 BY_STRING = {
+    "assay/__main__.py": "where the packages lie, which are not ours yet",
     "components/problems/__init__.py": "a problem, by its name on the command line",
     "models/networks/__init__.py": "a network, by its name in params.yaml",
     "models/map_networks/__init__.py": "another, by its name",

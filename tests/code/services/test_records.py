@@ -208,13 +208,14 @@ def test_a_folder_never_has_more_than_its_cap_and_the_newest_stays(
     assert (folder / "notes.txt").exists()
 
 
-@pytest.mark.parametrize(("name", "value"), [("_FILE_ROWS", 5), ("_FILE_S", 0.0)])
+@pytest.mark.parametrize("name", ["_FILE_ROWS", "_FILE_S"])
+@pytest.mark.parametrize(("look_images", "look_s"), [(5, 3600.0), (100, 0.01)])
 def test_a_file_is_written_when_there_are_many_rows_or_the_first_is_old(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, look_images: int, look_s: float
 ) -> None:
-    monkeypatch.setattr(records, "_LOOK_S", 0.01)
-    monkeypatch.setattr(records, name, value)
-    monkeypatch.setattr(records, "_END_S", 60)
+    monkeypatch.setattr(records, "_LOOK_S", look_s)
+    monkeypatch.setattr(records, "_LOOK_IMAGES", look_images)
+    monkeypatch.setattr(records, name, {"_FILE_ROWS": 5, "_FILE_S": 0.0}[name])
     one = opened(tmp_path)
     one.add(asked(5), answers(5), ids(5))
     until(lambda: any(tmp_path.glob("*.parquet")))
