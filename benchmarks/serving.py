@@ -98,9 +98,8 @@ def main() -> None:
         with served(there, package, records=Path(scratch) / "records") as url:  # as `assay serve` has them
             for kind in ("binary", "json"):
                 rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
-            with opened(
-                free_port(), ServeSettings(), log=Path(scratch) / "requests.log"
-            ) as front:  # what `assay serve` has before it
+            before = opened(free_port(), ServeSettings(), log=Path(scratch) / "log")  # as `assay serve` has it
+            with before as front:
                 front.send_to(url)
                 rates |= bodies.load("assay serve binary", f"{front.url}/predict", "binary")
                 few, all_of_them, alone_too = measure_cutouts(_NAME, front.url, one, Path(scratch))
