@@ -43,7 +43,7 @@ cheats: setup  ## models that guess, against the rules of params.yaml (a quarter
 mutants: setup  ## that tests/code/gates finds 85 % of what mutmut breaks in the rules of gates (five minutes)
 	rm -rf build/mutants
 	mkdir -p build/mutants
-	cd build/mutants && ln -s $(addprefix ../../,assay.py components flows models params.yaml pyproject.toml services tests) .
+	cd build/mutants && ln -s $(addprefix ../../,assay components flows models params.yaml pyproject.toml services tests) .
 	cd build/mutants && ../../$(BIN)/mutmut run && ../../$(BIN)/mutmut results && ../../$(BIN)/mutmut export-cicd-stats
 	$(BIN)/python -m tests.mutants build/mutants/mutants/mutmut-cicd-stats.json
 

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
+from benchmarks.cutouts import measure_cutouts
 from components.core import AssayError, ServeSettings, Workspace, free_port, running, wait_until_answers
 from components.lifecycle import deployed
 from components.packages import Package, build_package, opened, request_items, served
@@ -94,12 +95,14 @@ def main() -> None:
         bare, bare_ms = _bare(package.source, one, many)
         print(f"the model itself: {bare:.1f} images/s in batches of 64, one image in {bare_ms:.2f} ms (median)")
         bodies = _Bodies(folder=Path(scratch), one=one, many=many)
-        with served(there, package) as url:
+        with served(there, package, records=Path(scratch) / "records") as url:  # as `assay serve` has them
             for kind in ("binary", "json"):
                 rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
-            with opened(free_port(), ServeSettings()) as front:  # what `assay serve` has before it
+            before = opened(free_port(), ServeSettings(), log=Path(scratch) / "log")  # as `assay serve` has it
+            with before as front:
                 front.send_to(url)
                 rates |= bodies.load("assay serve binary", f"{front.url}/predict", "binary")
+                few, all_of_them, alone_too = measure_cutouts(_NAME, front.url, one, Path(scratch))
         with _plain(package, Path(scratch)) as url:
             rates |= bodies.load("plain BentoML json", f"{url}/predict", "json")
         with _mlflow(Path(scratch)) as url:
@@ -108,6 +111,9 @@ def main() -> None:
     best = max(rates[f"assay binary, {clients} × 64"].per_second for clients in (1, 2)) * 64
     print(f"64 images in binary over the model itself: {best / bare:.2f} (asked: at least 0.80)")
     print(f"one image: {alone.p50_ms - bare_ms:.2f} ms more than the model itself (asked: at most 3)")
+    print(few.line("for few files", bare))
+    for what, done in (("against a server", all_of_them), ("with a server of its own", alone_too)):
+        print(f"{done.line(what, bare)} (asked: at least 0.70)")
     for what, other, least in (
         ("one client", alone, 3),
         ("mlflow models serve", rates["mlflow models serve json, 16 × 1"], 3),

@@ -7,23 +7,28 @@ A file that cannot be read or answered is a row with its reason, and keeps no ot
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core import AssayError
-from flows.asked_files import carried
+from flows.asked_files import Catalogue, carried
 from flows.reading_files import Given, Told
 
 if TYPE_CHECKING:
+    from assay.client import Client, Prediction
     from components.fields import Problem, TableColumn
-    from components.packages import Answered
 
 _BATCH = 64
+_AT_ONCE = 2
+"""Batches on their way: while one is answered, the files of the next are read and sent."""
 _OF_IMAGE = re.compile(r"images\[(\d+)\]")
+_ESTIMATED = "estimated_"
 _LINE = re.compile(r"^.* answered 4\d\d: ")
-"""What `ask` puts before a server's own line."""
+"""What the client puts before a server's own line."""
 
 Inputs = Mapping[str, Any]
 """Of one image, by field."""
@@ -40,21 +45,23 @@ class AnswerTable:
     """Why the others were not."""
     told: dict[Path, Told] = field(default_factory=dict)
     """What is to be known of those that were read."""
-    said: "Answered | None" = None
+    said: "Prediction | None" = None
     """The last batch's answer, whose units, labels and model are those of all."""
+    estimated: dict[str, str] = field(default_factory=dict)
+    """Inputs that were estimated for some of the files, by name in these rows with the unit as FITS writes it."""
 
     @property
     def doubted(self) -> int:
         """How many answers are to be doubted."""
         return sum(not row["in_tested_range"] for row in self.rows.values())
 
-    def write(self, path: Path, problem: "Problem", *, beside: Mapping[Path, Mapping[str, Any]]) -> list[str]:
+    def write(self, path: Path, problem: "Problem", *, beside: Catalogue) -> list[str]:
         """Keep it as a file: FITS with units, Parquet, or CSV with a column for each entry of an output.
 
         Args:
             path: whose suffix says which.
             problem: says what of an answer is another number on the sky, where a file says where that is.
-            beside: columns of a catalogue, by file; those that outputs are called after are left out.
+            beside: columns of a catalogue; those that outputs are called after are left out.
 
         Returns:
             The outputs that such a file cannot hold.
@@ -63,7 +70,7 @@ class AnswerTable:
             AssayError: when it cannot be written.
         """
         from components.fields import TableColumn, write_table
-        from components.packages import in_ascii
+        from components.packages import fits_unit, in_ascii
 
         outputs = dict(self.said.outputs) if self.said else {}
         plain = in_ascii if path.suffix.lower() == ".fits" else str
@@ -79,9 +86,12 @@ class AnswerTable:
         more = {
             name: carried(beside, self.files, name)
             for name in next(iter(beside.values()), {})
-            if name not in own and name not in outputs
+            if name not in own and name not in outputs and name not in self.estimated
         }
-        columns = [TableColumn(name=name, values=values) for name, values in {**own, **more}.items()]
+        columns = [
+            TableColumn(name=name, values=values, unit=beside.units.get(name, "") if name in more else "")
+            for name, values in {**own, **more}.items()
+        ]
         for name, array in outputs.items():
             assert self.said is not None
             labels = self.said.labels.get(name, ())
@@ -91,7 +101,12 @@ class AnswerTable:
             if word:
                 values = [labels[int(value)] if value != "" else "" for value in values]
             entries = tuple(plain(label) for label in labels) if array.ndim == 2 else ()
-            columns.append(TableColumn(name=name, values=values, unit=self.said.fits_unit(name), entries=entries))
+            columns.append(
+                TableColumn(name=name, values=values, unit=fits_unit(self.said.units.get(name, "")), entries=entries)
+            )
+        for name, unit in self.estimated.items():
+            values = [row.get(name, float("nan")) for row in rows]
+            columns.append(TableColumn(name=name, values=values, unit=unit))
         return write_table(path, columns + self._on_sky(problem), comment=problem.frame)
 
     def _on_sky(self, problem: "Problem") -> "list[TableColumn]":
@@ -108,7 +123,9 @@ class AnswerTable:
         return columns
 
 
-def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Given], *, shown: str) -> AnswerTable:
+def answer_files(
+    url: str, files: Sequence[Path], read: Callable[[Path], Given], *, shown: str, token: str | None = None
+) -> AnswerTable:
     """Ask a server about every file.
 
     Args:
@@ -116,36 +133,66 @@ def answer_files(url: str, files: Sequence[Path], read: Callable[[Path], Given],
         files: in the order of the table.
         read: gives what a model is asked of a file, or raises an AssayError.
         shown: before the bar.
+        token: of who asks, where the server wants one.
 
     Raises:
         AssayError: when nothing useful answers.
     """
     from tqdm import tqdm
 
+    from assay.client import Client, ClientError
+
     table = AnswerTable(files=files)
-    with tqdm(total=len(files), desc=shown, unit="img", disable=None) as bar:
-        for first in range(0, len(files), _BATCH):
-            part = files[first : first + _BATCH]
-            asked: dict[frozenset[str], dict[Path, Inputs]] = {}
-            for file in part:
-                try:
-                    given = read(file)
-                except AssayError as error:
-                    table.refused[file] = str(error)
-                else:
-                    table.told[file] = given.told
-                    asked.setdefault(frozenset(given.inputs), {})[file] = given.inputs
-            for alike in asked.values():  # one batch has the same fields throughout
-                _answer(url, alike, table)
-            bar.update(len(part))
+    with (
+        tqdm(total=len(files), desc=shown, unit="img", disable=None) as bar,
+        Client(url, token=token) as client,
+        ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ask") as pool,
+    ):
+        under_way: deque[tuple[Future[None], int]] = deque()
+
+        def wait(most: int) -> None:
+            while len(under_way) > most:
+                answered, count = under_way.popleft()
+                answered.result()
+                bar.update(count)
+
+        try:
+            for first in range(0, len(files), _BATCH):
+                part = files[first : first + _BATCH]
+                asked = _read(part, read, table)
+                wait(_AT_ONCE - 1)
+                under_way.append((pool.submit(_answer_alike, client, asked, table), len(part)))
+            wait(0)
+        except ClientError as error:
+            raise AssayError(str(error)) from error
     return table
 
 
-def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
+def _read(files: Sequence[Path], read: Callable[[Path], Given], table: AnswerTable) -> list[dict[Path, Inputs]]:
+    """What a model is asked of files, those together that have the same fields."""
+    asked: dict[frozenset[str], dict[Path, Inputs]] = {}
+    for file in files:
+        try:
+            given = read(file)
+        except AssayError as error:
+            table.refused[file] = str(error)
+        else:
+            table.told[file] = given.told
+            asked.setdefault(frozenset(given.inputs), {})[file] = given.inputs
+    return list(asked.values())
+
+
+def _answer_alike(client: "Client", asked: Sequence[Mapping[Path, Inputs]], table: AnswerTable) -> None:
+    for alike in asked:
+        _answer(client, alike, table)
+
+
+def _answer(client: "Client", asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
     """Ask about some files at once; about one that the server names as wrong not again."""
     import numpy as np
 
-    from components.packages import RefusedRequestError, ask
+    from assay.client import RefusedError
+    from components.packages import fits_unit
 
     left = dict(asked)
     while left:
@@ -154,8 +201,8 @@ def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
             shapes = {name: {np.shape(inputs[name]) for inputs in left.values()} for name in names}
             if any(len(found) > 1 for found in shapes.values()):
                 raise _UnlikeError
-            said = ask(url, {name: np.stack([np.asarray(one[name]) for one in left.values()]) for name in names})
-        except (RefusedRequestError, _UnlikeError) as error:
+            said = client.ask({name: np.stack([np.asarray(one[name]) for one in left.values()]) for name in names})
+        except (RefusedError, _UnlikeError) as error:
             line = _LINE.sub("", str(error))
             named = _OF_IMAGE.search(line)
             if len(left) == 1 or named is not None:
@@ -164,19 +211,21 @@ def _answer(url: str, asked: Mapping[Path, Inputs], table: AnswerTable) -> None:
                 del left[file]
                 continue
             for file, inputs in left.items():  # which of them is meant is not said
-                _answer(url, {file: inputs}, table)
+                _answer(client, {file: inputs}, table)
             return
         if table.said is not None and said.model != table.said.model:
             versions = f"version {table.said.model['version']} to {said.model['version']}"
-            raise AssayError(f"{url} changed from {versions} midway: repeat the command")
+            raise AssayError(f"{client.url} changed from {versions} midway: repeat the command")
         table.said = said
+        estimated = {f"{_ESTIMATED}{name}": array for name, array in said.estimated.items()}
+        table.estimated |= {f"{_ESTIMATED}{name}": fits_unit(said.units.get(name, "")) for name in said.estimated}
         for number, file in enumerate(left):
             doubts = [*table.told[file].doubts, *said.doubts[number]]
             table.rows[file] = {
                 "id": said.ids[number],
                 "in_tested_range": not doubts,
                 "doubts": doubts,
-                **{name: array[number] for name, array in said.outputs.items()},
+                **{name: array[number] for name, array in {**said.outputs, **estimated}.items()},
             }
         return
 

@@ -71,8 +71,10 @@ def show(
         beside = ("" if right is None else f"{right:.4g}",) if truth else ()
         rows.append((short, shown, *beside, said["units"].get(name, "")))
     columns = ("output", str(quoted or "value"), *(("truth",) if truth else ()), "unit")
-    stood = ", ".join(f"{name} {value:g}" for name, value in (given or {}).items())
-    console.out.print(f"\n{title}" + (f" with {stood}" if stood else ""), style="bold", markup=False)
+    stood = [f"{name} {value:g}" for name, value in (given or {}).items()]
+    for name, value in prediction.get("estimated", {}).items():
+        stood.append(f"{name} {value:.4g} {said['units'].get(name, '')}".rstrip() + ", estimated from the image")
+    console.out.print(f"\n{title}" + (f" with {', '.join(stood)}" if stood else ""), style="bold", markup=False)
     console.out.print(f"id {prediction['id']}")
     if rows:
         console.print_table("", columns, rows)
@@ -89,7 +91,8 @@ def show(
 def show_source(said: Mapping[str, Any], *, everything: bool = False) -> None:
     """What holds of all answers: what is not tested of any, what is quoted, and which model answered."""
     predictions, model = said["predictions"], said["model"]
-    console.out.print(f"\nnot tested: {', '.join(predictions[0]['not_tested'])}", markup=False)
+    granted = dict.fromkeys(line for one in predictions for line in one["not_tested"])
+    console.out.print(f"\nnot tested: {', '.join(granted)}", markup=False)
     if any("quote" in one["answer"] for one in predictions) and not everything:
         console.out.print(
             "quoted is what each answer says is to be: the likelihood's maximum, which no prior pulls, or where the "

@@ -19,7 +19,13 @@ _FILE = "file"
 _WHOLE = re.compile(r"[-+]?(0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|(?=\.\d))(\.\d*)?([eE][-+]?\d+)?|nan", re.IGNORECASE)
 
-Catalogue = Mapping[Path, Mapping[str, Any]]
+
+class Catalogue(dict[Path, Mapping[str, Any]]):
+    """The row of each file that a table names, and units of its columns."""
+
+    def __init__(self, rows: Mapping[Path, Mapping[str, Any]], units: Mapping[str, str]) -> None:
+        super().__init__(rows)
+        self.units = units
 
 
 def files_among(named: Sequence[Path]) -> list[Path]:
@@ -76,10 +82,10 @@ def read_catalogue(path: Path, files: Sequence[Path]) -> Catalogue:
             known[file] = rows[file.name]
     if not known:
         raise AssayError(f"{path}: names none of the files, {files[0].name} for one: its column {_FILE!r} must")
-    return known
+    return Catalogue(known, table.attrs.get("units", {}))
 
 
-def carried(known: Catalogue, files: Sequence[Path], name: str) -> list[Any]:
+def carried(known: Mapping[Path, Mapping[str, Any]], files: Sequence[Path], name: str) -> list[Any]:
     """A column of a catalogue for files, numbers as such where all are: text that begins with 0 is a name."""
     values = [known[file][name] if file in known else None for file in files]
     said = [value for value in values if value not in (None, "")]
@@ -93,7 +99,7 @@ def carried(known: Catalogue, files: Sequence[Path], name: str) -> list[Any]:
     return ["" if value is None else value for value in values]
 
 
-def numbers(known: Catalogue, file: Path, given: Mapping[str, Any]) -> dict[str, float]:
+def numbers(known: Mapping[Path, Mapping[str, Any]], file: Path, given: Mapping[str, Any]) -> dict[str, float]:
     """What a catalogue says of a file in numbers; its other columns say nothing to a model.
 
     Raises:

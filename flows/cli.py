@@ -1,4 +1,4 @@
-"""The command line, which `assay.py` starts. Each command is a function in flows/commands/, its signature the options.
+"""The command line, which `assay/__main__.py` starts: a function in flows/commands/ each, its signature the options.
 
 Exit status: 0 done; 1 refused or failed, with one line on stderr; 2 wrong usage. `--debug` anywhere shows tracebacks,
 `--wide` tables as wide as they are.

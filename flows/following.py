@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from components.core import AssayError, ProblemSettings, Workspace
+from components.core import LOCALHOST, AssayError, ProblemSettings, Workspace
 from components.ledger import Entry, Ledger, Server, new_server, open_ledger
 from components.lifecycle import Deployed, deployed, notify
 from components.packages import Front, is_alive, opened, replay, served
@@ -30,25 +30,29 @@ _NOT_FOLLOWED = "not_followed"
 """What `/model` says when something else is in the stage, and why that does not answer."""
 
 
-def follow(workspace: Workspace, problem: str, stage: str, *, port: int, settings: ProblemSettings) -> None:
+def follow(
+    workspace: Workspace, problem: str, stage: str, *, port: int, settings: ProblemSettings, host: str = LOCALHOST
+) -> None:
     """Serve whatever is in a stage until the process is ended.
 
     Args:
         workspace: whose ledger and packages.
         problem: whose stage.
         stage: which one.
-        port: on this machine.
+        port: to listen on.
         settings: how much a server takes on, and who is told when it cannot follow.
+        host: the address to listen on.
 
     Raises:
-        AssayError: when the stage is empty, its package is not whole or does not answer as recorded, the port is taken,
-            or the server has ended.
+        AssayError: when the stage is empty, its package is not whole or does not answer as recorded, the port is taken
+            or must not be listened on, or the server has ended.
     """
     ledger, me = open_ledger(workspace), new_server()
+    log = workspace.home / "logs" / f"requests-{problem}.log"
     with ExitStack() as stack:
         answering = _Answering.start(workspace, deployed(workspace, problem, stage), settings)
         stack.callback(lambda: answering.end())  # whichever it is then
-        front = stack.enter_context(opened(port, settings.serve))
+        front = stack.enter_context(opened(port, settings.serve, host=host, log=log))
         stack.enter_context(_left_at_the_end(ledger, me))
         while True:
             front.send_to(answering.url)
@@ -81,7 +85,13 @@ class _Answering:
         if what.unwitnessed:
             console.err.print(what.unwitnessed, markup=False)
         with ExitStack() as running:
-            server = served(workspace, what.package, environment=what.variables, limits=settings.serve)
+            server = served(
+                workspace,
+                what.package,
+                environment=what.variables,
+                limits=settings.serve,
+                records=workspace.records(what.entry.problem),
+            )
             url = running.enter_context(server)
             replay(what.package, url, override=what.override)
             return cls(what=what, url=url, running=running.pop_all())

@@ -110,7 +110,7 @@ def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resamp
     for one in wanted:
         name, shape = one["name"], tuple(one["shape"])
         if name not in inputs:
-            if not one["optional"]:
+            if not (one["optional"] or one.get("estimated", False)):  # of packages of before, no word
                 header = "" if shape else f", or {name.upper()} in the header of a FITS file"
                 raise AssayError(f"{read.path}: nothing says its {name}: give --set {name}=…{header}")
         elif np.shape(inputs[name]) != shape:

@@ -33,6 +33,9 @@ class Field:
     """Of the entries along the first axis, where they have names; of the values of an int64."""
     optional: bool = False
     """An input that may be left out, and counts as 0 then."""
+    estimated: bool = False
+    """An input that may be left out where a model is asked, is estimated from the image then, and the answer says so;
+    who trains or judges a model states it."""
     limits: tuple[float | None, float | None] = (None, None)
     """Values lie between these and are neither; None where there is no limit."""
     pixel_scale: float | None = None
@@ -42,6 +45,11 @@ class Field:
     """A package answers as recorded when no entry differs by more than absolute + relative · |that of `of`|."""
     of: str = ""
     """The output that `relative` is relative to, such as the error of a value; the field itself by default."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether a model cannot be asked without it."""
+        return not (self.optional or self.estimated)
 
     def as_json(self) -> dict[str, Any]:
         """The field as JSON-able values."""

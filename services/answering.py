@@ -11,24 +11,27 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from services.manifest import read_manifest
-from services.requests import BadRequestError
+from services.requests import BadRequestError, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.fields import Field
+    from models.fields import Arrays, Field
 
 TESTED_RANGE = "model/tested_range.json"
 OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
 _DRAWS_AN_IMAGE = 64
 """Of a posterior; they take as long as an image does."""
+_ESTIMATED = "estimated from the image"
+"""What is said of an input that nobody stated."""
 _IMAGES_A_THREAD = 2
 """Fewer are answered sooner by fewer threads, which wait for each other at every layer."""
 
@@ -74,6 +77,8 @@ class Answers:
     """What all of them take for granted."""
     samples: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
     """By the name of an output, shape (images, draws, …)."""
+    estimated: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
+    """Inputs that were left out and estimated from the images."""
 
     def part(self, first: int, end: int) -> "Answers":
         """Those of some of the images."""
@@ -82,6 +87,7 @@ class Answers:
             doubts=self.doubts[first:end],
             not_tested=self.not_tested,
             samples={name: array[first:end] for name, array in self.samples.items()},
+            estimated={name: array[first:end] for name, array in self.estimated.items()},
         )
 
 
@@ -120,12 +126,14 @@ class Answering:
 
         first = asked[0]
         whole = {name: np.concatenate([one.inputs[name] for one in asked]) for name in first.inputs}
-        inputs = {name: torch.from_numpy(array) for name, array in whole.items()}
+        given = {name: torch.from_numpy(array) for name, array in whole.items()}
         images = sum(one.images for one in asked)
         torch.set_num_threads(max(1, min(os.cpu_count() or 1, images // _IMAGES_A_THREAD)))
         try:
             with torch.inference_mode():
-                outputs = self._estimator(inputs)
+                inputs, estimated = self._estimator.completed(given)
+                self._check_estimates(estimated)
+                outputs = self._estimator.uncompared(self._estimator(inputs), estimated)
                 drawn = self._estimator.samples(inputs, first.samples) if first.samples else {}
         except ValueError as error:  # what no image can be drawn with; the line names it
             raise BadRequestError(str(error)) from error
@@ -134,16 +142,27 @@ class Answering:
         together = Answers(
             outputs=arrays,
             doubts=self._estimator.doubts(inputs, outputs, self._region),
-            not_tested=list(self._estimator.not_tested(inputs)),
+            not_tested=[*self._estimator.not_tested(inputs), *(f"{name} ({_ESTIMATED})" for name in estimated)],
             samples={name: array.numpy() for name, array in drawn.items()},
+            estimated={name: array.numpy() for name, array in estimated.items()},
         )
         ends = np.cumsum([one.images for one in asked]).tolist()
         return [together.part(end - one.images, end) for one, end in zip(asked, ends, strict=True)]
+
+    def _check_estimates(self, estimated: "Arrays") -> None:
+        """That they are what could have been stated."""
+        for one in self.inputs:
+            if one.name in estimated:
+                checked(estimated[one.name].numpy(), one, partial(_place_of_estimate, one.name))
 
 
 def about(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Which model answers here; where a person put it against its gates, whoever asks is to know."""
     return {**manifest["model"], **({"override": os.environ[OVERRIDE]} if OVERRIDE in os.environ else {})}
+
+
+def _place_of_estimate(name: str, place: tuple[int, ...]) -> str:
+    return f"images[{place[0]}].{name}, {_ESTIMATED},"
 
 
 def _refuse_what_is_not_finite(arrays: "Mapping[str, NDArray[np.float32]]") -> None:

@@ -183,7 +183,7 @@ READERS: Mapping[str, Callable[[bytes, "Sequence[Field]", int], Mapping[str, Any
 def _completed(found: Mapping[str, Any], fields: "Sequence[Field]", most: int) -> dict[str, "NDArray[Any]"]:
     """Every field for every image, checked; what is said once holds for all."""
     for one in fields:
-        if one.name not in found and not one.optional:
+        if one.name not in found and one.needed:
             how = "" if one.shape else f", say as ?{one.name}="
             raise BadRequestError(f"nothing says {one.name}: it must stand beside the images{how}")
     by_name = {one.name: one for one in fields}

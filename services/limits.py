@@ -27,6 +27,7 @@ class Limits:
     batch_images: int = 64
     batch_ms: float = 10.0
     queue_images: int = 2048
+    records_mib: int = 256
 
     @property
     def body_bytes(self) -> int:

@@ -3,6 +3,7 @@
 assay_images_total{doubted="yes"}          images that were answered
 assay_batch_images, assay_batch_seconds    images that were answered at once, and how long that took
 assay_waiting_images                       images in the queue when the last request arrived
+assay_records_left_out_total               images whose answers were not recorded
 assay_model_info{problem, version, …} 1    which model answers
 """
 
@@ -27,6 +28,7 @@ class Measures:
         self._batch = metrics.Histogram("assay_batch_images", "Images that were answered at once", buckets=_SIZES)
         self._seconds = metrics.Histogram("assay_batch_seconds", "How long a batch took", buckets=_SECONDS)
         self._waiting = metrics.Gauge("assay_waiting_images", "Images in the queue", multiprocess_mode="livesum")
+        self._left_out = metrics.Counter("assay_records_left_out", "Images whose answers were not recorded")
         names = ("problem", "version", "package", "weights_sha256")
         info = metrics.Gauge("assay_model_info", "Which model answers", names, multiprocess_mode="livemax")
         info.labels(*(str(model.get(name, "")) for name in names)).set(1)
@@ -45,3 +47,7 @@ class Measures:
         doubted = sum(bool(lines) for lines in doubts)
         self._images.labels("yes").inc(doubted)
         self._images.labels("no").inc(len(doubts) - doubted)
+
+    def left_out(self, images: int) -> None:
+        """Answers were not recorded."""
+        self._left_out.inc(images)

@@ -6,10 +6,12 @@ document = describe(model, inputs, outputs, sound, limits)
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from services.bodies import FITS, JSON, NPY, SAFETENSORS
 from services.examples import Example
 from services.limits import Limits
-from services.requests import MOST_SAMPLES, between
+from services.requests import MOST_SAMPLES, between, left_out
 
 if TYPE_CHECKING:
     from models.fields import Field
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 _URL = "http://127.0.0.1:3000"
 _REFUSED = {
     "400": "The request cannot be answered; the line says what of it.",
+    "401": "A token is missing or not known.",
     "403": "A page of another server asked.",
     "406": "Nothing that is accepted can be written.",
     "408": "The body did not come.",
     "413": "The body is too long.",
     "415": "The body is of a type that is not read.",
+    "421": "Without tokens `Host` must be a name of the server's own machine.",
     "429": "Too many images wait; `Retry-After` says when to come back.",
 }
 _SAID = {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
@@ -56,7 +60,7 @@ def describe(
     answered = {
         "description": "The answer to each image, in the order of the request.",
         "content": {
-            JSON: {"schema": _answer(outputs)},
+            JSON: {"schema": _answer(inputs, outputs)},
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (SAFETENSORS, FITS)},
         },
     }
@@ -86,9 +90,9 @@ def describe(
 def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
     item = {
         "type": "object",
-        "required": [one.name for one in inputs if not one.optional],
+        "required": [one.name for one in inputs if one.needed],
         "additionalProperties": False,
-        "properties": {one.name: _schema(one) for one in inputs},
+        "properties": {one.name: _input(one) for one in inputs},
     }
     images = {"type": "array", "minItems": 1, "maxItems": limits.request_images, "items": item}
     samples = {"type": "integer", "minimum": 0, "maximum": MOST_SAMPLES}
@@ -100,7 +104,7 @@ def _request(inputs: "Sequence[Field]", limits: Limits) -> dict[str, Any]:
     }
 
 
-def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
+def _answer(inputs: "Sequence[Field]", outputs: "Sequence[Field]") -> dict[str, Any]:
     answer = {one.name: _schema(one, limited=False) for one in outputs}
     lines = {"type": "array", "items": {"type": "string"}}
     prediction = {
@@ -109,9 +113,14 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
         "in_tested_range": {"type": "boolean"},
         "doubts": lines,
         "not_tested": lines,
-        "samples": {"type": "object"},
     }
-    named = {"type": "object", "properties": prediction, "required": [name for name in prediction if name != "samples"]}
+    estimated = {one.name: _schema(one, limited=False) for one in inputs if one.estimated}
+    perhaps = {"samples": {"type": "object"}} | (
+        {"estimated": {"type": "object", "properties": estimated, "description": "what was left out of the request"}}
+        if estimated
+        else {}
+    )
+    named = {"type": "object", "properties": prediction | perhaps, "required": list(prediction)}
     whole = {
         "predictions": {"type": "array", "items": named},
         "units": {"type": "object"},
@@ -123,7 +132,10 @@ def _answer(outputs: "Sequence[Field]") -> dict[str, Any]:
 
 def _parameter(one: "Field") -> dict[str, Any]:
     said = f"{one.name} of all images, or of each with commas between them; for bodies of arrays{_limits(one)}"
-    return {"name": one.name, "in": "query", "required": False, "description": said, "schema": {"type": "string"}}
+    said += left_out(one)
+    values = {"type": "array", "minItems": 1, "items": _schema(one)}
+    listed = {"style": "form", "explode": False, "schema": values}
+    return {"name": one.name, "in": "query", "required": False, "description": said, **listed}
 
 
 def _samples() -> dict[str, Any]:
@@ -142,12 +154,25 @@ def _limits(one: "Field") -> str:
     return f" ({said})" if said else ""
 
 
+def _beside(limit: float | None, towards: int) -> float:
+    """The first float32 within an excluded limit, or the last that there is; subnormal ones count as 0."""
+    of = np.finfo(np.float32)
+    if not limit:
+        return float(towards * of.tiny if limit == 0 else -towards * of.max)
+    return float(np.nextafter(np.float32(limit), np.float32(towards * of.max)))
+
+
+def _input(one: "Field") -> dict[str, Any]:
+    schema = _schema(one)
+    return schema | {"description": schema["description"] + left_out(one)}
+
+
 def _schema(one: "Field", *, limited: bool = True) -> dict[str, Any]:
     low, high = one.limits if limited else (None, None)
     word = not limited and one.dtype == "int64" and one.labels and not one.shape
     number: dict[str, Any] = {"type": "string" if word else "integer" if one.dtype == "int64" else "number"}
-    number |= {"exclusiveMinimum": low} if low is not None else {}
-    number |= {"exclusiveMaximum": high} if high is not None else {}
+    if number["type"] == "number" and limited:
+        number |= {"format": "float", "minimum": _beside(low, 1), "maximum": _beside(high, -1)}
     for size in reversed(one.shape):
         number = {"type": "array", "minItems": size, "maxItems": size, "items": number}
     return number | {"description": one.unit or "a pure number"}

@@ -64,9 +64,11 @@ function show(document) {
     element("p", document.error, place).className = "warning";
     return;
   }
-  const {answer, doubts, id, in_tested_range: trusted, not_tested: granted} = document.predictions[0];
+  const {answer, doubts, id, in_tested_range: trusted, not_tested: granted, estimated} = document.predictions[0];
   const verdict = trusted ? "In the tested range: nothing departs." : `Not to be trusted: ${doubts.join("; ")}.`;
   element("p", verdict, place).className = trusted ? "" : "warning";
+  for (const [name, value] of Object.entries(estimated ?? {}))
+    element("p", `Estimated from the image: ${name} ${say(value)} ${document.units[name] ?? ""}`.trim() + ".", place);
   if (granted.length) element("p", `Taken for granted: ${granted.join(", ")}.`, place);
   const table = element("table", "", place), head = element("tr", "", table);
   for (const title of ["", "value", "error", "68 % interval", "unit"]) element("th", title, head);

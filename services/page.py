@@ -18,7 +18,7 @@ from services.bodies import JSON
 from services.examples import examples
 from services.limits import Limits
 from services.openapi import describe
-from services.requests import between
+from services.requests import between, left_out
 
 if TYPE_CHECKING:
     from models.fields import Field
@@ -112,7 +112,7 @@ def _shape(one: "Field") -> str:
 
 def _range(one: "Field") -> str:
     labelled = ", ".join(f"{number} {label}" for number, label in enumerate(one.labels)) if not one.shape else ""
-    return (labelled or between(one).strip() or "any") + (", may be left out" if one.optional else "")
+    return (labelled or between(one).strip() or "any") + left_out(one)
 
 
 async def _answer(send: _Send, kind: str, content: bytes, *, whole: bool) -> None:

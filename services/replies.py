@@ -3,14 +3,14 @@
     kind = wanted("application/fits, */*;q=0.1")
     body = WRITERS[kind](answers, ids, about)
 
-Each has of every image all outputs, `id`, `in_tested_range`, `doubts`, and `samples` where they were asked for; and
-of all of them `units`, `labels`, `not_tested` and `model`.
+Each has of every image all outputs, `id`, `in_tested_range`, `doubts`, `samples` where they were asked for, and
+`estimated` where an input was left out that can be; and of all of them `units`, `labels`, `not_tested` and `model`.
 
 | type | images | of all |
 |---|---|---|
 | `application/json` | an object each, in `predictions` | beside them |
-| `application/x-safetensors` | a tensor for each output, and `samples.<name>` | its metadata, each as JSON |
-| `application/fits` | a row each, with a column for each output, and `samples_<name>` | its header |
+| `application/x-safetensors` | a tensor for each output, `samples.<name>`, `estimated.<name>` | its metadata, as JSON |
+| `application/fits` | a row each, a column for each output, `samples_<name>`, `estimated_<name>` | its header |
 """
 
 import io
@@ -41,11 +41,17 @@ class About:
 
     model: Mapping[str, Any]
     outputs: "Sequence[Field]"
+    inputs: "Sequence[Field]" = ()
+    """Whose units estimates have."""
 
     @property
     def units(self) -> dict[str, str]:
         """By output."""
         return {one.name: one.unit for one in self.outputs}
+
+    def estimated_units(self, answers: Answers) -> dict[str, str]:
+        """By input that was left out and estimated."""
+        return {one.name: one.unit for one in self.inputs if one.name in answers.estimated}
 
     @property
     def labels(self) -> dict[str, tuple[str, ...]]:
@@ -88,6 +94,7 @@ def write_json(answers: Answers, ids: Sequence[str], about: About) -> bytes:
 
     rows = {one.name: in_words(one, answers.outputs[one.name].tolist()) for one in about.outputs}
     drawn = {name: array.tolist() for name, array in answers.samples.items()}
+    estimated = {name: array.tolist() for name, array in answers.estimated.items()}
     predictions = [
         {
             "id": name,
@@ -95,18 +102,22 @@ def write_json(answers: Answers, ids: Sequence[str], about: About) -> bytes:
             "in_tested_range": not answers.doubts[index],
             "doubts": answers.doubts[index],
             "not_tested": answers.not_tested,
+            **({"estimated": {name: row[index] for name, row in estimated.items()}} if estimated else {}),
             **({"samples": {output: row[index] for output, row in drawn.items()}} if drawn else {}),
         }
         for index, name in enumerate(ids)
     ]
-    return to_json(
-        {"predictions": predictions, "units": about.units, "labels": about.labels, "model": dict(about.model)}
-    )
+    units = about.units | about.estimated_units(answers)
+    return to_json({"predictions": predictions, "units": units, "labels": about.labels, "model": dict(about.model)})
 
 
 def write_safetensors(answers: Answers, ids: Sequence[str], about: About) -> bytes:
     """The answers as tensors, batch first; a whole number that stands for a label stays one."""
-    tensors = {**answers.outputs, **{f"samples.{name}": array for name, array in answers.samples.items()}}
+    tensors = {
+        **answers.outputs,
+        **{f"samples.{name}": array for name, array in answers.samples.items()},
+        **{f"estimated.{name}": array for name, array in answers.estimated.items()},
+    }
     labels = {one.name: one.labels for one in about.outputs if one.labels}
     said = {
         "id": ids,
@@ -116,6 +127,7 @@ def write_safetensors(answers: Answers, ids: Sequence[str], about: About) -> byt
         "units": about.units,
         "labels": labels,
         "model": dict(about.model),
+        **({"estimated": about.estimated_units(answers)} if answers.estimated else {}),
     }
     whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     return save(whole, metadata={name: json.dumps(value) for name, value in said.items()})
@@ -138,12 +150,14 @@ def write_fits(answers: Answers, ids: Sequence[str], about: About) -> bytes:
         values = answers.outputs[one.name]
         words = in_words(one, values.tolist()) if one.dtype == "int64" else values
         table[one.name] = Column(words, description=f"[{', '.join(one.labels)}]" if one.labels else None)
+    for name, found in answers.estimated.items():
+        table[f"estimated_{name}"] = Column(found, description="estimated from the image, since nothing stated it")
     for name, drawn in answers.samples.items():
         table[f"samples_{name}"] = Column(drawn, description="joint draws from the posterior")
     hdu = fits.table_to_hdu(table)
-    for one in about.outputs:
-        number = hdu.columns.names.index(one.name)
-        hdu.columns[number].unit = fits_unit(one.unit) or None
+    units = about.units | {f"estimated_{name}": unit for name, unit in about.estimated_units(answers).items()}
+    for name, unit in units.items():
+        hdu.columns[hdu.columns.names.index(name)].unit = fits_unit(unit) or None
     hdu.header["EXTNAME"] = "ANSWERS"
     for key, name in (("PROBLEM", "problem"), ("VERSION", "version"), ("PACKAGE", "package")):
         hdu.header[key] = about.model.get(name, "")

@@ -38,18 +38,18 @@ def read_items(items: Any, fields: "Sequence[Field]", *, most: int) -> "dict[str
 
     Args:
         items: the list under `images`, as it came.
-        fields: what each of them must have, or may where it is optional, and nothing else.
+        fields: what each of them must have, or may where it is not needed, and nothing else.
         most: images in one request.
 
     Raises:
         BadRequestError: when any of it is not what it must be.
     """
-    named = ", ".join(field.name for field in fields if not field.optional)
+    named = ", ".join(field.name for field in fields if field.needed)
     if not isinstance(items, list) or not 1 <= len(items) <= most:
         shown = f"a list of {len(items)}" if isinstance(items, list) else reprlib.repr(items) if items else "missing"
         raise BadRequestError(f"images is {shown}: must be a list of 1 to {most} objects with the keys {named}")
     arrays = {field.name: np.zeros((len(items), *field.shape), dtype=field.dtype) for field in fields}
-    stated = {field.name for field in fields if not field.optional}
+    stated, missing = {field.name for field in fields if field.needed}, dict[str, int]()
     for index, item in enumerate(items):
         where = f"images[{index}]"
         _check_keys(item, fields, where)
@@ -57,6 +57,12 @@ def read_items(items: Any, fields: "Sequence[Field]", *, most: int) -> "dict[str
             if field.name in item:
                 arrays[field.name][index] = _read(item[field.name], f"{where}.{field.name}", field)
                 stated.add(field.name)
+            else:
+                missing[field.name] = index
+    for field in fields:
+        if field.estimated and field.name in stated and field.name in missing:
+            where = f"images[{missing[field.name]}]"
+            raise BadRequestError(f"{where} has no {field.name}, and others have: state it of all, or of none")
     return {name: array for name, array in arrays.items() if name in stated}
 
 
@@ -73,7 +79,7 @@ def read_samples(samples: Any, images: int) -> int:
 
 
 def _check_keys(item: Any, fields: "Sequence[Field]", where: str) -> None:
-    keys, needed = [field.name for field in fields], [field.name for field in fields if not field.optional]
+    keys, needed = [field.name for field in fields], [field.name for field in fields if field.needed]
     named = ", ".join(needed)
     if not isinstance(item, Mapping):
         raise BadRequestError(f"{where} is {reprlib.repr(item)}: must be an object with the keys {named}")
@@ -181,3 +187,10 @@ def between(field: "Field") -> str:
     parts = [f"above {low:g}"] if low is not None else []
     parts += [f"below {high:g}"] if high is not None else []
     return f" {' and '.join(parts)}" if parts else ""
+
+
+def left_out(field: "Field") -> str:
+    """What becomes of a field that is left out, in words after others; nothing where it must not be."""
+    if field.estimated:
+        return ", may be left out and is estimated from the image then"
+    return ", may be left out" if field.optional else ""

@@ -19,12 +19,13 @@ show: `doubts` says what departs, and by how much, `not_tested` what is taken fo
 how many bounds values move when it is not as stated. The posterior has the least error
 of single objects and leans on the prior; the likelihood claims to be unbiased, as averages over many objects want it;
 `quote` says which of them to quote of this one. With `"samples": 100` beside `images`, each prediction has as many
-joint draws from the posterior, by the names of its outputs. `/model` says which model answers, and its inputs and
-outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
+joint draws from the posterior, by the names of its outputs. An input whose field says `estimated` may be left out: it
+is then estimated from the image, and each prediction has what was found, `"estimated": {"sigma": 203.1}`. `/model` says
+which model answers, and its inputs and outputs with shapes, units and limits; `/` is a page for a browser (`page.py`).
 
-A request that it cannot answer well gets status 400 and `{"error": "one line"}`; what it does not read at all
-(`admission.py`) 403, 413 or 415; what is asked for in a type that it does not write 406; and who comes when too many
-wait already 429, with `Retry-After`.
+A request that it cannot answer well gets status 400 and `{"error": "one line"}`; who may not ask (`callers.py`) 401 or
+421; what it does not read at all (`admission.py`) 403, 408, 413 or 415; what is asked for in a type that it does not
+write 406; and who comes when too many wait already 429, with `Retry-After`.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ from typing import Any
 
 import bentoml
 from starlette.applications import Starlette
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -44,11 +46,13 @@ from services.admission import Admission, kind_of
 from services.answering import Answering, Asked, about
 from services.batching import Batches, BusyError
 from services.bodies import JSON, READERS, read_body
+from services.callers import Callers, read_tokens, turned_away
 from services.ids import new_id
 from services.limits import read_limits
 from services.manifest import read_manifest
 from services.measures import Measures
 from services.page import Pages, pages
+from services.records import NOT_RECORDED, Records, records_folder
 from services.replies import WRITERS, About, NotAcceptableError, wanted
 from services.request_log import RequestLog
 from services.requests import BadRequestError
@@ -73,7 +77,7 @@ def checked_manifest() -> tuple[dict[str, Any], str]:
     return read_manifest(SOURCE), digest
 
 
-# Nothing here asks who is calling: 127.0.0.1 unless BENTOML_HOST or --host says otherwise.
+# 127.0.0.1 unless BENTOML_HOST or --host says otherwise; who asks from elsewhere needs a token (`callers.py`).
 @bentoml.service(
     name="assay",
     workers=1,
@@ -90,10 +94,11 @@ class Predictor:
         self._manifest, self._digest = checked_manifest()
         self._limits = read_limits()
         self._answering = Answering(SOURCE)
-        self._about = About(model=self._answering.about, outputs=self._answering.outputs)
+        self._about = About(model=self._answering.about, outputs=self._answering.outputs, inputs=self._answering.inputs)
         self._measures = Measures(self._about.model)
         self._reading = asyncio.Semaphore(1)
         self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)
+        self._records = self._open_records()
         ROUTES.state.predictor = self
         # What was loaded stays: looking through it for garbage took a tenth of a second, of some request in a hundred.
         gc.collect()
@@ -102,11 +107,19 @@ class Predictor:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def refuse_damage() -> None:
-        """End before any worker is started when a file is not what was packaged."""
+        """End before any worker is started when a file is not what was packaged, or a token is none."""
         try:
             checked_manifest()
+            read_tokens()
         except ValueError as error:
             raise SystemExit(str(error)) from error
+
+    # Not left to `atexit`: uvicorn ends its process by the very signal that it was told to end by.
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def end(self) -> None:
+        """Write what is yet to be recorded, once all requests are answered."""
+        if self._records is not None:
+            self._records.end()
 
     async def predict(self, request: Request) -> Response:
         """The answer to each image, in the order of the request."""
@@ -128,7 +141,23 @@ class Predictor:
         ids = [new_id(model["problem"], model["version"], self._digest) for _ in answers.doubts]
         write, told = WRITERS[kind], (answers, ids, self._about)
         content = write(*told) if len(ids) <= _QUICK_IMAGES else await asyncio.to_thread(write, *told)
+        if self._records is not None and request.headers.get(NOT_RECORDED) != "no":
+            self._records.add(asked, answers, ids)
         return Response(content, media_type=kind)
+
+    def _open_records(self) -> Records | None:
+        """What records answers; None where nobody has said a folder, or left any bytes to it."""
+        folder, most_bytes = records_folder(), self._limits.records_mib * 2**20
+        if folder is None or not most_bytes:
+            return None
+        return Records(
+            folder,
+            most_bytes=most_bytes,
+            model=self._about.model,
+            inputs=self._answering.inputs,
+            outputs=self._answering.outputs,
+            left_out=self._measures.left_out,
+        )
 
     async def _read_beside(self, *read: Any) -> Asked:
         """Read a long body while others are answered; one at a time, since it may cost twenty times its length."""
@@ -172,5 +201,6 @@ def _pages() -> dict[str, tuple[str, bytes]]:
 
 Predictor.mount_asgi_app(ROUTES)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(RequestLog)  # type: ignore[attr-defined]
+Predictor.add_asgi_middleware(AuthenticationMiddleware, backend=Callers(), on_error=turned_away)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Pages, make=_pages)  # type: ignore[attr-defined]
 Predictor.add_asgi_middleware(Admission, kinds={"/predict": (JSON, *READERS)}, limits=read_limits)  # type: ignore[attr-defined]

@@ -31,7 +31,6 @@ for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
 
 HOUSE = Path(__file__).parents[1]
-CODE = (*PACKAGES, "assay.py")
 
 # Shared machines are slow at times, and a test must fail again when it is run again.
 hypothesis.settings.register_profile("assay", deadline=None, derandomize=True)
@@ -87,7 +86,7 @@ def write_params(folder: Path, sections: Mapping[str, Mapping[str, Any]] = SMALL
 
 def link_code(folder: Path) -> None:
     """Make this code that of a folder, where it has none: commands refuse to run in another's."""
-    for name in CODE:
+    for name in PACKAGES:
         if not (folder / name).exists():
             (folder / name).symlink_to(HOUSE / name)
 
@@ -107,7 +106,6 @@ def make_house_with_code(folder: Path) -> Workspace:
     """The same with a copy of the code, which `python -m assay` takes from the current folder."""
     for package in PACKAGES:
         shutil.copytree(HOUSE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HOUSE / "assay.py", folder)
     return make_house(folder)
 
 

@@ -62,4 +62,5 @@ from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
 from .workspace import Workspace as Workspace
+from .writing import placed_whole as placed_whole
 from .writing import write_whole as write_whole

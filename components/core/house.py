@@ -14,8 +14,8 @@ __label__ = None
 
 HOUSE = Path(__file__).resolve().parents[2]
 """The folder of the packages that run."""
-PACKAGES = ("components", "flows", "models", "services")
-"""The code of Assay; `assay.py` beside them starts it."""
+PACKAGES = ("assay", "components", "flows", "models", "services")
+"""The code of Assay."""
 
 
 def check_own_code(root: Path) -> None:

@@ -1,6 +1,7 @@
 """Child processes that never outlive their parent, and free ports for them."""
 
 import ctypes
+import errno
 import os
 import random
 import signal
@@ -106,13 +107,17 @@ def free_port() -> int:
     raise AssayError(f"none of 100 ports from {_PORTS[0]} to {_PORTS[1] - 1} is free: end some servers")
 
 
-def check_port_is_free(port: int) -> None:
-    """Raise an AssayError when something already listens on the port."""
-    with socket.socket() as probe:
+def check_port_is_free(port: int, host: str = LOCALHOST) -> None:
+    """Raise an AssayError when something already listens on the port, or the address is not this machine's."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOCALHOST, port))
+            probe.bind((host, port))
         except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise AssayError(
+                    f"--host {host} cannot be listened on ({error.strerror or error}): name an address of this machine"
+                ) from error
             raise AssayError(
                 f"port {port} is in use ({error.strerror}): free it, or choose another with --port"
             ) from error

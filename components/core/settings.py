@@ -146,6 +146,8 @@ class ServeSettings:
     """How long a batch waits for those that were just answered to ask again, in ms; one client alone never waits."""
     queue_images: Annotated[int, Field(ge=1)] = 2048
     """Images that may wait; who asks for more is told to come back, with status 429."""
+    records_mib: Annotated[int, Field(ge=0, le=2**20)] = 256
+    """MiB of records of what was answered, at most: the oldest make room for the newest; 0 for none."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)

@@ -12,7 +12,7 @@ from components.core.house import PACKAGES
 
 __label__ = None
 
-_BESIDE = ("assay.py", "params.yaml")
+_BESIDE = ("params.yaml",)
 """What decides beside the packages."""
 _COMPILED = (".c", ".h")
 _IMPORTED = frozenset(all_suffixes())

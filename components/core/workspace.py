@@ -195,6 +195,10 @@ class Workspace:
         """How honest a problem's models were found to be, one folder for each."""
         return self.home / "honesty" / problem
 
+    def records(self, problem: str) -> Path:
+        """What servers of a problem answered, as files of rows."""
+        return self.home / "records" / problem
+
     @property
     def database_url(self) -> str:
         """Assay's own database (the ledger)."""

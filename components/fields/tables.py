@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.core import AssayError
+from components.core import AssayError, placed_whole
 
 __label__ = "tables"
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The table in a file.
+    """The table in a file; the units of its columns, as FITS writes them, in `attrs["units"]`.
 
     Raises:
         AssayError: when it is not there, or cannot be read as one.
@@ -42,9 +42,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _read_fits(path: Path) -> pd.DataFrame:
     from astropy.table import Table
 
-    table: pd.DataFrame = Table.read(path).to_pandas()
+    found = Table.read(path)
+    table: pd.DataFrame = found.to_pandas()
     text = table.map(lambda value: value.decode().strip() if isinstance(value, bytes) else value)
-    return text.astype(object).where(text.notna(), "")  # FITS keeps no empty text apart from none
+    read = text.astype(object).where(text.notna(), "")  # FITS keeps no empty text apart from none
+    read.attrs["units"] = {column.name: str(column.unit) for column in found.itercols() if column.unit is not None}
+    return read
 
 
 _READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
@@ -68,7 +71,7 @@ class TableColumn:
 
 
 def write_table(path: Path, columns: Sequence[TableColumn], *, comment: str = "") -> list[str]:
-    """Write a table, in place of one that is there.
+    """Write a table, whole or not at all, in place of one that is there.
 
     Args:
         path: whose suffix says of which kind.
@@ -84,7 +87,8 @@ def write_table(path: Path, columns: Sequence[TableColumn], *, comment: str = ""
     require_table_kind(path)
     maps = [column.name for column in columns if np.ndim(column.values[0]) > 1] if path.suffix.lower() == ".csv" else []
     try:
-        _WRITERS[path.suffix.lower()](path, [column for column in columns if column.name not in maps], comment)
+        with placed_whole(path) as partial:
+            _WRITERS[path.suffix.lower()](partial, [column for column in columns if column.name not in maps], comment)
     except OSError as error:
         raise AssayError(f"{path}: cannot be written ({error.strerror or error}): choose another place") from error
     return maps
@@ -117,7 +121,7 @@ def _write_fits(path: Path, columns: Sequence[TableColumn], comment: str) -> Non
             hdu.header[f"TCOMM{number + 1}"] = said.encode("ascii", "backslashreplace").decode()
     if comment:
         hdu.header.add_comment(comment.encode("ascii", "backslashreplace").decode())
-    hdu.writeto(path, overwrite=True)
+    hdu.writeto(path)
 
 
 def _in_ascii(texts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from models.fields import Arrays
 
 # BentoML adds the line with its own version itself.
-REQUIRED = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography", "astropy")
+REQUIRED = ("torch", "numpy", "scipy", "safetensors", "pydantic", "cryptography", "astropy", "pyarrow")
 """The libraries that a package asks for."""
 _REQUIREMENTS = "env/python/requirements.txt"
 TESTED_RANGE = f"{MODEL}/tested_range.json"

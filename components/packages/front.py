@@ -1,6 +1,6 @@
 """An address that stays while what answers behind it changes: requests go to one server, then to the next.
 
-    with opened(3000, limits) as front:
+    with opened(3000, limits, log=file) as front:
         front.send_to("http://127.0.0.1:20001")
         front.send_to("http://127.0.0.1:20002")        # from the next request on; those under way end where they are
         front.wait_until_left("http://127.0.0.1:20001", timeout_s=60)
@@ -17,25 +17,32 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.core import LOCALHOST, AssayError, ServeSettings
+from components.core import LOCALHOST, AssayError, ServeSettings, check_port_is_free
 from services.admission import Admission
 from services.bodies import JSON, READERS
+from services.callers import TOKENS, Callers, is_here, read_tokens, turned_away
 from services.limits import Limits
+from services.request_log import RequestLog
 
 _OF_ONE_CONNECTION = (
+    "authorization",
     "connection",
     "content-length",
+    "host",
     "keep-alive",
+    "origin",
     "proxy-authenticate",
     "proxy-authorization",
     "te",
@@ -43,7 +50,7 @@ _OF_ONE_CONNECTION = (
     "transfer-encoding",
     "upgrade",
 )
-"""Headers that are not passed on (RFC 9110, 7.6.1), and the length, which is said anew."""
+"""Headers that are not passed on (RFC 9110, 7.6.1), and those that are of the way here: token, name, length, page."""
 _BACK_S = 20.0
 """How long a request waits for a server that is away: one whose process was killed is back in a few seconds."""
 _ANSWER_S = 120.0
@@ -127,19 +134,43 @@ def _is_passed_on(name: bytes) -> bool:
     return name.decode("latin-1").lower() not in _OF_ONE_CONNECTION
 
 
-@contextmanager
-def opened(port: int, limits: ServeSettings) -> Iterator[Front]:
-    """Listen on a port of this machine while the block runs.
+def check_address(port: int, host: str) -> None:
+    """See that a port can be listened on, and may be.
 
     Raises:
-        AssayError: when it cannot be listened on.
+        AssayError: when it is taken, or the address is not of this machine alone and nobody has a token.
     """
-    front, most = Front(f"http://{LOCALHOST}:{port}"), Limits(**asdict(limits))
+    try:
+        if not read_tokens().digests and not is_here(host):
+            raise AssayError(f"--host {host} is not of this machine alone, and nobody has a token: set {TOKENS}")
+    except ValueError as error:
+        raise AssayError(str(error)) from error
+    check_port_is_free(port, host)
+
+
+@contextmanager
+def opened(port: int, limits: ServeSettings, *, log: Path, host: str = LOCALHOST) -> Iterator[Front]:
+    """Listen on a port while the block runs.
+
+    Args:
+        port: which one.
+        limits: how long a body may be.
+        log: a file that gets a line for each request.
+        host: the address; any other than this machine's own only where there are tokens.
+
+    Raises:
+        AssayError: as `check_address`.
+    """
+    check_address(port, host)
+    front, most = Front(f"http://{host}:{port}"), Limits(**asdict(limits))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    request_log = Middleware(RequestLog, file=log)
+    callers = Middleware(AuthenticationMiddleware, backend=Callers(), on_error=turned_away)
     admission = Middleware(Admission, kinds={"/predict": (JSON, *READERS)}, limits=lambda: most)
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     route = Route("/{path:path}", front.answer, methods=methods)
-    app = Starlette(routes=[route], middleware=[admission], lifespan=front.life)
-    config = uvicorn.Config(app, host=LOCALHOST, port=port, log_level="warning", access_log=False, server_header=False)
+    app = Starlette(routes=[route], middleware=[request_log, callers, admission], lifespan=front.life)
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
     server = uvicorn.Server(config)
 
     def run() -> None:
@@ -152,7 +183,7 @@ def opened(port: int, limits: ServeSettings) -> Iterator[Front]:
         until = time.monotonic() + _START_S
         while not server.started:
             if not thread.is_alive() or time.monotonic() > until:
-                raise AssayError(f"port {port} cannot be listened on: free it, or choose another with --port")
+                raise AssayError(f"port {port} of {host} cannot be listened on: free it, or choose another with --port")
             time.sleep(0.01)
         yield front
     finally:

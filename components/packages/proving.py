@@ -24,6 +24,7 @@ from components.packages.golden import Golden, read_golden, request_items
 from components.packages.same_answers import all_alike, allowed
 from components.packages.serving import TRAIN_AGAIN, request, served
 from models.fields import Field, field, in_numbers
+from services.records import NOT_RECORDED
 
 PIPELINE = ("mlflow", "prefect", "dvc", "optuna", "great_expectations", "galsim", "components", "flows")
 """Packages that nothing which serves may need."""
@@ -90,7 +91,7 @@ def replay(package: Package, url: str, *, override: str | None = None) -> float:
         AssayError: when the server does not answer.
     """
     golden = read_golden(package.source / GOLDEN)
-    answer = request(url, request_items(golden.inputs))
+    answer = request(url, request_items(golden.inputs), headers={NOT_RECORDED: "no"})
     model = {**package.manifest["model"], **({} if override is None else {"override": override})}
     if answer["model"] != model:
         raise RefusedError(f"package {package.tag} is refused: it answers for {answer['model']}, not for {model}")

@@ -31,7 +31,12 @@ from components.core import (
 )
 from components.packages.files import Package, verify_package
 from components.packages.signing import check_signed
+from services.headers import Said as Said
+from services.headers import compare as compare
 from services.limits import LIMITS
+from services.records import RECORDS
+from services.replies import fits_unit as fits_unit
+from services.replies import in_ascii as in_ascii
 
 TRAIN_AGAIN = "train the model again and promote it"
 REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
@@ -81,6 +86,7 @@ def served(
     python: str = sys.executable,
     environment: Mapping[str, str] | None = None,
     limits: ServeSettings | None = None,
+    records: Path | None = None,
     log: Path | None = None,
 ) -> Iterator[str]:
     """Check a package and serve it, on this machine only, while the block runs.
@@ -95,6 +101,7 @@ def served(
         python: the interpreter, whose environment has what the package requires.
         environment: variables for the server.
         limits: how much it takes on; its own defaults when they are not given.
+        records: where it records what it answers; nowhere by default.
         log: where the server writes; by default `logs/` of the state folder, a file for each package.
 
     Yields:
@@ -114,8 +121,9 @@ def served(
     log = log or workspace.home / "logs" / f"serve-{package.tag.replace(':', '-')}.log"
     arguments = ["--host", LOCALHOST, "--port", str(port), "--timeout-graceful-shutdown", str(_LAST_REQUESTS_S)]
     command = [python, "-m", "bentoml", "serve", str(package.folder), *arguments]
-    taken_on = {LIMITS: json.dumps(settings_values(limits))} if limits else {}
-    variables = bentoml_environment(workspace, home, {**(environment or {}), **taken_on})
+    told = {LIMITS: json.dumps(_told(limits))} if limits else {}
+    told |= {RECORDS: str(records)} if records else {}
+    variables = bentoml_environment(workspace, home, {**(environment or {}), **told})
     workers: list[psutil.Process] = []
     try:
         # From its own source, so that no module in the user's folder stands in for one of the package's.
@@ -134,6 +142,12 @@ def served(
         shutil.rmtree(home, ignore_errors=True)
 
 
+def _told(limits: ServeSettings) -> dict[str, Any]:
+    """What a server is told of its limits: what is not by default, since older packages do not know all of them."""
+    defaults = settings_values(ServeSettings())
+    return {name: value for name, value in settings_values(limits).items() if value != defaults[name]}
+
+
 def is_alive(url: str) -> bool:
     """Whether a server answers; one that is busy may take its time."""
     try:
@@ -142,13 +156,16 @@ def is_alive(url: str) -> bool:
         return False
 
 
-def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -> dict[str, Any]:
+def request(
+    url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Ask a server for predictions, by as many requests as it takes.
 
     Args:
         url: the server, as `served` yields it.
         items: one mapping for each image, with every input of the model by name.
         samples: joint draws from the posterior of each.
+        headers: such as say whose request it is, or that it belongs to no records.
 
     Returns:
         `predictions`, in the order of the items, `units` of the outputs, and `model`.
@@ -157,14 +174,14 @@ def request(url: str, items: Sequence[Mapping[str, Any]], *, samples: int = 0) -
         AssayError: with the server's own line when it refuses the request, when nothing useful answers, or when another
             version does midway.
     """
-    answers = [_ask(url, part, samples) for part in _parts(items)]
+    answers = [_ask(url, part, samples, headers or {}) for part in _parts(items)]
     models = {str(answer["model"].get("version")) for answer in answers}
     if len(models) > 1:
         raise AssayError(f"{url} changed from version {' to '.join(sorted(models))} midway: repeat the command")
     return {**answers[0], "predictions": [one for answer in answers for one in answer["predictions"]]}
 
 
-def model_of(url: str) -> dict[str, Any]:
+def model_of(url: str, *, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What a server says of its model: problem and version, `inputs` and `outputs` with shapes, units and limits.
 
     Raises:
@@ -172,9 +189,9 @@ def model_of(url: str) -> dict[str, Any]:
     """
     known = {"problem", "version", "inputs"}
     try:
-        return _asked("GET", f"{url}/model", known)
+        return _asked("GET", f"{url}/model", known, headers=headers or {})
     except AssayError:  # the services of older packages are asked so
-        return _asked("POST", f"{url}/model", known, body=b"{}")
+        return _asked("POST", f"{url}/model", known, body=b"{}", headers=headers or {})
 
 
 def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
@@ -192,16 +209,19 @@ def _parts(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     yield part
 
 
-def _ask(url: str, part: Sequence[str], samples: int) -> dict[str, Any]:
+def _ask(url: str, part: Sequence[str], samples: int, headers: Mapping[str, str]) -> dict[str, Any]:
     more = f', "samples": {samples}' if samples else ""
     body = f'{{"images": [{", ".join(part)}]{more}}}'.encode()
-    return _asked("POST", f"{url}/predict", {"predictions", "units", "model"}, body=body)
+    return _asked("POST", f"{url}/predict", {"predictions", "units", "model"}, body=body, headers=headers)
 
 
-def _asked(method: str, address: str, keys: set[str], *, body: bytes = b"") -> dict[str, Any]:
+def _asked(
+    method: str, address: str, keys: set[str], *, body: bytes = b"", headers: Mapping[str, str]
+) -> dict[str, Any]:
+    said = {"Content-Type": "application/json", **headers}
     try:
         with httpx.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:  # no proxy stands before this machine
-            answer = client.request(method, address, content=body, headers={"Content-Type": "application/json"})
+            answer = client.request(method, address, content=body, headers=said)
         document = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AssayError(f"{address} gave no answer ({error or type(error).__name__}): is it served?") from error

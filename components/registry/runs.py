@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
     from mlflow.entities import Metric as Logged
-    from mlflow.entities import Run
+    from mlflow.entities import Param, Run
     from mlflow.models import ModelSignature
 
     from components.fields import Metric
@@ -88,6 +88,13 @@ def find_training(client: "MlflowClient", experiment_id: str, key: str, place: s
 def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """A run's tags, with those under which MLflow's pages show the same."""
     return {**tags, "mlflow.source.git.commit": tags.get("git.commit", ""), "mlflow.source.name": "assay"}
+
+
+def shown_params(values: Mapping[str, Any]) -> "list[Param]":
+    """Parameters as MLflow has them: it refuses another text for the same one, and settings come in any order."""
+    from mlflow.entities import Param
+
+    return [Param(name, str(json.loads(json.dumps(value, sort_keys=True)))) for name, value in values.items()]
 
 
 def log_run(
@@ -218,14 +225,13 @@ def _signature(inputs: Sequence[Field], outputs: Sequence[Field]) -> "ModelSigna
 
 
 def _log_values(client: "MlflowClient", run_id: str, model_id: str, record: RunRecord) -> None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
     now = int(time.time() * 1000)
     name, digest = record.dataset.name, record.dataset.digest[:_DIGEST_LENGTH]
     values = {key: float(record.metrics[key].value) for key in record.headline}
     metrics = [Metric(key, value, now, 0, model_id, name, digest) for key, value in values.items()]
-    params = [Param(key, str(value)) for key, value in record.params.items()]
-    client.log_batch(run_id, metrics=metrics, params=params)
+    client.log_batch(run_id, metrics=metrics, params=shown_params(record.params))
     # The form in which `mlflow.data.get_source` finds a folder again.
     source = json.dumps({"uri": str(record.dataset.path)})
     dataset = Dataset(name=name, digest=digest, source_type="local", source=source)

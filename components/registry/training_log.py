@@ -15,7 +15,7 @@ from typing import Any
 from components.core import ProblemSettings, Source, Workspace, place_tag, settings_values, value_digest
 from components.fields import Dataset, Problem
 from components.registry.registry import Registry
-from components.registry.runs import PLACE_TAG, TRAINING_TAG, find_training, log_epochs, shown_tags
+from components.registry.runs import PLACE_TAG, TRAINING_TAG, find_training, log_epochs, shown_params, shown_tags
 from components.training import Epoch, training_inputs
 
 
@@ -65,8 +65,6 @@ class TrainingLog:
         if self._run is None:
             created = self._client.create_run(self._experiment, run_name=self._name, tags=shown_tags(self._tags))
             self._run, self._open = str(created.info.run_id), True
-            from mlflow.entities import Param
-
-            params = [Param(f"train.{name}", str(value)) for name, value in settings_values(self._train).items()]
-            self._client.log_batch(self._run, params=params)
+            values = {f"train.{name}": value for name, value in settings_values(self._train).items()}
+            self._client.log_batch(self._run, params=shown_params(values))
         return self._run

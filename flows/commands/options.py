@@ -8,5 +8,5 @@ ProblemName = Annotated[str, typer.Argument(help="Name of the problem, such as g
 Version = Annotated[int, typer.Argument(help="Number of the registered version.", min=1)]
 Size = Annotated[str, typer.Option(help="demo, or a name under `sizes` in params.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
-Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Stage = Annotated[str, typer.Option(help="Whose version answers: staging or production.")]

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from components.core import AssayError
+from assay.client import bearer
+from components.core import AssayError, secret
 from components.ledger import PRODUCTION
 from flows import answers, console
-from flows.asked_files import files_among, numbers, read_catalogue
+from flows.asked_files import Catalogue, files_among, numbers, read_catalogue
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
 from flows.reading_files import Given, ReadFile, Told, Wanted, given_by, lines, read_file
@@ -36,7 +37,8 @@ def predict(
         typer.Option(
             "--set",
             help="What stands beside every image, as NAME=NUMBER, or NAME=FILE where it is itself an image, a PSF say; "
-            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword.",
+            "once for each that the model asks for. The header of a FITS file may say its own, by NAME as a keyword. "
+            "What the model can estimate from the image, such as its noise, may be left out, and the answer says so.",
         ),
     ] = None,
     truth: Annotated[
@@ -88,7 +90,7 @@ def predict(
     from flows.saved_maps import require_names, save_maps
 
     files = files_among(files)
-    known = read_catalogue(catalogue, files) if catalogue is not None else {}
+    known = read_catalogue(catalogue, files) if catalogue is not None else Catalogue({}, {})
     if out is not None:
         for option, given_too in (("--json", as_json), ("--save", save), ("--truth", truth), ("--samples", samples)):
             if given_too:
@@ -116,8 +118,8 @@ def predict(
     told: dict[Path, Told] = {}
     said: dict[str, Any] | None = None
     if read:
-        with _server(problem, stage, url) as address:
-            wanted = model_of(address)["inputs"]
+        with _server(problem, stage, url) as (address, token):
+            wanted = model_of(address, headers=bearer(token))["inputs"]
             _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
             all_given, without = _each(
                 list(read), lambda file: given_by(read[file], wanted, beside[file], resample=resample)
@@ -125,7 +127,7 @@ def predict(
             told = {file: one.told for file, one in all_given.items()}
             _tell(told, wanted)
             items = {file: _plain(one.inputs) for file, one in all_given.items()}
-            said, unanswered = _asked(address, items, samples)
+            said, unanswered = _asked(address, items, samples, token)
         refused |= without | unanswered
     answered = [file for file in items if file not in refused]
     for file, prediction in zip(answered, said["predictions"] if said else (), strict=True):
@@ -165,7 +167,7 @@ def _to_table(
     files: Sequence[Path],
     out: Path,
     given: Mapping[str, Any],
-    known: Mapping[Path, Mapping[str, Any]],
+    known: Catalogue,
     *,
     plane: str,
     resample: bool,
@@ -176,15 +178,15 @@ def _to_table(
     from flows.answering_files import answer_files
 
     found = find_problem(problem)
-    with _server(problem, stage, url) as address:
-        wanted = model_of(address)["inputs"]
+    with _server(problem, stage, url) as (address, token):
+        wanted = model_of(address, headers=bearer(token))["inputs"]
         _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
 
         def read(file: Path) -> Given:
             one = read_file(file, found, plane=plane)
             return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
 
-        table = answer_files(address, files, read, shown=f"predict {problem}")
+        table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
     _tell(table.told, wanted)
     left_out = table.write(out, found, beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
@@ -203,18 +205,18 @@ def _to_table(
 
 
 @contextmanager
-def _server(problem: str, stage: str, url: str | None) -> Iterator[str]:
-    """Who is asked: a server that runs already, or one for this command."""
+def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, str | None]]:
+    """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
     from components.packages import served
 
     if url is not None:
-        yield url.rstrip("/")
+        yield url.rstrip("/"), secret("ASSAY_TOKEN")
         return
     workspace, now = deployed_now(problem, stage)
     if now.unwitnessed:
         console.err.print(now.unwitnessed, markup=False)
     with served(workspace, now.package, environment=now.variables) as started:
-        yield started
+        yield started, None
 
 
 def _each(files: Sequence[Path], read: Callable[[Path], Item]) -> tuple[dict[Path, Item], dict[Path, str]]:
@@ -246,17 +248,22 @@ def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in inputs.items()}
 
 
-def _asked(address: str, items: Mapping[Path, Any], samples: int) -> tuple[dict[str, Any] | None, dict[Path, str]]:
+def _asked(
+    address: str, items: Mapping[Path, Any], samples: int, token: str | None
+) -> tuple[dict[str, Any] | None, dict[Path, str]]:
     """The answers to all that can be answered, and why the others are not."""
     from components.packages import RefusedRequestError, request
 
     if not items:
         return None, {}
     try:
-        return request(address, list(items.values()), samples=samples), {}
+        return request(address, list(items.values()), samples=samples, headers=bearer(token)), {}
     except RefusedRequestError:
         pass  # one of them is at fault: each is asked about by itself, and named
-    answered, refused = _each(list(items), lambda file: request(address, [items[file]], samples=samples))
+    headers = bearer(token)
+    answered, refused = _each(
+        list(items), lambda file: request(address, [items[file]], samples=samples, headers=headers)
+    )
     refused = {file: line.replace("images[0]", str(file)) for file, line in refused.items()}
     parts = list(answered.values())
     if not parts:

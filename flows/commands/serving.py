@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from components.core import LOCALHOST
 from components.ledger import PRODUCTION
 from flows import console
 from flows.commands.options import AsJson, Port, ProblemName, Stage
@@ -14,17 +15,25 @@ if TYPE_CHECKING:
     from components.lifecycle import Deployed
 
 
-def serve(problem: ProblemName, stage: Stage = PRODUCTION, port: Port = 3000) -> None:
-    """Serve the package of a stage on this machine until Ctrl-C, and the next one when the stage changes."""
-    from components.core import check_port_is_free, ended_by_signals
+def serve(
+    problem: ProblemName,
+    stage: Stage = PRODUCTION,
+    port: Port = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any other than this machine's own needs ASSAY_TOKENS.")
+    ] = LOCALHOST,
+) -> None:
+    """Serve the package of a stage until Ctrl-C, and the next one when the stage changes."""
+    from components.core import ended_by_signals
+    from components.packages import check_address
     from components.problems import known_name
     from flows.following import follow
     from flows.job import Job
 
-    check_port_is_free(port)  # before anything that takes longer
+    check_address(port, host)  # before anything that takes longer
     job = Job.open(known_name(problem), "demo")
     with ended_by_signals():
-        follow(job.workspace, job.problem.name, stage, port=port, settings=job.settings)
+        follow(job.workspace, job.problem.name, stage, port=port, host=host, settings=job.settings)
 
 
 def verify(

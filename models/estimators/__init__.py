@@ -6,6 +6,7 @@
   the same of spoilt ones; `mask/`: which pixels belong to something; `classes/`: probabilities of classes; `sources/`:
   point sources. What most of them share: `scaled_images.py`, `input_ranges.py`, `probabilities.py`
 * `morphology/`, `arms/`: classes and masks of pictures of one galaxy; what they share: `levelled_pictures.py`
+* `border_noise.py`: the noise of an image where nobody states it
 * `channels.py`: how a network is shown an image; `familiar.py`: whether that is one of those a simulator draws
 """
 

@@ -55,6 +55,26 @@ class Estimator(nn.Module, ABC):
     def forward(self, inputs: Arrays) -> dict[str, Tensor]:
         """The answer to a batch: from `inputs` to `outputs`."""
 
+    def completed(self, inputs: Arrays) -> tuple[Arrays, dict[str, Tensor]]:
+        """Inputs as `forward` takes them, of some that lack what may be estimated, and the estimates.
+
+        Args:
+            inputs: as of `forward`, but for fields that say `estimated`.
+
+        Returns:
+            The inputs with what was left out; and that alone by its name, nothing where all was stated.
+        """
+        return inputs, {}
+
+    def uncompared(self, outputs: dict[str, Tensor], estimated: Arrays) -> dict[str, Tensor]:  # noqa: ARG002
+        """An answer without what holds an input against the image, where that is what the input was estimated from.
+
+        Args:
+            outputs: what `forward` made of completed inputs.
+            estimated: as of `completed`.
+        """
+        return outputs
+
     @abstractmethod
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
         """Training loss of each image, shape (b,)."""

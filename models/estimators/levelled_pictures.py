@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.estimators.border_noise import border
 from models.estimators.estimator import Estimator
 from models.fields import Arrays, Field
 
@@ -47,7 +48,7 @@ DEPARTURE = 2e-2
 def levelled(image_bhw: Tensor) -> Tensor:
     """Border at 0, brightest part at 1, shape (b, h, w)."""
     flat_bn = image_bhw.flatten(1)
-    level_b11 = _border(image_bhw).median(dim=1).values[:, None, None]
+    level_b11 = border(image_bhw, _BORDER).median(dim=1).values[:, None, None]
     top_b11 = flat_bn.quantile(_TOP, dim=1)[:, None, None]
     least_b11 = _LEAST * (1 + flat_bn.abs().amax(dim=1))[:, None, None]
     shown_bhw: Tensor = (image_bhw - level_b11) / (top_b11 - level_b11).maximum(least_b11)
@@ -101,7 +102,7 @@ class LevelledEstimator(Estimator):
                 torch.hypot(x_b, y_b),
                 ((light_bhw * squared_bhw).sum(dim=(1, 2)) / whole_b).clamp_min(0).sqrt(),
                 finest_bn.abs().flatten(1).median(dim=1).values / _MEDIAN,
-                _border(shown_bhw).std(dim=1),
+                border(shown_bhw, _BORDER).std(dim=1),
                 shown_bhw.amax(dim=(1, 2)),
             ],
             dim=1,
@@ -150,10 +151,3 @@ class LevelledEstimator(Estimator):
             "border": f"its border varies by {found:.3g} of its brightest part: {usual}",
             "brightest": f"its brightest pixel is {found:.3g} times its brightest part: {usual}",
         }[FEATURES[at]]
-
-
-def _border(image_bhw: Tensor) -> Tensor:
-    """Pixels of the border, shape (b, n)."""
-    inner_bhw = image_bhw[:, _BORDER:-_BORDER]
-    edges = (image_bhw[:, :_BORDER], image_bhw[:, -_BORDER:], inner_bhw[:, :, :_BORDER], inner_bhw[:, :, -_BORDER:])
-    return torch.cat([edge.flatten(1) for edge in edges], dim=1)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.estimators.border_noise import completed, estimated_noise
 from models.estimators.channels import channel_count, image_channels
 from models.estimators.estimator import Estimator
 from models.estimators.familiar import FamiliarImages, brighter
@@ -35,6 +36,7 @@ class ImageInputEstimator(Estimator):
             scale: where noise is None, the number in the image's unit that takes its place; None for images of counts,
                 which tell their noise;
             conditions: list of {name, unit, mean, sd}, mean and sd of the condition's logarithm, 0 and 1 by default;
+                and estimated, not by default, where the noise may be left out and is estimated from the image;
             places: whether a network is told where each pixel lies; not, by default;
             familiar: as `FamiliarImages` takes it, or None, the default, where ranges of the inputs are enough.
 
@@ -53,6 +55,7 @@ class ImageInputEstimator(Estimator):
         self.condition_names = tuple(condition["name"] for condition in conditions)
         if noise is not None and noise not in self.condition_names:
             raise ValueError(f"noise = {noise!r}: must be one of the conditions {', '.join(self.condition_names)}")
+        self._estimated = estimated_noise(config)
         self._scale: float | None = config.get("scale")
         if noise is None and self._scale is not None and not self._scale > 0:
             raise ValueError(f"noise = None and scale = {self._scale!r}: scale must be above 0, or None for counts")
@@ -76,8 +79,15 @@ class ImageInputEstimator(Estimator):
         conditions = self.config["conditions"]
         return (
             Field(name="image", shape=(self.size, self.size), unit=self.config["unit"]),
-            *(Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None)) for c in conditions),
+            *(
+                Field(name=c["name"], unit=c.get("unit", ""), limits=(0, None), estimated=c.get("estimated", False))
+                for c in conditions
+            ),
         )
+
+    def completed(self, inputs: Arrays) -> tuple[Arrays, dict[str, Tensor]]:
+        """With the noise of the image's border where none is stated."""
+        return (inputs, {}) if self._estimated is None else completed(inputs, self._estimated)
 
     @property
     def map_channel_count(self) -> int:

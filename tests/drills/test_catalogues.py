@@ -42,7 +42,9 @@ def cutouts(folder: Path) -> Path:
     fits.writeto(folder / "cutout-066.fits", np.full((64, 64), np.nan, dtype=np.float32), overwrite=True)
     rows[7]["sigma"] = -1.0
     catalogue = folder.parent / "catalogue.fits"
-    Table(rows=rows).write(catalogue)
+    table = Table(rows=rows)
+    table["ra"].unit = table["dec"].unit = "deg"
+    table.write(catalogue)
     return catalogue
 
 
@@ -59,6 +61,7 @@ def test_every_file_has_a_row_with_its_answer_or_the_reason(house: Workspace, tm
     assert [Path(file).name for file in table["file"]] == [f"cutout-{number:03d}.fits" for number in range(COUNT)]
     assert table["name"].tolist() == [f"G{number}" for number in range(COUNT)]
     assert np.allclose(table["ra"], 150 + np.arange(COUNT) / 1000)
+    assert (table["ra"].unit, table["sigma"].unit) == ("deg", None)
     assert str(table["posterior_flux"].unit) == "100000 ct"
     assert str(table["posterior_half_light_radius"].unit) == "arcsec"
     wrong = [5, 7, 66]

@@ -1,6 +1,7 @@
 """The examples are what their script draws, and a served model answers them beside what is true of them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_each_is_answered_beside_its_truth_and_a_file_that_cannot_be_is_named(ho
     said = json.loads(done.stdout)
     assert [one["file"] for one in said["predictions"]] == files
     assert said["predictions"][1]["doubts"], "a neighbour is seen"
-    assert f"{without}: nothing says its sigma: give --set sigma=…, or SIGMA in the header" in done.stderr
+    assert f"{without}: nothing says its psf_fwhm: give --set psf_fwhm=…, or PSF_FWHM in the header" in done.stderr
     assert f"{small}: image has shape 8x8: must be 64x64" in done.stderr
 
     id = said["predictions"][0]["id"]
@@ -51,7 +52,7 @@ def test_each_is_answered_beside_its_truth_and_a_file_that_cannot_be_is_named(ho
 
 
 @pytest.mark.house("succeeded")
-def test_what_is_quoted_is_shown_with_its_truth_and_the_rest_on_request(house: Workspace) -> None:
+def test_what_is_quoted_is_shown_with_its_truth_and_the_rest_on_request(house: Workspace, tmp_path: Path) -> None:
     galaxy, truth = str(EXAMPLES / "galaxy.fits"), str(EXAMPLES / "truth.csv")
     shown = assay_here(house, "predict", NAME, galaxy, "--truth", truth).stdout
     assert "galaxy.fits with sigma 220, psf_fwhm 0.7" in shown
@@ -67,6 +68,13 @@ def test_what_is_quoted_is_shown_with_its_truth_and_the_rest_on_request(house: W
     assert "with sigma 230, psf_fwhm 0.7" in shown, "what is typed goes before the header"
     assert "posterior_flux" in shown
     assert "likelihood_flux" in shown
+    image = str(tmp_path / "galaxy.npy")
+    np.save(image, fits.getdata(galaxy))
+    shown = assay_here(house, "predict", NAME, image, "--set", "psf_fwhm=0.7").stdout
+    estimated = re.search(r"galaxy.npy with psf_fwhm 0.7, sigma ([\d.]+) counts, estimated from the image", shown)
+    assert estimated
+    assert float(estimated[1]) == pytest.approx(220, rel=0.06)
+    assert "sigma (estimated from the image)" in shown.replace("\n", " ")
     refused(
         assay_here(house, "predict", NAME, galaxy, "--set", "simga=2"), "--set simga: the model takes sigma, psf_fwhm"
     )

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pandas as pd
 import pytest
 
 from components.core.errors import AssayError, RefusedError
@@ -32,6 +34,13 @@ def serving(house: Workspace) -> Iterator[tuple[str, Path]]:
         yield url, log
 
 
+def one_image(url: str) -> str:
+    """Ask about one: the id of its answer."""
+    example = httpx.get(f"{url}/example.json", trust_env=False).json()
+    answer = httpx.post(f"{url}/predict", json=example, trust_env=False, timeout=60).raise_for_status()
+    return str(answer.json()["predictions"][0]["id"])
+
+
 def wait_for(version: int, url: str, log: Path) -> None:
     wait_until(lambda: answers_with(url) == version, log)
 
@@ -48,6 +57,7 @@ def wait_until(seen: Callable[[], bool], log: Path, *, timeout_s: float = 90) ->
 def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Workspace) -> None:
     with serving(house) as (url, log):
         assert answers_with(url) == 3
+        asked = [one_image(url)]
         done = assay_here(house, "rollback", NAME, "--reason", "it drifts")
         assert done.returncode == 0, done.stderr
         assert f"has not followed yet: {url} on " in done.stderr
@@ -64,7 +74,11 @@ def test_a_server_answers_with_the_version_that_was_rolled_back_to(house: Worksp
         assert assay_here(house, "rollback", NAME, "--reason", "again", "--expect", "2").returncode == 0
         wait_for(1, url, log)
         wait_until(lambda: log.read_text().count("answers at") == 3, log)  # its parent knows, too
+        asked.append(one_image(url))
     assert open_ledger(house).servers.behind(NAME, "production", "") == [], "one that has ended is named no more"
+    # Of each version what somebody asked, and not the golden inputs that it was asked about at its start.
+    records = pd.read_parquet(house.home / "records" / NAME)
+    assert (records["id"].tolist(), records["version"].tolist()) == (asked, [3, 1])
 
 
 @pytest.mark.house("succeeded")

@@ -1,20 +1,31 @@
-"""A service under load, as a process of its own: many ask at once, too many are told so, and nobody gets a 5xx."""
+"""A service under load, as a process of its own: many ask at once, too many are told so, and nobody gets a 5xx.
 
+What is answered is recorded where somebody says a folder.
+"""
+
+import json
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+import pandas as pd
+import psutil
 import pytest
 from safetensors.numpy import load, save
 
+from assay.client import Client
 from components.core.settings import ServeSettings
 from components.core.workspace import Workspace
 from components.packages.files import Package
-from components.packages.serving import served
+from components.packages.golden import request_items
+from components.packages.serving import request, served
+from services.records import NOT_RECORDED
 from tests.drills.packages import golden_inputs
 
 ONE = {name: array[:1].numpy() for name, array in golden_inputs().items()}
@@ -45,6 +56,11 @@ def test_what_arrives_together_is_answered_together_and_each_gets_its_own(built:
         assert len(set(alone)) == 16
         assert measured(url, "assay_batch_images_sum") == 176
         assert measured(url, "assay_batch_images_count") - batches < 130
+        stack = np.concatenate([inputs["image"] for inputs in louder])
+        with Client(url) as client:
+            said = client.predict(stack, **{name: array[0] for name, array in ONE.items() if name != "image"})
+        np.testing.assert_allclose(said["posterior_flux"], alone, rtol=1e-3)
+        assert (len(said.ids), said.model["problem"]) == (16, package.tag.partition(":")[0])
         assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
 
 
@@ -78,3 +94,48 @@ def test_a_server_takes_on_what_its_settings_say(
         answer = ask(url, {name: np.repeat(array, inputs, axis=0) for name, array in ONE.items()})
     assert answer.status_code in (400, 413)
     assert answer.json()["error"].startswith(line)
+
+
+def test_what_is_answered_is_recorded_without_pixels_where_somebody_says_a_folder(
+    built: tuple[Workspace, Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, package = built
+    inputs = {name: array.numpy() for name, array in golden_inputs().items()}
+    monkeypatch.setenv(
+        "ASSAY_RECORDS", str(tmp_path / "of the account")
+    )  # which a proof, or one prediction, is not for
+    with served(workspace, package) as url:
+        request(url, request_items(inputs))
+    assert list(tmp_path.iterdir()) == []
+    with served(workspace, package, records=tmp_path / "records") as url:
+        said = request(url, request_items(inputs))["predictions"]
+        request(url, request_items(inputs), headers={NOT_RECORDED: "no"})
+        answered = ask(url, inputs).content
+        assert measured(url, "assay_records_left_out_total") == 0
+    table = pd.read_parquet(tmp_path / "records")
+    length = int.from_bytes(answered[:8], "little")
+    others = json.loads(json.loads(answered[8 : 8 + length])["__metadata__"]["id"])
+    assert table["id"].tolist() == [one["id"] for one in said] + others
+    assert table["posterior_flux"].tolist()[:4] == pytest.approx([one["answer"]["posterior_flux"] for one in said])
+    assert [list(lines) for lines in table["doubts"]][:4] == [one["doubts"] for one in said]
+    assert table["sigma"].tolist() == [*inputs["sigma"], *inputs["sigma"]]
+    assert table["image_border_deviation"].tolist()[:4] == pytest.approx(inputs["sigma"], rel=0.2)
+    assert set(table["package"]) == {package.tag}
+    assert (table["time"].max() - table["time"].min()).total_seconds() < 60
+
+
+def test_a_server_that_is_killed_leaves_whole_files(built: tuple[Workspace, Package], tmp_path: Path) -> None:
+    workspace, package = built
+    many_images = {name: np.repeat(array, 256, axis=0) for name, array in ONE.items()}
+    limits, folder = ServeSettings(records_mib=1), tmp_path / "records"
+    with served(workspace, package, limits=limits, records=folder) as url:
+        deadline = time.monotonic() + 60
+        while len(list(folder.glob("*.parquet"))) < 2:
+            assert ask(url, many_images).status_code == 200
+            assert time.monotonic() < deadline
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
+    table = pd.read_parquet(folder)
+    assert len(table) >= 512
+    assert table["id"].is_unique
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 2**20

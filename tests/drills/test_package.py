@@ -69,6 +69,7 @@ def test_a_package_holds_what_it_needs_and_says_where_it_is_from(built: tuple[Wo
         "bentoml",
         "cryptography",
         "numpy",
+        "pyarrow",
         "pydantic",
         "safetensors",
         "scipy",

@@ -88,7 +88,7 @@ class BlobImage(MeasuredProblem):
         return {
             "kind": "image", "network": settings.train.network, "width": settings.train.width,
             "size": settings.simulate.size, "unit": "", "noise": "sigma",
-            "conditions": [{"name": "sigma", "mean": 0.0, "sd": 0.4}],
+            "conditions": [{"name": "sigma", "mean": 0.0, "sd": 0.4, "estimated": True}],
         }  # fmt: skip
 
     def gather(self, about: Measuring, *, cache: Path) -> Evaluation:
@@ -104,4 +104,4 @@ class BlobImage(MeasuredProblem):
         return confirm_images(about, noise="sigma")
 
 
-_SIGMA = Field(name="sigma", limits=(0, None))
+_SIGMA = Field(name="sigma", limits=(0, None), estimated=True)

@@ -53,7 +53,12 @@ def condition_fields(settings: SersicSettings) -> tuple[Field, ...]:
     least = {"psf_fwhm": LEAST_FWHM * settings.pixel_scale * (1 - 1e-6), "sigma": 0.0}
     ends = {name: getattr(settings, name) for name in CONDITIONS}
     return tuple(
-        Field(name=name, unit=UNITS[name], limits=(max(least[name], low / _FAR), high * _FAR))
+        Field(
+            name=name,
+            unit=UNITS[name],
+            limits=(max(least[name], low / _FAR), high * _FAR),
+            estimated=name == "sigma",
+        )
         for name, (low, high) in ends.items()
     )
 
@@ -88,7 +93,10 @@ def estimator_config(settings: SersicSettings, train: TrainSettings) -> dict[str
         "unit": "counts",
         "noise": "sigma",
         "conditions": [
-            {"name": of.name, "unit": of.unit, "limits": list(of.limits), **_mean_and_sd(np.log(prior[of.name]))}
+            {
+                **{"name": of.name, "unit": of.unit, "limits": list(of.limits), "estimated": of.estimated},
+                **_mean_and_sd(np.log(prior[of.name])),
+            }
             for of in condition_fields(settings)
         ],
         "outputs": [

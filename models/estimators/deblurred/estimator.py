@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.estimators.border_noise import completed
 from models.estimators.deblurred.blurring import blurred, correlated, transfer
 from models.estimators.deblurred.psf import psf_of
 from models.estimators.deblurred.restoring import Restoring
@@ -93,7 +94,7 @@ class DeblurredEstimator(Estimator):
                 unit=self.config["unit"],
                 pixel_scale=self.config["pixel_scale"],
             ),
-            Field(name="sigma", unit=self.config["unit"], limits=(0, None)),
+            Field(name="sigma", unit=self.config["unit"], limits=(0, None), estimated=True),
             Field(name="psf", shape=(self.psf_size, self.psf_size), optional=True),
             Field(name="psf_fwhm", unit="arcsec", limits=(0, None), optional=True),
         )
@@ -129,6 +130,10 @@ class DeblurredEstimator(Estimator):
             "restored_error": self.error_scale * log_sd_bhw.exp(),
             "departure": self._departures(inputs, psf_bkk, restored_bhw),
         }
+
+    def completed(self, inputs: Arrays) -> tuple[Arrays, dict[str, Tensor]]:
+        """With the noise of the image's border where none is stated."""
+        return completed(inputs, "sigma")
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Tensor:
         """Squared or absolute error in units of the noise, and what the stated error loses by it, shape (b,).

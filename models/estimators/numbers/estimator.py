@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.estimators.border_noise import completed, estimated_noise
 from models.estimators.channels import channel_count, image_channels
 from models.estimators.estimator import Estimator
 from models.estimators.familiar import FALSE_ALARMS, FamiliarImages, brighter
@@ -26,7 +27,7 @@ from models.estimators.numbers.answer import LEVELS, Answer, Held
 from models.estimators.numbers.answer_fields import posterior_arrays, posterior_fields
 from models.estimators.numbers.departures import departures
 from models.estimators.numbers.gaussian import Gaussian, read_gaussian, vector_length
-from models.estimators.numbers.held_fields import held_arrays, held_fields
+from models.estimators.numbers.held_fields import held_arrays, held_fields, without_noise_test
 from models.estimators.numbers.known import Known, KnownByNetwork
 from models.estimators.numbers.scales import Scales
 from models.estimators.numbers.sensitivities import PSF_ERRORS, sensitivities, stated_errors, widened
@@ -56,7 +57,8 @@ class NumbersEstimator(Estimator):
             size: pixels on a side;
             unit: of the image;
             noise: name of the condition that is the noise of a pixel, in the image's units; None for images of counts;
-            conditions: list of {name, unit, limits, mean, sd}, mean and sd of the condition's logarithm;
+            conditions: list of {name, unit, limits, mean, sd}, mean and sd of the condition's logarithm; and estimated,
+                not by default, where the noise may be left out and is estimated from the image;
             outputs: list of {name, unit, scale, …} as `models.estimators.numbers.scales.Scales` takes them;
             drawing: as `models.galaxies.drawing.GalaxyDrawing` takes it, or None where no answer can be drawn;
             scoring_steps: the most steps of the search that follows the network (`scoring.py`); 0 for none;
@@ -79,6 +81,7 @@ class NumbersEstimator(Estimator):
         if noise is not None and noise not in self.condition_names:
             raise ValueError(f"noise = {noise!r}: must be one of the conditions {self.condition_names}")
         self._noise = None if noise is None else self.condition_names.index(noise)
+        self._estimated = estimated_noise(config)
         self.network = find_network(config["network"])(
             channels=channel_count(counts=noise is None),
             size=self.size,
@@ -106,7 +109,12 @@ class NumbersEstimator(Estimator):
         return (
             image,
             *(
-                Field(name=one["name"], unit=one.get("unit", ""), limits=tuple(one.get("limits", (0, None))))
+                Field(
+                    name=one["name"],
+                    unit=one.get("unit", ""),
+                    limits=tuple(one.get("limits", (0, None))),
+                    estimated=one.get("estimated", False),
+                )
                 for one in self.config["conditions"]
             ),
             *(PSF_ERRORS if self.drawing is not None else ()),
@@ -131,6 +139,14 @@ class NumbersEstimator(Estimator):
         answer = self.answers(image_bhw, self.conditions(inputs))
         shift_bkp = answer.held and stated_errors(inputs, answer.held.moved_bkp)
         return self._outputs(answer if shift_bkp is None else widened(answer, shift_bkp), image_bhw)
+
+    def completed(self, inputs: Arrays) -> tuple[Arrays, dict[str, Tensor]]:
+        """With the noise of the image's border where none is stated."""
+        return (inputs, {}) if self._estimated is None else completed(inputs, self._estimated)
+
+    def uncompared(self, outputs: dict[str, Tensor], estimated: Arrays) -> dict[str, Tensor]:
+        """Without the test of the noise, which agrees in any case with what was estimated from it."""
+        return without_noise_test(outputs) if estimated and self.drawing is not None else outputs
 
     def measured(self, inputs: Arrays, targets: Arrays | None = None) -> dict[str, Tensor]:
         """The outputs, and over all parameters what they come from.

@@ -2,9 +2,10 @@
 
 fields = held_fields(names)              # snr, p_value, departure, …, sensitivity_psf_fwhm, …
 arrays = held_arrays(held)
+outputs = without_noise_test(outputs)    # where nobody stated the noise
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -13,9 +14,12 @@ from models.estimators.numbers.answer_fields import TOLERANCE
 from models.estimators.numbers.departures import TESTS
 from models.estimators.numbers.sensitivities import STEPS
 from models.fields import Field
+from models.galaxies import REGIONS
 
 __label__ = "held_fields"
 
+_OFF = 0.08
+"""More than four times what the noise of a border is off by at 64 pixels a side."""
 _CHANCE = 10 * TOLERANCE
 """Of a p-value, whose score may be off by a thousandth."""
 
@@ -53,3 +57,17 @@ def held_arrays(held: Held) -> dict[str, Tensor]:
         "second_source": held.departures.source_bs,
         **{f"sensitivity_{name}": moved_bkp[:, index] for index, name in enumerate(STEPS)},
     }
+
+
+def without_noise_test(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An answer whose noise was estimated from its image: that test says nothing then, and is given the chance 1.
+
+    So are those of regions where they find no more than the estimate may be off by; what is larger stays found.
+    """
+    p_value_bt, size_bt = outputs["departure_p_value"].clone(), outputs["departure"]
+    for index, test in enumerate(TESTS):
+        if test == "noise":
+            p_value_bt[:, index] = 1.0
+        elif test in REGIONS:
+            p_value_bt[(size_bt[:, index] - 1).abs() <= _OFF, index] = 1.0
+    return {**outputs, "p_value": p_value_bt.amin(dim=1), "departure_p_value": p_value_bt}

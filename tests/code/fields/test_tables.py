@@ -7,7 +7,7 @@ import pytest
 from astropy.table import Table
 
 from components.core.errors import AssayError
-from components.fields.tables import read_table
+from components.fields.tables import TableColumn, read_table, write_table
 
 ROWS = pd.DataFrame({"picture": ["007", "NA", "m51"], "label": ["spiral", "", "none"]})
 
@@ -39,3 +39,21 @@ def test_what_is_no_table_is_named_in_a_line(tmp_path: Path, name: str, content:
         read_table(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["fits", "csv", "parquet"])
+def test_a_table_that_cannot_be_written_leaves_the_former_one(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    write_table(path, [TableColumn(name="flux", values=[1.0, 2.0], unit="ct")])
+    before = path.read_bytes()
+    with pytest.raises(Exception):  # noqa: B017, PT011 - each library's own
+        write_table(path, [TableColumn(name="flux", values=[object(), 1j, "\ud800"])])
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_units_of_columns_are_kept(tmp_path: Path) -> None:
+    write_table(
+        tmp_path / "a.fits", [TableColumn(name="ra", values=[1.0], unit="deg"), TableColumn(name="n", values=[2])]
+    )
+    assert read_table(tmp_path / "a.fits").attrs["units"] == {"ra": "deg"}

@@ -29,5 +29,5 @@ def test_a_condition_that_is_set_twice_is_named() -> None:
 
 @pytest.mark.parametrize("end", ["", "/", "//"])
 def test_an_address_may_end_in_a_slash(end: str) -> None:
-    with _server("galaxy-shape", "production", f"http://127.0.0.1:3000{end}") as address:
+    with _server("galaxy-shape", "production", f"http://127.0.0.1:3000{end}") as (address, _):
         assert address == "http://127.0.0.1:3000"

@@ -8,14 +8,15 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from assay.client import Client
 from components.core.errors import AssayError
-from components.packages.asking import ask
 from components.problems import find_problem
 from flows.answering_files import AnswerTable
+from flows.asked_files import Catalogue
 from flows.reading_files import Given, Told, given_by, lines, read_file
 from models.fields import Field
-from tests.code.packages.test_asking import inputs, server
 from tests.code.services.test_headers import header_of
+from tests.toys.answering_server import answering_server
 
 GALAXY = find_problem("galaxy-shape")
 FIELDS = (
@@ -96,13 +97,13 @@ def test_what_a_model_cannot_be_asked_names_file_and_next_step(tmp_path: Path) -
 def test_a_table_says_what_is_told_and_what_is_another_number_on_the_sky(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("turned.fits", "no_frame.npy")]
     axes = given(written(files[0], IMAGE, **dict(header_of(30.0, scale=0.2)))).told.axes
-    with server([3]) as url:
-        said = ask(url, inputs(1))
+    with answering_server(3) as there, Client(there.url) as client:
+        said = client.predict(np.ones((1, 2, 2)))
     shear = {"posterior_g1": 0.2, "posterior_g2": 0.1, "posterior_g1_error": 0.03, "posterior_g2_error": 0.03}
     row = {"id": "a", "in_tested_range": True, "doubts": [], **shear, "posterior_correlation": np.eye(5), "total": 1.0}
     table = AnswerTable(files=files, rows=dict.fromkeys(files, row), said=said)
     table.told = {files[0]: Told(unused=("ERR",), axes=axes), files[1]: Told()}
-    table.write(tmp_path / "a.fits", GALAXY, beside={})
+    table.write(tmp_path / "a.fits", GALAXY, beside=Catalogue({}, {}))
     found = Table.read(tmp_path / "a.fits")
     assert found["posterior_position_angle"].unit == "deg"
     assert found["posterior_position_angle"].mask.tolist() == [False, True]

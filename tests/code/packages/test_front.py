@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,10 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from components.core.errors import AssayError
-from components.core.processes import free_port
+from components.core.processes import check_port_is_free, free_port
 from components.core.settings import ServeSettings
 from components.packages import front as fronts
-from components.packages.front import Front, opened
+from components.packages.front import Front, check_address, opened
 
 JSON = {"Content-Type": "application/json"}
 
@@ -38,7 +39,8 @@ def server(name: str, *, slow_s: float = 0.0) -> Iterator[str]:
             "path": request.scope["raw_path"].decode(),
             "length": len(body),
         }
-        return JSONResponse(said | {"query": request.url.query}, headers={"X-Own": name})
+        told = {key: request.headers.get(key) for key in ("authorization", "host")}
+        return JSONResponse(said | {"query": request.url.query, "told": told}, headers={"X-Own": name})
 
     port = free_port()
     app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "HEAD", "POST"])])
@@ -55,8 +57,8 @@ def server(name: str, *, slow_s: float = 0.0) -> Iterator[str]:
 
 
 @pytest.fixture
-def front() -> Iterator[Front]:
-    with opened(free_port(), ServeSettings()) as front:
+def front(tmp_path: Path) -> Iterator[Front]:
+    with opened(free_port(), ServeSettings(), log=tmp_path / "requests.log") as front:
         yield front
 
 
@@ -77,7 +79,7 @@ def test_a_request_arrives_as_it_was_sent_and_so_does_its_answer(front: Front) -
             "length": 200_000,
             "query": "sigma=1&psf_fwhm=0.5",
         }
-        assert answer.json() == said
+        assert answer.json() == said | {"told": {"authorization": None, "host": url[7:]}}
         assert answer.headers["X-Own"] == "one"
         assert client.get("/a%2Fb%20c").json()["path"] == "/a%2Fb%20c"
         head = client.head("/model")
@@ -141,8 +143,38 @@ def test_what_a_service_does_not_read_does_not_reach_it(front: Front) -> None:
         assert client.get("/%00").status_code in (200, 400, 404)
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_an_address_that_cannot_be_listened_on_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(AssayError, match=f"port {port} cannot be listened on"), opened(port, ServeSettings()):
-            pass
+        for host, said in (("127.0.0.1", f"port {port} is in use"), ("localhost", f"port {port} is in use")):
+            with (
+                pytest.raises(AssayError, match=said),
+                opened(port, ServeSettings(), log=tmp_path / "log", host=host),
+            ):
+                pass
+    with pytest.raises(AssayError, match=r"--host 127\.0\.0\.1\.5 cannot be listened on .*: name an address"):
+        check_port_is_free(free_port(), "127.0.0.1.5")
+
+
+def test_an_address_of_other_machines_is_listened_on_with_tokens_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssayError, match=r"--host 0\.0\.0\.0 .* nobody has a token: set ASSAY_TOKENS"):
+        check_address(free_port(), "0.0.0.0")
+    monkeypatch.setenv("ASSAY_TOKENS", "anna:short")
+    with pytest.raises(AssayError, match="entry 1 is not NAME:TOKEN"):
+        check_address(free_port(), "0.0.0.0")
+    monkeypatch.setenv("ASSAY_TOKENS", f"anna:{'a' * 32} nightly:{'b' * 32}")
+    everywhere = opened(free_port(), ServeSettings(), log=tmp_path / "requests.log", host="0.0.0.0")
+    with server("one") as url, everywhere as front, asking(front) as client:
+        front.send_to(url)
+        assert client.get("/model").status_code == 401
+        assert client.get("/livez").status_code == 200
+        answer = client.get("/model", headers={"Authorization": f"Bearer {'b' * 32}"})
+        assert (answer.status_code, answer.json()["told"]) == (200, {"authorization": None, "host": url[7:]})
+    log = (tmp_path / "requests.log").read_text()
+    assert [line.split()[2:6] for line in log.splitlines()] == [
+        ["-", "GET", "/model", "401"],
+        ["nightly", "GET", "/model", "200"],
+    ]
+    assert "b" * 32 not in log

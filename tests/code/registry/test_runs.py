@@ -10,6 +10,7 @@ from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.fields.dataset import Dataset
 from components.problems import find_problem
+from components.registry import training_log
 from components.registry.registry import Registry
 from components.registry.training_log import TrainingLog
 from components.training.trainer import Epoch
@@ -69,6 +70,19 @@ def test_a_model_is_registered_in_the_run_of_its_training(
     other, first = runs_of(trained)
     assert first.info.run_id == run.info.run_id
     assert epochs_of(other) == [1, 2]
+
+
+def test_settings_are_the_same_in_whatever_order_they_come(
+    trained: Trained, small_dataset: Dataset, settings: ProblemSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model's description has its keys sorted, params.yaml as a person wrote them."""
+    nested = {"noise": {"poisson": 1.0, "gaussian": {"sd": 0.2, "mean": 0.0}}, "scales": [2, 1]}
+    monkeypatch.setattr(training_log, "settings_values", lambda _: nested)
+    key = train(trained, small_dataset, settings)
+    params = {f"train.{name}": value for name, value in json.loads(json.dumps(nested, sort_keys=True)).items()}
+    Trained(trained.workspace.root, history=HISTORY).register(params, **{"training.key": key})
+    (run,) = runs_of(trained)
+    assert run.data.params["train.noise"] == "{'gaussian': {'mean': 0.0, 'sd': 0.2}, 'poisson': 1.0}"
 
 
 def test_a_training_that_is_only_found_begins_no_run(

@@ -1,5 +1,6 @@
 """A small network with an evaluation, and what a ledger would say of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,7 +41,7 @@ class Trained:
         (self.evaluation / "report.json").write_text("{}")
         self.evidence = f"evidence-{seed}"
 
-    def register(self, **tags: str) -> int:
+    def register(self, params: Mapping[str, Any] | None = None, /, **tags: str) -> int:
         return Registry(self.workspace).register(
             cast(Problem, GalaxyShape()),
             self.folder,
@@ -52,7 +53,7 @@ class Trained:
                 "data.md5": "d" * 32,
                 **tags,
             },
-            params={"width": 8, "learning_rate": 1e-3},
+            params={"width": 8, "learning_rate": 1e-3, **(params or {})},
             metrics={
                 f"rmse_over_crb.snr60.{name}": Metric(value=1.2, low=1.1, high=1.3) for name in GalaxyShape.truths
             },

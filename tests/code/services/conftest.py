@@ -19,6 +19,7 @@ from tests.estimators import TESTED_RANGE
 
 CONFIG: dict[str, Any] = {
     **estimators.CONFIG,
+    "conditions": [{**one, "estimated": one["name"] == "sigma"} for one in estimators.CONFIG["conditions"]],
     "outputs": [output for output in estimators.CONFIG["outputs"] if output["name"] in ("flux", "g1")],
 }
 
@@ -44,5 +45,5 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")
         patch.setattr(service, "SOURCE", source)
         predictor: Any = service.Predictor  # the decorator has made a bentoml.Service of the class
-        with TestClient(predictor.to_asgi(is_main=True)) as client:
+        with TestClient(predictor.to_asgi(is_main=True), base_url="http://127.0.0.1:3000") as client:
             yield client

@@ -12,7 +12,12 @@ OURS = ("/", "/page.css", "/page.js", "/example.json", "/doubtful.json", "/docs.
 def test_the_page_names_the_model_and_its_fields_with_units_and_limits(client: TestClient) -> None:
     page = client.get("/").text
     assert "<h1>galaxy-shape, version 7</h1>" in page
-    assert "<td>sigma</td><td>a number</td><td></td><td>above 0</td>" in page
+    assert (
+        "<td>sigma</td><td>a number</td><td></td><td>above 0, may be left out and is estimated from the image then</td>"
+        in page
+    )
+    assert "A model that takes image, psf_fwhm," in page.replace("\n", " ")
+    assert re.search(r'data-field="sigma"[^>]* placeholder="from the image"', page)
     assert "<td>image</td><td>64 × 64</td>" in page
     assert "<td>posterior_flux_error</td><td>a number</td><td>1e5 counts</td>" in page
 
@@ -56,8 +61,14 @@ def test_the_openapi_document_has_an_example_of_each_type_that_is_answered(clien
     document: dict[str, Any] = client.get("/docs.json").json()
     assert document["info"]["title"] == "galaxy-shape, version 7"
     content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
-    sigma = content["application/json"]["schema"]["properties"]["images"]["items"]["properties"]["sigma"]
-    assert sigma["exclusiveMinimum"] == 0
+    item = content["application/json"]["schema"]["properties"]["images"]["items"]
+    assert 0 < item["properties"]["sigma"]["minimum"] < 1e-37
+    assert item["required"] == ["image", "psf_fwhm"]
+    assert item["properties"]["sigma"]["description"].endswith("may be left out and is estimated from the image then")
+    answered = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    prediction = answered["properties"]["predictions"]["items"]
+    assert set(prediction["properties"]["estimated"]["properties"]) == {"sigma"}
+    assert "estimated" not in prediction["required"]
     said = content["application/json"]["examples"]["proved"]["value"]
     (first,) = client.post("/predict", json=said).json()["predictions"]
     kinds = ("application/x-npy", "application/x-safetensors", "application/fits")

@@ -2,13 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from safetensors import safe_open
-from safetensors.numpy import load
+from safetensors.numpy import load, save
 from starlette.testclient import TestClient
 
 from models.fields import Field
@@ -82,6 +84,23 @@ def test_a_fits_table_is_read_with_its_units_and_says_which_model_answered() -> 
     assert "not tested: psf" in str(table.meta["comments"])
 
 
+def test_what_was_estimated_is_said_in_every_type_with_its_unit_and_nothing_where_all_was_stated() -> None:
+    about = replace(ABOUT, inputs=(Field(name="sigma", unit="counts", estimated=True), Field(name="fwhm")))
+    answers = replace(ANSWERS, estimated={"sigma": np.float32([203.5, 198.25])})  # type: ignore[dict-item, arg-type]
+    assert answers.part(1, 2).estimated["sigma"].tolist() == [198.25]
+    written = {kind: write(answers, IDS, about) for kind, write in WRITERS.items()}
+    said = json.loads(written["application/json"])
+    assert [one["estimated"] for one in said["predictions"]] == [{"sigma": 203.5}, {"sigma": 198.25}]
+    assert said["units"]["sigma"] == "counts"
+    assert load(written["application/x-safetensors"])["estimated.sigma"].tolist() == [203.5, 198.25]
+    table = Table.read(io.BytesIO(written["application/fits"]))
+    assert table["estimated_sigma"].tolist() == [203.5, 198.25]
+    assert str(table["estimated_sigma"].unit) == "ct"
+    assert str(table["flux"].unit) == "100000 ct"
+    for kind, write in WRITERS.items():
+        assert b"estimated" not in write(ANSWERS, IDS, about), kind
+
+
 @pytest.mark.parametrize(
     ("unit", "written"),
     [("1e5 counts", "10**5 count"), ("arcsec", "arcsec"), ("", ""), ("bounds per 0.01 σ", "")],
@@ -124,6 +143,32 @@ def test_the_service_answers_in_the_type_that_is_accepted(client: TestClient) ->
     assert load(said["application/x-safetensors"].content)["posterior_flux"][0] == np.float32(flux)
     table = Table.read(io.BytesIO(said["application/fits"].content))
     assert table["posterior_flux"][0] == np.float32(flux)
+
+
+@pytest.mark.parametrize("ending", ["json", "npy", "safetensors", "fits"])
+def test_a_body_of_any_type_may_leave_out_what_is_estimated(client: TestClient, ending: str) -> None:
+    sent = client.get(f"/example.{ending}")
+    body, query = sent.content, ""
+    if ending == "json":
+        document = json.loads(body)
+        del document["images"][0]["sigma"]
+        body = json.dumps(document).encode()
+    elif ending == "npy":
+        query = f"?psf_fwhm={client.get('/example.json').json()['images'][0]['psf_fwhm']}"
+    elif ending == "safetensors":
+        body = save({name: array for name, array in load(body).items() if name != "sigma"})
+    else:
+        with fits.open(io.BytesIO(body)) as hdus:
+            del hdus["SCI"].header["SIGMA"]
+            written = io.BytesIO()
+            hdus.writeto(written)
+        body = written.getvalue()
+    (said,) = client.post(
+        f"/predict{query}", content=body, headers={"Content-Type": sent.headers["content-type"]}
+    ).json()["predictions"]
+    stated = client.get("/example.json").json()["images"][0]["sigma"]
+    assert said["estimated"]["sigma"] == pytest.approx(stated, rel=0.1)
+    assert said["not_tested"][-1] == "sigma (estimated from the image)"
 
 
 @pytest.mark.parametrize("kind", WRITERS)

@@ -28,5 +28,5 @@ def test_requests_are_noted_without_what_was_in_them(
         client.get("/readyz")
         client.get("/a%0Ab" + "x" * 1000)
     first, second = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"\S+Z testclient POST /predict 418 8 bytes \d+\.\d ms", first)
-    assert re.fullmatch(r"\S+Z testclient GET /a\\nbx{195} 404 9 bytes \d+\.\d ms", second)
+    assert re.fullmatch(r"\S+Z testclient - POST /predict 418 8 bytes \d+\.\d ms", first)
+    assert re.fullmatch(r"\S+Z testclient - GET /a\\nbx{195} 404 9 bytes \d+\.\d ms", second)

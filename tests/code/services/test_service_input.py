@@ -46,11 +46,11 @@ def post(client: TestClient, document: Any) -> Any:
 @pytest.mark.parametrize(
     ("items", "line"),
     [
-        (None, "images is missing: must be a list of 1 to 256 objects with the keys image, sigma, psf_fwhm"),
+        (None, "images is missing: must be a list of 1 to 256 objects with the keys image, psf_fwhm"),
         ([], "images is a list of 0: must be a list of 1 to 256"),
         ([{}] * 257, "images is a list of 257: must be a list of 1 to 256"),
         ("image", "images is 'image': must be a list of"),
-        ([3], "images[0] is 3: must be an object with the keys image, sigma, psf_fwhm"),
+        ([3], "images[0] is 3: must be an object with the keys image, psf_fwhm"),
         (changed(3, image=[[0.0] * 64] * 32), "images[3].image has shape 32x64: must be 64x64"),
         (changed(0, image=[[0.0] * 32] * 128), "images[0].image has shape 128x32: must be 64x64"),
         (changed(0, image=[[0.0] * 64] * 63 + [[0.0] * 63]), "images[0].image has shape 64x(63 or 64): must be 64x64"),
@@ -72,7 +72,18 @@ def post(client: TestClient, document: Any) -> Any:
         (changed(0, psf_fwhm=True), "images[0].psf_fwhm is True: must be a finite number above 0"),
         (changed(0, psf_fwhm=10**400), "images[0].psf_fwhm is 1000"),
         (changed(0, seeing=0.5), "images[0] has an unknown key 'seeing': its keys are image, sigma, psf_fwhm"),
-        ([{"image": pixel(0.0), "sigma": 1.0}], "images[0] has no psf_fwhm: it must have the keys image, sigma"),
+        ([{"image": pixel(0.0), "sigma": 1.0}], "images[0] has no psf_fwhm: it must have the keys image, psf_fwhm"),
+        (
+            [
+                {key: item[key] for key in item if (key, index) != ("sigma", 1)}
+                for index, item in enumerate(good_items(3))
+            ],
+            "images[1] has no sigma, and others have: state it of all, or of none",
+        ),
+        (
+            [{"image": [[7.0] * 64] * 64, "psf_fwhm": 0.5}],
+            "images[0].sigma, estimated from the image, is 0: must be above 0",
+        ),
         (changed(0, image=pixel(3e38), sigma=1e-3), "images[0] has no finite posterior_flux"),
     ],
 )
@@ -83,6 +94,23 @@ def test_a_bad_request_gets_400_and_one_line(client: TestClient, items: Any, lin
     assert error.startswith(line)
     assert "\n" not in error
     assert len(error) < 250
+
+
+def test_an_image_whose_noise_is_left_out_is_answered_as_if_it_were_stated_and_says_so(client: TestClient) -> None:
+    items = good_items(3)
+    without = [{key: item[key] for key in item if key != "sigma"} for item in items]
+    said = post(client, {"images": without}).json()
+    found = [one["estimated"]["sigma"] for one in said["predictions"]]
+    assert all(0.9 * 200 < sigma < 1.1 * 200 for sigma in found)
+    assert len(set(found)) == 3
+    stated = post(
+        client, {"images": [item | {"sigma": sigma} for item, sigma in zip(items, found, strict=True)]}
+    ).json()
+    for one, other in zip(said["predictions"], stated["predictions"], strict=True):
+        assert one["answer"] == other["answer"]
+        assert one["not_tested"] == [*other["not_tested"], "sigma (estimated from the image)"]
+        assert "estimated" not in other
+    assert set(said["units"]) - set(stated["units"]) == {"sigma"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.estimators.border_noise import border_noise
 from models.estimators.familiar import FALSE_ALARMS
 from models.estimators.numbers.departures import TESTS
 from models.galaxies import Camera, render_rows
@@ -113,6 +114,38 @@ def test_what_is_not_tested_is_said_and_a_stated_error_is() -> None:
     model = estimator()
     assert {"psf_fwhm", "psf_ellipticity", "psf_shape"} <= set(model.not_tested({}))
     assert "psf_fwhm" not in model.not_tested({"psf_fwhm_error": torch.zeros(1)})
+
+
+def by_estimate(image: Tensor, sigma: Tensor) -> tuple[dict[str, Tensor], list[list[str]]]:
+    """As `answered`, where nobody stated the noise."""
+    model, inputs = estimator(), {"image": image, "sigma": sigma, "psf_fwhm": torch.full_like(sigma, 0.5)}
+    with torch.inference_mode():
+        outputs = model.uncompared(model(inputs), {"sigma": sigma})
+        said = model.doubts(inputs, outputs, EVERYWHERE)
+    return outputs, [[line for line in lines if "draws" not in line] for lines in said]
+
+
+@pytest.mark.parametrize("off", [0.96, 1.04])
+def test_noise_that_was_estimated_is_not_doubted_for_being_a_little_off(off: float) -> None:
+    image, conditions = observed(8, 200.0)
+    stated, said = answered(image, off * conditions / torch.tensor([1.0, off]))
+    assert any(said), "as it is where it was stated"
+    outputs, said = by_estimate(image, off * conditions[:, 0])
+    assert said == [[]] * 8
+    assert (outputs["departure_p_value"][:, TESTS.index("noise")] == 1).all()
+    assert torch.equal(outputs["p_value"], outputs["departure_p_value"].amin(dim=1))
+    assert torch.equal(outputs["departure"], stated["departure"]), "how large it is is said in any case"
+
+
+def test_what_else_departs_is_found_where_the_noise_was_estimated() -> None:
+    for name in ("sky", "beside", "smoothed"):
+        image, conditions = departed(name)
+        assert all(by_estimate(image, border_noise(image))[1]), name
+    image, conditions = observed(8, 200.0)
+    image[:, 16] += 1000.0
+    outputs, said = by_estimate(image, conditions[:, 0])
+    assert all(said)
+    assert (outputs["departure_p_value"][:, TESTS.index("wings")] < FALSE_ALARMS).all(), "a trail beside the galaxy"
 
 
 def test_one_in_a_hundred_of_the_images_that_it_was_set_by_departs() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -30,8 +31,9 @@ from components.lifecycle.judging import MEGABYTES
 from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
-from models.fields import check_arrays, field
-from services.answering import Answers
+from models.fields import check_arrays, check_values, field, in_words
+from services.answering import Answers, Asked
+from services.records import Records
 from services.replies import WRITERS, About
 from tests.conftest import HOUSE
 from tests.model.problems.machines import EVERY_MACHINE, MACHINES, margin, on_machines
@@ -237,7 +239,7 @@ class ProblemConformance:
         assert golden.doubts[-1], "the last golden input is to be doubted"
 
     def test_answers_and_their_doubts_are_written_in_every_type(
-        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset, tmp_path: Path
     ) -> None:
         estimator = self.estimator(problem, settings)
         region = json.loads(json.dumps(self.untrained_evaluation(problem, settings, small_dataset).tested_range))
@@ -250,6 +252,52 @@ class ProblemConformance:
         assert set(Table.read(io.BytesIO(written["application/fits"])).colnames) >= set(golden.outputs)
         found = load(written["application/x-safetensors"])
         assert all(np.array_equal(found[name], array) for name, array in golden.outputs.items())
+        told: dict[str, Any] = {"model": about.model, "inputs": estimator.inputs, "outputs": estimator.outputs}
+        records = Records(tmp_path / "records", most_bytes=2**20, **told)
+        records.add(Asked(inputs=golden.inputs), answers, ids)
+        records.end()
+        table = pd.read_parquet(tmp_path / "records")
+        assert (table["id"].tolist(), list(table["doubts"].iloc[-1])) == (ids, golden.doubts[-1])
+        for one in (*estimator.inputs, *estimator.outputs):
+            arrays = golden.inputs if one in estimator.inputs else golden.outputs
+            if one.name in arrays and not one.shape:
+                assert table[one.name].tolist() == in_words(one, arrays[one.name].tolist()), one.name
+        images = [one for one in estimator.inputs if len(one.shape) > 1 and one.name in golden.inputs]
+        assert images, "of something with a border"
+        assert not any(table[f"{one.name}_border_deviation"].isna().any() for one in images)
+        for row in table.itertuples():
+            assert all(np.size(value) <= 64 for value in row), "neither pixels nor maps"
+
+    def test_what_is_estimated_may_be_left_out_and_is_said_in_every_type(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        estimator = self.estimator(problem, settings)
+        named = [field.name for field in estimator.inputs if field.estimated]
+        inputs = sample(problem, small_dataset, settings, 4)
+        region = json.loads(json.dumps(self.untrained_evaluation(problem, settings, small_dataset).tested_range))
+        whole, estimated = estimator.completed({name: inputs[name] for name in inputs if name not in named})
+        assert [*estimated] == named
+        check_arrays(whole, estimator.inputs, "what was completed")
+        check_values(estimated, [field for field in estimator.inputs if field.estimated], "what was estimated")
+        with torch.inference_mode():
+            outputs = estimator.uncompared(estimator(whole), estimated)
+        check_arrays(outputs, estimator.outputs, "the answer")
+        answers = Answers(
+            outputs={name: array.numpy() for name, array in outputs.items()},
+            doubts=estimator.doubts(whole, outputs, region),
+            not_tested=[],
+            estimated={name: array.numpy() for name, array in estimated.items()},
+        )
+        about = About(model={}, outputs=list(estimator.outputs), inputs=list(estimator.inputs))
+        written = {kind: write(answers, list("abcd"), about) for kind, write in WRITERS.items()}
+        for one in json.loads(written["application/json"])["predictions"]:
+            assert [*one.get("estimated", {})] == named
+        table = Table.read(io.BytesIO(written["application/fits"]))
+        found = load(written["application/x-safetensors"])
+        for name in named:
+            assert torch.equal(torch.tensor(found[f"estimated.{name}"]), estimated[name])
+            assert np.array_equal(table[f"estimated_{name}"], estimated[name].numpy())
+        assert estimator.completed(inputs) == (inputs, {}), "what is stated is left as it is"
 
     def test_every_rule_of_params_yaml_names_a_metric_that_there_is(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset

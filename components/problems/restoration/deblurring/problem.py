@@ -69,7 +69,7 @@ class Deblurring(MeasuredProblem):
         """The image, the noise of a pixel, and the PSF as an image or by its FWHM."""
         return (
             Field(name="image", shape=(settings.size, settings.size), unit=_UNIT, pixel_scale=settings.pixel_scale),
-            Field(name="sigma", unit=_UNIT, limits=(0, None)),
+            Field(name="sigma", unit=_UNIT, limits=(0, None), estimated=True),
             Field(name="psf", shape=(settings.psf_size, settings.psf_size), optional=True),
             Field(name="psf_fwhm", unit="arcsec", limits=(0, None), optional=True),
         )

@@ -1,4 +1,4 @@
-"""The command `assay`, before any other module: its packages must be the ones that lie beside this file.
+"""The command `assay`, before any other module: its packages must be the ones that lie beside this one.
 
 assay run galaxy-shape                # or: python -m assay run galaxy-shape
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 __label__ = None
 
-_HOUSE = Path(__file__).resolve().parent
+_HOUSE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("components", "flows", "models", "services")
 
 
@@ -39,7 +39,12 @@ def main() -> None:
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
-    from flows.cli import main as run
+    try:
+        from flows.cli import main as run
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] in (*_PACKAGES, __package__):
+            raise
+        sys.exit(f"assay: {error.name} is not installed, only the client is: type `make setup` in {_HOUSE}")
 
     # The interpreter would search all that torch and MLflow made for cycles once more before it ends: a second or two.
     atexit.register(gc.freeze)
