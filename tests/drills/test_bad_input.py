@@ -149,8 +149,8 @@ def test_image_that_is_none(house: Workspace, tmp_path: Path) -> None:
     refused(
         assay_here(house, "predict", "galaxy-shape", str(picture), *given), "galaxy.png: cannot be read as a picture"
     )
-    refused(
-        assay_here(house, "predict", "galaxy-shape", str(tmp_path / "x.gif"), *given), "unknown kind of picture '.gif'"
-    )
+    (tmp_path / "x.gif").write_bytes(b"GIF89a")
+    for name, said in (("x.gif", "unknown kind of picture '.gif'"), ("y.gif", "there is no such file")):
+        refused(assay_here(house, "predict", "galaxy-shape", str(tmp_path / name), *given), said)
     refused(assay_here(house, "predict", "galaxy-shape", str(picture), "--set", "sigma"), "NAME=NUMBER", status=2)
     refused(assay_here(house, "predict", "galaxy-shape", str(picture), "--samples", "9"), "add --json", status=2)
