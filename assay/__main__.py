@@ -22,6 +22,9 @@ _PACKAGES = ("components", "flows", "models", "services")
 
 def main() -> None:
     """Run the command line, if all of it is ours."""
+    # Without assertions and docstrings nothing here was tested, `--help` is empty, and all libraries are compiled anew.
+    if os.environ.pop("PYTHONOPTIMIZE", "") and sys.flags.optimize:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this very command
     for name in _PACKAGES:
         found = find_spec(name)
         origin = found and (found.origin or next(iter(found.submodule_search_locations or ()), None))

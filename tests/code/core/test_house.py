@@ -12,7 +12,7 @@ from components.core.errors import AssayError
 from components.core.house import HOUSE, PACKAGES, check_own_code
 from components.core.source import read_source
 from tests.conftest import commit, make_house, make_house_with_code
-from tests.drills.commands import assay_here, environment, refused
+from tests.drills.commands import assay, assay_here, environment, refused
 
 
 def test_another_clones_code_is_refused_with_both_paths_before_any_work(tmp_path: Path) -> None:
@@ -50,6 +50,12 @@ def test_packages_of_the_same_names_elsewhere_do_not_run_in_ours_stead(tmp_path:
     paths = environment(house, PYTHONPATH=str(HOUSE))
     done = subprocess.run(command, cwd=house.root, env=paths, capture_output=True, text=True, check=False)
     refused(done, f"Python takes `{name}` from {others}", str(HOUSE / name), "PYTHONPATH")
+
+
+def test_a_variable_that_takes_docstrings_away_takes_no_help_away(tmp_path: Path) -> None:
+    done = assay(make_house(tmp_path / "house"), "models", "--help", PYTHONOPTIMIZE="2")
+    assert done.returncode == 0
+    assert "List versions with their stages" in done.stdout
 
 
 def test_code_that_the_commit_does_not_hold_is_no_clean_state(tmp_path: Path) -> None:
