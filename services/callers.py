@@ -125,8 +125,9 @@ class Callers(AuthenticationBackend):
             raise TurnedAwayError(401, f"this server has no {TOKENS}: without them it answers its own machine alone")
         name = conn.headers.get("host", "localhost")
         if not is_here(name.removeprefix("[").partition("]")[0] if name.startswith("[") else name.partition(":")[0]):
+            shown = ascii(name)[1:-1][:80]
             raise TurnedAwayError(
-                421, f"Host is {ascii(name)[1:81]}: without {TOKENS} it must be a name of this machine's, 127.0.0.1 say"
+                421, f"Host is {shown}: without {TOKENS} it must be a name of this machine's, 127.0.0.1 say"
             )
         return None
 
