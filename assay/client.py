@@ -8,21 +8,20 @@ It needs numpy, httpx and safetensors and nothing else of Assay: `pip install .`
 takes beside images is a keyword each, one value for all or one for each image; `client.model()` says which there are.
 """
 
-import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from ipaddress import ip_address
-from itertools import chain
 from typing import Any
 
 import httpx
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
+
+from assay.prediction import Array, Prediction, joined, read_prediction
 
 __label__ = None
 
@@ -41,8 +40,6 @@ _AT_ONCE = 2
 """Requests on their way: while one is answered the next is sent."""
 _OF_IMAGE = re.compile(r"images\[(\d+)\]")
 
-Array = np.ndarray[Any, Any]
-
 
 class ClientError(Exception):
     """Nothing useful answered; the message is one line, and says what to do."""
@@ -50,37 +47,6 @@ class ClientError(Exception):
 
 class RefusedError(ClientError):
     """The server found something wrong with what it was asked; the message has its own line, which names it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What a server says of images."""
-
-    outputs: Mapping[str, Array]
-    """By name, in the model's order, batch first; a whole number that stands for a label is one of `labels`."""
-    ids: Sequence[str]
-    """Which `assay trace` takes back to data and code."""
-    doubts: Sequence[Sequence[str]]
-    """Of each image, what in it departs from those that the model was measured on."""
-    not_tested: Sequence[str]
-    """What all answers take for granted."""
-    estimated: Mapping[str, Array]
-    """Inputs that nothing said and the model took from the images, by name, batch first."""
-    units: Mapping[str, str]
-    """Of outputs, and of what was estimated."""
-    labels: Mapping[str, Sequence[str]]
-    """Of the entries of an output, or of its whole numbers."""
-    model: Mapping[str, Any]
-    """`problem`, `version` and digests."""
-
-    def __getitem__(self, name: str) -> Array:
-        """One output, batch first."""
-        return self.outputs[name]
-
-    @property
-    def trusted(self) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-        """Whether nothing in an image speaks against its answer, shape (images,)."""
-        return np.array([not lines for lines in self.doubts], dtype=bool)
 
 
 class Client:
@@ -156,10 +122,13 @@ class Client:
         with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(starts)))) as pool:
             asked = [pool.submit(self._asked_at, at, part, samples) for at, part in zip(starts, parts, strict=True)]
             try:
-                return _joined(self.url, [one.result() for one in asked])
+                answers = [one.result() for one in asked]
             finally:
                 for one in asked:
                     one.cancel()
+        for answer in answers[1:]:
+            require_same_model(self.url, answers[0], answer)
+        return joined(answers)
 
     def ask(self, inputs: Mapping[str, Array], *, samples: int = 0) -> Prediction:
         """The answers to a batch, by one request; a server that is busy is asked again when it says.
@@ -182,7 +151,7 @@ class Client:
             time.sleep(float(answer.headers.get("Retry-After", "1")))
         if answer.is_success:
             try:
-                return _read(answer.content)
+                return read_prediction(answer.content)
             except (SafetensorError, ValueError, KeyError, TypeError) as error:
                 raise ClientError(f"{self.url} gave no answer that can be read ({error}): is it Assay's?") from error
         line = f"{self.url} answered {answer.status_code}: {_line(answer)}"
@@ -206,6 +175,17 @@ class Client:
 def bearer(token: str | None) -> dict[str, str]:
     """The header that says whose request it is; none without a token."""
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def require_same_model(url: str, before: Prediction, after: Prediction) -> None:
+    """See that one model answered two requests.
+
+    Raises:
+        ClientError: when another one did midway.
+    """
+    if after.model != before.model:
+        versions = f"version {before.model['version']} to {after.model['version']}"
+        raise ClientError(f"{url} changed from {versions} midway: ask again")
 
 
 def _is_here(url: str) -> bool:
@@ -237,39 +217,3 @@ def _line(answer: httpx.Response) -> str:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         return "no line of Assay's: is it its server?"
-
-
-def _read(body: bytes) -> Prediction:
-    length = int.from_bytes(body[:8], "little")
-    metadata = json.loads(body[8 : 8 + length])["__metadata__"]
-    said = {name: json.loads(value) for name, value in metadata.items()}
-    tensors, estimated = load(body), said.get("estimated", {})  # tensors come in any order
-    names = [*said["units"], *sorted(name for name in tensors if name.startswith("samples."))]
-    return Prediction(
-        outputs={name: tensors[name] for name in names},
-        ids=said["id"],
-        doubts=said["doubts"],
-        not_tested=said["not_tested"],
-        estimated={name: tensors[f"estimated.{name}"] for name in estimated},
-        units={**said["units"], **estimated},
-        labels=said["labels"],
-        model=said["model"],
-    )
-
-
-def _joined(url: str, parts: Sequence[Prediction]) -> Prediction:
-    first = parts[0]
-    for part in parts:
-        if part.model != first.model:
-            versions = f"version {first.model['version']} to {part.model['version']}"
-            raise ClientError(f"{url} changed from {versions} midway: ask again")
-    return Prediction(
-        outputs={name: np.concatenate([part.outputs[name] for part in parts]) for name in first.outputs},
-        estimated={name: np.concatenate([part.estimated[name] for part in parts]) for name in first.estimated},
-        ids=list(chain.from_iterable(part.ids for part in parts)),
-        doubts=list(chain.from_iterable(part.doubts for part in parts)),
-        not_tested=first.not_tested,
-        units=first.units,
-        labels=first.labels,
-        model=first.model,
-    )

@@ -19,7 +19,8 @@ from flows.asked_files import Catalogue, carried
 from flows.reading_files import Given, Told
 
 if TYPE_CHECKING:
-    from assay.client import Client, Prediction
+    from assay.client import Client
+    from assay.prediction import Prediction
     from components.fields import Problem, TableColumn
 
 _BATCH = 64
@@ -191,7 +192,7 @@ def _answer(client: "Client", asked: Mapping[Path, Inputs], table: AnswerTable) 
     """Ask about some files at once; about one that the server names as wrong not again."""
     import numpy as np
 
-    from assay.client import RefusedError
+    from assay.client import RefusedError, require_same_model
     from components.packages import fits_unit
 
     left = dict(asked)
@@ -213,9 +214,8 @@ def _answer(client: "Client", asked: Mapping[Path, Inputs], table: AnswerTable) 
             for file, inputs in left.items():  # which of them is meant is not said
                 _answer(client, {file: inputs}, table)
             return
-        if table.said is not None and said.model != table.said.model:
-            versions = f"version {table.said.model['version']} to {said.model['version']}"
-            raise AssayError(f"{client.url} changed from {versions} midway: repeat the command")
+        if table.said is not None:
+            require_same_model(client.url, table.said, said)
         table.said = said
         estimated = {f"{_ESTIMATED}{name}": array for name, array in said.estimated.items()}
         table.estimated |= {f"{_ESTIMATED}{name}": fits_unit(said.units.get(name, "")) for name in said.estimated}

@@ -4,6 +4,7 @@ read = read_file(Path("cutout.fits"), find_problem("galaxy-shape"), plane="SCI")
 given = given_by(read, wanted, numbers, resample=False)      # given.inputs, given.told
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Wanted = Sequence[Mapping[str, Any]]
 """Inputs of a model, as its server describes them."""
 _IMAGE = "image"
+_ERROR, _QUALITY = "err", "dq"
+"""Planes that archives lay beside an image: the error of each pixel, and flags, which are 0 where nothing is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,9 @@ class Told:
     """What whoever reads an answer is to know of its file."""
 
     unused: tuple[str, ...] = ()
-    """Planes that the model was not given."""
+    """Planes of which nothing was used."""
+    used: tuple[str, ...] = ()
+    """What was taken from planes that are no input."""
     unknown: tuple[str, ...] = ()
     """What the model takes for granted, since nobody says it."""
     doubts: tuple[str, ...] = ()
@@ -94,19 +99,24 @@ def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resamp
     )  # a package of before has no scale
     said = compare(read.stored.header, read.image.shape, field)
     shaped = {one["name"] for one in wanted if one["shape"]}
-    inputs: dict[str, Any] = {name.lower(): values for name, values in read.stored.beside.items()}
-    unused = tuple(name.upper() for name in inputs if name not in shaped)
-    inputs = {name: values for name, values in inputs.items() if name in shaped}
+    planes = {name.lower(): values for name, values in read.stored.beside.items()}
+    inputs: dict[str, Any] = {name: planes.pop(name) for name in shaped & {*planes}}
     inputs |= read.stored.numbers([one["name"] for one in wanted if not one["shape"]])
     inputs |= {one["name"]: known[one["name"]] for one in wanted if one["name"] in known}
     inputs[_IMAGE] = read.image
-    doubts: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+    for name in (one["name"] for one in wanted if one.get("estimated", False) and one["name"] not in inputs):
+        noise = _noise_of(planes.get(_ERROR), read.stored.values.shape)
+        if noise is not None:
+            inputs[name], used = noise, (f"{name} is the median of the plane {_ERROR.upper()}",)
+            del planes[_ERROR]
+    doubts = _flagged(planes, read.stored.values.shape)
     if said.fault:
         raise AssayError(f"{read.path}: {said.fault}")
     if said.scale_fault:
         if not resample:
             raise AssayError(f"{read.path}: {said.scale_fault}: resample it by --resample, which is always doubted")
-        doubts = _resample(read.path, inputs, said.scale or 0.0, field, wanted)
+        doubts += _resample(read.path, inputs, said.scale or 0.0, field, wanted)
     for one in wanted:
         name, shape = one["name"], tuple(one["shape"])
         if name not in inputs:
@@ -116,7 +126,30 @@ def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resamp
         elif np.shape(inputs[name]) != shape:
             was, must = ("x".join(map(str, sizes)) or "one number" for sizes in (np.shape(inputs[name]), shape))
             raise AssayError(f"{read.path}: {name} has shape {was}: must be {must}")
-    return Given(inputs=inputs, told=Told(unused=unused, unknown=said.unknown, doubts=doubts, axes=said.axes))
+    unused = tuple(name.upper() for name in planes)
+    return Given(
+        inputs=inputs, told=Told(unused=unused, used=used, unknown=said.unknown, doubts=doubts, axes=said.axes)
+    )
+
+
+def _noise_of(error: "np.ndarray[Any, Any] | None", shape: tuple[int, ...]) -> float | None:
+    """The noise of an image's pixels by the plane of their errors; most of them are sky. None where it says none."""
+    import numpy as np
+
+    if error is None or error.shape != shape:
+        return None
+    error = error[np.isfinite(error) & (error > 0)]
+    return float(np.median(error)) if 2 * error.size > math.prod(shape) else None
+
+
+def _flagged(planes: "dict[str, np.ndarray[Any, Any]]", shape: tuple[int, ...]) -> tuple[str, ...]:
+    """A doubt for pixels that the plane of flags says something of; a plane that was read is left out of the others."""
+    flags = planes.get(_QUALITY)
+    if flags is None or flags.shape != shape or flags.dtype.kind not in "iu":
+        return ()
+    del planes[_QUALITY]
+    bad = int((flags != 0).sum())
+    return (f"the plane {_QUALITY.upper()} flags {bad} of the image's {flags.size} pixels",) if bad else ()
 
 
 def _resample(path: Path, inputs: dict[str, Any], scale: float, field: Any, wanted: Wanted) -> tuple[str, ...]:
@@ -144,6 +177,8 @@ def lines(told: Mapping[Path, Told], wanted: Wanted) -> list[str]:
     for path, one in told.items():
         if one.unused:
             same.setdefault(f"unused: {', '.join(one.unused)}: the model takes {takes}", []).append(path)
+        for line in one.used:
+            same.setdefault(line, []).append(path)
         if one.unknown:
             same.setdefault(f"nobody says {', '.join(one.unknown)}", []).append(path)
     return [

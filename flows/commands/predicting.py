@@ -5,10 +5,10 @@
 A file that cannot be read or answered is named, and keeps no other from its answer.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -17,14 +17,11 @@ from components.core import AssayError, secret
 from components.ledger import PRODUCTION
 from flows import answers, console
 from flows.asked_files import Catalogue, files_among, numbers, read_catalogue
+from flows.commands.conditions import conditions_of
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
+from flows.listed_answers import ask_about, each_of, plain
 from flows.reading_files import Given, ReadFile, Told, Wanted, given_by, lines, read_file
-
-if TYPE_CHECKING:
-    import numpy as np
-
-Item = TypeVar("Item")
 
 
 def predict(
@@ -85,7 +82,6 @@ def predict(
     header has a celestial WCS, --out adds those on the sky, east of north.
     """
     from components.fields import require_table_kind
-    from components.packages import model_of
     from components.problems import find_problem
     from flows.saved_maps import require_names, save_maps
 
@@ -96,7 +92,7 @@ def predict(
             if given_too:
                 raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
         require_table_kind(out)
-        given = _conditions(conditions or (), find_problem(problem).read_image)
+        given = conditions_of(conditions or (), find_problem(problem).read_image)
         _to_table(problem, stage, url, files, out, given, known, plane=plane, resample=resample)
         return
     if samples and not as_json:
@@ -104,7 +100,7 @@ def predict(
     if save is not None:
         require_names(save, files)
     found = find_problem(problem)
-    given = _conditions(conditions or (), found.read_image)
+    given = conditions_of(conditions or (), found.read_image)
     truths = answers.read_truths(truth, files) if truth is not None else {}
     beside: dict[Path, dict[str, Any]] = {}
 
@@ -113,21 +109,20 @@ def predict(
         beside[file] = {**numbers(known, file, given), **given}
         return read
 
-    read, refused = _each(files, read_one)
+    read, refused = each_of(files, read_one)
     items: dict[Path, dict[str, Any]] = {}
     told: dict[Path, Told] = {}
     said: dict[str, Any] | None = None
     if read:
         with _server(problem, stage, url) as (address, token):
-            wanted = model_of(address, headers=bearer(token))["inputs"]
-            _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
-            all_given, without = _each(
+            wanted = _wanted(address, token, problem, given)
+            all_given, without = each_of(
                 list(read), lambda file: given_by(read[file], wanted, beside[file], resample=resample)
             )
             told = {file: one.told for file, one in all_given.items()}
             _tell(told, wanted)
-            items = {file: _plain(one.inputs) for file, one in all_given.items()}
-            said, unanswered = _asked(address, items, samples, token)
+            items = {file: plain(one.inputs) for file, one in all_given.items()}
+            said, unanswered = ask_about(address, items, samples, token)
         refused |= without | unanswered
     answered = [file for file in items if file not in refused]
     for file, prediction in zip(answered, said["predictions"] if said else (), strict=True):
@@ -173,14 +168,12 @@ def _to_table(
     resample: bool,
 ) -> None:
     """Answer files into a table, as many as there are."""
-    from components.packages import model_of
     from components.problems import find_problem
     from flows.answering_files import answer_files
 
     found = find_problem(problem)
     with _server(problem, stage, url) as (address, token):
-        wanted = model_of(address, headers=bearer(token))["inputs"]
-        _check_known(given, [field["name"] for field in wanted if field["name"] != "image"])
+        wanted = _wanted(address, token, problem, given)
 
         def read(file: Path) -> Given:
             one = read_file(file, found, plane=plane)
@@ -219,74 +212,22 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, st
         yield started, None
 
 
-def _each(files: Sequence[Path], read: Callable[[Path], Item]) -> tuple[dict[Path, Item], dict[Path, str]]:
-    """What becomes of each file, or why nothing does."""
-    items: dict[Path, Item] = {}
-    refused: dict[Path, str] = {}
-    for file in files:
-        try:
-            items[file] = read(file)
-        except AssayError as error:
-            refused[file] = str(error)
-    return items, refused
+def _wanted(address: str, token: str | None, problem: str, given: Mapping[str, Any]) -> Wanted:
+    """What the model at an address takes; it is of the problem, and takes what is given."""
+    from components.packages import model_of
 
-
-def _check_known(given: Mapping[str, Any], names: Sequence[str]) -> None:
+    model = model_of(address, headers=bearer(token))
+    if model["problem"] != problem:
+        raise AssayError(f"{address} answers for {model['problem']}, not {problem}: name that problem or another --url")
+    wanted: Wanted = model["inputs"]
+    names = [field["name"] for field in wanted if field["name"] != "image"]
     for name in given:
         if name not in names:
             takes = f"takes {', '.join(names)} beside an image" if names else "takes nothing beside an image"
             raise AssayError(f"--set {name}: the model {takes}")
+    return wanted
 
 
 def _tell(told: Mapping[Path, Told], wanted: Wanted) -> None:
     for line in lines(told, wanted):
         console.err.print(line, markup=False)
-
-
-def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays as lists, for JSON."""
-    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in inputs.items()}
-
-
-def _asked(
-    address: str, items: Mapping[Path, Any], samples: int, token: str | None
-) -> tuple[dict[str, Any] | None, dict[Path, str]]:
-    """The answers to all that can be answered, and why the others are not."""
-    from components.packages import RefusedRequestError, request
-
-    if not items:
-        return None, {}
-    try:
-        return request(address, list(items.values()), samples=samples, headers=bearer(token)), {}
-    except RefusedRequestError:
-        pass  # one of them is at fault: each is asked about by itself, and named
-    headers = bearer(token)
-    answered, refused = _each(
-        list(items), lambda file: request(address, [items[file]], samples=samples, headers=headers)
-    )
-    refused = {file: line.replace("images[0]", str(file)) for file, line in refused.items()}
-    parts = list(answered.values())
-    if not parts:
-        return None, refused
-    return {**parts[0], "predictions": [one for part in parts for one in part["predictions"]]}, refused
-
-
-def _conditions(texts: "Iterable[str]", read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> dict[str, Any]:
-    """What holds of every image."""
-    given: dict[str, Any] = {}
-    for text in texts:
-        name, value = _condition(text, read_image)
-        if name in given:
-            raise typer.BadParameter(f"--set {text}: {name} is set twice; every image has it once")
-        given[name] = value
-    return given
-
-
-def _condition(text: str, read_image: "Callable[[Path], np.ndarray[Any, Any]]") -> tuple[str, Any]:
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError as error:
-        if Path(value).is_file():
-            return name, read_image(Path(value)).tolist()
-        raise typer.BadParameter(f"--set {text}: must be NAME=NUMBER, or NAME=FILE of a file that there is") from error

@@ -6,25 +6,35 @@ import numpy as np
 import pytest
 import typer
 
+from components.core import AssayError
 from components.problems import find_problem
-from flows.commands.predicting import _conditions, _server
+from flows.commands.conditions import conditions_of
+from flows.commands.predicting import _server, _wanted
+from tests.toys.answering_server import answering_server
 
 
 def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:
     read_image = find_problem("deblurring").read_image
-    assert _conditions(["sigma=2.5"], read_image) == {"sigma": 2.5}
+    assert conditions_of(["sigma=2.5"], read_image) == {"sigma": 2.5}
     psf = np.eye(5) / 5
     np.save(tmp_path / "psf.npy", psf)
-    given = _conditions([f"psf={tmp_path / 'psf.npy'}", "sigma=1"], read_image)
+    given = conditions_of([f"psf={tmp_path / 'psf.npy'}", "sigma=1"], read_image)
     assert given == {"psf": psf.tolist(), "sigma": 1.0}
     for wrong in ("sigma", "sigma=", "psf=star.fits", f"psf={tmp_path}"):
         with pytest.raises(typer.BadParameter, match="must be NAME=NUMBER, or NAME=FILE of a file that there is"):
-            _conditions([wrong], read_image)
+            conditions_of([wrong], read_image)
 
 
 def test_a_condition_that_is_set_twice_is_named() -> None:
     with pytest.raises(typer.BadParameter, match=r"--set sigma=3: sigma is set twice"):
-        _conditions(["sigma=2", "psf_fwhm=1", "sigma=3"], find_problem("galaxy-shape").read_image)
+        conditions_of(["sigma=2", "psf_fwhm=1", "sigma=3"], find_problem("galaxy-shape").read_image)
+
+
+def test_a_server_of_another_problem_is_named_before_it_is_asked() -> None:
+    with answering_server(3) as there:
+        assert [one["name"] for one in _wanted(there.url, None, "toys", {})] == ["image", "sigma"]
+        with pytest.raises(AssayError, match=rf"{there.url} answers for toys, not galaxy-shape: name that problem"):
+            _wanted(there.url, None, "galaxy-shape", {})
 
 
 @pytest.mark.parametrize("end", ["", "/", "//"])

@@ -52,6 +52,31 @@ def test_planes_that_inputs_are_called_after_are_given_and_others_are_named(tmp_
     assert lines(told, WANTED) == [f"{tmp_path / 'a.fits'} and 2 more: {said}"]
 
 
+def test_the_noise_is_that_of_the_plane_of_errors_where_nobody_says_another(tmp_path: Path) -> None:
+    wanted = [{**field, "estimated": field["name"] == "sigma"} for field in WANTED]
+    error = np.full_like(IMAGE, 12)
+    error[:4] = 300  # a source's own
+    error[5] = np.nan
+    path = written(tmp_path / "a.fits", IMAGE, fits.ImageHDU(error, name="ERR"))
+    found = given_by(read_file(path, GALAXY), wanted, {}, resample=False)
+    assert (found.inputs["sigma"], found.told.unused) == (12, ())
+    assert "sigma is the median of the plane ERR" in lines({path: found.told}, wanted)[0]
+    said = given_by(read_file(path, GALAXY), wanted, {"sigma": 10.0}, resample=False)
+    assert (said.inputs["sigma"], said.told.unused) == (10, ("ERR",))
+    for number, useless in enumerate((np.zeros_like(IMAGE), error[:8], np.where(error < 300, np.nan, error))):
+        path = written(tmp_path / f"{number}.fits", IMAGE, fits.ImageHDU(useless, name="ERR"))
+        found = given_by(read_file(path, GALAXY), wanted, {}, resample=False)
+        assert ("sigma" in found.inputs, found.told.unused) == (False, ("ERR",))
+
+
+def test_flagged_pixels_make_an_answer_doubted(tmp_path: Path) -> None:
+    for flags, doubts in ((0, ()), (3, ("the plane DQ flags 3 of the image's 256 pixels",))):
+        quality = np.zeros(IMAGE.shape, np.int16)
+        quality[7, :flags] = 16
+        told = given(written(tmp_path / f"{flags}.fits", IMAGE, fits.ImageHDU(quality, name="DQ"))).told
+        assert (told.doubts, told.unused) == (doubts, ())
+
+
 def test_another_scale_is_refused_or_resampled_with_its_noise_and_always_doubted(tmp_path: Path) -> None:
     large = np.random.default_rng(2).normal(0, 10, (80, 80)).astype(np.float32)
     path = written(tmp_path / "a.fits", large, PIXSCALE=0.05, BUNIT="counts")
