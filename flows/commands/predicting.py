@@ -6,6 +6,7 @@ A file that cannot be read or answered is named, and keeps no other from its ans
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,7 +93,7 @@ def predict(
             if given_too:
                 raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
         require_table_kind(out)
-        given = conditions_of(conditions or (), find_problem(problem).read_image)
+        given = conditions_of(conditions or (), lambda path: find_problem(problem).read_image(path))
         _to_table(problem, stage, url, files, out, given, known, plane=plane, resample=resample)
         return
     if samples and not as_json:
@@ -171,9 +172,8 @@ def _to_table(
     from components.problems import find_problem
     from flows.answering_files import answer_files
 
-    found = find_problem(problem)
     with _server(problem, stage, url) as (address, token):
-        wanted = _wanted(address, token, problem, given)
+        wanted, found = _wanted(address, token, problem, given), find_problem(problem)
 
         def read(file: Path) -> Given:
             one = read_file(file, found, plane=plane)
@@ -201,6 +201,7 @@ def _to_table(
 def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, str | None]]:
     """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
     from components.packages import served
+    from components.problems import find_problem
 
     if url is not None:
         yield url.rstrip("/"), secret("ASSAY_TOKEN")
@@ -208,8 +209,10 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, st
     workspace, now = deployed_now(problem, stage)
     if now.unwitnessed:
         console.err.print(now.unwitnessed, markup=False)
-    with served(workspace, now.package, environment=now.variables) as started:
-        yield started, None
+    with ThreadPoolExecutor(1) as meanwhile:
+        meanwhile.submit(find_problem, problem)  # what is imported with it takes as long as a server to start
+        with served(workspace, now.package, environment=now.variables) as started:
+            yield started, None
 
 
 def _wanted(address: str, token: str | None, problem: str, given: Mapping[str, Any]) -> Wanted:
