@@ -8,13 +8,16 @@ page it was, and may send some types without asking first, none of these among t
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from services.limits import Limits
 
 _JSON = "application/json"
+_BODIES = 8
+"""Bodies of the greatest size that all requests together may have in memory: slow senders cannot fill it."""
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Scope]]
@@ -38,6 +41,7 @@ class Admission:
         limits: Callable[[], Limits],
     ) -> None:
         self._app, self._kinds, self._limits = app, kinds, limits()
+        self._room = _BODIES * self._limits.body_bytes
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer a request, or refuse it with a status and one line."""
@@ -61,15 +65,41 @@ class Admission:
         if refused is not None:
             await _answer(send, *refused)
             return
+        with self._taking() as take:
+            try:
+                body = await asyncio.wait_for(_bounded(receive, most, take), timeout=self._limits.body_s)
+            except TimeoutError:
+                await _answer(send, 408, f"the body has not come in {self._limits.body_s:g} s: send it at once")
+                return
+            except _FullError:
+                line = f"the bodies of all requests have more than {_BODIES * most} bytes: come back later"
+                await _answer(send, 429, line, [(b"retry-after", b"1")])
+                return
+            if body is None:
+                await _answer(send, 413, f"the body has more than {most} bytes: send fewer images at once")
+                return
+            await self._app(scope, _replayed(body, receive), send)
+
+    @contextmanager
+    def _taking(self) -> Iterator[Callable[[int], None]]:
+        """What takes room for bytes of a body, until the request is answered; it raises _FullError when none is left."""
+        taken = 0
+
+        def take(count: int) -> None:
+            nonlocal taken
+            taken += count
+            self._room -= count
+            if self._room < 0:
+                raise _FullError
+
         try:
-            body = await asyncio.wait_for(_bounded(receive, most), timeout=self._limits.body_s)
-        except TimeoutError:
-            await _answer(send, 408, f"the body has not come in {self._limits.body_s:g} s: send it at once")
-            return
-        if body is None:
-            await _answer(send, 413, f"the body has more than {most} bytes: send fewer images at once")
-            return
-        await self._app(scope, _replayed(body, receive), send)
+            yield take
+        finally:
+            self._room += taken
+
+
+class _FullError(Exception):
+    """There is no room for a body beside those of other requests."""
 
 
 def kind_of(headers: Mapping[str, str]) -> str:
@@ -105,8 +135,8 @@ def _host(origin: str) -> str | None:
         return None
 
 
-async def _bounded(receive: _Receive, most: int) -> bytes | None:
-    """The body; None as soon as it is too long, whatever its headers promised."""
+async def _bounded(receive: _Receive, most: int, take: Callable[[int], None]) -> bytes | None:
+    """The body, for each part of which room is taken; None as soon as it is too long, whatever its headers promised."""
     parts, length = [], 0
     while True:
         message = await receive()
@@ -116,6 +146,7 @@ async def _bounded(receive: _Receive, most: int) -> bytes | None:
         length += len(parts[-1])
         if length > most:
             return None
+        take(len(parts[-1]))
         if not message.get("more_body", False):
             return b"".join(parts)
 
@@ -130,12 +161,13 @@ def _replayed(body: bytes, receive: _Receive) -> _Receive:
     return again
 
 
-async def _answer(send: _Send, status: int, line: str) -> None:
+async def _answer(send: _Send, status: int, line: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     body = json.dumps({"error": line}).encode()
     headers = [
         (b"content-type", _JSON.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

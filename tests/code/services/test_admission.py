@@ -152,3 +152,42 @@ def test_a_body_that_does_not_come_is_not_waited_for(read: list[int]) -> None:
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["error"] == "the body has not come in 0.05 s: send it at once"
     assert read == []
+
+
+def test_bodies_of_many_requests_have_bounded_room_together_which_is_free_again() -> None:
+    """Nine senders of a body of the greatest size, none of whom ends: the ninth is told to come back."""
+    full, sent = b" " * MOST, []
+
+    async def answer(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    async def ask(end: asyncio.Event) -> None:
+        async def receive() -> dict[str, object]:
+            if not waits:
+                await end.wait()
+                return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": waits.pop(), "more_body": True}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                sent.append((message["status"], dict(message["headers"]).get(b"retry-after")))
+
+        waits = [full]
+        await app(dict(scope), receive, send)
+
+    async def ask_all() -> None:
+        end = asyncio.Event()
+        tasks = [asyncio.create_task(ask(end)) for _ in range(8)]
+        await asyncio.sleep(0)
+        await ask(end)
+        assert sent == [(429, b"1")]
+        end.set()
+        await asyncio.gather(*tasks)
+        await ask(end)
+
+    app = Starlette(routes=[Route("/predict", answer, methods=["POST"])])
+    app.add_middleware(Admission, kinds={}, limits=lambda: Limits(body_mib=1))
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
+    asyncio.run(ask_all())
+    assert sent[1:] == [(200, None)] * 9
