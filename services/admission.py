@@ -82,7 +82,7 @@ class Admission:
 
     @contextmanager
     def _taking(self) -> Iterator[Callable[[int], None]]:
-        """What takes room for bytes of a body, until the request is answered; it raises _FullError when none is left."""
+        """What takes room for bytes, until a request is answered; it raises _FullError when none is left."""
         taken = 0
 
         def take(count: int) -> None:

@@ -26,7 +26,7 @@ _REFUSED = {
     "413": "The body is too long.",
     "415": "The body is of a type that is not read.",
     "421": "Without tokens `Host` must be a name of the server's own machine.",
-    "429": "Too many images wait; `Retry-After` says when to come back.",
+    "429": "Too many images wait, or too many bytes; `Retry-After` says when to come back.",
 }
 _SAID = {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
 _LOOKED_AT = {
