@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,11 +134,20 @@ def resident(parent: psutil.Process, log: Path) -> int:
     """Bytes of the server's processes, once those of the version before are gone."""
     deadline = time.monotonic() + 60
     while True:
-        children = [child for child in parent.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
-        serving_now = [child for child in children if "bentoml" in " ".join(child.cmdline())]
-        if len({child.ppid() for child in serving_now}) <= 2 or time.monotonic() > deadline:
-            return sum(child.memory_info().rss for child in children)
+        with suppress(psutil.NoSuchProcess):  # another look, then
+            if len({child.ppid() for child in living(parent, "bentoml")}) <= 2 or time.monotonic() > deadline:
+                return sum(child.memory_info().rss for child in living(parent, ""))
         time.sleep(0.2)
+
+
+def living(parent: psutil.Process, part: str) -> list[psutil.Process]:
+    """Its children, and theirs, whose command has a part; none that have ended, whether somebody has asked or not."""
+    found = []
+    for child in parent.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE and part in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.house("promoted")
@@ -149,8 +158,7 @@ def test_a_worker_that_is_killed_fails_nobody_and_is_back(house: Workspace, tmp_
         with asking.meanwhile():
             time.sleep(2)
             before = asking.count
-            children = psutil.Process().children(recursive=True)
-            (worker,) = (child for child in children if "_bentoml_impl.worker.service" in child.cmdline())
+            (worker,) = living(psutil.Process(), "_bentoml_impl.worker.service")
             worker.kill()
             killed = time.monotonic()
             worker.wait(10)
