@@ -59,6 +59,7 @@ from .randomness import row_seeds as row_seeds
 from .randomness import uneven_normals as uneven_normals
 from .randomness import uneven_numbers as uneven_numbers
 from .randomness import uniform as uniform
+from .reading import Reading as Reading
 from .resampling import resampled as resampled
 from .rounding import rounded as rounded
 from .rounding import significant as significant

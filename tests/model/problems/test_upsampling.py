@@ -251,9 +251,9 @@ def test_files_are_read_as_pictures_of_a_folder_are(problem: Problem, tmp_path: 
     levels = np.random.default_rng(4).integers(0, 256, (16, 32, 3), dtype=np.uint8)
     Image.fromarray(levels).save(tmp_path / "colour.png")
     Image.fromarray(levels[..., 0]).save(tmp_path / "grey.png")
-    colour, three = problem.read_image(tmp_path / "colour.png"), np.stack([levels[..., 0]] * 3)
+    colour, three = problem.reading.read_image(tmp_path / "colour.png"), np.stack([levels[..., 0]] * 3)
     np.testing.assert_allclose(colour, np.moveaxis(levels, 2, 0) / 255, atol=1e-6)
-    np.testing.assert_allclose(problem.read_image(tmp_path / "grey.png"), three / 255, atol=1e-6)
+    np.testing.assert_allclose(problem.reading.read_image(tmp_path / "grey.png"), three / 255, atol=1e-6)
 
 
 def test_settings_of_another_source_leave_nothing_of_those_below(problem: Problem) -> None:

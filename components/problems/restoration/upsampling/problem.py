@@ -30,7 +30,7 @@ from components.problems.restoration.upsampling.augmentation import CHANCES, aug
 from components.problems.restoration.upsampling.degrading import degraded
 from components.problems.restoration.upsampling.settings import BANDS, FACTOR, UpsamplingSettings
 from components.simulators.deep_fields import draw_fields
-from components.simulators.folders import FolderProblem, FolderSettings
+from components.simulators.folders import COLOUR, FolderProblem, FolderSettings
 from models.estimators.upsampled import UpsampledEstimator
 from models.fields import Arrays, Field
 
@@ -50,7 +50,7 @@ class Upsampling(MeasuredProblem, FolderProblem):
     name = "upsampling"
     settings = UpsamplingSettings
     kind = "pictures"
-    bands = BANDS
+    reading = COLOUR
     use = Use(
         intended="Colour pictures of the sky that were resized to a quarter and back, to look at.",
         out_of_scope=(
