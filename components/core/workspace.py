@@ -78,6 +78,7 @@ class Workspace:
             "PREFECT_CLI_PROMPT": "false",
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # an error that ends a step would be kept as a pickle
             "MLFLOW_TRACKING_URI": sqlite_url(home / "mlflow.db"),
+            "MLFLOW_LOGGING_LEVEL": "ERROR",  # whichever of its modules is imported first; what matters is raised
             # A server that does not answer is said so after 20 s, not after four minutes.
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
