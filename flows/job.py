@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from components.core import AssayError, ProblemSettings, Source, Workspace, load_settings, notify_url, read_source
+from components.core import (
+    AssayError,
+    KnownDigests,
+    ProblemSettings,
+    Source,
+    Workspace,
+    load_settings,
+    notify_url,
+    read_source,
+)
 from components.problems import find_problem
 
 if TYPE_CHECKING:
@@ -87,8 +96,11 @@ class Job:
         registry.check(self.problem_name)
         return registry.taken_from
 
-    def published(self) -> "Dataset":
+    def published(self, *, whole: bool = False) -> "Dataset":
         """The published dataset, if it is the one that params.yaml describes.
+
+        Args:
+            whole: whether every file of it is hashed, and not only those that were written to since they were.
 
         Raises:
             AssayError: when there is none, it was made otherwise, or the folder that keeps it is not mounted.
@@ -97,7 +109,8 @@ class Job:
         from components.fields import Dataset
 
         check_cache(self.workspace)
-        dataset = Dataset.open(self.workspace.dataset(self.problem_name))
+        known = None if whole else KnownDigests(folder=self.workspace.digests)
+        dataset = Dataset.open(self.workspace.dataset(self.problem_name), known)
         if not is_made_by(self.workspace, dataset, dataset_key(self.problem, self.settings.simulate)):
             raise AssayError(
                 f"{dataset.folder} was made by another simulator or other settings than today's, by data.dvc: "

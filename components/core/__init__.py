@@ -3,7 +3,7 @@
 * `workspace.py`: the repository, its state folder and the environment of every tool
 * `settings.py`, `gate_settings.py`, `params.py`: what params.yaml may say, and reading it
 * `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
-* `digests.py`: of files and plain values
+* `digests.py`: of files and plain values; `known_digests.py`: of files that were hashed before
 * `places.py`: what tells state folders apart that share a server
 * `processes.py`: children that never outlive their parent, ports; `signals.py`: what ends a process, or waits
 * `memory.py`: what is freed and wanted again; `markdown.py`: tables for the pages of other tools

@@ -22,6 +22,7 @@ from .gate_settings import GateSettings as GateSettings
 from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .house import HOUSE as HOUSE
+from .known_digests import KnownDigests as KnownDigests
 from .markdown import markdown_table as markdown_table
 from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory

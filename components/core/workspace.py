@@ -201,6 +201,11 @@ class Workspace:
         return self.home / "records" / problem
 
     @property
+    def digests(self) -> Path:
+        """What is known of files that were hashed before (`known_digests.py`)."""
+        return self.home / "digests"
+
+    @property
     def database_url(self) -> str:
         """Assay's own database (the ledger)."""
         return variable("ASSAY_DATABASE_URL") or sqlite_url(self.home / "assay.db")

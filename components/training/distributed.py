@@ -20,7 +20,7 @@ import torch
 from torch import distributed
 from tqdm.auto import tqdm
 
-from components.core import AssayError, ProblemSettings, die_with_parent
+from components.core import AssayError, KnownDigests, ProblemSettings, die_with_parent
 from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.trainer import Trainer
@@ -36,7 +36,7 @@ def train_in_processes(problem: Problem, dataset: Dataset, settings: ProblemSett
     """
     context, processes = multiprocessing.get_context("spawn"), settings.train.processes
     with tempfile.TemporaryDirectory() as folder:
-        shared = (f"file://{folder}/meeting", problem, dataset.folder, settings, checkpoint)
+        shared = (f"file://{folder}/meeting", problem, dataset.folder, dataset.known, settings, checkpoint)
         children = [context.Process(target=_work, args=(rank, *shared)) for rank in range(processes)]
         for child in children:
             child.start()
@@ -66,6 +66,7 @@ def _work(
     meeting: str,
     problem: Problem,
     data: Path,
+    known: KnownDigests | None,
     settings: ProblemSettings,
     checkpoint: Path,
 ) -> None:
@@ -78,7 +79,7 @@ def _work(
     )
     trainer = Trainer(
         problem,
-        Dataset.open(data),
+        Dataset.open(data, known),
         settings,
         device=torch.device(f"cuda:{rank}" if on_gpu else "cpu"),
         share=(rank, train.processes),

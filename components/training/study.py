@@ -21,6 +21,7 @@ from components.core import (
     PATIENCE_S,
     SQLITE,
     AssayError,
+    KnownDigests,
     ProblemSettings,
     Span,
     TrainSettings,
@@ -162,7 +163,8 @@ def _work(
     if threads is not None:  # a process of its own
         die_with_parent()
         torch.set_num_threads(threads)
-    dataset, commit = Dataset.open(data), read_source(workspace.root).commit
+    dataset = Dataset.open(data, KnownDigests(folder=workspace.digests))
+    commit = read_source(workspace.root).commit
     study = optuna.load_study(
         study_name=name,
         storage=create_storage(workspace),

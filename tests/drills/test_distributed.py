@@ -1,12 +1,14 @@
 """One training over two processes: together they train the same network as one process does."""
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from components.core.errors import AssayError
+from components.core.known_digests import KnownDigests
 from components.core.settings import ProblemSettings
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
@@ -46,3 +48,26 @@ def test_a_process_that_fails_is_one_line(
     missing = replace(small_dataset, folder=tmp_path / "nowhere")
     with pytest.raises(AssayError, match="training over 2 processes ended with status 1"):
         train_in_processes(problem, missing, replace(settings, train=shared), tmp_path / "checkpoint")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted(KnownDigests):
+    """Notes which processes ask for digests."""
+
+    asked: Path
+
+    def sha256(self, path: Path) -> str:
+        (self.asked / str(os.getpid())).touch()
+        return super().sha256(path)
+
+
+def test_processes_ask_for_digests_that_are_known(
+    problem: Problem, small_dataset: Dataset, settings: ProblemSettings, tmp_path: Path
+) -> None:
+    (asked := tmp_path / "asked").mkdir()
+    known = Noted(folder=tmp_path / "digests", asked=asked)
+    shared = replace(settings.train, processes=2, epochs=1)
+    train_in_processes(
+        problem, replace(small_dataset, known=known), replace(settings, train=shared), tmp_path / "checkpoint"
+    )
+    assert len([*asked.iterdir()]) == 2
