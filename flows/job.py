@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from components.core import (
     AssayError,
@@ -120,17 +120,16 @@ class Job:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the problem's lock; the kernel frees it when the process ends, however it ends.
+        """Hold the problem's lock; it is free when the process ends, however it ends.
 
         Raises:
-            AssayError: when another process works on the problem.
+            AssayError: when another process works on the problem, under `profile: cluster` on any machine.
         """
-        path = self.workspace.home / "locks" / f"{self.problem_name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(path, timeout=0, thread_local=False):
+            with self.workspace.shared_lock(f"{self.problem_name}.lock", timeout_s=0):
                 yield
         except Timeout as error:
             raise AssayError(
-                f"another assay command is working on {self.problem_name}: wait for it, or end it (its lock is {path})"
+                f"another assay command is working on {self.problem_name}: wait for it, or end it (its lock is "
+                f"{error.lock_file})"
             ) from error

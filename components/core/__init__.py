@@ -11,6 +11,7 @@
 * `secrets.py`: from variables or files of one's own; `environment.py`: variables, and what children are told
 * `source.py`: the commit of the working tree; `house.py`: that the code which runs is that tree's
 * `databases.py`: the SQLite files of a state folder, their addresses and locks
+* `profile.py`: local or cluster; `locks.py`, `postgresql.py`, `buckets.py`: what machines of a cluster share
 * `pages.py`: HTML for a person, with nothing to fetch
 * `errors.py`: one line with what happened, the value and the next step
 """

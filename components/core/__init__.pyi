@@ -23,6 +23,7 @@ from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .house import HOUSE as HOUSE
 from .known_digests import KnownDigests as KnownDigests
+from .locks import require_held as require_held
 from .markdown import markdown_table as markdown_table
 from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory
@@ -30,6 +31,10 @@ from .mounts import network_mount as network_mount
 from .pages import render_page as render_page
 from .params import load_settings as load_settings
 from .places import place_tag as place_tag
+from .postgresql import check_postgresql as check_postgresql
+from .postgresql import connect as connect
+from .postgresql import is_postgresql as is_postgresql
+from .postgresql import shown_address as shown_address
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free
 from .processes import die_with_parent as die_with_parent
