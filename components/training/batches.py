@@ -68,8 +68,13 @@ class Batches:
         ]
         with ThreadPoolExecutor(max_workers=1) as reader:
 
+            def stored_of(rows: Rows) -> dict[str, torch.Tensor]:
+                stored = read_stored(self._problem, self._dataset, self._settings, rows)
+                pinned = self._device.type == "cuda"  # here, beside the training
+                return {name: array.pin_memory() for name, array in stored.items()} if pinned else stored
+
             def read(rows: Rows) -> Any:
-                return reader.submit(read_stored, self._problem, self._dataset, self._settings, rows)
+                return reader.submit(stored_of, rows)
 
             coming = read(chosen[0])
             for step, rows in enumerate(chosen):
