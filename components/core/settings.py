@@ -89,12 +89,19 @@ class TrainSettings:
     epochs: Positive
     """Passes over the training split; every pass draws fresh noise."""
     processes: Positive
-    """Processes that share the training, one for each GPU; without GPUs 1 is fastest."""
+    """Processes that share the training, one for each GPU, and each batch evenly; without GPUs 1 is fastest."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the weights, the order and the noise."""
     bfloat16: bool = False
     """Whether a training on processors computes in bfloat16, too, as on GPUs: nearly twice as fast where they know such
-    numbers (AVX-512 BF16, AMX), and slower elsewhere."""
+    numbers (AVX-512 BF16, AMX), and slower elsewhere. Only trunks do; what goes in, heads and losses are in float32."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size = {self.batch_size} and processes = {self.processes}: each process shows its share of "
+                "every batch: make batch_size a multiple of processes"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)

@@ -45,6 +45,7 @@ from .presenting import present as present
 from .presenting import presented as presented
 from .presenting import read_stored as read_stored
 from .presenting import shown_at_once as shown_at_once
+from .presenting import to_device as to_device
 from .problem import Answer as Answer
 from .problem import Problem as Problem
 from .problem import Shard as Shard

@@ -9,6 +9,9 @@ from models.estimators import answering_modules
 
 __label__ = None
 
+_OF_PROCESSES = ("distributed", "shared_statistics")
+"""Code of trainings over several processes alone."""
+
 
 def training_inputs(problem: Problem, settings: ProblemSettings) -> dict[str, Any]:
     """What decides a training: the loop, the problem's part in it, and the one estimator.
@@ -18,7 +21,7 @@ def training_inputs(problem: Problem, settings: ProblemSettings) -> dict[str, An
     """
     sources = problem.sources(settings.simulate)
     entries: tuple[EntryPoint, ...] = (f"{__package__}.run", *_modules(problem, settings), *sources.training)
-    unused = sources.unused + (("distributed",) if settings.train.processes == 1 else ())
+    unused = sources.unused + (_OF_PROCESSES if settings.train.processes == 1 else ())
     return {**code_of(*entries, unused=unused).as_inputs(), "settings": settings_values(settings.train)}
 
 

@@ -65,7 +65,7 @@ def train(
         return folder
     checkpoint = folder / "checkpoint"
     if settings.train.processes > 1:
-        train_in_processes(problem, dataset, settings, checkpoint)
+        train_in_processes(problem, dataset, settings, checkpoint, on_epoch=on_epoch)
     trainer = Trainer(problem, dataset, settings)
     history = load_checkpoint(trainer, checkpoint)
     shown = f"train {settings.train.network}"

@@ -29,6 +29,7 @@ from components.fields.problem import Problem, Shard
 from components.fields.randomness import row_seeds
 from components.lifecycle.judging import MEGABYTES
 from components.packages.golden import make_golden, sample
+from components.training import steps
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
 from models.fields import check_arrays, check_values, field, in_words
@@ -37,6 +38,7 @@ from services.records import Records
 from services.replies import WRITERS, About
 from tests.conftest import HOUSE
 from tests.model.problems.machines import EVERY_MACHINE, MACHINES, margin, on_machines
+from tests.synchronising import Synchronising
 
 LARGEST = 131_072
 """Images of the largest dataset in params.yaml."""
@@ -50,6 +52,8 @@ class ProblemConformance:
 
     networks: tuple[str, ...] = ()
     """Networks of the problem's kind, each of which must be able to answer; params.yaml's alone when there are none."""
+    waits: int = 0
+    """How often a step of a training waits for a GPU, at most; a number that may only sink."""
     noise: bool = True
     """Whether images have noise of their own where nothing else is drawn afresh."""
 
@@ -203,6 +207,23 @@ class ProblemConformance:
             assert torch.isfinite(loss_b).all()
             seen.add(next(iter(batch.inputs.values())).numpy().tobytes())
         assert len(seen) == 4
+
+    def test_a_step_of_a_training_hardly_waits_for_the_device(
+        self,
+        problem: Problem,
+        settings: ProblemSettings,
+        small_dataset: Dataset,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(steps, "decides_itself", lambda _device: True)
+        trainer, rows = Trainer(problem, small_dataset, settings), small_dataset.rows("train")[:16]
+        stored = read_stored(problem, small_dataset, settings, rows)
+        trainer.estimator.train()
+        for number in range(2):  # tables are made in the first
+            with Synchronising() as found:
+                batch = present(problem, stored, row_seeds([number], rows), settings, training=True, device=CPU)
+                trainer.step(batch, rate=1e-3)
+        assert len(found.calls) <= self.waits, found.calls
 
     def test_training_lowers_the_loss(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset

@@ -98,7 +98,7 @@ class Upsampling(MeasuredProblem, FolderProblem):
         """Resized to a quarter and back; in training changed before that (`augmentation.py`)."""
         picture_bchw = stored["picture"]
         if training:
-            chance_bk = uniform(seed_b, (CHANCES,), stream=_OF_SYMMETRY, device=picture_bchw.device)
+            chance_bk = uniform(seed_b, (CHANCES,), stream=_OF_SYMMETRY, device=torch.device("cpu"))
             picture_bchw = augmented(picture_bchw, chance_bk)
         return {"image": degraded(picture_bchw)}, {"picture": picture_bchw}
 
