@@ -1,7 +1,7 @@
 """A dataset on disk: a Parquet catalogue, named arrays in a few .npy shards, and a manifest of SHA-256 digests.
 
-    dataset = Dataset.open(workspace.dataset("galaxy-shape"))                     # hashes every file
-    dataset = Dataset.open(folder, KnownDigests(folder=workspace.digests))        # only those that were written to since
+    dataset = Dataset.open(workspace.dataset("galaxy-shape"))                 # hashes every file
+    dataset = Dataset.open(folder, KnownDigests(folder=workspace.digests))    # those that were written to since
     stored = dataset.read(("image", "sigma"), dataset.rows("train")[:256])
 
 Everything in its folder is the same to the byte wherever the locked libraries drew it; data.dvc, beside it, says what

@@ -24,6 +24,7 @@ from components.core import AssayError, KnownDigests, ProblemSettings, die_with_
 from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.trainer import Trainer
+from models.devices import best_device
 
 __label__ = "distributed"
 
@@ -73,7 +74,7 @@ def _work(
     die_with_parent()
     train = settings.train
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // train.processes))
-    on_gpu = torch.cuda.is_available()
+    on_gpu = best_device().type == "cuda"
     distributed.init_process_group(
         "nccl" if on_gpu else "gloo", init_method=meeting, rank=rank, world_size=train.processes
     )

@@ -21,8 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from components.core import ProblemSettings, keep_freed_memory
-from components.fields import Batch, Dataset, Problem, best_device, build_estimator
+from components.fields import Batch, Dataset, Problem, build_estimator
 from components.training.batches import Batches, observed_validation
+from models.devices import best_device
 from models.estimators import Estimator
 
 __label__ = "trainer"
