@@ -147,8 +147,9 @@ class ServeSettings:
     """How long it may take to come, in seconds."""
     request_images: Annotated[int, Field(ge=64, le=65_536)] = 256
     """Images in one request."""
-    batch_images: Annotated[int, Field(ge=1, le=65_536)] = 64
-    """Images that are answered at once, where requests arrive together; one request of more is answered whole."""
+    batch_images: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Images that are answered at once, where requests arrive together; one request of more is answered whole; by
+    default 64 on a processor, and as many as a GPU has memory for."""
     batch_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
     """How long a batch waits for those that were just answered to ask again, in ms; one client alone never waits."""
     queue_images: Annotated[int, Field(ge=1)] = 2048

@@ -26,8 +26,9 @@ from components.evidence.inputs import evaluation_inputs
 from components.evidence.keeping import is_whole, read_folder, seal_folder, write_folder
 from components.evidence.refusals import require_unchanged, require_unseen
 from components.evidence.timing import hardware
-from components.fields import Dataset, Loss, Metric, Problem, Report, best_device
+from components.fields import Dataset, Loss, Metric, Problem, Report
 from models.descriptions import read_description
+from models.devices import best_device
 from models.estimators import load_model
 
 __label__ = None

@@ -40,7 +40,6 @@ from .pictures import read_values as read_values
 from .pictures import stem_of as stem_of
 from .pictures import write_picture as write_picture
 from .presenting import Batch as Batch
-from .presenting import best_device as best_device
 from .presenting import present as present
 from .presenting import presented as presented
 from .presenting import read_stored as read_stored

@@ -26,6 +26,7 @@ from components.core import AssayError, KnownDigests, ProblemSettings, die_with_
 from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.trainer import Epoch, Trainer
+from models.devices import best_device
 
 __label__ = "distributed"
 
@@ -107,7 +108,7 @@ def meet(rank: int, processes: int, meeting: str) -> torch.device:
         processes: how many there are.
         meeting: URL of the file where they meet.
     """
-    if not torch.cuda.is_available():
+    if best_device().type != "cuda":
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
         distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
         return torch.device("cpu")

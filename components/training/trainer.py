@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, distributed
 
 from components.core import ProblemSettings, keep_freed_memory
-from components.fields import Batch, Dataset, Problem, best_device, build_estimator
+from components.fields import Batch, Dataset, Problem, build_estimator
 from components.training.batches import Batches, observed_validation
 from components.training.steps import Objective, Steps
+from models.devices import best_device
 from models.estimators import Estimator
 
 __label__ = "trainer"
