@@ -67,6 +67,11 @@ from .source import Source as Source
 from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
+from .workers import Finished as Finished
+from .workers import LostWorkerError as LostWorkerError
+from .workers import Workers as Workers
+from .workers import environments as environments
+from .workers import open_workers as open_workers
 from .workspace import Workspace as Workspace
 from .writing import placed_whole as placed_whole
 from .writing import write_whole as write_whole

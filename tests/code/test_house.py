@@ -48,6 +48,8 @@ HALLS = ("components.problems.skies",)
 TOOLS = {
     "astropy": ("components.fields", "services"),
     "bentoml": ("services",),
+    "dask": ("components.core",),
+    "distributed": ("components.core",),
     "galsim": ("components.simulators",),
     "great_expectations": ("components.data",),
     "jinja2": ("components.core", "services"),
