@@ -48,6 +48,7 @@ HALLS = ("components.problems.skies",)
 TOOLS = {
     "astropy": ("components.fields", "services"),
     "bentoml": ("services",),
+    "boto3": ("components.core",),
     "galsim": ("components.simulators",),
     "great_expectations": ("components.data",),
     "jinja2": ("components.core", "services"),
@@ -56,6 +57,7 @@ TOOLS = {
     "optuna": ("components.training",),
     "optuna_dashboard": ("flows",),
     "prefect": ("flows",),
+    "psycopg2": ("components.core",),
     "sep": ("components.simulators",),
     "skimage": ("components.evidence",),
     "services": ("components.packages", "services"),

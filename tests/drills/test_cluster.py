@@ -5,6 +5,8 @@ what is in databases and the bucket.
 """
 
 import json
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,15 +21,16 @@ import pytest
 
 from components.core.processes import free_port, running, wait_until_answers
 from components.core.workspace import Workspace
-from tests.conftest import commit, make_house_with_code, write_params
+from tests.conftest import HOUSE, commit, make_house_with_code, write_params
 from tests.databases import POSTGRESQL
 from tests.drills.agreement import what_is_wrong
 from tests.drills.commands import environment, refused, start
 from tests.drills.houses import LENIENT, NAME
+from tests.drills.test_readme import user
 
 pytest.importorskip("moto", reason="moto, the S3 server of tests, is not installed: `make setup`")
 
-from tests.cluster import clone_of, cluster, join_cluster
+from tests.cluster import clone_of, cluster
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,6 +38,17 @@ pytestmark = [
     pytest.mark.skipif(POSTGRESQL is None, reason="no PostgreSQL: run it by tests/postgresql.sh"),
 ]
 
+GUIDE = (HOUSE / "docs" / "cluster.md").read_text(encoding="utf-8")
+SERVERS, FIRST, NEXT, POOLS = "The servers", "The first machine", "The next machine", "Runs by Prefect's work pools"
+NOT_RUN = {
+    "pip install": "everything is installed",
+    "mlflow server": "`tests/cluster.py` starts it, on another port",
+    "prefect server start": "the same",
+    "prefect work-pool create assay --type kubernetes": "the pool is of processes; the template has a test of its own",
+    "docker ": "compose.yaml has a test of its own",
+    "kubectl ": "the manifests have a test of their own",
+}
+"""How the commands of docs/cluster.md begin that are not run here, and why."""
 OTHER = "bright-blobs"
 PATIENCE_S = 3000
 
@@ -64,6 +78,26 @@ def done(house: Workspace, *arguments: str, **more: str) -> str:
     return str(found.stdout)
 
 
+def shown(section: str) -> list[str]:
+    """The commands of a section of docs/cluster.md that are run here."""
+    text = GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ (.*)$", text, flags=re.MULTILINE)
+    return [command for command in commands if not command.startswith(tuple(NOT_RUN))]
+
+
+def as_shown(house: Workspace, command: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """A command of the guide, as a user with a name types it."""
+    return subprocess.run(
+        shlex.split(command),
+        cwd=house.root,
+        env=user(house) | more,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with cluster(tmp_path_factory.mktemp("cluster")) as variables:
@@ -75,11 +109,15 @@ def machines(tmp_path_factory: pytest.TempPathFactory, shared: dict[str, str]) -
     folder = tmp_path_factory.mktemp("machines")
     one = make_house_with_code(folder / "one" / "house")
     write_params(one.root, LENIENT)
-    join_cluster(one)
-    done(one, "new-problem", OTHER, **shared)
+    (one.root / ".dvc").mkdir()
+    shutil.copy(HOUSE / ".dvc" / "config", one.root / ".dvc" / "config")
+    done(one, "new-problem", OTHER)
     commit(one.root)
+    *to_begin, run, keep = shown(FIRST)
+    assert run == f"assay run {NAME}"
+    for command in to_begin:
+        as_shown(one, command, **shared)
     two = clone_of(one, folder / "two" / "house")
-    done(one, "init", **shared)
     runs = {
         NAME: start(one, "run", NAME, "--json", **shared),
         OTHER: start(two, "run", OTHER, "--json", **shared),
@@ -89,6 +127,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory, shared: dict[str, str]) -
         out, err = child.communicate(timeout=PATIENCE_S)
         assert child.returncode == 0, f"{problem}: {err}"
         said[problem] = json.loads(out)
+    as_shown(one, keep)
     return Machines(one=one, two=two, shared=shared, said=said)
 
 
@@ -104,9 +143,9 @@ def test_two_main_jobs_of_two_machines_end_in_served_production_models(machines:
     wrong = what_is_wrong(machines.shared["ASSAY_DATABASE_URL"], machines.shared["MLFLOW_TRACKING_URI"], [])
     assert wrong == []
     runs = httpx.post(f"{machines.shared['PREFECT_API_URL']}/flow_runs/filter", json={}, trust_env=False).json()
-    assert sorted((run["name"], run["state"]["type"]) for run in runs) == sorted(
+    assert {(run["name"], run["state"]["type"]) for run in runs} == {
         (f"main job of {problem}, demo", "COMPLETED") for problem in (NAME, OTHER)
-    )
+    }
 
 
 def test_a_problem_that_one_machine_works_on_is_refused_on_the_other(machines: Machines) -> None:
@@ -130,6 +169,19 @@ def test_a_problem_that_one_machine_works_on_is_refused_on_the_other(machines: M
     assert json.loads(done(machines.two, "reconcile", NAME, "--json", **machines.shared)) == []
 
 
+def test_a_run_of_a_work_pool_is_one_of_the_main_job(machines: Machines) -> None:
+    """Deployed from one clone; the worker is in another."""
+    create, deploy, run, work = shown(POOLS)
+    for command in (create, deploy, run):
+        as_shown(machines.one, command, **machines.shared)
+    as_shown(machines.one, work, ASSAY_CLONE=str(machines.one.root), **machines.shared)
+    api = machines.shared["PREFECT_API_URL"]
+    runs = httpx.post(f"{api}/flow_runs/filter", json={}, trust_env=False).json()
+    (of_pool,) = [run for run in runs if run["work_pool_name"] == "assay" and not run["auto_scheduled"]]
+    assert of_pool["state"]["type"] == "COMPLETED", of_pool["state"]
+    assert of_pool["state"]["message"] == f"{NAME} version 1 is in production"
+
+
 def test_a_clone_with_an_empty_state_folder_goes_on_when_the_others_are_lost(
     machines: Machines, tmp_path: Path
 ) -> None:
@@ -141,14 +193,17 @@ def test_a_clone_with_an_empty_state_folder_goes_on_when_the_others_are_lost(
     three = clone_of(one, tmp_path / "three" / "house")
     for house in (one, machines.two):
         shutil.rmtree(house.root)
-    done(three, "init", **shared)
+    look, judge, serve = shown(NEXT)
+    as_shown(three, look, **shared)
+    assert judge == f"assay gates {NAME} 1"
+    as_shown(three, judge, **shared)
     assert {of: json.loads(done(three, "models", of, "--json", **shared)) for of in (NAME, OTHER)} == before
     port, log = free_port(), tmp_path / "serve.log"
     with running(
-        [sys.executable, "-m", "assay", "serve", NAME, "--port", str(port)],
+        [*shlex.split(serve), "--port", str(port)],
         log=log,
         cwd=three.root,
-        environment=environment(three, **shared),
+        environment=user(three) | shared,
     ) as child:
         url = f"http://127.0.0.1:{port}"
         wait_until_answers(f"{url}/readyz", child, log=log, timeout_s=600)
