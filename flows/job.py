@@ -105,10 +105,12 @@ class Job:
         Raises:
             AssayError: when there is none, it was made otherwise, or the folder that keeps it is not mounted.
         """
-        from components.data import check_cache, dataset_key, is_made_by
+        from components.data import check_cache, dataset_key, is_made_by, restore
         from components.fields import Dataset
 
         check_cache(self.workspace)
+        if self.workspace.is_cluster and not self.workspace.dataset(self.problem_name).exists():
+            restore(self.workspace, self.problem_name)  # another machine drew it
         known = None if whole else KnownDigests(folder=self.workspace.digests)
         dataset = Dataset.open(self.workspace.dataset(self.problem_name), known)
         if not is_made_by(self.workspace, dataset, dataset_key(self.problem, self.settings.simulate)):

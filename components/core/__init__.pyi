@@ -1,3 +1,5 @@
+from .buckets import check_bucket as check_bucket
+from .buckets import is_bucket as is_bucket
 from .code import EntryPoint as EntryPoint
 from .code import code_of as code_of
 from .code import imported_files as imported_files

@@ -48,6 +48,7 @@ HALLS = ("components.problems.skies",)
 TOOLS = {
     "astropy": ("components.fields", "services"),
     "bentoml": ("services",),
+    "boto3": ("components.core",),
     "dask": ("components.core",),
     "distributed": ("components.core",),
     "galsim": ("components.simulators",),
@@ -58,6 +59,7 @@ TOOLS = {
     "optuna": ("components.training",),
     "optuna_dashboard": ("flows",),
     "prefect": ("flows",),
+    "psycopg2": ("components.core",),
     "sep": ("components.simulators",),
     "skimage": ("components.evidence",),
     "services": ("components.packages", "services"),
