@@ -6,8 +6,9 @@
 * `digests.py`: of files and plain values; `known_digests.py`: of files that were hashed before
 * `places.py`: what tells state folders apart that share a server
 * `processes.py`: children that never outlive their parent, ports; `signals.py`: what ends a process, or waits
-* `workers.py`: processes that share work, of this machine or of a Dask scheduler
-* `memory.py`: what is freed and wanted again; `markdown.py`: tables for the pages of other tools
+* `workers.py`: processes that share work, of this machine or of a Dask scheduler; `spreading.py`: their work
+* `memory.py`: what is freed and wanted again; `remembering.py`: what a function returned
+* `markdown.py`: tables for the pages of other tools
 * `scratch.py`: folders for what is not whole yet
 * `secrets.py`: from variables or files of one's own; `environment.py`: variables, and what children are told
 * `source.py`: the commit of the working tree; `house.py`: that the code which runs is that tree's

@@ -48,6 +48,7 @@ from .ranges import Range as Range
 from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
+from .remembering import Remembered as Remembered
 from .scratch import scratch_folder as scratch_folder
 from .secrets import host_of as host_of
 from .secrets import notify_url as notify_url
@@ -69,6 +70,8 @@ from .source import Source as Source
 from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
+from .spreading import has_scheduler as has_scheduler
+from .spreading import spread as spread
 from .workers import Finished as Finished
 from .workers import LostWorkerError as LostWorkerError
 from .workers import Workers as Workers
