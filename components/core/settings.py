@@ -231,6 +231,9 @@ class ProblemSettings:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
+            if not where:  # of several fields together
+                said = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"search.space.{', '.join(chosen)}: {said}") from error
             raise ValueError(f"search.space.{where} = {first.get('input')!r}: {first['msg']}") from error
 
 

@@ -102,19 +102,19 @@ class Steps:
         """Mean loss of the steps since it was last asked, and how many others were left out.
 
         Raises:
-            AssayError: when too many were left out one after the other.
+            AssayError: when too many were left out one after the other, or all.
         """
         if self._processes > 1:
             distributed.all_reduce(self._loss)
         total, skipped, taken, most = torch.stack([self._loss, self._skipped, self._taken, self._most]).tolist()
         for of in (self._loss, self._skipped, self._taken, self._most):
             of.zero_()
-        if most >= MOST_IN_A_ROW:
+        if most >= MOST_IN_A_ROW or not taken:
             raise AssayError(
                 f"{most:.0f} batches in a row had gradients that are not finite, and none was learned from",
                 "set a smaller train.learning_rate in params.yaml, or look for the images with `assay validate`",
             )
-        return total / self._processes / max(1.0, taken), int(skipped)
+        return total / self._processes / taken, int(skipped)
 
     def _mean(self, loss_b: Tensor) -> Tensor:
         """Of all processes' images, each of which weighs the same; what is left after gradients are averaged."""

@@ -119,6 +119,8 @@ def learn(name: str, rank: int, processes: int) -> tuple[dict[str, torch.Tensor]
     estimator = cast(Estimator, Answering(name).train())
     train = replace(TRAIN, processes=processes)
     taken = Steps(estimator, train, decay=0.5, batch_size=ROWS, processes=processes)
+    # What is before a batch norm may have gradients that are rounding alone, of which Adam would make whole steps.
+    taken.optimizer.param_groups[0]["eps"] = 1e-5
     draw = torch.Generator().manual_seed(1)
     for step in range(STEPS):
         # Images of other means and sizes: statistics of a part are not those of the batch.

@@ -28,6 +28,13 @@ def test_a_batch_that_processes_do_not_divide_is_refused_by_the_settings(problem
     assert "\n" not in str(caught.value)
 
 
+def test_so_is_one_that_a_search_would_try(problem: Problem, tmp_path: Any) -> None:
+    write_params(tmp_path, {"train": {"processes": 2}, "search": {"space": {"batch_size": [32, 33]}}})
+    with pytest.raises(AssayError, match=r"search\.space\.batch_size: batch_size = 33 and processes = 2") as caught:
+        load_settings(tmp_path / "params.yaml", problem.name, problem.settings)
+    assert "\n" not in str(caught.value)
+
+
 def test_more_processes_than_images_are_refused_in_a_line(
     problem: Problem, small_dataset: Dataset, settings: ProblemSettings
 ) -> None:
