@@ -162,14 +162,12 @@ def version(job: Job, dataset: Dataset) -> tuple[tuple[Dataset, str], str]:
 @step(retries=1, has_bar=True)
 def search(job: Job, dataset: Dataset) -> tuple[ProblemSettings, str]:
     """Find the network and its parameters: the settings with them."""
-    from components.training import search
+    from flows.searching import best_lines, counted, search, shown
 
-    winner = search(job.workspace, job.problem, dataset, job.settings)
-    shown = ", ".join(
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in winner.parameters.items()
-    )
-    return job.settings.searched(winner.parameters), f"{winner.trials} trials, {winner.pruned} pruned: {shown}"
+    winner = search(job, dataset)
+    for line in best_lines(winner):
+        console.err.print(f"  {line}", markup=False)
+    return job.settings.searched(winner.parameters), f"{counted(winner)}: {shown(winner.parameters)}"
 
 
 @step(has_bar=True)

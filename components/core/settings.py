@@ -5,7 +5,7 @@ Every field has a docstring with its meaning and unit; a class checks its own va
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -63,11 +63,15 @@ class SearchSettings:
     trials: Positive
     """Trials of the study, pruned ones included."""
     workers: Positive
-    """Processes that run trials; with 1 the study is reproducible to the trial."""
+    """Processes that run trials, each on a GPU of its own where there are GPUs; with 1 the study is reproducible to the
+    trial. The workers of a Dask scheduler take their place where one is named."""
     epochs: Positive
     """Epochs of one trial."""
     images_per_epoch: Positive
     """Training images that one epoch of a trial shows."""
+    pruner: Literal["median", "halving", "hyperband"] = "median"
+    """Who ends trials early by their validation loss after each epoch: those above the median of the trials before, all
+    but the best third at one, three, nine … epochs (successive halving), or the same begun at several lengths."""
     space: Annotated[dict[str, Searched], Field(min_length=1)]
     """What is searched: fields of `train`, each with the values to choose from or a range."""
 

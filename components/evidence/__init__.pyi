@@ -41,4 +41,5 @@ from .measuring import Slices as Slices
 from .refusals import CannotBeEvaluatedError as CannotBeEvaluatedError
 from .reliability import reliability_table as reliability_table
 from .results import write_results as write_results
+from .search_plot import plot_search as plot_search
 from .timing import time_per_image as time_per_image

@@ -5,7 +5,7 @@
 * `checkpoints.py`; `distributed.py`: several processes (torch DDP); `shared_statistics.py`: batch norm over all of them
 * `familiar.py`: what doubts need to know of ordinary images
 * `numbers/`: the room of models that answer with numbers: what follows the loop
-* `study.py`: Optuna, met here alone
+* `searches/`: Optuna, met here alone
 * `inputs.py`: what decides a training and a search, for their keys
 """
 

@@ -3,7 +3,10 @@ from .inputs import search_inputs as search_inputs
 from .inputs import training_inputs as training_inputs
 from .inputs import training_key as training_key
 from .run import train as train
-from .study import create_storage as create_storage
-from .study import search as search
+from .searches import TrialRecord as TrialRecord
+from .searches import Winner as Winner
+from .searches import create_storage as create_storage
+from .searches import search as search
+from .searches import study_name as study_name
 from .trainer import Epoch as Epoch
 from .trainer import Trainer as Trainer

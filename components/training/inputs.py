@@ -53,7 +53,9 @@ def search_inputs(problem: Problem, settings: ProblemSettings) -> dict[str, Any]
         for name in tried
         for module in _modules(problem, replace(settings, train=replace(settings.train, network=str(name))))
     ]
-    code = code_of(f"{__package__}.study", *dict.fromkeys(modules), unused=problem.sources(settings.simulate).unused)
+    code = code_of(
+        f"{__package__}.searches.study", *dict.fromkeys(modules), unused=problem.sources(settings.simulate).unused
+    )
     values = {name: value for name, value in settings_values(settings.search).items() if name != "workers"}
     return {**code.as_inputs(), "settings": values}
 

@@ -88,21 +88,30 @@ def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False)
 def search(
     problem: ProblemName,
     trials: Annotated[int | None, typer.Option(help="Trials, instead of params.yaml's number.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes of this machine, each with a GPU of its own where there are GPUs.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler whose workers run the trials, such as tcp://HOST:8786 (ASSAY_DASK_URL)."),
+    ] = None,
     size: Size = "demo",
     as_json: AsJson = False,
 ) -> None:
     """Search networks and their parameters; prints what to put into params.yaml."""
-    from components.training import search as look
+    from flows.searching import best_lines, counted
+    from flows.searching import search as look
 
     given = {"trials": trials, "workers": workers}
     job = _open(problem, size, search={key: value for key, value in given.items() if value is not None})
     with job.alone():
-        winner = look(job.workspace, job.problem, job.published(), job.settings)
+        winner = look(job, job.published(), scheduler=scheduler)
     if as_json:
         console.print_json(dataclasses.asdict(winner))
         return
-    console.out.print(f"{winner.trials} trials, {winner.pruned} pruned, best validation loss {winner.loss:.3f}:")
+    for line in best_lines(winner):
+        console.out.print(line, markup=False)
+    console.out.print(f"{counted(winner)}, best validation loss {winner.loss:.3f}:")
     for name, value in winner.parameters.items():
         console.out.print(f"  {name}: {value}")
 

@@ -17,7 +17,8 @@ import pytest
 from components.core.workspace import Workspace
 from components.ledger.ledger import Ledger
 from components.registry.registry import Registry
-from tests.conftest import commit, make_house_with_code
+from components.registry.search_log import SEARCH_TAG
+from tests.conftest import SMALL, commit, make_house_with_code
 from tests.drills.commands import assay, environment, start
 
 STEPS = (
@@ -64,7 +65,11 @@ def assert_done_once(house: Workspace) -> None:
     assert int(client.get_model_version_by_alias("galaxy-shape", "production").version) == version.version
     (experiment,) = client.search_experiments(filter_string="name = 'galaxy-shape'")
     runs = client.search_runs([experiment.experiment_id])
-    (run,) = runs  # from the training's first epoch to the registration
+    logged = [run for run in runs if SEARCH_TAG in run.data.tags]
+    assert [run.info.status for run in logged].count("FINISHED") == 1 + SMALL["search"]["trials"]  # itself, and each
+    (run,) = [
+        run for run in runs if SEARCH_TAG not in run.data.tags
+    ]  # from the training's first epoch to the registration
     assert (run.info.status, run.info.run_id) == ("FINISHED", version.run_id)
     epochs = client.get_metric_history(run.info.run_id, "validation_loss")
     assert [metric.step for metric in epochs] == list(range(1, len(epochs) + 1))

@@ -15,7 +15,8 @@ from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
 from components.problems import find_problem
-from components.training.study import create_storage, search, study_name
+from components.training.searches.storage import create_storage
+from components.training.searches.study import search, study_name
 
 SEARCHED = ("network", "width", "learning_rate")
 
