@@ -203,7 +203,7 @@ def test_a_clone_with_an_empty_state_folder_goes_on_when_the_others_are_lost(
         [*shlex.split(serve), "--port", str(port)],
         log=log,
         cwd=three.root,
-        environment=user(three) | shared,
+        environment={**user(three), **shared},
     ) as child:
         url = f"http://127.0.0.1:{port}"
         wait_until_answers(f"{url}/readyz", child, log=log, timeout_s=600)
