@@ -43,7 +43,7 @@ def check_addresses(workspace: "Workspace") -> None:
     """See that every address is one that other machines can use, where the profile is `cluster`.
 
     Raises:
-        AssayError: naming those that are not.
+        AssayError: naming those that are not, or two that must not be the same.
     """
     if not workspace.is_cluster:
         return
@@ -56,6 +56,11 @@ def check_addresses(workspace: "Workspace") -> None:
         wrong.append(ARTIFACT_ROOT)
     if variable(PREFECT) is None:
         wrong.append(PREFECT)
+    if not wrong and tracking == workspace.optuna_url:
+        raise AssayError(
+            "MLFLOW_TRACKING_URI and ASSAY_OPTUNA_URL name one database, and each of the two takes the other's table "
+            "`alembic_version` for its own: give each a database of its own"
+        )
     if wrong:
         given = {**databases, "MLFLOW_TRACKING_URI": tracking}.get(wrong[0])
         now = f" (it is {shown_address(given)})" if given else ""

@@ -71,4 +71,7 @@ def test_an_mlflow_that_is_a_database_needs_a_place_for_files(
     with pytest.raises(AssayError, match="ASSAY_ARTIFACT_ROOT must name"):
         cluster.prepare()
     monkeypatch.setenv("ASSAY_ARTIFACT_ROOT", "s3://assay/mlflow")
+    with pytest.raises(AssayError, match=r"MLFLOW_TRACKING_URI and ASSAY_OPTUNA_URL name one database"):
+        cluster.prepare()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{SERVER}_mlflow")
     cluster.prepare()

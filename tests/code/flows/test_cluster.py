@@ -39,9 +39,13 @@ def house(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def reached(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """All but Prefect and a tracking server: one database for everything, and a bucket."""
-    with new_database("postgresql", tmp_path) as url, s3_server(tmp_path / "s3") as store:
-        databases = dict.fromkeys(("ASSAY_DATABASE_URL", "ASSAY_OPTUNA_URL", "MLFLOW_TRACKING_URI"), url)
+    """All but Prefect and a tracking server: databases, and a bucket."""
+    with (
+        new_database("postgresql", tmp_path) as url,
+        new_database("postgresql", tmp_path) as optuna,
+        s3_server(tmp_path / "s3") as store,
+    ):
+        databases = {"ASSAY_DATABASE_URL": url, "ASSAY_OPTUNA_URL": optuna, "MLFLOW_TRACKING_URI": url}
         yield store | databases | {"ASSAY_ARTIFACT_ROOT": f"s3://{BUCKET}/mlflow"}
 
 
@@ -96,6 +100,7 @@ def test_a_clone_without_a_remote_for_data_is_told_how_to_get_one(house: Workspa
 
 
 @needs_postgresql
+@pytest.mark.slow
 def test_a_database_of_another_assay_is_refused(house: Workspace, reached: dict[str, str], tmp_path: Path) -> None:
     """Its MLflow mirrors the ledger of that one."""
     from mlflow import MlflowClient
