@@ -260,6 +260,7 @@ ENVIRONMENT = {
     "flows/cli.py": "`--debug`, before Prefect is imported",
     "flows/server.py": "tells Prefect of its server",
     "flows/ui.py": "tells the dashboards of their databases",
+    "models/devices.py": "which device computes; `models` knows nothing of `components`",
     "models/galaxies/fitting/library.py": "finds the compiler; `models` knows nothing of `components`",
     "assay/__main__.py": "before any other module",
     "assay/client.py": "stands alone",
