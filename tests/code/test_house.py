@@ -34,7 +34,11 @@ LAYERS: list[str | set[str]] = [
     {"models.estimators"},
     {"models.galaxies", "models.networks", "models.map_networks"},
     {
-        "models.layers", "models.short_numbers", "models.fields", "models.descriptions", "models.planes",
+        "models.layers",
+        "models.short_numbers",
+        "models.fields",
+        "models.descriptions",
+        "models.planes",
         "assay.client",
     },
     "assay.prediction",
