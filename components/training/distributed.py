@@ -62,10 +62,11 @@ def train_in_processes(
         try:
             for rank in range(processes):
                 ours, theirs = context.Pipe()
-                children.append(context.Process(target=_work, args=(rank, theirs, *shared)))
-                channels.append(ours)
-                children[-1].start()
+                child = context.Process(target=_work, args=(rank, theirs, *shared))
+                child.start()
                 theirs.close()  # the process has its own, whose end is the channel's
+                children.append(child)
+                channels.append(ours)
             said = _follow(children, channels, on_epoch)
         finally:
             for child in children:

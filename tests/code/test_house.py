@@ -33,9 +33,15 @@ LAYERS: list[str | set[str]] = [
     "services",
     {"models.estimators"},
     {"models.galaxies", "models.networks", "models.map_networks"},
-    {"models.layers"},
-    {"models.short_numbers"},
-    {"models.fields", "models.descriptions", "models.devices", "models.planes", "assay.client"},
+    {
+        "models.layers",
+        "models.short_numbers",
+        "models.devices",
+        "models.fields",
+        "models.descriptions",
+        "models.planes",
+        "assay.client",
+    },
     "assay.prediction",
 ]
 """From the roof to the ground; wings on one floor do not import each other."""

@@ -55,6 +55,7 @@ class TestGalacticCentre(ProblemConformance):
     """The conformance tests on galactic-centre."""
 
     networks = ("wide_kernels", "single_cnn", "multi_cnn")
+    waits = 1  # for what counts are drawn of
 
 
 def test_evaluation_knows_a_perfect_answer_from_a_useless_one(

@@ -32,6 +32,7 @@ class TestGalaxyShape(ProblemConformance):
     """The conformance tests on galaxy-shape."""
 
     networks = network_names()
+    waits = 20  # of galaxies drawn again: how many are of which kind
 
     def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset

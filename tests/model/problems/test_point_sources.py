@@ -55,6 +55,7 @@ class TestPointSources(ProblemConformance):
     """The conformance tests on point-sources."""
 
     networks = ("deep_unet", "published_unet", "small_unet")
+    waits = 1  # for what counts are drawn of
 
 
 def test_evaluation_knows_a_perfect_answer_from_a_useless_one(

@@ -52,6 +52,7 @@ class TestSkyDenoising(ProblemConformance):
     """The conformance tests on sky-denoising."""
 
     networks = ("deep_unet", "latent_autoencoder")
+    waits = 2  # for what counts are drawn of, those of a kind of noise too
 
 
 def test_evaluation_knows_a_perfect_answer_from_a_useless_one(
