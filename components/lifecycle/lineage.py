@@ -69,6 +69,7 @@ def trace(workspace: Workspace, problem: str, version: int, *, prediction: str |
         "simulation": description["inputs"]["simulator"]["settings"],
         "seed": training["seed"],
         "weights_sha256": tags["weights.sha256"],
+        "device": description.get("device"),
         "data": {"md5": tags["data.md5"], "digest": tags.get("data.digest")},
         "simulator_fingerprint": tags["simulator.fingerprint"],
         "git": {"commit": tags["git.commit"], "dirty": tags["git.dirty"] == "true"},

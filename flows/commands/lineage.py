@@ -68,6 +68,7 @@ def _rows(document: dict[str, Any]) -> list[tuple[str, str]]:
             ("MLflow run", document["run"]),
             ("network", ", ".join(f"{key} {value}" for key, value in document["network"].items())),
             ("weights", document["weights_sha256"]),
+            ("trained on", document["device"] or "unknown"),
             ("data", f"md5 {data['md5']}, digest {data['digest'] or 'unknown'}"),
             ("simulator", document["simulator_fingerprint"]),
             ("commit", git["commit"] + (", with uncommitted changes" if git["dirty"] else "")),

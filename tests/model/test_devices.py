@@ -59,7 +59,8 @@ def test_a_processor_is_given_what_it_always_was_and_a_gpu_what_it_has_memory_fo
     assert images_at_once(CPU, 64 * 64, on_cpu=64) == 64
     large = images_at_once(GPU, 64 * 64, on_cpu=64)
     assert large > 1000
-    assert images_at_once(GPU, 256 * 256, on_cpu=64) == pytest.approx(large * 64 * 64 / 256**2, rel=0.1)
+    of_pictures = images_at_once(GPU, 256 * 256, on_cpu=64)
+    assert images_at_once(GPU, 512 * 512, on_cpu=64) == pytest.approx(of_pictures / 4, rel=0.05)
     gpu.total_memory //= 8
     assert 64 < images_at_once(GPU, 64 * 64, on_cpu=64) < large
     assert images_at_once(GPU, 10**12, on_cpu=64) == 1
