@@ -20,6 +20,7 @@ from components.simulators.sersic import (
     galaxy_fisher,
     sample_prior,
 )
+from models.devices import best_device
 from models.galaxies import Camera
 from tests.model.simulators.test_bounds import bounds_with_galsim
 
@@ -53,7 +54,7 @@ def main() -> None:
     worst = ", ".join(f"{name} {100 * value:.2f} %" for name, value in zip(PARAMETERS, off.max(axis=0), strict=True))
     print(f"{_DRAWS} draws against finite differences of GalSim, the largest difference: {worst}")
 
-    for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+    for device in dict.fromkeys(("cpu", best_device().type)):
         many = sample_prior(settings, np.random.default_rng(1), _MANY)
         columns = torch.tensor(many[[*PARAMETERS, "psf_fwhm", "sigma"]].to_numpy(), dtype=torch.float32, device=device)
         columns[:, 0] *= FLUX_UNIT

@@ -17,6 +17,7 @@ import torch
 from components.core import load_settings
 from components.problems import find_problem
 from components.simulators.sersic import FLUX_UNIT, PARAMETERS, REFERENCE, draw_sersics, draw_with_galsim, sample_prior
+from models.devices import best_device
 from models.galaxies import render
 
 HOUSE = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def main() -> None:
     few = galaxies.head(100)
     continuous = seconds(lambda: draw_with_galsim(few, settings, plain)) / len(few)
     best = seconds(lambda: draw_with_galsim(few, settings, plain), 3) / len(few)
-    for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+    for device in dict.fromkeys(("cpu", best_device().type)):
         count = _BATCH * (16 if device == "cpu" else 1024)
         ours = (
             seconds(partial(_draw, _tensors(galaxies.sample(count, replace=True, random_state=1), device)), 5) / count

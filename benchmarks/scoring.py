@@ -12,6 +12,7 @@ import torch
 
 from components.core import load_settings
 from components.problems import find_problem
+from models.devices import best_device
 from models.galaxies import SHAPE, Camera, Domain, score
 from tests.model.galaxies.test_scoring import draw_galaxies
 
@@ -27,7 +28,7 @@ def main() -> None:
     problem = find_problem("galaxy-shape")
     settings: Any = load_settings(HOUSE / "params.yaml", problem.name, problem.settings).simulate
     domains = {"within the prior": settings.domain, "within all that can be drawn": Domain()}
-    for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+    for device in dict.fromkeys(("cpu", best_device().type)):
         for (where, domain), seed in product(domains.items(), _SEEDS):
             _measure(device, seed, where, domain)
 

@@ -67,7 +67,8 @@ def _repeat(problem: Problem, dataset: Dataset, settings: Any, trainer: Trainer)
     stored = read_stored(problem, dataset, settings, rows)
     for step in range(batches.steps):
         seeds = row_seeds([0, step], rows)
-        trainer.step(present(problem, stored, seeds, settings, training=True, device=trainer.device))
+        batch = present(problem, stored, seeds, settings, training=True, device=trainer.device)
+        trainer.step(batch, rate=trainer.learning_rate(step))
 
 
 def _timed(work: Callable[[], object]) -> float:

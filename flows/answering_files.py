@@ -1,7 +1,7 @@
 """Answers to many files as one table, a batch at a time: no more than one of them is in memory as images.
 
     table = answer_files(url, files, read)                     # read(file): what a model is given of it
-    table.write(Path("answers.fits"), problem, beside=catalogue)
+    table.write(Path("answers.fits"), reading, beside=catalogue)
 
 A file that cannot be read or answered is a row with its reason, and keeps no other from its answer.
 """
@@ -21,7 +21,7 @@ from flows.reading_files import Given, Told
 if TYPE_CHECKING:
     from assay.client import Client
     from assay.prediction import Prediction
-    from components.fields import Problem, TableColumn
+    from components.fields import Reading, TableColumn
 
 _BATCH = 64
 _AT_ONCE = 2
@@ -56,12 +56,12 @@ class AnswerTable:
         """How many answers are to be doubted."""
         return sum(not row["in_tested_range"] for row in self.rows.values())
 
-    def write(self, path: Path, problem: "Problem", *, beside: Catalogue) -> list[str]:
+    def write(self, path: Path, reading: "Reading", *, beside: Catalogue) -> list[str]:
         """Keep it as a file: FITS with units, Parquet, or CSV with a column for each entry of an output.
 
         Args:
             path: whose suffix says which.
-            problem: says what of an answer is another number on the sky, where a file says where that is.
+            reading: says what of an answer is another number on the sky, where a file says where that is.
             beside: columns of a catalogue; those that outputs are called after are left out.
 
         Returns:
@@ -108,14 +108,15 @@ class AnswerTable:
         for name, unit in self.estimated.items():
             values = [row.get(name, float("nan")) for row in rows]
             columns.append(TableColumn(name=name, values=values, unit=unit))
-        return write_table(path, columns + self._on_sky(problem), comment=problem.frame)
+        return write_table(path, columns + self._on_sky(reading), comment=reading.frame)
 
-    def _on_sky(self, problem: "Problem") -> "list[TableColumn]":
+    def _on_sky(self, reading: "Reading") -> "list[TableColumn]":
         """Columns of what is another number on the sky; none where no file says where it lies."""
         from components.fields import TableColumn
 
         axes = {file: self.told[file].axes for file in self.rows if file in self.told}
-        found = {file: problem.on_sky(self.rows[file], of) for file, of in axes.items() if of is not None}
+        labels = self.said.labels if self.said else {}
+        found = {file: reading.on_sky(self.rows[file], labels, of) for file, of in axes.items() if of is not None}
         nan = float("nan")
         columns = []
         for name, one in next(iter(found.values()), {}).items():

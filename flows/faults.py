@@ -32,9 +32,10 @@ _TOLD = (
 def one_line(error: Exception) -> str:
     """One line with the cause, its value and the next step; of the unforeseen, how to see more."""
     from models.descriptions import DamagedModelError
+    from models.devices import NoDeviceError
     from models.estimators import NoCompilerError
 
-    if isinstance(error, AssayError | DamagedModelError | NoCompilerError):
+    if isinstance(error, AssayError | DamagedModelError | NoCompilerError | NoDeviceError):
         return _on_one_line(error)
     for link in _causes(error):
         if isinstance(link, AssayError):

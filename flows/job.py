@@ -6,9 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from components.core import AssayError, ProblemSettings, Source, Workspace, load_settings, notify_url, read_source
+from components.core import (
+    AssayError,
+    KnownDigests,
+    ProblemSettings,
+    Source,
+    Workspace,
+    load_settings,
+    notify_url,
+    read_source,
+)
 from components.problems import find_problem
 
 if TYPE_CHECKING:
@@ -87,17 +96,23 @@ class Job:
         registry.check(self.problem_name)
         return registry.taken_from
 
-    def published(self) -> "Dataset":
+    def published(self, *, whole: bool = False) -> "Dataset":
         """The published dataset, if it is the one that params.yaml describes.
+
+        Args:
+            whole: whether every file of it is hashed, and not only those that were written to since they were.
 
         Raises:
             AssayError: when there is none, it was made otherwise, or the folder that keeps it is not mounted.
         """
-        from components.data import check_cache, dataset_key, is_made_by
+        from components.data import check_cache, dataset_key, is_made_by, restore
         from components.fields import Dataset
 
         check_cache(self.workspace)
-        dataset = Dataset.open(self.workspace.dataset(self.problem_name))
+        if self.workspace.is_cluster and not self.workspace.dataset(self.problem_name).exists():
+            restore(self.workspace, self.problem_name)  # another machine drew it
+        known = None if whole else KnownDigests(folder=self.workspace.digests)
+        dataset = Dataset.open(self.workspace.dataset(self.problem_name), known)
         if not is_made_by(self.workspace, dataset, dataset_key(self.problem, self.settings.simulate)):
             raise AssayError(
                 f"{dataset.folder} was made by another simulator or other settings than today's, by data.dvc: "
@@ -107,17 +122,16 @@ class Job:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the problem's lock; the kernel frees it when the process ends, however it ends.
+        """Hold the problem's lock; it is free when the process ends, however it ends.
 
         Raises:
-            AssayError: when another process works on the problem.
+            AssayError: when another process works on the problem, under `profile: cluster` on any machine.
         """
-        path = self.workspace.home / "locks" / f"{self.problem_name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(path, timeout=0, thread_local=False):
+            with self.workspace.shared_lock(f"{self.problem_name}.lock", timeout_s=0):
                 yield
         except Timeout as error:
             raise AssayError(
-                f"another assay command is working on {self.problem_name}: wait for it, or end it (its lock is {path})"
+                f"another assay command is working on {self.problem_name}: wait for it, or end it (its lock is "
+                f"{error.lock_file})"
             ) from error

@@ -1,6 +1,6 @@
 """What a user's file gives a model: the image, what its header and other planes say, and what of it is to be told.
 
-read = read_file(Path("cutout.fits"), find_problem("galaxy-shape"), plane="SCI")
+read = read_file(Path("cutout.fits"), find_reading("galaxy-shape"), plane="SCI")
 given = given_by(read, wanted, numbers, resample=False)      # given.inputs, given.told
 """
 
@@ -15,7 +15,7 @@ from components.core import AssayError
 if TYPE_CHECKING:
     import numpy as np
 
-    from components.fields import Problem, StoredImage
+    from components.fields import Reading, StoredImage
 
 Wanted = Sequence[Mapping[str, Any]]
 """Inputs of a model, as its server describes them."""
@@ -59,12 +59,12 @@ class Given:
     told: Told
 
 
-def read_file(path: Path, problem: "Problem", *, plane: str = "") -> ReadFile:
+def read_file(path: Path, reading: "Reading", *, plane: str = "") -> ReadFile:
     """Read a file.
 
     Args:
         path: of any kind that there is.
-        problem: says what of it is an image.
+        reading: of its problem, says what of it is an image.
         plane: of a FITS file with several.
 
     Raises:
@@ -73,7 +73,7 @@ def read_file(path: Path, problem: "Problem", *, plane: str = "") -> ReadFile:
     from components.fields import read_stored_image
 
     stored = read_stored_image(path, plane)
-    return ReadFile(path=path, image=problem.image_of(path, stored), stored=stored)
+    return ReadFile(path=path, image=reading.image_of(path, stored), stored=stored)
 
 
 def given_by(read: ReadFile, wanted: Wanted, known: Mapping[str, Any], *, resample: bool) -> Given:

@@ -91,7 +91,7 @@ def prefect_server(workspace: Workspace, *, port: int = DEFAULT_PORT) -> Iterato
     """
     configured = variable(_API_URL)
     if configured:
-        _check_reachable(configured)
+        check_prefect(configured)
         yield configured
         return
     folder = workspace.home / "prefect"
@@ -122,10 +122,15 @@ def _gate(workspace: Workspace) -> FileLock:
     return FileLock(folder / "prefect.lock")
 
 
-def _check_reachable(url: str) -> None:
+def check_prefect(url: str) -> None:
+    """See that a Prefect server answers at the address of an API.
+
+    Raises:
+        AssayError: when none does.
+    """
     try:
-        httpx.get(f"{url}/health", timeout=10)
-    except httpx.TransportError as error:
+        httpx.get(f"{url}/health", timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise AssayError(
             f"no Prefect server answers at {_API_URL}={url} ({error}): start it, or unset {_API_URL}"
         ) from error

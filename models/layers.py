@@ -1,5 +1,6 @@
 """What the networks share: the layers they are built from, and what each of them returns."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -15,6 +16,21 @@ class NetworkOutput(NamedTuple):
     """The vector that `models.estimators.numbers` reads as a Gaussian."""
     denoised_bhw: Tensor | None
     """The image without its noise, in units of the noise, from networks that make one."""
+
+
+class MeanTaker(nn.Module):
+    """A layer that keeps means of its batches; processes that share a batch have it take them over all of it."""
+
+    mean_over: Callable[[Tensor, tuple[int, ...]], Tensor]
+    """Of features over some axes, which stay with length 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean_over = _mean
+
+
+def _mean(feature: Tensor, axes: tuple[int, ...]) -> Tensor:
+    return feature.mean(dim=axes, keepdim=True)
 
 
 class GlobalBranch(nn.Module):

@@ -8,6 +8,7 @@ Requests that give the same fields are answered together, as one batch, and each
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 TESTED_RANGE = "model/tested_range.json"
 OVERRIDE = "ASSAY_OVERRIDE"
 """Variable that says by whose word a version is served whose gates did not pass."""
+ON_CPU = 64
+"""Images that a processor answers at once."""
 _DRAWS_AN_IMAGE = 64
 """Of a posterior; they take as long as an image does."""
 _ESTIMATED = "estimated from the image"
@@ -104,6 +107,7 @@ class Answering:
     def __init__(self, source: Path) -> None:
         # Here and not above: the process that supervises a server imports the module too, and needs no torch.
 
+        from models.devices import best_device, images_at_once
         from models.estimators import load_model
         from models.fields import check_fields, field
 
@@ -111,7 +115,12 @@ class Answering:
         self.about = about(manifest)
         self.inputs: list[Field] = [field(document) for document in manifest["inputs"]]
         self.outputs: list[Field] = [field(document) for document in manifest["outputs"]]
-        self._estimator, _ = load_model(source / "model")
+        self._device = best_device()
+        estimator, _ = load_model(source / "model")
+        self._estimator = estimator.to(self._device)
+        pixels = max(math.prod(size or 1 for size in one.shape) for one in self.inputs)
+        self.at_once = images_at_once(self._device, pixels, on_cpu=ON_CPU)
+        """Images that it takes together where nobody says how many."""
         for part, stated in (("inputs", self.inputs), ("outputs", self.outputs)):
             check_fields(getattr(self._estimator, part), stated, "the model of this package")
         self._region: dict[str, Any] = json.loads((source / TESTED_RANGE).read_bytes())
@@ -126,7 +135,7 @@ class Answering:
 
         first = asked[0]
         whole = {name: np.concatenate([one.inputs[name] for one in asked]) for name in first.inputs}
-        given = {name: torch.from_numpy(array) for name, array in whole.items()}
+        given = {name: torch.from_numpy(array).to(self._device) for name, array in whole.items()}
         images = sum(one.images for one in asked)
         torch.set_num_threads(max(1, min(os.cpu_count() or 1, images // _IMAGES_A_THREAD)))
         try:
@@ -137,14 +146,14 @@ class Answering:
                 drawn = self._estimator.samples(inputs, first.samples) if first.samples else {}
         except ValueError as error:  # what no image can be drawn with; the line names it
             raise BadRequestError(str(error)) from error
-        arrays = {name: array.numpy() for name, array in outputs.items()}
+        arrays = _on_the_processor(outputs)
         _refuse_what_is_not_finite(arrays)
         together = Answers(
             outputs=arrays,
             doubts=self._estimator.doubts(inputs, outputs, self._region),
             not_tested=[*self._estimator.not_tested(inputs), *(f"{name} ({_ESTIMATED})" for name in estimated)],
-            samples={name: array.numpy() for name, array in drawn.items()},
-            estimated={name: array.numpy() for name, array in estimated.items()},
+            samples=_on_the_processor(drawn),
+            estimated=_on_the_processor(estimated),
         )
         ends = np.cumsum([one.images for one in asked]).tolist()
         return [together.part(end - one.images, end) for one, end in zip(asked, ends, strict=True)]
@@ -153,7 +162,7 @@ class Answering:
         """That they are what could have been stated."""
         for one in self.inputs:
             if one.name in estimated:
-                checked(estimated[one.name].numpy(), one, partial(_place_of_estimate, one.name))
+                checked(estimated[one.name].cpu().numpy(), one, partial(_place_of_estimate, one.name))
 
 
 def about(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,6 +172,10 @@ def about(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place_of_estimate(name: str, place: tuple[int, ...]) -> str:
     return f"images[{place[0]}].{name}, {_ESTIMATED},"
+
+
+def _on_the_processor(arrays: "Arrays") -> "dict[str, NDArray[Any]]":
+    return {name: array.cpu().numpy() for name, array in arrays.items()}
 
 
 def _refuse_what_is_not_finite(arrays: "Mapping[str, NDArray[np.float32]]") -> None:

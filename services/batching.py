@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from services.answering import Answers, Asked
+from services.answering import ON_CPU, Answers, Asked
 from services.limits import Limits
 
 _LOOK_S = 0.0005
@@ -54,6 +54,7 @@ class Batches:
     Args:
         answer: what answers requests of one kind, in their order; called by one thread at a time.
         limits: how many images are answered at once, and may wait.
+        at_once: images, where the limits do not say.
         seen: is told of every batch: its images, and the seconds that it took.
     """
 
@@ -62,9 +63,11 @@ class Batches:
         answer: Callable[[Sequence[Asked]], Sequence[Answers]],
         limits: Limits,
         *,
+        at_once: int = ON_CPU,
         seen: Callable[[int, float], None] = lambda _images, _seconds: None,
     ) -> None:
         self._answer, self._limits, self._seen = answer, limits, seen
+        self._at_once = limits.batch_images or at_once
         self._waiting: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="answer")
         self._running: asyncio.Task[None] | None = None
@@ -122,7 +125,7 @@ class Batches:
 
     async def _company(self) -> None:
         """Let those that were just answered ask again, so that one batch is made of all and not two of halves."""
-        expected, until = min(self._expected, self._limits.batch_images), self._ended + self._limits.batch_ms / 1000
+        expected, until = min(self._expected, self._at_once), self._ended + self._limits.batch_ms / 1000
         while self.images_waiting < expected and time.monotonic() < until:
             await asyncio.sleep(_LOOK_S)
 
@@ -133,7 +136,7 @@ class Batches:
         while self._waiting:
             asked = self._waiting[0].asked
             work += asked.work
-            if work > self._limits.batch_images or asked.kind != batch[0].asked.kind:
+            if work > self._at_once or asked.kind != batch[0].asked.kind:
                 break
             batch.append(self._waiting.popleft())
         return batch

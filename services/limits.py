@@ -24,7 +24,7 @@ class Limits:
     body_mib: int = 32
     body_s: float = 60.0
     request_images: int = 256
-    batch_images: int = 64
+    batch_images: int | None = None
     batch_ms: float = 10.0
     queue_images: int = 2048
     records_mib: int = 256

@@ -97,7 +97,9 @@ class Predictor:
         self._about = About(model=self._answering.about, outputs=self._answering.outputs, inputs=self._answering.inputs)
         self._measures = Measures(self._about.model)
         self._reading = asyncio.Semaphore(1)
-        self._batches = Batches(self._answering, self._limits, seen=self._measures.batch)
+        self._batches = Batches(
+            self._answering, self._limits, at_once=self._answering.at_once, seen=self._measures.batch
+        )
         self._records = self._open_records()
         ROUTES.state.predictor = self
         # What was loaded stays: looking through it for garbage took a tenth of a second, of some request in a hundred.

@@ -1,3 +1,5 @@
+from .buckets import check_bucket as check_bucket
+from .buckets import is_bucket as is_bucket
 from .code import EntryPoint as EntryPoint
 from .code import code_of as code_of
 from .code import imported_files as imported_files
@@ -22,6 +24,8 @@ from .gate_settings import GateSettings as GateSettings
 from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .house import HOUSE as HOUSE
+from .known_digests import KnownDigests as KnownDigests
+from .locks import require_held as require_held
 from .markdown import markdown_table as markdown_table
 from .members import Members as Members
 from .memory import keep_freed_memory as keep_freed_memory
@@ -29,6 +33,10 @@ from .mounts import network_mount as network_mount
 from .pages import render_page as render_page
 from .params import load_settings as load_settings
 from .places import place_tag as place_tag
+from .postgresql import check_postgresql as check_postgresql
+from .postgresql import connect as connect
+from .postgresql import is_postgresql as is_postgresql
+from .postgresql import shown_address as shown_address
 from .processes import LOCALHOST as LOCALHOST
 from .processes import check_port_is_free as check_port_is_free
 from .processes import die_with_parent as die_with_parent
@@ -40,6 +48,7 @@ from .ranges import Range as Range
 from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
+from .remembering import Remembered as Remembered
 from .scratch import scratch_folder as scratch_folder
 from .secrets import host_of as host_of
 from .secrets import notify_url as notify_url
@@ -61,6 +70,8 @@ from .source import Source as Source
 from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
+from .spreading import has_scheduler as has_scheduler
+from .spreading import spread as spread
 from .workers import Finished as Finished
 from .workers import LostWorkerError as LostWorkerError
 from .workers import Workers as Workers

@@ -16,7 +16,7 @@ _MISLEADING = ("GIT_", "PYTHON")
 """Beginnings of names by which whoever called us, a hook or another environment, spoke to other programs."""
 _KEPT = {
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE", "LD_LIBRARY_PATH",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "CC",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CC", "ASSAY_DEVICE",
 }  # fmt: skip
 _KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH")
 """Beginnings of names that say where a machine's libraries and devices are, and how many threads there may be."""

@@ -50,8 +50,7 @@ def load_settings(
     unknown = set(document) - {"profile", "problems"}
     if unknown:
         raise AssayError(f"{path.name}: unknown key {_hint(unknown.pop(), ['profile', 'problems'])}")
-    if document.get("profile", "local") not in ("local", "cluster"):
-        raise AssayError(f"{path.name}: profile = {document['profile']!r}: must be local or cluster")
+    _profile_of(document, path)
     problems = document.get("problems") or {}
     if problem not in problems:
         raise AssayError(f"{path.name}: no section problems.{problem}: it has {', '.join(sorted(problems)) or 'none'}")
@@ -68,6 +67,22 @@ def load_settings(
     where = f"problems.{problem}"
     typed = {f"{section}.{key}" for section, values in (overrides or {}).items() for key in values}
     return _with_places(_check(settings, sections, path, where, typed), path.parent)
+
+
+def read_profile(path: Path) -> str:
+    """Which profile params.yaml says: `local` or `cluster`.
+
+    Raises:
+        AssayError: when it says another.
+    """
+    return _profile_of(_read(path), path)
+
+
+def _profile_of(document: Mapping[str, Any], path: Path) -> str:
+    profile = document.get("profile", "local")
+    if profile not in ("local", "cluster"):
+        raise AssayError(f"{path.name}: profile = {profile!r}: must be local or cluster")
+    return str(profile)
 
 
 def _with_places(settings: Settings, root: Path) -> Settings:

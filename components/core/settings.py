@@ -93,12 +93,19 @@ class TrainSettings:
     epochs: Positive
     """Passes over the training split; every pass draws fresh noise."""
     processes: Positive
-    """Processes that share the training, one for each GPU; without GPUs 1 is fastest."""
+    """Processes that share the training, one for each GPU, and each batch evenly; without GPUs 1 is fastest."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the weights, the order and the noise."""
     bfloat16: bool = False
     """Whether a training on processors computes in bfloat16, too, as on GPUs: nearly twice as fast where they know such
-    numbers (AVX-512 BF16, AMX), and slower elsewhere."""
+    numbers (AVX-512 BF16, AMX), and slower elsewhere. Only trunks do; what goes in, heads and losses are in float32."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size = {self.batch_size} and processes = {self.processes}: each process shows its share of "
+                "every batch: make batch_size a multiple of processes"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -144,8 +151,9 @@ class ServeSettings:
     """How long it may take to come, in seconds."""
     request_images: Annotated[int, Field(ge=64, le=65_536)] = 256
     """Images in one request."""
-    batch_images: Annotated[int, Field(ge=1, le=65_536)] = 64
-    """Images that are answered at once, where requests arrive together; one request of more is answered whole."""
+    batch_images: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Images that are answered at once, where requests arrive together; one request of more is answered whole; by
+    default 64 on a processor, and as many as a GPU has memory for."""
     batch_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
     """How long a batch waits for those that were just answered to ask again, in ms; one client alone never waits."""
     queue_images: Annotated[int, Field(ge=1)] = 2048
@@ -227,6 +235,9 @@ class ProblemSettings:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
+            if not where:  # of several fields together
+                said = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"search.space.{', '.join(chosen)}: {said}") from error
             raise ValueError(f"search.space.{where} = {first.get('input')!r}: {first['msg']}") from error
 
 

@@ -159,14 +159,14 @@ class _Dask(Workers):
         from distributed import Future, as_completed
 
         coming, under_way = iter(arguments), dict[Future[Any], A]()
-        ended = as_completed()
+        ended = as_completed(loop=self._client.loop)
         again: list[A] = []  # what was under way when a scheduler was lost
         while True:
             if self._client.status != "running":  # the scheduler was lost, and all that it knew
                 again += under_way.values()
                 under_way.clear()
                 self._return()
-                ended = as_completed()
+                ended = as_completed(loop=self._client.loop)
             while len(under_way) < self._room():
                 try:
                     argument = again.pop() if again else next(coming)

@@ -7,6 +7,7 @@ workspace.activate()      # before the first import of mlflow, prefect, dvc, opt
 import os
 import shutil
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from components.core.databases import check_free, check_local, sqlite_url
 from components.core.environment import variable
 from components.core.errors import AssayError
 from components.core.house import check_own_code
+from components.core.locks import DatabaseLock
+from components.core.profile import check_addresses, is_cluster
 
 __label__ = None
 
@@ -78,6 +81,7 @@ class Workspace:
             "PREFECT_CLI_PROMPT": "false",
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # an error that ends a step would be kept as a pickle
             "MLFLOW_TRACKING_URI": sqlite_url(home / "mlflow.db"),
+            "MLFLOW_LOGGING_LEVEL": "ERROR",  # whichever of its modules is imported first; what matters is raised
             # A server that does not answer is said so after 20 s, not after four minutes.
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
@@ -113,8 +117,9 @@ class Workspace:
 
         Raises:
             AssayError: when it cannot be written, is too full, or one of its databases is locked, damaged, or would
-                lie on a network mount.
+                lie on a network mount or, under `profile: cluster`, on this machine alone.
         """
+        check_addresses(self)
         check_local(
             {
                 "ASSAY_DATABASE_URL": self.database_url,
@@ -158,21 +163,37 @@ class Workspace:
 
     def data_lock(self) -> FileLock:
         """Held while data.dvc is read or written, by us or by DVC."""
-        return self._lock("data.dvc.lock")
+        return self._file_lock("data.dvc.lock", again=True)
 
     def dvc_lock(self) -> FileLock:
         """Held while DVC works, which itself gives up after three seconds of waiting."""
-        return self._lock("dvc.lock")
+        return self._file_lock("dvc.lock", again=True)
 
-    def lock(self, problem: str) -> FileLock:
+    def lock(self, problem: str) -> AbstractContextManager[object]:
         """Held while a version enters a stage and while versions are deleted."""
-        return self._lock(f"{problem}.stages.lock")
+        return self.shared_lock(f"{problem}.stages.lock", again=True)
 
-    def _lock(self, name: str) -> FileLock:
-        """One that the same process may hold twice."""
+    def shared_lock(self, name: str, *, timeout_s: float = -1, again: bool = False) -> AbstractContextManager[object]:
+        """What one process at a time holds: of this state folder, or under `profile: cluster` of all that share it.
+
+        Args:
+            name: of what is locked.
+            timeout_s: how long to wait for another process, which then is a `filelock.Timeout`; by default for ever.
+            again: whether the same thread may hold it twice.
+        """
+        if self.is_cluster:
+            return DatabaseLock(self.database_url, name, timeout_s=timeout_s, again=again)
+        return self._file_lock(name, timeout_s=timeout_s, again=again)
+
+    def _file_lock(self, name: str, *, timeout_s: float = -1, again: bool) -> FileLock:
         folder = self.home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / name, is_singleton=True)
+        return FileLock(folder / name, timeout=timeout_s, is_singleton=again, thread_local=again)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether params.yaml says that other machines share databases and files with this one."""
+        return is_cluster(self.root)
 
     @property
     def data(self) -> Path:
@@ -198,6 +219,11 @@ class Workspace:
     def records(self, problem: str) -> Path:
         """What servers of a problem answered, as files of rows."""
         return self.home / "records" / problem
+
+    @property
+    def digests(self) -> Path:
+        """What is known of files that were hashed before (`known_digests.py`)."""
+        return self.home / "digests"
 
     @property
     def database_url(self) -> str:

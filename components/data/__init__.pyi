@@ -1,5 +1,6 @@
 from .data_file import read_row as read_row
 from .data_file import write_row as write_row
+from .remote import check_remote as check_remote
 from .report import reports_folder as reports_folder
 from .simulation import dataset_key as dataset_key
 from .simulation import inputs_key as inputs_key

@@ -1,13 +1,11 @@
-"""Draw what is missing of a dataset's shards, on all cores, and lay their catalogues end to end.
+"""Draw what is missing of a dataset's shards, on all cores or workers, and lay their catalogues end to end.
 
     draw_shards(problem, settings.simulate, staging)
 
 A shard appears in the folder whole and at once, so that a killed drawing goes on with what it had finished.
 """
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from components.core import AssayError, DataSettings, die_with_parent
-from components.fields import CATALOGUE, Problem, ShardPlace, column_values, require_fields, shard_name, shards
+from components.core import AssayError, DataSettings, spread
+from components.fields import CATALOGUE, Problem, Shard, ShardPlace, column_values, require_fields, shard_name, shards
 
 __label__ = "shards"
 
@@ -28,20 +26,17 @@ def draw_shards(problem: Problem, settings: DataSettings, folder: Path) -> None:
     places, count = shards(counts, size=settings.shard_size), sum(counts.values())
     missing = [place for place in places if not _table_path(folder, place).exists()]
     done = count - sum(len(place.rows) for place in missing)
-    workers = min(os.cpu_count() or 1, max(1, len(missing)))
-    with (
-        tqdm(total=count, initial=done, desc="simulate", unit="img", disable=None) as bar,
-        ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=die_with_parent) as pool,
-    ):
-        jobs = {pool.submit(_draw_shard, problem, settings, place, folder): place for place in missing}
-        for job in as_completed(jobs):
-            job.result()
-            bar.update(len(jobs[job].rows))
+    with tqdm(total=count, initial=done, desc="simulate", unit="img", disable=None) as bar:
+        draw, sources = partial(_draw_shard, problem, settings), problem.sources(settings)
+        code = (draw_shards, *sources.simulation)
+        for number, shard in spread(draw, missing, code=code, unused=sources.unused):
+            _write_shard(shard, missing[number], folder)
+            bar.update(len(missing[number].rows))
     tables = [pd.read_parquet(_table_path(folder, place)) for place in places]
     _write_table(pd.concat(tables, ignore_index=True), folder / CATALOGUE)
 
 
-def _draw_shard(problem: Problem, settings: DataSettings, place: ShardPlace, folder: Path) -> None:
+def _draw_shard(problem: Problem, settings: DataSettings, place: ShardPlace) -> Shard:
     drawn = problem.draw(settings, place.split, place.rows)
     stored = problem.stored(settings)
     columns = {of.name: column_values(drawn.columns[of.name]) for of in stored if of.name in drawn.columns}
@@ -49,14 +44,18 @@ def _draw_shard(problem: Problem, settings: DataSettings, place: ShardPlace, fol
     require_fields({**drawn.arrays, **columns}, stored, where, values=True)
     if len(drawn.columns) != len(place.rows):
         raise AssayError(f"{where} has {len(drawn.columns)} rows: must have {len(place.rows)}")
+    return drawn
+
+
+def _write_shard(drawn: Shard, place: ShardPlace, folder: Path) -> None:
     for name, array in drawn.arrays.items():
-        partial = folder / f".{shard_name(name, place.split, place.number)}"
-        with partial.open("wb") as file:
+        unfinished = folder / f".{shard_name(name, place.split, place.number)}"
+        with unfinished.open("wb") as file:
             np.save(file, array, allow_pickle=False)
-        partial.replace(folder / partial.name.removeprefix("."))
-    partial = folder / f".table-{place.split}-{place.number:05d}"
-    _write_table(drawn.columns.assign(split=place.split), partial)
-    partial.replace(_table_path(folder, place))  # last and at once: a shard that has its table is whole
+        unfinished.replace(folder / unfinished.name.removeprefix("."))
+    unfinished = folder / f".table-{place.split}-{place.number:05d}"
+    _write_table(drawn.columns.assign(split=place.split), unfinished)
+    unfinished.replace(_table_path(folder, place))  # last and at once: a shard that has its table is whole
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

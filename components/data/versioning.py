@@ -7,7 +7,6 @@
 (or reflinks) of the cache's, DVC's default: they can be written over without harm to the versions kept.
 """
 
-import configparser
 import json
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from components.data.data_file import (
     read_row,
     write_row,
 )
+from components.data.remote import default_remote, dvc_config
 
 _DVC_FILES = {
     ".dvc/config": "[core]\n    analytics = false\n    autostage = true\n    check_update = false\n",
@@ -75,7 +75,7 @@ def check_cache(workspace: Workspace) -> None:
     Raises:
         AssayError: when it is not.
     """
-    told = _dvc_config(workspace).get("cache", "dir", fallback=None)
+    told = dvc_config(workspace).get("cache", "dir", fallback=None)
     if told is not None and not (folder := workspace.root / ".dvc" / told).is_dir():
         raise AssayError(f"DVC's cache {folder} (cache.dir in .dvc/config) is not there: mount it, or make that folder")
 
@@ -101,7 +101,7 @@ def version_data(workspace: Workspace, problem: str) -> DataVersion:
             except AssayError:  # DVC writes in place, and what it left may be half of it
                 write_whole(workspace.root / DATA_FILE, before)
                 raise
-        remote = _default_remote(workspace)
+        remote = default_remote(workspace)
         if remote is not None:
             # Also when nothing changed: an earlier push may have been killed.
             _dvc(workspace, "push", data_path(problem))
@@ -133,7 +133,7 @@ def restore(workspace: Workspace, problem: str) -> bool:
     with _alone(workspace):
         if _tries(workspace, "checkout", problem):
             return True
-        return _default_remote(workspace) is not None and _tries(workspace, "pull", problem)
+        return default_remote(workspace) is not None and _tries(workspace, "pull", problem)
 
 
 def checkout_data(workspace: Workspace, problem: str, md5: str, *, dataset: str | None, key: str) -> None:
@@ -225,21 +225,6 @@ def _is_dvc(number: int) -> bool:
         return any("dvc" in Path(word).name for word in psutil.Process(number).cmdline())
     except psutil.Error:
         return False
-
-
-def _default_remote(workspace: Workspace) -> str | None:
-    """The remote that `dvc push` would use."""
-    return _dvc_config(workspace).get("core", "remote", fallback=None)
-
-
-def _dvc_config(workspace: Workspace) -> configparser.ConfigParser:
-    """What .dvc/config says, which config.local may overrule."""
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read([workspace.root / ".dvc" / "config", workspace.root / ".dvc" / "config.local"], encoding="utf-8")
-    except configparser.Error as error:
-        raise AssayError(f".dvc/config is not valid ({' '.join(str(error).split())}): correct it") from error
-    return parser
 
 
 def _dvc(workspace: Workspace, *arguments: str) -> None:

@@ -10,7 +10,9 @@ from .confirmation import Confirmed as Confirmed
 from .confirmation import comparison_seed as comparison_seed
 from .confirmation import confirm as confirm
 from .evaluation import Evidence as Evidence
+from .evaluation import adopt_evaluation as adopt_evaluation
 from .evaluation import evaluate as evaluate
+from .evaluation import is_evaluated as is_evaluated
 from .evaluation import read_evidence as read_evidence
 from .evaluation import rewrite_card as rewrite_card
 from .failures import Delivery as Delivery

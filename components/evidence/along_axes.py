@@ -7,12 +7,13 @@ many of their images are doubted; the metrics say in one number an axis how larg
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
+from components.evidence.each_axis import each_axis
 from components.evidence.failures import FailureAxis, FailureImages, observed
 from components.evidence.intervals import Array
 from components.evidence.measuring import Measuring
@@ -21,6 +22,8 @@ from models.estimators import FALSE_ALARMS
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from components.evidence.each_axis import Along, Asked
 
 __label__ = "along_axes"
 
@@ -55,27 +58,38 @@ def measure_along(
         (the value); and `failure.<loss>.<axis>`, the geometric mean over values of the mean loss.
     """
     rows, metrics = [], {}
-    # Axes have the ordinary images in common.
-    asked: WeakKeyDictionary[FailureImages, dict[str, Array]] = WeakKeyDictionary()
-    for axis in axes:
-        losses = []
-        for value in axis.values:
-            images = axis.draw(value)
-            found = asked.get(images)
-            if found is None:
-                asked[images] = found = _ask(about, images, measured, doubted)
-            losses.append(found[loss])
-            count = len(found[loss])
-            means = {name: float(of.mean()) for name, of in found.items()}
-            errors = {f"{name}_error": float(of.std() / count**0.5) for name, of in found.items()}
-            rows.append(
-                {
-                    "axis": axis.name, "label": axis.label, "value": value, "case": axis.case(value),
-                    "trained": axis.trained[0] <= value <= axis.trained[1], "images": count, **means, **errors,
-                }
-            )  # fmt: skip
-        metrics[f"failure.{loss}.{axis.name}"] = _typical(about, np.stack(losses, axis=1))
+    measure = partial(_along, measured, doubted, loss)
+    for axis, (of_axis, losses) in zip(axes, each_axis(measure, about, axes, settings=about.settings), strict=True):
+        rows += of_axis
+        metrics[f"failure.{loss}.{axis.name}"] = _typical(about, losses)
     return pd.DataFrame(rows), metrics
+
+
+def _along(
+    measured: MeasuredOf,
+    doubted: Doubted,
+    loss: str,
+    about: Measuring,
+    axis: FailureAxis,
+    asked: "Asked[dict[str, Array]]",
+) -> "Along[Array]":
+    rows, losses = [], []
+    for value in axis.values:
+        images = axis.draw(value)
+        found = asked.get(images)
+        if found is None:
+            asked[images] = found = _ask(about, images, measured, doubted)
+        losses.append(found[loss])
+        count = len(found[loss])
+        means = {name: float(of.mean()) for name, of in found.items()}
+        errors = {f"{name}_error": float(of.std() / count**0.5) for name, of in found.items()}
+        rows.append(
+            {
+                "axis": axis.name, "label": axis.label, "value": value, "case": axis.case(value),
+                "trained": axis.trained[0] <= value <= axis.trained[1], "images": count, **means, **errors,
+            }
+        )  # fmt: skip
+    return rows, np.stack(losses, axis=1)
 
 
 def _ask(about: Measuring, images: FailureImages, measured: MeasuredOf, doubted: Doubted) -> dict[str, Array]:

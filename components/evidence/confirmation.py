@@ -21,7 +21,8 @@ from components.core import ProblemSettings, Workspace
 from components.evidence.asking import asking
 from components.evidence.confirmation_reads import read_once_more
 from components.evidence.refusals import require_unchanged, require_unseen
-from components.fields import FRESH, Confirmation, Dataset, Problem, best_device, fresh_images, fresh_seed
+from components.fields import FRESH, Confirmation, Dataset, Problem, fresh_images, fresh_seed
+from models.devices import best_device
 from models.estimators import load_model
 
 __label__ = None

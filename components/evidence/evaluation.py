@@ -7,6 +7,7 @@ that it is not stale.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-from components.core import IntegrityError, ProblemSettings, Workspace, value_digest
+from components.core import IntegrityError, ProblemSettings, Workspace, scratch_folder, value_digest
 from components.evidence.asking import asking
 from components.evidence.card import write_card
 from components.evidence.confirmation_reads import confirmed_on
@@ -26,8 +27,9 @@ from components.evidence.inputs import evaluation_inputs
 from components.evidence.keeping import is_whole, read_folder, seal_folder, write_folder
 from components.evidence.refusals import require_unchanged, require_unseen
 from components.evidence.timing import hardware
-from components.fields import Dataset, Loss, Metric, Problem, Report, best_device
+from components.fields import Dataset, Loss, Metric, Problem, Report
 from models.descriptions import read_description
+from models.devices import best_device
 from models.estimators import load_model
 
 __label__ = None
@@ -118,6 +120,37 @@ def _gather(
         "tested_range": result.tested_range,
     }
     seal_folder(folder, inputs, result.metrics, document, files=(_LOSSES,), timings=result.timings)
+
+
+def is_evaluated(
+    workspace: Workspace, problem: Problem, model_folder: Path, dataset: Dataset, settings: ProblemSettings
+) -> bool:
+    """Whether `evaluate` would only read."""
+    inputs = evaluation_inputs(problem, read_description(model_folder), dataset.digest, settings)
+    return is_whole(_folder(workspace, problem, inputs))
+
+
+def adopt_evaluation(workspace: Workspace, problem: Problem, found: Path, *, digest: str) -> None:
+    """Take an evaluation that was made elsewhere, unless there is one of the very same here.
+
+    Args:
+        workspace: who takes it.
+        problem: whose evaluation it is.
+        found: its folder, whole; it is copied.
+        digest: `Evidence.digest` of it, by the ledger; another one is not taken.
+
+    Raises:
+        IntegrityError: when it is not what was written.
+    """
+    evidence = read_evidence(found)
+    folder = workspace.evaluations(problem.name) / evidence.key[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if evidence.digest != digest or is_whole(folder):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        with scratch_folder(workspace) as scratch:
+            shutil.copytree(found, scratch / folder.name).rename(folder)
 
 
 def rewrite_card(

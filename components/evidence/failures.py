@@ -91,7 +91,7 @@ def observed(
 
     rows = len(next(iter(stored.values()))) if count is None else count
     kinds = {field.name: field.dtype for field in problem.stored(settings.simulate)}
-    together = shown_at_once(problem, settings)
+    together = shown_at_once(problem, settings, device)
     for start in range(0, rows, together):
         numbers = np.arange(start, min(start + together, rows))
         taken = np.zeros_like(numbers) if count is not None else numbers

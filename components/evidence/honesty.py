@@ -20,8 +20,9 @@ from components.core import AssayError, IntegrityError, ProblemSettings, Workspa
 from components.evidence.asking import asking
 from components.evidence.inputs import honesty_inputs
 from components.evidence.keeping import evaluated_weights, is_whole, read_folder, seal_folder, write_folder
-from components.fields import Metric, Problem, Report, best_device
+from components.fields import Metric, Problem, Report
 from models.descriptions import read_description
+from models.devices import best_device
 from models.estimators import load_model
 
 __label__ = None

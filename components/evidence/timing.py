@@ -10,6 +10,7 @@ import torch
 
 from components.evidence.intervals import median
 from components.fields import Metric
+from models.devices import device_name
 
 if TYPE_CHECKING:
     from components.fields import Answer
@@ -26,8 +27,8 @@ _LEAST = 6
 
 def hardware(device: torch.device) -> str:
     """What answers were timed on: the processor or the GPU, and how many threads PyTorch takes."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device_name(device)
     listed = Path("/proc/cpuinfo")
     lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

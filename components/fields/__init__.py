@@ -5,7 +5,8 @@
 * `splits.py`: how rows are shared out over splits and shards; `seen_images.py`: by what they are known again
 * `fresh.py`: images that no dataset holds, drawn when they are wanted; `paired_noise.py`: under opposite noise
 * `pictures.py`, `fits_images.py`, `tables.py`: a picture and a table read from users' files;
-  `resampling.py`: on pixels of another size; `sky.py`: answers that are other numbers on the sky
+  `reading.py`: what a problem makes of them; `resampling.py`: on pixels of another size; `sky.py`: answers that are
+  other numbers on the sky
 * `evaluation.py`: metrics with intervals, losses, the table for a person
 * `checks.py`: what a problem's datasets must be like
 * `borders.py`: fields held where they pass; `estimators.py`: an estimator held against its problem's fields

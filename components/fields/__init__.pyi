@@ -40,11 +40,11 @@ from .pictures import read_values as read_values
 from .pictures import stem_of as stem_of
 from .pictures import write_picture as write_picture
 from .presenting import Batch as Batch
-from .presenting import best_device as best_device
 from .presenting import present as present
 from .presenting import presented as presented
 from .presenting import read_stored as read_stored
 from .presenting import shown_at_once as shown_at_once
+from .presenting import to_device as to_device
 from .problem import Answer as Answer
 from .problem import Problem as Problem
 from .problem import Shard as Shard
@@ -59,6 +59,7 @@ from .randomness import row_seeds as row_seeds
 from .randomness import uneven_normals as uneven_normals
 from .randomness import uneven_numbers as uneven_numbers
 from .randomness import uniform as uniform
+from .reading import Reading as Reading
 from .resampling import resampled as resampled
 from .rounding import rounded as rounded
 from .rounding import significant as significant

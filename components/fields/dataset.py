@@ -1,14 +1,15 @@
 """A dataset on disk: a Parquet catalogue, named arrays in a few .npy shards, and a manifest of SHA-256 digests.
 
-    dataset = Dataset.open(workspace.dataset("galaxy-shape"))     # checks every digest
+    dataset = Dataset.open(workspace.dataset("galaxy-shape"))                  # hashes every file
+    dataset = Dataset.open(folder, KnownDigests(folder=workspace.digests))    # only what was written to since
     stored = dataset.read(("image", "sigma"), dataset.rows("train")[:256])
 
 Everything in its folder is the same to the byte wherever the locked libraries drew it; data.dvc, beside it, says what
 drew it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from components.core import AssayError, IntegrityError, file_sha256, read_sealed, value_digest
+from components.core import AssayError, IntegrityError, KnownDigests, file_sha256, read_sealed, value_digest
 from components.fields.borders import column_values
 from components.fields.layout import CATALOGUE, MANIFEST, SPLITS, read_shard_name
 
@@ -36,10 +37,16 @@ class Dataset:
     folder: Path
     manifest: Mapping[str, Any]
     """`problem`, `settings`, `fingerprint` and `files` (name to size and SHA-256)."""
+    known: KnownDigests | None = field(default=None, compare=False, repr=False)
+    """By what it was checked; for other processes that open it."""
 
     @classmethod
-    def open(cls, folder: Path) -> "Dataset":
+    def open(cls, folder: Path, known: KnownDigests | None = None) -> "Dataset":
         """Open a dataset after checking that each file is what was written.
+
+        Args:
+            folder: where it lies.
+            known: of files that nobody wrote to since they were hashed; every file is hashed where none are given.
 
         Raises:
             AssayError: when there is no dataset.
@@ -48,9 +55,21 @@ class Dataset:
         manifest = read_manifest(folder)
         if manifest is None:
             raise AssayError(f"no dataset at {folder}: type `assay simulate {folder.name}`")
-        for name, (size, digest) in manifest["files"].items():
-            _check_file(folder / name, size, digest)
-        return cls(folder=folder, manifest=manifest)
+        dataset = cls(folder=folder, manifest=manifest, known=known)
+        dataset.check(known.sha256 if known else file_sha256)
+        return dataset
+
+    def check(self, sha256: Callable[[Path], str] = file_sha256) -> None:
+        """Hold every file against the manifest.
+
+        Args:
+            sha256: says a file's digest; by default each is hashed.
+
+        Raises:
+            IntegrityError: as of `open`.
+        """
+        for name, (size, digest) in self.manifest["files"].items():
+            _check_file(self.folder / name, size, digest, sha256)
 
     @cached_property
     def digest(self) -> str:
@@ -141,12 +160,12 @@ def _place(file: str) -> tuple[str, int, int]:
     return array, SPLITS.index(split), number
 
 
-def _check_file(path: Path, size: int, digest: str) -> None:
+def _check_file(path: Path, size: int, digest: str, sha256: Callable[[Path], str]) -> None:
     try:
         actual = path.stat().st_size
     except FileNotFoundError as error:
         raise IntegrityError(f"{path} is missing: {restore_hint(path.parent)}") from error
     if actual != size:
         raise IntegrityError(f"{path} has {actual} bytes and should have {size}: {restore_hint(path.parent)}")
-    if file_sha256(path) != digest:
+    if sha256(path) != digest:
         raise IntegrityError(f"{path} is not what was written (SHA-256 differs): {restore_hint(path.parent)}")

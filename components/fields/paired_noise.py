@@ -54,7 +54,7 @@ def noise_pairs(
             presented(problem, images.dataset, images.settings, rows, seed=[noise, pair], device=device)
             for pair in range(pairs)
         ]
-        together = shown_at_once(problem, settings)
+        together = shown_at_once(problem, settings, device)
         for number, batches in enumerate(zip(*seen, strict=True)):
             chosen = images.dataset.catalogue.iloc[number * together : (number + 1) * together]
             yield PairedObjects(

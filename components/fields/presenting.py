@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __label__ = "presenting"
 
 _IMAGES, _VALUES = 256, 2**20
-"""Images shown at once where nobody asks for another number, and of large ones no more than have so many values."""
+"""Images shown at once on the processor where nobody asks for another number; of large ones, no more than have so many
+values."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,18 @@ def presented(
     Raises:
         AssayError: when what is shown is not what the problem's fields say.
     """
-    batch = batch or shown_at_once(problem, settings)
+    batch = batch or shown_at_once(problem, settings, device)
     for part in np.split(rows, range(batch, len(rows), batch)):
         stored = read_stored(problem, dataset, settings, part)
         yield present(problem, stored, row_seeds(seed, part), settings, training=False, device=device)
 
 
-def shown_at_once(problem: "Problem", settings: "ProblemSettings") -> int:
-    """Images of a problem that are no burden together."""
+def shown_at_once(problem: "Problem", settings: "ProblemSettings", device: "torch.device") -> int:
+    """Images of a problem that are no burden together to a device."""
+    from models.devices import images_at_once
+
     largest = max(math.prod(field.shape) for field in problem.inputs(settings.simulate))
-    return max(1, min(_IMAGES, _VALUES // largest))
+    return images_at_once(device, largest, on_cpu=max(1, min(_IMAGES, _VALUES // largest)))
 
 
 def read_stored(
@@ -108,7 +111,7 @@ def present(
     Raises:
         AssayError: naming a field that is not what the problem says.
     """
-    there = {name: array.to(device, non_blocking=True) for name, array in stored.items()}
+    there = {name: to_device(array, device) for name, array in stored.items()}
     require_fields(there, problem.stored(settings.simulate), f"{problem.name}'s dataset")
     inputs, targets = problem.present(there, seed_b, settings, training=training)
     require_fields(inputs, problem.inputs(settings.simulate), f"{problem.name}'s batch")
@@ -116,8 +119,8 @@ def present(
     return Batch(inputs, targets)
 
 
-def best_device() -> "torch.device":
-    """The GPU where there is one."""
-    import torch
-
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def to_device(array: "Tensor", device: "torch.device") -> "Tensor":
+    """An array of the processor's on a device, which is not waited for: a GPU copies from pinned memory by itself."""
+    if device.type == "cuda" and array.device.type == "cpu" and not array.is_pinned():
+        array = array.pin_memory()
+    return array.to(device, non_blocking=True)

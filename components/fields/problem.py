@@ -16,9 +16,7 @@ import numpy as np
 from components.core import AssayError, EntryPoint, Members, ProblemSettings
 from components.fields.checks import Checks
 from components.fields.evaluation import Confirmation, Evaluation, Honesty
-from components.fields.fits_images import StoredImage
-from components.fields.pictures import read_stored_image
-from components.fields.sky import SkyValue
+from components.fields.reading import Reading
 from components.fields.splits import split_counts
 from components.fields.use import Use
 
@@ -76,7 +74,7 @@ _TRAINING = (*_SHARED, "estimator_config", "finish")
 """What a training asks it; an evaluation asks what is shared and all the rest."""
 _HONESTY = ("measure_honesty",)
 """What a measurement of honesty asks it, beside what is shared."""
-_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "read_image", "image_of", "frame", "on_sky")
+_CHECKING = ("name", "settings", "use", "simulated", "sources", "checks", "reading")
 """What decides no result: names, what data is checked by, and how a user's file is read."""
 
 
@@ -95,8 +93,8 @@ class Problem(ABC):
     use: ClassVar[Use] = Use(intended="Not stated: the problem has no `use`.")
     """What its models are for, as their card says."""
 
-    frame: ClassVar[str] = ""
-    """How directions and places among its answers lie in the array; empty where it has none."""
+    reading: ClassVar[Reading] = Reading()
+    """What it makes of a user's file; `find_reading` has the same."""
 
     def sources(self, settings: Any) -> Sources:  # noqa: ARG002
         """Where results begin under these settings: the members of this class that each step asks.
@@ -266,60 +264,6 @@ class Problem(ABC):
             settings: the `simulate` section that it was asked for with.
         """
         return Checks()
-
-    def read_image(self, path: Path, plane: str = "") -> "np.ndarray[Any, Any]":
-        """What a model is given as `image` of a user's file.
-
-        Args:
-            path: of any kind that `pictures.py` reads.
-            plane: of a FITS file with several.
-
-        Raises:
-            AssayError: when it cannot be read, or `image_of` refuses what is in it.
-        """
-        return self.image_of(path, read_stored_image(path, plane))
-
-    def image_of(self, path: Path, stored: StoredImage) -> "np.ndarray[Any, Any]":
-        """What a model is given as `image` of what is in a file: by default one band in its own unit.
-
-        Args:
-            path: the file, to be named.
-            stored: what is in it.
-
-        Raises:
-            AssayError: when it has other bands, levels of 8 bits, as pictures for the eye have, or pixels of no number.
-        """
-        values = stored.values
-        if values.ndim != 2:
-            raise AssayError(
-                f"{path}: has shape {values.shape}, which is in colour: must be one image of shape (height, width)"
-            )
-        if stored.levels:
-            raise AssayError(
-                f"{path}: has levels from 0 to 255, which were scaled to be looked at: give the counts, as FITS, .npy, "
-                "or TIFF or PNG of 16 bits"
-            )
-        wrong = np.argwhere(~np.isfinite(values))
-        if len(wrong):
-            row, column = wrong[0].tolist()
-            raise AssayError(
-                f"{path}: pixel [{row}][{column}] is {values[row, column]:g}, and {len(wrong)} of its {values.size} "
-                "pixels are no numbers: replace them"
-            )
-        return values.astype("float64")
-
-    def on_sky(
-        self,
-        answer: Mapping[str, Any],  # noqa: ARG002
-        axes: "np.ndarray[Any, Any]",  # noqa: ARG002
-    ) -> "Mapping[str, SkyValue]":
-        """What of an answer is another number on the sky than in the array; nothing by default.
-
-        Args:
-            answer: outputs of one image, by name.
-            axes: north and east (rows) of a step to the next column and to the next row (columns), orthogonal.
-        """
-        return {}
 
     def finish(
         self,

@@ -1,6 +1,6 @@
 """What of an answer is another number on the sky than in the array: named values, each with unit and meaning.
 
-values = problem.on_sky(answer, axes)        # {"posterior_g1_sky": SkyValue(...), …}
+values = reading.on_sky(answer, labels, axes)        # {"posterior_g1_sky": SkyValue(...), …}
 """
 
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from components.core import AssayError, interrupted_after
+from components.core import AssayError, interrupted_after, require_held
 from components.ledger.schema import NEWEST, REVISIONS, bring_up_to_date, revision_of
 from components.ledger.table import COLUMNS, FIRST, TABLE, Entry, check_not_taken_from, checked, read_json
 
@@ -154,7 +154,12 @@ class LedgerDatabase:
         return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def append(self, entries: Sequence[Entry]) -> bool:
-        """Write all entries or none; False when another process took one of their numbers."""
+        """Write all entries or none; False when another process took one of their numbers.
+
+        Raises:
+            AssayError: when the database cannot be used, or this process lost a lock that it works under.
+        """
+        require_held()
         rows = [{field.name: getattr(entry, field.name) for field in fields(Entry)} for entry in entries]
         try:
             with self.writing() as connection:

@@ -3,6 +3,8 @@ from .cards import keep_card as keep_card
 from .cards import version_card as version_card
 from .cleaning import clean as clean
 from .cleaning import plan_cleaning as plan_cleaning
+from .cluster import check_same_house as check_same_house
+from .cluster import what_cannot_be_used as what_cannot_be_used
 from .deployment import Deployed as Deployed
 from .deployment import check_logged_model as check_logged_model
 from .deployment import deployed as deployed

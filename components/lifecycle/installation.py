@@ -55,5 +55,6 @@ def create_databases(workspace: Workspace) -> list[str]:
                 if why is not None:
                     raise why
                 registry.mirror(name, current_entries(history), registered_tags(history), only=set())
-    create_storage(workspace)
+    with workspace.shared_lock("optuna.lock"):  # machines that make its tables at once fail
+        create_storage(workspace)
     return changed

@@ -67,6 +67,8 @@ def register(
             "weights.sha256": description["weights_sha256"],
             "evidence.digest": evidence.digest,
             "training.key": description["key"],
+            # Models of before it was recorded have none.
+            **({"device": description["device"]} if "device" in description else {}),
         },
         params={
             **{f"train.{name}": value for name, value in training.items()},

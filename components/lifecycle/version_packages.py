@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from components.core import AssayError, IntegrityError, ProblemSettings, Workspace
+from components.core import AssayError, IntegrityError, KnownDigests, ProblemSettings, Workspace
 from components.evidence import Evidence, read_evidence
 from components.fields import Dataset, Problem
 from components.ledger import Entry
@@ -45,7 +45,8 @@ class VersionPackages(Stages):
     @cached_property
     def dataset(self) -> Dataset:
         """Opened, and so checked, when something needs it: a rollback does not."""
-        return self._dataset or Dataset.open(self.workspace.dataset(self.problem.name))
+        known = KnownDigests(folder=self.workspace.digests)
+        return self._dataset or Dataset.open(self.workspace.dataset(self.problem.name), known)
 
     @cached_property
     def judge(self) -> Judge:
@@ -75,7 +76,12 @@ class VersionPackages(Stages):
         return what_answers(description["estimator"], weights, evidence.tested_range, self._golden_inputs)
 
     def build(self, version: int, evidence: Evidence) -> Package:
-        """Build the package that answers as an evaluation says."""
+        """Build the package that answers as an evaluation says.
+
+        Raises:
+            IntegrityError: when a file of the dataset that it is proved with is not what was written.
+        """
+        self.dataset.check()
         return build_package(
             self.workspace,
             model_folder=model_files(self.workspace, self.problem.name, version),

@@ -8,7 +8,7 @@
 * `restoration/`: what a picture was before it was resized to a quarter and back, and a galaxy before PSF and noise
 * `spirals/`: what a galaxy on a picture is, and where its arms are
 
-Everything else meets them through `find_problem`.
+Everything else meets them through `find_problem`; what only reads files for them, through `find_reading`.
 """
 
 from pkgutil import resolve_name
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from components.core import AssayError
 
 if TYPE_CHECKING:
-    from components.fields import Problem
+    from components.fields import Problem, Reading
 
 __label__ = None
 
@@ -32,6 +32,14 @@ _CLASSES = {
     "spiral-arms": "spirals:SpiralArms",
 }
 """Name on the command line to folder and class; a new problem is one line here."""
+
+_READINGS = {
+    "galaxy-shape": "components.problems.galaxy_shape.reading:GALAXY",
+    "upsampling": "components.simulators.folders:COLOUR",
+    "spiral-morphology": "components.simulators.folders:GREY",
+    "spiral-arms": "components.simulators.folders:GREY",
+}
+"""Where the `reading` of a problem lies that has one of its own."""
 
 NAMES = tuple(_CLASSES)
 """Every problem, as typed on the command line."""
@@ -58,3 +66,18 @@ def find_problem(name: str) -> "Problem":
     # Imported when it is asked for: a list of versions needs no torch.
     problem: Problem = resolve_name(f"{__name__}.{_CLASSES[name]}")()
     return problem
+
+
+def find_reading(name: str) -> "Reading":
+    """What the problem of a name makes of a user's file, without the problem itself, with which torch is imported.
+
+    Raises:
+        AssayError: when there is none of that name; the known ones are listed.
+    """
+    known_name(name)
+    if name not in _READINGS:
+        from components.fields import Reading
+
+        return Reading()
+    reading: Reading = resolve_name(_READINGS[name])
+    return reading

@@ -6,6 +6,8 @@ from .mirror import lineage_tags as lineage_tags
 from .registry import DatasetSource as DatasetSource
 from .registry import Registry as Registry
 from .search_log import SearchLog as SearchLog
+from .sharing import check_files as check_files
+from .sharing import check_owners as check_owners
 from .training_log import TrainingLog as TrainingLog
 from .versions import LINEAGE as LINEAGE
 from .versions import headline_metrics as headline_metrics

@@ -1,4 +1,4 @@
-"""The way to MLflow: its database made once, its chatter kept quiet, its errors in one line.
+"""The way to MLflow: its database made once, its errors in one line.
 
 connection = Connection(uri="sqlite:////home/ada/assay/.assay/mlflow.db", artifacts="assay-home:")
 connection.create()
@@ -8,7 +8,6 @@ with connection.one_line():
     connection.client().create_experiment("galaxy-shape")
 """
 
-import logging
 import re
 import sqlite3
 import sys
@@ -76,7 +75,6 @@ class Connection:
 
     def client(self) -> "MlflowClient":
         """MLflow's own client; the process's tracking URI is set too, for what has no client method."""
-        _quieten()
         import mlflow
         from mlflow.tracking._tracking_service import utils
 
@@ -147,7 +145,6 @@ class Connection:
     def _make_schema(self, uri: str) -> None:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        _quieten()
         SqlAlchemyStore(uri, self.artifacts).engine.dispose()  # type: ignore[no-untyped-call]
 
 
@@ -172,9 +169,3 @@ def _of_mlflow() -> tuple[type[Exception], ...]:
     """What MLflow raises, where it was needed."""
     exceptions = sys.modules.get("mlflow.exceptions")
     return (exceptions.MlflowException,) if exceptions else ()
-
-
-def _quieten() -> None:
-    """Keep progress reports of MLflow and Alembic off the terminal; what matters is raised."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)

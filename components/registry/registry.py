@@ -12,11 +12,9 @@ client show all of it: experiment and registered model carry the problem's name,
 
 import json
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock
 
 from components.core import RefusedError, file_sha256, place_tag
 from components.ledger import Entry, open_ledger
@@ -217,11 +215,9 @@ class Registry(VersionFiles):
     def _identity(self) -> str:
         return open_ledger(self._workspace).identity
 
-    def _locked(self, name: str) -> FileLock:
+    def _locked(self, name: str) -> AbstractContextManager[object]:
         """One process at a time: a second one would take the first one's unfinished run for a dead one."""
-        folder = self._home / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"registry-{name}.lock")
+        return self._workspace.shared_lock(f"registry-{name}.lock")
 
 
 def _about(problem: "Problem") -> str:

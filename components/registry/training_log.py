@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from components.core import ProblemSettings, Source, Workspace, place_tag, settings_values, value_digest
+from components.core import ProblemSettings, Source, Workspace, place_tag, settings_values
 from components.fields import Dataset, Problem
 from components.registry.registry import Registry
 from components.registry.runs import PLACE_TAG, TRAINING_TAG, find_training, log_epochs, shown_params, shown_tags
-from components.training import Epoch, training_inputs
+from components.training import Epoch, training_inputs, training_key
 
 
 class TrainingLog:
@@ -34,7 +34,7 @@ class TrainingLog:
         self, workspace: Workspace, problem: Problem, dataset: Dataset, settings: ProblemSettings, *, source: Source
     ) -> None:
         # As a model's description has it, by which its registration finds the run.
-        key = value_digest({"problem": problem.name, "data": dataset.digest, **training_inputs(problem, settings)})
+        key = training_key(problem, dataset, training_inputs(problem, settings))
         self._tags = {
             TRAINING_TAG: key,
             PLACE_TAG: place_tag(workspace),

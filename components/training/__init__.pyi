@@ -1,6 +1,7 @@
 from .familiar import learn_familiar as learn_familiar
 from .inputs import search_inputs as search_inputs
 from .inputs import training_inputs as training_inputs
+from .inputs import training_key as training_key
 from .run import train as train
 from .searches import TrialRecord as TrialRecord
 from .searches import Winner as Winner

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.core import ProblemSettings
+from components.core import AssayError, ProblemSettings
 from components.fields import Batch, Dataset, Problem, present, presented, read_stored, row_seeds
 
 __label__ = "batches"
@@ -33,7 +33,11 @@ class Batches:
         batch_size: images in a batch; the last, smaller one of an epoch is left out, the next epoch's order brings its
             images back.
         device: where batches lie.
-        share: (rank, processes): each process shows its own part of every batch.
+        share: (rank, processes): each process shows its own part of every batch, parts that differ by one image where
+            the processes do not divide it.
+
+    Raises:
+        AssayError: when there are fewer images than processes.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Batches:
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self._problem, self._dataset, self._settings = problem, dataset, settings
+        _require_rows(rows, share[1], "training")
         self._rows, self._device, self._share = rows, device, share
         self.batch_size = min(batch_size, len(rows))
         self.steps = len(rows) // self.batch_size
@@ -63,8 +68,13 @@ class Batches:
         ]
         with ThreadPoolExecutor(max_workers=1) as reader:
 
+            def stored_of(rows: Rows) -> dict[str, torch.Tensor]:
+                stored = read_stored(self._problem, self._dataset, self._settings, rows)
+                pinned = self._device.type == "cuda"  # here, beside the training
+                return {name: array.pin_memory() for name, array in stored.items()} if pinned else stored
+
             def read(rows: Rows) -> Any:
-                return reader.submit(read_stored, self._problem, self._dataset, self._settings, rows)
+                return reader.submit(stored_of, rows)
 
             coming = read(chosen[0])
             for step, rows in enumerate(chosen):
@@ -77,8 +87,27 @@ class Batches:
 
 
 def observed_validation(
-    problem: Problem, dataset: Dataset, settings: ProblemSettings, device: torch.device
+    problem: Problem,
+    dataset: Dataset,
+    settings: ProblemSettings,
+    device: torch.device,
+    *,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
-    """The validation split under noise that is the same at every call, a batch at a time."""
-    rows = dataset.rows("validation")
-    return presented(problem, dataset, settings, rows, seed=[settings.simulate.seed], device=device)
+    """The validation split under noise that is the same at every call, a batch at a time; of several processes a part.
+
+    Raises:
+        AssayError: when there are fewer images than processes.
+    """
+    rows, (rank, processes) = dataset.rows("validation"), share
+    _require_rows(rows, processes, "validation")
+    part = np.array_split(rows, processes)[rank]
+    return presented(problem, dataset, settings, part, seed=[settings.simulate.seed], device=device)
+
+
+def _require_rows(rows: Rows, processes: int, split: str) -> None:
+    if len(rows) < processes:
+        raise AssayError(
+            f"train.processes = {processes} and the {split} split has {len(rows)} images: each process needs one",
+            "set fewer processes, or simulate more images",
+        )

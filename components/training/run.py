@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from components.core import AssayError, ProblemSettings, Source, Workspace, value_digest
+from components.core import AssayError, ProblemSettings, Source, Workspace
 from components.data import simulator_inputs
 from components.fields import LEARNED_FROM, Dataset, Problem, keep_seen, read_seen
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.distributed import train_in_processes
-from components.training.inputs import search_inputs, training_inputs
+from components.training.inputs import search_inputs, training_inputs, training_key
 from components.training.trainer import Epoch, Trainer
 from models.descriptions import DESCRIPTION, read_description
+from models.devices import device_name
 from models.estimators import save_model
 
 __label__ = "training"
@@ -55,7 +56,7 @@ def train(
     # All of them now: code may be changed while the training runs.
     simulator = simulator_inputs(problem, settings.simulate)
     inputs, search = training_inputs(problem, settings), search_inputs(problem, settings)
-    key = value_digest({"problem": problem.name, "data": dataset.digest, **inputs})
+    key = training_key(problem, dataset, inputs)
     folder = workspace.models(problem.name) / key[:16]
     if (folder / DESCRIPTION).exists():
         try:
@@ -65,7 +66,7 @@ def train(
         return folder
     checkpoint = folder / "checkpoint"
     if settings.train.processes > 1:
-        train_in_processes(problem, dataset, settings, checkpoint)
+        train_in_processes(problem, dataset, settings, checkpoint, on_epoch=on_epoch)
     trainer = Trainer(problem, dataset, settings)
     history = load_checkpoint(trainer, checkpoint)
     shown = f"train {settings.train.network}"
@@ -76,7 +77,7 @@ def train(
             on_epoch(epoch)
             bar.update()
             bar.set_postfix(loss=f"{epoch.training_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
-    estimator, finished = problem.finish(trainer.averaged.eval().cpu(), dataset, settings)
+    estimator, finished = problem.finish(trainer.averaged.eval(), dataset, settings)
     save_model(
         folder,
         estimator.cpu(),
@@ -93,6 +94,7 @@ def train(
             "fingerprint": dataset.manifest["fingerprint"],
             "history": history,
             "finish": finished,
+            "device": device_name(trainer.device),
             "git": asdict(source),
         },
     )

@@ -3,8 +3,9 @@
     for epoch in Trainer(problem, dataset, settings):
         print(epoch.number, epoch.validation_loss)
 
-Warm-up and cosine schedule, clipped gradients, averaged weights; on a GPU bfloat16 and compiled networks. Under
-`components/training/distributed.py` every process holds one `Trainer` and shows its share of every batch.
+Warm-up and cosine schedule; `steps.py` has the steps. On a GPU networks are compiled, their trunks in bfloat16. Under
+`components/training/distributed.py` every process holds one `Trainer`, shows its share of every batch, and judges its
+share of the validation split.
 """
 
 import math
@@ -13,16 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, distributed
 
 from components.core import ProblemSettings, keep_freed_memory
-from components.fields import Batch, Dataset, Problem, best_device, build_estimator
+from components.fields import Batch, Dataset, Problem, build_estimator
 from components.training.batches import Batches, observed_validation
+from components.training.steps import Objective, Steps
+from models.devices import best_device
 from models.estimators import Estimator
 
 __label__ = "trainer"
@@ -33,8 +33,6 @@ _LAST_RATE = 0.01
 """Learning rate at the end, relative to its peak."""
 _AVERAGED = 0.02
 """Weights are averaged over about this share of all steps; longer averages lag behind the falling learning rate."""
-_CLIP = 5.0
-"""Largest norm of a gradient; a rare image with a tiny predicted error must not throw the weights away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +47,8 @@ class Epoch:
     learning_rate: float
     """Of the last step."""
     images_per_second: float
+    skipped: int = 0
+    """Batches whose gradient was not finite: nothing was learned from them."""
 
 
 class Trainer:
@@ -83,12 +83,6 @@ class Trainer:
         self.estimator: Estimator = estimator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.device.type == "cuda":
             self.estimator.network.compile()
-        self._objective: nn.Module = _Objective(self.estimator)
-        if share[1] > 1:
-            self._objective = DistributedDataParallel(self._objective)
-        self.optimizer = torch.optim.AdamW(
-            self.estimator.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay
-        )
         rows = dataset.rows("train")
         self.batches = Batches(
             problem,
@@ -100,22 +94,27 @@ class Trainer:
             share=share,
         )
         decay = 1 - 1 / max(2.0, _AVERAGED * train.epochs * self.batches.steps)
-        self._averaged = AveragedModel(self.estimator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-        self._judge = _Objective(self.averaged)
-        self._validation = partial(observed_validation, problem, dataset, settings, self.device)
+        self._steps = Steps(self.estimator, train, decay=decay, batch_size=self.batches.batch_size, processes=share[1])
+        self._judge = Objective(self.averaged)
+        self._share = share
+        self._validation = partial(observed_validation, problem, dataset, settings, self.device, share=share)
         self.done = 0
 
     @property
     def averaged(self) -> Estimator:
         """The network with averaged weights: what a training is for."""
-        return cast("Estimator", self._averaged.module)
+        return self._steps.averaged
 
     def __iter__(self) -> Iterator[Epoch]:
-        """Train what is left of the epochs."""
+        """Train what is left of the epochs.
+
+        Raises:
+            AssayError: when many batches, one after the other, have gradients that are not finite.
+        """
         while self.done < self.train.epochs:
             start = time.perf_counter()
             with _flushed_denormals():
-                training_loss = self._train_epoch()
+                training_loss, skipped = self._train_epoch()
             seconds = time.perf_counter() - start
             self.done += 1
             yield Epoch(
@@ -124,6 +123,7 @@ class Trainer:
                 validation_loss=self.validation_loss(),
                 learning_rate=self.learning_rate(self.done * self.batches.steps - 1),
                 images_per_second=self.batches.steps * self.batches.batch_size / seconds,
+                skipped=skipped,
             )
 
     def validation_loss(self) -> float:
@@ -131,7 +131,12 @@ class Trainer:
         self.averaged.eval()
         with torch.inference_mode():
             losses = torch.cat([self._judge(batch) for batch in self._validation()])
-        return float(losses.mean())
+            if self._share[1] == 1:
+                return float(losses.mean())
+            summed = torch.stack([losses.double().sum(), losses.new_tensor(len(losses), dtype=torch.float64)])
+            distributed.all_reduce(summed)
+        total, count = summed.tolist()
+        return float(total / count)
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, then half a cosine down to a hundredth."""
@@ -147,10 +152,10 @@ class Trainer:
         """Everything that the coming epochs depend on, as tensors."""
         moments = {
             f"{index}.{name}": tensor
-            for index, values in self.optimizer.state_dict()["state"].items()
+            for index, values in self._steps.optimizer.state_dict()["state"].items()
             for name, tensor in values.items()
         }
-        parts = {"weights": self.estimator.state_dict(), "averaged": self._averaged.state_dict(), "optimizer": moments}
+        parts = {"weights": self.estimator.state_dict(), "averaged": self.averaged.state_dict(), "optimizer": moments}
         # Copies, because parts of one storage cannot be saved.
         return {
             f"{part}.{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -161,46 +166,25 @@ class Trainer:
     def restore(self, state: dict[str, Tensor], done: int) -> None:
         """Go on from a `state()` taken after ``done`` epochs."""
         self.estimator.load_state_dict(_part(state, "weights"))
-        self._averaged.load_state_dict(_part(state, "averaged"))
+        self.averaged.load_state_dict(_part(state, "averaged"))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _part(state, "optimizer").items():
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.done = done
+        optimizer = self._steps.optimizer
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        self._steps.begun, self.done = done > 0, done
 
-    def _train_epoch(self) -> float:
+    def _train_epoch(self) -> tuple[float, int]:
         self.estimator.train()
-        total = torch.zeros((), device=self.device)
         # Seeded by the epoch: a resumed training draws what an unbroken one would have drawn.
         for step, batch in enumerate(self.batches.epoch([self.train.seed, self.done])):
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate(self.done * self.batches.steps + step)
-            total += self.step(batch)
-        return float(total) / self.batches.steps
+            self.step(batch, rate=self.learning_rate(self.done * self.batches.steps + step))
+        return self._steps.told()
 
-    def step(self, batch: Batch) -> Tensor:
+    def step(self, batch: Batch, *, rate: float) -> Tensor:
         """One step down the gradient; the loss before it."""
-        short = self.device.type == "cuda" or self.train.bfloat16
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=short):
-            loss = self._objective(batch).mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.estimator.parameters(), _CLIP)
-        self.optimizer.step()
-        self._averaged.update_parameters(self.estimator)
-        return cast("Tensor", loss.detach())
-
-
-class _Objective(nn.Module):
-    """The loss as a module, whose forward pass several processes can share."""
-
-    def __init__(self, estimator: Estimator) -> None:
-        super().__init__()
-        self.estimator = estimator
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self.estimator.loss(batch.inputs, batch.targets)
+        return self._steps.take(batch, rate=rate)
 
 
 def _part(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:

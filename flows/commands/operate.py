@@ -1,22 +1,29 @@
 """Commands that keep things going: init, retrain, schedule, ui."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows import console
 from flows.commands.options import AsJson, ProblemName, Size
 
+if TYPE_CHECKING:
+    from components.core import Workspace
+
 
 def init(as_json: AsJson = False) -> None:
     """Create every database once and check the libraries' versions; other commands do it when needed."""
-    from components.lifecycle import check_versions, create_databases
+    from components.lifecycle import check_same_house, check_versions, create_databases
     from components.registry import Registry
     from flows.job import open_workspace
 
     workspace = open_workspace()
     checked = check_versions()
+    if workspace.is_cluster:
+        _require_cluster(workspace)
     changed = create_databases(workspace)
+    if workspace.is_cluster:
+        check_same_house(workspace)
     taken_from = Registry(workspace).taken_from
     if taken_from:
         console.err.print(taken_from, markup=False)
@@ -26,6 +33,25 @@ def init(as_json: AsJson = False) -> None:
         for line in changed:
             console.out.print(f"the ledger was of an older Assay and has now: {line}")
         console.out.print(f"{workspace.home} is ready; {len(checked)} libraries have versions that Assay is made for")
+
+
+def _require_cluster(workspace: "Workspace") -> None:
+    """See that all that `profile: cluster` needs can be used, with a line for each that cannot.
+
+    Raises:
+        RefusedError: with the first of them.
+    """
+    from components.core import RefusedError, variable
+    from components.lifecycle import what_cannot_be_used
+    from flows.server import check_prefect
+
+    prefect = variable("PREFECT_API_URL") or ""
+    faults = what_cannot_be_used(workspace, {"PREFECT_API_URL": lambda: check_prefect(prefect)})
+    for line in faults[1:]:
+        console.err.print(line, markup=False)
+    if faults:
+        others = f" ({len(faults) - 1} more above)" if faults[1:] else ""
+        raise RefusedError(f"{faults[0]}{others}")
 
 
 def retrain(

@@ -72,12 +72,12 @@ def simulate(
 
 
 def validate(problem: ProblemName, size: Size = "demo", as_json: AsJson = False) -> None:
-    """Check the published dataset with Great Expectations."""
+    """Check every byte of the published dataset, and what it holds with Great Expectations."""
     from components.data import require_valid
     from components.data import validate as check
 
     job = _open(problem, size)
-    validation = check(job.workspace, job.problem, job.published(), job.settings.simulate)
+    validation = check(job.workspace, job.problem, job.published(whole=True), job.settings.simulate)
     if as_json:
         console.print_json(dataclasses.asdict(validation))
     require_valid(validation)

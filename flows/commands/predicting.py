@@ -83,7 +83,7 @@ def predict(
     header has a celestial WCS, --out adds those on the sky, east of north.
     """
     from components.fields import require_table_kind
-    from components.problems import find_problem
+    from components.problems import find_reading
     from flows.saved_maps import require_names, save_maps
 
     files = files_among(files)
@@ -93,20 +93,20 @@ def predict(
             if given_too:
                 raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
         require_table_kind(out)
-        given = conditions_of(conditions or (), lambda path: find_problem(problem).read_image(path))
+        given = conditions_of(conditions or (), lambda path: find_reading(problem).read_image(path))
         _to_table(problem, stage, url, files, out, given, known, plane=plane, resample=resample)
         return
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     if save is not None:
         require_names(save, files)
-    found = find_problem(problem)
-    given = conditions_of(conditions or (), found.read_image)
+    reading = find_reading(problem)
+    given = conditions_of(conditions or (), reading.read_image)
     truths = answers.read_truths(truth, files) if truth is not None else {}
     beside: dict[Path, dict[str, Any]] = {}
 
     def read_one(file: Path) -> ReadFile:
-        read = read_file(file, found, plane=plane)
+        read = read_file(file, reading, plane=plane)
         beside[file] = {**numbers(known, file, given), **given}
         return read
 
@@ -169,19 +169,19 @@ def _to_table(
     resample: bool,
 ) -> None:
     """Answer files into a table, as many as there are."""
-    from components.problems import find_problem
+    from components.problems import find_reading
     from flows.answering_files import answer_files
 
     with _server(problem, stage, url) as (address, token):
-        wanted, found = _wanted(address, token, problem, given), find_problem(problem)
+        wanted, reading = _wanted(address, token, problem, given), find_reading(problem)
 
         def read(file: Path) -> Given:
-            one = read_file(file, found, plane=plane)
+            one = read_file(file, reading, plane=plane)
             return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
 
         table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
     _tell(table.told, wanted)
-    left_out = table.write(out, found, beside=known)
+    left_out = table.write(out, reading, beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
     console.out.print(
         f"{len(table.rows)} of {len(files)} images are answered{model}, {table.doubted} of them doubted: {out}",
@@ -201,7 +201,7 @@ def _to_table(
 def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, str | None]]:
     """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
     from components.packages import served
-    from components.problems import find_problem
+    from components.problems import find_reading
 
     if url is not None:
         yield url.rstrip("/"), secret("ASSAY_TOKEN")
@@ -210,7 +210,7 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, st
     if now.unwitnessed:
         console.err.print(now.unwitnessed, markup=False)
     with ThreadPoolExecutor(1) as meanwhile:
-        meanwhile.submit(find_problem, problem)  # what is imported with it takes as long as a server to start
+        meanwhile.submit(find_reading, problem)  # what is imported with it takes as long as a server to start
         with served(workspace, now.package, environment=now.variables) as started:
             yield started, None
 

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import convolution
+from models.short_numbers import ShortNumbers
 
 __label__ = "deep_unet"
 
 _HALVINGS = 3
 
 
-class DeepUNet(nn.Module):
+class DeepUNet(ShortNumbers):
     """Image channels to maps of the same size.
 
     Args:
@@ -36,13 +37,14 @@ class DeepUNet(nn.Module):
 
     def forward(self, image_bchw: Tensor) -> Tensor:
         """The maps, shape (b, maps, h, w); both sides of the image must be divisible by 8."""
-        kept = [self.full(image_bchw)]
-        for down in self.down:
-            kept.append(down(kept[-1]))
-        here = kept.pop()
-        for up, merge in reversed(list(zip(self.up, self.merge, strict=True))):
-            here = merge(torch.cat([up(here), kept.pop()], dim=1))
-        maps_bmhw: Tensor = self.head(here)
+        kept = [self.trunk(self.full, image_bchw)]
+        with self.shortened(image_bchw):
+            for down in self.down:
+                kept.append(down(kept[-1]))
+            here = kept.pop()
+            for up, merge in reversed(list(zip(self.up, self.merge, strict=True))):
+                here = merge(torch.cat([up(here), kept.pop()], dim=1))
+        maps_bmhw: Tensor = self.head(here.float())
         return maps_bmhw
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.layers import convolution
+from models.short_numbers import ShortNumbers
 
 __label__ = "latent_autoencoder"
 
@@ -18,7 +19,7 @@ _WIDER = (1, 2, 2, 4, 8, 8)
 _LATENT = 6
 
 
-class LatentAutoencoder(nn.Module):
+class LatentAutoencoder(ShortNumbers):
     """Image channels to maps of the same size.
 
     Args:
@@ -48,15 +49,23 @@ class LatentAutoencoder(nn.Module):
 
     def forward(self, image_bchw: Tensor) -> Tensor:
         """The maps, shape (b, maps, h, w)."""
-        sizes: list[Sequence[int]] = []
-        here: Tensor = image_bchw
-        for encode in self.encoder:
-            sizes.append(here.shape[2:])
-            here = encode(here)
-        here = self.widen(self.latent(here.mean(dim=(2, 3))))[:, :, None, None]
-        for decode, size in zip([*self.decoder, self.head], reversed(sizes), strict=True):
-            here = decode(functional.interpolate(here, size=tuple(size), mode="bilinear", align_corners=False))
-        return here
+        first, *deeper = self.encoder
+        sizes: list[Sequence[int]] = [image_bchw.shape[2:]]
+        here: Tensor = first(image_bchw)
+        with self.shortened(here):
+            for encode in deeper:
+                sizes.append(here.shape[2:])
+                here = encode(here)
+        here = self.widen(self.latent(here.float().mean(dim=(2, 3))))[:, :, None, None]
+        with self.shortened(here):
+            for decode in self.decoder:
+                here = decode(_resized(here, sizes.pop()))
+        maps_bmhw: Tensor = self.head(_resized(here.float(), sizes.pop()))
+        return maps_bmhw
+
+
+def _resized(map_bchw: Tensor, size: Sequence[int]) -> Tensor:
+    return functional.interpolate(map_bchw, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 NETWORK = LatentAutoencoder

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import convolution
+from models.short_numbers import ShortNumbers
 
 __label__ = "published_unet"
 
@@ -15,7 +16,7 @@ _HALVINGS = 4
 _DROPOUT = 0.1
 
 
-class PublishedUNet(nn.Module):
+class PublishedUNet(ShortNumbers):
     """Image channels to maps of the same size.
 
     Args:
@@ -35,14 +36,15 @@ class PublishedUNet(nn.Module):
 
     def forward(self, image_bchw: Tensor) -> Tensor:
         """The maps, shape (b, maps, h, w); both sides of the image must be divisible by 16."""
-        kept, here = [], image_bchw
-        for number, block in enumerate(self.down):
-            here = block(self.pool(here) if number else here)
-            kept.append(here)
-        here = kept.pop()
-        for up, merge in reversed(list(zip(self.up, self.merge, strict=True))):
-            here = merge(torch.cat([up(here), kept.pop()], dim=1))
-        maps_bmhw: Tensor = self.head(here)
+        first, *deeper = self.down
+        kept = [self.trunk(first.children(), image_bchw)]
+        with self.shortened(image_bchw):
+            for block in deeper:
+                kept.append(block(self.pool(kept[-1])))
+            here = kept.pop()
+            for up, merge in reversed(list(zip(self.up, self.merge, strict=True))):
+                here = merge(torch.cat([up(here), kept.pop()], dim=1))
+        maps_bmhw: Tensor = self.head(here.float())
         return maps_bmhw
 
 

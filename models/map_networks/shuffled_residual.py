@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.short_numbers import ShortNumbers
+
 __label__ = "shuffled_residual"
 
 _SIDE = 4
@@ -18,7 +20,7 @@ _DAMPED = 0.1
 """What blocks add is multiplied by: training is steadier (Lim et al. 2017, section 3.3)."""
 
 
-class ShuffledResidual(nn.Module):
+class ShuffledResidual(ShortNumbers):
     """Image channels to maps of the same size.
 
     Args:
@@ -41,9 +43,11 @@ class ShuffledResidual(nn.Module):
     def forward(self, image_bchw: Tensor) -> Tensor:
         """The maps, shape (b, maps, h, w); both sides of the image must be divisible by 4."""
         first = here = self.first(functional.pixel_unshuffle(image_bchw, _SIDE))
-        for block in self.blocks:
-            here = here + _DAMPED * block(here)
-        maps_bmhw: Tensor = functional.pixel_shuffle(self.head(first + self.last(here)), _SIDE)
+        with self.shortened(first):
+            for block in self.blocks:
+                here = here + _DAMPED * block(here)
+            here = self.last(here)
+        maps_bmhw: Tensor = functional.pixel_shuffle(self.head(first + here), _SIDE)
         return maps_bmhw
 
 

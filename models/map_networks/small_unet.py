@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import convolution
+from models.short_numbers import ShortNumbers
 
 __label__ = "small_unet"
 
 
-class SmallUNet(nn.Module):
+class SmallUNet(ShortNumbers):
     """Image channels to maps of the same size.
 
     Args:
@@ -33,12 +34,13 @@ class SmallUNet(nn.Module):
 
     def forward(self, image_bchw: Tensor) -> Tensor:
         """The maps, shape (b, maps, h, w); both sides of the image must be divisible by 4."""
-        full = self.full(image_bchw)
-        half = self.down1(full)
-        quarter = self.down2(half)
-        half = self.merge1(torch.cat([self.up1(quarter), half], dim=1))
-        full = self.merge2(torch.cat([self.up2(half), full], dim=1))
-        maps_bmhw: Tensor = self.head(full)
+        full = self.trunk(self.full, image_bchw)
+        with self.shortened(full):
+            half = self.down1(full)
+            quarter = self.down2(half)
+            half = self.merge1(torch.cat([self.up1(quarter), half], dim=1))
+            full = self.merge2(torch.cat([self.up2(half), full], dim=1))
+        maps_bmhw: Tensor = self.head(full.float())
         return maps_bmhw
 
 

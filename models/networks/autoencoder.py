@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import NetworkOutput, convolution, dense_head
+from models.short_numbers import ShortNumbers
 
 __label__ = "autoencoder"
 
@@ -14,7 +15,7 @@ _LATENT = 64
 """Length of the latent vector; the galaxies have five parameters and the PSF one."""
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(ShortNumbers):
     """Image channels and conditions to a vector and a denoised image.
 
     Args:
@@ -48,10 +49,15 @@ class Autoencoder(nn.Module):
 
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs), and the image without noise, shape (b, size, size)."""
-        latent = self.to_latent(torch.cat([self.encoder(image_bchw), conditions_bc], dim=1))
+        latent = self.to_latent(torch.cat([self.trunk(self.encoder, image_bchw), conditions_bc], dim=1))
         answer = self.head(torch.cat([latent, conditions_bc], dim=1))
         # Nobody but a training asks for the picture, which is half of the work.
-        return NetworkOutput(answer, self.decoder(latent).squeeze(1) if self.training else None)
+        return NetworkOutput(answer, self._picture(latent) if self.training else None)
+
+    def _picture(self, latent: Tensor) -> Tensor:
+        *layers, last = self.decoder
+        picture_bhw: Tensor = last(self.trunk(layers, latent)).squeeze(1)
+        return picture_bhw
 
 
 def _doubled(inputs: int, outputs: int) -> nn.Sequential:

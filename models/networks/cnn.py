@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import NetworkOutput, convolution, dense_head
+from models.short_numbers import ShortNumbers
 
 __label__ = "cnn"
 
 
-class PlainCNN(nn.Module):
+class PlainCNN(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -26,7 +27,8 @@ class PlainCNN(nn.Module):
 
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
-        return NetworkOutput(self.head(torch.cat([self.features(image_bchw), conditions_bc], dim=1)), None)
+        seen_bf = torch.cat([self.trunk(self.features, image_bchw), conditions_bc], dim=1)
+        return NetworkOutput(self.head(seen_bf), None)
 
 
 def convolutions(channels: int, width: int) -> nn.Sequential:

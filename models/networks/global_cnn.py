@@ -5,15 +5,16 @@ know it wherever it lies. Two branches, global and local, after Chen et al. (201
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.layers import GlobalBranch, NetworkOutput, dense_head
 from models.networks.cnn import convolutions
+from models.short_numbers import ShortNumbers
 
 __label__ = "global_cnn"
 
 
-class GlobalCNN(nn.Module):
+class GlobalCNN(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -32,7 +33,7 @@ class GlobalCNN(nn.Module):
 
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
-        seen_bf = torch.cat([self.features(image_bchw), self.whole(image_bchw), conditions_bc], dim=1)
+        seen_bf = torch.cat([self.trunk(self.features, image_bchw), self.whole(image_bchw), conditions_bc], dim=1)
         return NetworkOutput(self.head(seen_bf), None)
 
 

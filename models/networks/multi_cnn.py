@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import NetworkOutput
+from models.short_numbers import ShortNumbers
 
 __label__ = "multi_cnn"
 
@@ -15,7 +16,7 @@ _HIDDEN = 56
 """Of each head."""
 
 
-class MultiOutputCNN(nn.Module):
+class MultiOutputCNN(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -42,7 +43,7 @@ class MultiOutputCNN(nn.Module):
 
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
-        features = torch.cat([self.features(image_bchw), conditions_bc], dim=1)
+        features = torch.cat([self.trunk(self.features, image_bchw), conditions_bc], dim=1)
         return NetworkOutput(torch.cat([head(features) for head in self.heads], dim=1), None)
 
 

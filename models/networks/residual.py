@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.layers import NetworkOutput, dense_head
+from models.short_numbers import ShortNumbers
 
 __label__ = "residual"
 
@@ -20,7 +21,7 @@ _BIN = 4
 """Pixels on a side of a coarse pixel."""
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -65,8 +66,9 @@ class ResidualEncoder(nn.Module):
         middle = slice(self._margin, self._margin + _CENTRE)
         # The sum of a coarse pixel, in units of its own noise.
         coarse_bchw = functional.avg_pool2d(image_bchw, _BIN) * _BIN
-        features = [self.centre(image_bchw[:, :, middle, middle]), self.surroundings(coarse_bchw), conditions_bc]
-        return NetworkOutput(self.head(torch.cat(features, dim=1)), None)
+        centre_bf = self.trunk(self.centre, image_bchw[:, :, middle, middle])
+        surroundings_bf = self.trunk(self.surroundings, coarse_bchw)
+        return NetworkOutput(self.head(torch.cat([centre_bf, surroundings_bf, conditions_bc], dim=1)), None)
 
 
 class ResidualBlock(nn.Module):

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import NetworkOutput
+from models.short_numbers import ShortNumbers
 
 __label__ = "single_cnn"
 
 
-class SingleOutputCNN(nn.Module):
+class SingleOutputCNN(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -36,7 +37,8 @@ class SingleOutputCNN(nn.Module):
 
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
-        return NetworkOutput(self.head(torch.cat([self.features(image_bchw), conditions_bc], dim=1)), None)
+        seen_bf = torch.cat([self.trunk(self.features, image_bchw), conditions_bc], dim=1)
+        return NetworkOutput(self.head(seen_bf), None)
 
 
 def _step(inputs: int, outputs: int) -> nn.Sequential:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import NetworkOutput, convolution, dense_head
+from models.short_numbers import ShortNumbers
 
 __label__ = "unet"
 
 
-class UNetRegressor(nn.Module):
+class UNetRegressor(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -36,11 +37,12 @@ class UNetRegressor(nn.Module):
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
         half = self.stem(image_bchw)
-        quarter = self.down1(half)
-        eighth = self.down2(quarter)
-        quarter = self.merge1(torch.cat([self.up1(eighth), quarter], dim=1))
-        half = self.merge2(torch.cat([self.up2(quarter), half], dim=1))
-        return NetworkOutput(self.head(torch.cat([half.flatten(1), conditions_bc], dim=1)), None)
+        with self.shortened(half):
+            quarter = self.down1(half)
+            eighth = self.down2(quarter)
+            quarter = self.merge1(torch.cat([self.up1(eighth), quarter], dim=1))
+            half = self.merge2(torch.cat([self.up2(quarter), half], dim=1))
+        return NetworkOutput(self.head(torch.cat([half.float().flatten(1), conditions_bc], dim=1)), None)
 
 
 NETWORK = UNetRegressor

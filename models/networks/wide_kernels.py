@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.layers import NetworkOutput
+from models.layers import MeanTaker, NetworkOutput
+from models.short_numbers import ShortNumbers
 
 __label__ = "wide_kernels"
 
@@ -27,7 +28,7 @@ _LEAST = 1e-3
 """Added to standard deviations: features that no image differs in stay finite."""
 
 
-class WideKernels(nn.Module):
+class WideKernels(ShortNumbers):
     """Image channels and conditions to a vector.
 
     Args:
@@ -65,12 +66,12 @@ class WideKernels(nn.Module):
     def forward(self, image_bchw: Tensor, conditions_bc: Tensor) -> NetworkOutput:
         """The answer, shape (b, outputs)."""
         sorted_bpqq = self.pixels(_sorted_cells(image_bchw))
-        cells_bfqq = torch.cat([sorted_bpqq, self.describe(sorted_bpqq)], dim=1)
+        cells_bfqq = torch.cat([sorted_bpqq, self.trunk(self.describe, sorted_bpqq)], dim=1)
         waves_bfww = self.described(self.cosine_wq @ cells_bfqq @ self.cosine_wq.T) * self.damping_ww
         return NetworkOutput(self.weigh(torch.cat([waves_bfww.flatten(1), conditions_bc], dim=1)), None)
 
 
-class FirstSeen(nn.Module):
+class FirstSeen(MeanTaker):
     """Features less their mean over their standard deviation, both of the first batches of a training, and then fixed.
 
     A batch norm's own batches shake thousands of features that a single layer sums, which then learns more slowly.
@@ -99,7 +100,7 @@ class FirstSeen(nn.Module):
             with torch.no_grad():
                 weight = torch.where(self.batches < self._FIRST, 1 / (self.batches + 1), 0.0)
                 for level, of in ((self.mean, feature), (self.square, feature.square())):
-                    level.lerp_(of.mean(dim=(0, *self._shared), keepdim=True)[0], weight)
+                    level.lerp_(self.mean_over(of, (0, *self._shared))[0], weight)
                 self.batches += 1
         sd = (self.square - self.mean.square()).clamp_min(0).sqrt()
         standard: Tensor = (feature - self.mean) / (sd + _LEAST)

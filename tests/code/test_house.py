@@ -33,7 +33,9 @@ LAYERS: list[str | set[str]] = [
     "services",
     {"models.estimators"},
     {"models.galaxies", "models.networks", "models.map_networks"},
-    {"models.layers", "models.fields", "models.descriptions", "models.planes", "assay.client"},
+    {"models.layers"},
+    {"models.short_numbers"},
+    {"models.fields", "models.descriptions", "models.devices", "models.planes", "assay.client"},
     "assay.prediction",
 ]
 """From the roof to the ground; wings on one floor do not import each other."""
@@ -48,6 +50,7 @@ HALLS = ("components.problems.skies",)
 TOOLS = {
     "astropy": ("components.fields", "services"),
     "bentoml": ("services",),
+    "boto3": ("components.core",),
     "dask": ("components.core",),
     "distributed": ("components.core",),
     "galsim": ("components.simulators",),
@@ -58,6 +61,7 @@ TOOLS = {
     "optuna": ("components.training",),
     "optuna_dashboard": ("flows",),
     "prefect": ("flows",),
+    "psycopg2": ("components.core",),
     "sep": ("components.simulators",),
     "skimage": ("components.evidence",),
     "services": ("components.packages", "services"),
@@ -256,6 +260,7 @@ ENVIRONMENT = {
     "flows/cli.py": "`--debug`, before Prefect is imported",
     "flows/server.py": "tells Prefect of its server",
     "flows/ui.py": "tells the dashboards of their databases",
+    "models/devices.py": "which device computes; `models` knows nothing of `components`",
     "models/galaxies/fitting/library.py": "finds the compiler; `models` knows nothing of `components`",
     "assay/__main__.py": "before any other module",
     "assay/client.py": "stands alone",

@@ -50,8 +50,8 @@ def words(path: Path) -> set[str]:
     for node in ast.walk(tree):
         said += [getattr(node, name) for name in ("id", "attr", "arg", "name", "value") if hasattr(node, name)]
     texts = (
-        text.lower().replace("galaxy-", "") for text in said if isinstance(text, str)
-    )  # a problem's name, in a help
+        text.lower().replace("galaxy-", "").replace("oom_score_adj", "") for text in said if isinstance(text, str)
+    )  # a problem's name, in a help; a file of the kernel's
     return {word for text in texts for word in WORDS.findall(text)}
 
 

@@ -1,11 +1,15 @@
 """A dataset is known by the code that its drawing began with, and drawn again only when that is another."""
 
+import hashlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
 from components.data import simulation
 from components.data.data_file import read_row, write_row
@@ -54,3 +58,44 @@ def test_the_versioned_folder_says_nothing_of_code_and_libraries(here: Workspace
     catalogue = (dataset.folder / "catalogue.parquet").read_bytes()
     for noted in (b"pandas", b"ARROW:schema"):
         assert noted not in catalogue
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], set[str]]:
+    """The files of a folder that were hashed since this was asked last; their clocks ticked long ago."""
+    read: list[Path] = []
+    digest, clock = hashlib.file_digest, time.time_ns
+
+    def counted(file: Any, kind: str) -> Any:
+        read.append(Path(file.name))
+        return digest(file, kind)
+
+    def asked(folder: Path) -> set[str]:
+        found = {path.name for path in read if path.parent == folder}
+        read.clear()
+        return found
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    monkeypatch.setattr(time, "time_ns", lambda: clock() + 3_000_000_000)
+    return asked
+
+
+def test_data_is_hashed_when_it_is_published_and_later_only_where_it_was_written_to(
+    here: Workspace, hashed: Callable[[Path], set[str]]
+) -> None:
+    dataset = publish(here, simulate(here, PROBLEM, SETTINGS))
+    assert hashed(dataset.folder) == {*dataset.manifest["files"]}
+    simulate(here, PROBLEM, SETTINGS)
+    hashed(dataset.folder)
+    again = simulate(here, PROBLEM, SETTINGS)
+    assert hashed(dataset.folder) == set()
+    again.check()
+    assert hashed(dataset.folder) == {*dataset.manifest["files"]}
+    damaged = dataset.folder / "clean-test-00000.npy"
+    assert damaged.name in dataset.manifest["files"]
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(IntegrityError, match=f"{damaged.name} is not what was written"):
+        simulate(here, PROBLEM, SETTINGS)
+    assert damaged.name in hashed(dataset.folder)

@@ -25,12 +25,13 @@ from components.evidence.asking import asking
 from components.evidence.evaluation import Evidence
 from components.evidence.measuring import SPLIT_SEEDS
 from components.fields.dataset import Dataset
-from components.fields.presenting import best_device, presented
+from components.fields.presenting import presented
 from components.fields.problem import Problem
 from components.gates.results import Verdict
 from components.gates.rules import judge
 from components.problems import find_problem
 from components.training.run import train
+from models.devices import best_device
 from models.estimators import build, load_model
 from models.estimators.numbers.answer import Answer
 from models.estimators.numbers.known import Known

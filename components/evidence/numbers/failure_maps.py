@@ -9,12 +9,12 @@ how often the best possible test would; the metrics say in one number an axis ho
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
-from components.evidence.failures import FailureAxis, FailureImages
+from components.evidence.each_axis import each_axis
+from components.evidence.failures import FailureAxis
 from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import POSTERIOR, Answers
 from components.evidence.numbers.parts import Gathering
@@ -22,6 +22,7 @@ from components.fields import Metric
 
 if TYPE_CHECKING:
     from components.core import EvaluateSettings
+    from components.evidence.each_axis import Along, Asked
 
 __label__ = "failure_maps"
 
@@ -41,49 +42,56 @@ def measure_failures(about: Gathering, axes: Sequence[FailureAxis]) -> tuple[pd.
         words `label` (the axis) and `case` (the value); and `<answer>.failure_error.<axis>`, the typical error along
         an axis in the same.
     """
-    rows, metrics, truths = [], {}, about.problem.truths
-    # Axes have the ordinary images in common, and noise is the same for all: a tenth of the maps is asked for once.
-    asked: WeakKeyDictionary[FailureImages, Answers] = WeakKeyDictionary()
-    for axis in axes:
-        losses: dict[str, list[Array]] = {}
-        for value in axis.values:
-            images = axis.draw(value)
-            truths_bp = np.stack([images.stored[name] for name in truths], axis=1).astype(np.float64)
-            answers = asked.get(images)
-            if answers is None:
-                assert images.bound is not None
-                seen = about.observe(images.stored, delivery=images.delivery)
-                asked[images] = answers = about.ask(seen, truth=truths_bp, bound=images.bound)
-            of_images = {
-                "axis": axis.name,
-                "label": axis.label,
-                "value": value,
-                "case": axis.case(value),
-                "alarm": float(answers.departs.mean()),
-                "limit_power": float("nan") if images.limit_power is None else float(images.limit_power.mean()),
-                "trained": axis.trained[0] <= value <= axis.trained[1],
-                "trained_from": axis.trained[0],
-                "trained_to": axis.trained[1],
-                "images": len(truths_bp),
-            }
-            for name in answers.names:
-                ratio, covered = answers.errors(name).in_bounds, _covered(answers, name)
-                losses.setdefault(name, []).append(np.abs(ratio).mean(axis=1))
-                rows += [
-                    {
-                        **of_images,
-                        "answer": name,
-                        "truth": truth,
-                        "bias": float(ratio[:, i].mean()),
-                        "rmse": float(rms(ratio[:, i])),
-                        "coverage68": float(covered[:, i].mean()),
-                        **_errors(ratio[:, i], covered[:, i]),
-                    }
-                    for i, truth in enumerate(truths)
-                ]
-        for name, of in losses.items():
-            metrics[f"{name}.failure_error.{axis.name}"] = _typical(np.stack(of, axis=1), about.settings)
+    rows: list[dict[str, Any]] = []
+    metrics: dict[str, Metric] = {}
+    for axis, (of_axis, losses) in zip(axes, each_axis(_along, about, axes, settings=about.whole), strict=True):
+        rows += of_axis
+        for name, loss_iv in losses.items():
+            metrics[f"{name}.failure_error.{axis.name}"] = _typical(loss_iv, about.settings)
     return pd.DataFrame(rows), metrics
+
+
+def _along(about: Gathering, axis: FailureAxis, asked: "Asked[Answers]") -> "Along[dict[str, Array]]":
+    """Rows of one axis, and by answer the loss of each image (rows) at each value (columns)."""
+    rows: list[dict[str, Any]] = []
+    losses: dict[str, list[Array]] = {}
+    truths = about.problem.truths
+    for value in axis.values:
+        images = axis.draw(value)
+        truths_bp = np.stack([images.stored[name] for name in truths], axis=1).astype(np.float64)
+        answers = asked.get(images)  # noise is the same for all, so that a tenth of the maps is asked for once
+        if answers is None:
+            assert images.bound is not None
+            seen = about.observe(images.stored, delivery=images.delivery)
+            asked[images] = answers = about.ask(seen, truth=truths_bp, bound=images.bound)
+        of_images = {
+            "axis": axis.name,
+            "label": axis.label,
+            "value": value,
+            "case": axis.case(value),
+            "alarm": float(answers.departs.mean()),
+            "limit_power": float("nan") if images.limit_power is None else float(images.limit_power.mean()),
+            "trained": axis.trained[0] <= value <= axis.trained[1],
+            "trained_from": axis.trained[0],
+            "trained_to": axis.trained[1],
+            "images": len(truths_bp),
+        }
+        for name in answers.names:
+            ratio, covered = answers.errors(name).in_bounds, _covered(answers, name)
+            losses.setdefault(name, []).append(np.abs(ratio).mean(axis=1))
+            rows += [
+                {
+                    **of_images,
+                    "answer": name,
+                    "truth": truth,
+                    "bias": float(ratio[:, i].mean()),
+                    "rmse": float(rms(ratio[:, i])),
+                    "coverage68": float(covered[:, i].mean()),
+                    **_errors(ratio[:, i], covered[:, i]),
+                }
+                for i, truth in enumerate(truths)
+            ]
+    return rows, {name: np.stack(of, axis=1) for name, of in losses.items()}
 
 
 def _errors(ratio: Array, covered: Array) -> dict[str, float]:

@@ -10,11 +10,7 @@ one row an image.
 """
 
 import hashlib
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +19,7 @@ import pandas as pd
 from scipy import stats
 from tqdm.auto import tqdm
 
-from components.core import EvaluateSettings, TooFewDrawsError, code_of, die_with_parent, settings_values, value_digest
+from components.core import EvaluateSettings, TooFewDrawsError, code_of, settings_values, spread, value_digest
 from components.evidence.intervals import Array, interval, rms
 from components.evidence.numbers.answers import NETWORK, POSTERIOR, Answers
 from components.evidence.numbers.scores import RANKED, chain_energy_score, crps, energy_score, sample_crps
@@ -52,7 +48,7 @@ def posterior_reference(
     seed: int,
     cache: Path,
 ) -> pd.DataFrame:
-    """The exact posterior of every image and how it scores, computed on all cores or read from the cache.
+    """The exact posterior of every image and how it scores, computed on all cores or workers, or read from the cache.
 
     Args:
         problem: gives the posterior.
@@ -73,8 +69,9 @@ def posterior_reference(
     for array in (images, conditions, truth, bound):
         seen.update(np.ascontiguousarray(array).tobytes())
     sources = problem.sources(simulation)
+    code = (posterior_reference, *sources.reference)
     inputs = {
-        **code_of(posterior_reference, *sources.reference, unused=sources.unused).as_inputs(),
+        **code_of(*code, unused=sources.unused).as_inputs(),
         "images": seen.hexdigest(),
         "simulation": settings_values(simulation),
         "draws": draws,
@@ -88,8 +85,9 @@ def posterior_reference(
         (problem, image, condition, true, least, simulation, number, draws, seed + number)
         for number, (image, condition, true, least) in enumerate(zip(images, conditions, truth, bound, strict=True))
     ]
-    with _processes(len(work)) as spread:
-        rows = list(tqdm(spread(_posterior, work), total=len(work), desc="reference", unit="img", disable=None))
+    found = spread(_posterior, work, code=code, unused=sources.unused, least=_WORTH_A_PROCESS)
+    of_image = dict(tqdm(found, total=len(work), desc="reference", unit="img", disable=None))
+    rows = [of_image[number] for number in range(len(work))]
     names = [f"{quantity}_{name}" for quantity in ("mean", "median", "sd", "crps") for name in problem.truths]
     table = pd.DataFrame(rows, columns=[*names, "log_score", "energy_score"])
     cache.mkdir(parents=True, exist_ok=True)
@@ -184,17 +182,6 @@ def ratio_of_means(above: Array, below: Array, mean: Callable[..., Any], setting
         rng=np.random.default_rng(settings.seed),
     ).confidence_interval
     return Metric(value=value, low=float(spread.low), high=float(spread.high))
-
-
-@contextmanager
-def _processes(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
-    """A `map` over all cores; over this process alone when starting others would take longer than the work."""
-    if jobs < _WORTH_A_PROCESS:
-        yield map
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, initializer=die_with_parent) as pool:
-        yield pool.map
 
 
 def _posterior(

@@ -6,10 +6,10 @@ Noise level, SNR and the known PSF are told to a model; all that follows is not.
 """
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 
+from components.core import Remembered
 from components.evidence import FailureAxis, FailureImages
 from components.problems.galaxy_shape.delivery import correlated, correlated_spectrum, misstated, zeroed
 from components.problems.galaxy_shape.failure_images import FailureGalaxies
@@ -94,7 +94,7 @@ def _of_psf(settings: SersicSettings, drawn: FailureGalaxies, along: Array) -> l
 
 
 def _of_scene(drawn: FailureGalaxies, along: Array) -> list[FailureAxis]:
-    beside = cache(lambda: drawn.neighbours(_APART * along))
+    beside = Remembered(lambda: drawn.neighbours(_APART * along))
     return [
         _departing("centroid_offset", "offset of the centroid [pixels]", "an offset of {:g} px".format,
                    (0, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0), 0, drawn,

@@ -162,16 +162,16 @@ def augment(image_bhw: Tensor, truth_bp: Tensor, seed_b: Seeds) -> tuple[Tensor,
     """Each under one of the square's eight symmetries: a quarter turn flips the shear's sign, a mirror that of g2."""
     symmetry_b = (8 * uniform(seed_b, (), stream=_SYMMETRY, device=image_bhw.device)).long()
     turns_b, mirrored_b = symmetry_b % 4, symmetry_b >= 4
-    moved_bhw = torch.empty_like(image_bhw)
-    for turns in range(4):
-        for mirrored in (False, True):
-            chosen_b = (turns_b == turns) & (mirrored_b == mirrored)
-            turned_bhw = torch.rot90(image_bhw[chosen_b], turns, dims=(1, 2))
-            moved_bhw[chosen_b] = turned_bhw.flip(2) if mirrored else turned_bhw
-    g1, g2 = PARAMETERS.index("g1"), PARAMETERS.index("g2")
+    # All turns of all images: to choose the images of each would be to wait for their number.
+    moved_bhw = image_bhw
+    for turns in range(1, 4):
+        turned_bhw = torch.rot90(image_bhw, turns, dims=(1, 2))
+        moved_bhw = torch.where((turns_b == turns)[:, None, None], turned_bhw, moved_bhw)
+    moved_bhw = torch.where(mirrored_b[:, None, None], moved_bhw.flip(2), moved_bhw)
     sign_bp = torch.ones_like(truth_bp)
-    sign_bp[:, [g1, g2]] *= (1 - 2 * (turns_b % 2)[:, None]).to(truth_bp.dtype)
-    sign_bp[:, g2] *= (1 - 2 * mirrored_b.long()).to(truth_bp.dtype)
+    for name in ("g1", "g2"):
+        sign_bp[:, PARAMETERS.index(name)] *= (1 - 2 * (turns_b % 2)).to(truth_bp.dtype)
+    sign_bp[:, PARAMETERS.index("g2")] *= (1 - 2 * mirrored_b.long()).to(truth_bp.dtype)
     return moved_bhw, truth_bp * sign_bp
 
 

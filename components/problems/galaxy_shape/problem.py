@@ -22,8 +22,9 @@ from components.evidence.numbers import (
     PublishedResult,
     RegressionProblem,
 )
-from components.fields import Answer, Checks, Honesty, Seeds, Shard, SkyValue, Sources, Use
-from components.problems.galaxy_shape import failures, presentation, real, sky
+from components.fields import Answer, Checks, Honesty, Seeds, Shard, Sources, Use
+from components.problems.galaxy_shape import failures, presentation, real
+from components.problems.galaxy_shape.reading import GALAXY
 from components.problems.galaxy_shape.settings import GalaxyShapeSettings
 from components.simulators import simulated_checks
 from components.simulators.sersic import (
@@ -99,10 +100,7 @@ class GalaxyShape(RegressionProblem):
         ),
     )
 
-    frame = (
-        "g1 > 0 is along a row, g2 > 0 towards growing column and row; rows are counted as they lie in the file: of "
-        "FITS from the lowest, of PNG, TIFF and JPEG from the top, of .npy from row 0"
-    )
+    reading = GALAXY
 
     def sources(self, settings: SersicSettings) -> Sources:
         """The members of this class, and the exact posterior; what draws with GalSim only where params.yaml says so."""
@@ -246,10 +244,6 @@ class GalaxyShape(RegressionProblem):
                 )
             )
         return cases
-
-    def on_sky(self, answer: Mapping[str, Any], axes: Array) -> Mapping[str, SkyValue]:
-        """See `sky.py`."""
-        return sky.on_sky(answer, axes, PARAMETERS)
 
     def measure_honesty(
         self,

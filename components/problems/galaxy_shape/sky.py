@@ -1,13 +1,13 @@
 """Shear and position angle on the sky, from those in the array and where north and east lie in it.
 
-    values = on_sky(answer, axes)        # {"posterior_g1_sky": …, "posterior_position_angle": …, …}
+    values = on_sky(answer, labels, axes)        # {"posterior_g1_sky": …, "posterior_position_angle": …, …}
 
 An ellipticity is a headless direction: turned by an angle it turns by twice that, and a mirror image changes the sign
 of its second part. On the sky `g1 = g cos 2θ` and `g2 = g sin 2θ`, with the position angle θ of the long axis counted
 from north through east, as the IAU does; GalSim, whose (u, v) are (west, north), has both with the other sign.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,15 @@ _UNKNOWN_ANGLE = 180 / 12**0.5
 """Error in degrees of an angle of which nothing is known."""
 
 
-def on_sky(answer: Mapping[str, Any], axes: np.ndarray[Any, Any], names: tuple[str, ...]) -> dict[str, SkyValue]:
+def on_sky(
+    answer: Mapping[str, Any], labels: Mapping[str, Sequence[str]], axes: np.ndarray[Any, Any]
+) -> dict[str, SkyValue]:
     """The answers' shear and position angle, east of north, each with its error.
 
     Args:
         answer: outputs of one image.
+        labels: of the parameters, in the order of each correlation's.
         axes: north and east (rows) of a step to the next column and to the next row (columns), orthogonal.
-        names: of the parameters, in the order of the correlation's.
     """
     turn = _turn(axes)
     found: dict[str, SkyValue] = {}
@@ -38,7 +40,7 @@ def on_sky(answer: Mapping[str, Any], axes: np.ndarray[Any, Any], names: tuple[s
             continue
         shear = np.array([float(answer[f"{kind}_{part}"]) for part in _PARTS])
         errors = np.array([float(answer[f"{kind}_{part}_error"]) for part in _PARTS])
-        first, second = (names.index(part) for part in _PARTS)
+        first, second = (labels[f"{kind}_correlation"].index(part) for part in _PARTS)
         between = float(np.asarray(answer[f"{kind}_correlation"])[first][second])
         covariance = np.outer(errors, errors) * [[1, between], [between, 1]]
         turned, turned_covariance = turn @ shear, turn @ covariance @ turn.T

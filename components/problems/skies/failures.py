@@ -7,11 +7,11 @@ Another PSF, other gas, brighter sources, fewer or more of them, light that the 
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import torch
 
+from components.core import Remembered
 from components.evidence import Delivery, FailureAxis, FailureImages
 from components.fields import Seeds, binomial, poisson, row_seeds
 from components.simulators.galactic_centre import GalacticCentreSettings, Skies, draw_skies
@@ -37,11 +37,8 @@ def failure_axes(
         skies: how many are measured at each value.
         seed: of the skies, the same at every value and on every axis.
     """
-
-    @cache
-    def drawn(changed: GalacticCentreSettings) -> FailureImages:
-        """Skies of such a simulator."""
-        return images(draw_skies(changed, row_seeds([seed, 4], np.arange(skies))))
+    # Of each simulator once: axes have most skies in common.
+    drawn = Remembered(lambda changed: images(draw_skies(changed, row_seeds([seed, 4], np.arange(skies)))))
 
     def altered(change: Callable[[float], GalacticCentreSettings]) -> _Draw:
         return lambda value: drawn(change(value))

@@ -5,10 +5,11 @@ Everything here decides what a training comes to. Shape suffixes: b batch, h hei
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from components.fields import Seeds, poisson, uniform
+from components.fields import Seeds, poisson, to_device, uniform
 from components.problems.skies import OF_COUNTS, familiar_config
 from components.problems.sky_denoising.noises import COUNTS, NOISES, with_noise
 from components.problems.sky_denoising.settings import SkyDenoisingSettings
@@ -39,25 +40,27 @@ def present(
     count_bhw = poisson(seed_b, expected_bhw, stream=OF_COUNTS)
     most_b11 = count_bhw.amax(dim=(1, 2), keepdim=True).clamp_min(1)
     clean_bhw, wanted_bhw = count_bhw / most_b11, expected_bhw / most_b11
-    kind_b = kinds(seed_b, noise, device)
+    kind_b = kinds(seed_b, noise)
     image_bhw, target_bhw = clean_bhw.clone(), clean_bhw.clone()
     for number, name in enumerate(NOISES):
-        here = (kind_b == number).nonzero()[:, 0]
-        if len(here):
-            seeds = seed_b[here.cpu().numpy()]
-            image_bhw[here] = with_noise(name, clean_bhw[here], seeds, settings.train.noise)
+        rows = np.flatnonzero(kind_b == number)
+        if len(rows):
+            here = to_device(torch.from_numpy(rows), device)
+            image_bhw[here] = with_noise(name, clean_bhw[here], seed_b[rows], settings.train.noise)
             if name == COUNTS:
                 target_bhw[here] = wanted_bhw[here]
-    targets = {"clean_image": target_bhw, "noise_kind": kind_b, "maximum": most_b11[:, 0, 0]}
+    kinds_there = to_device(torch.from_numpy(kind_b), device)
+    targets = {"clean_image": target_bhw, "noise_kind": kinds_there, "maximum": most_b11[:, 0, 0]}
     return {"image": image_bhw}, targets
 
 
-def kinds(seed_b: Seeds, noise: str | None, device: torch.device) -> Tensor:
-    """Number of the noise of each sky."""
+def kinds(seed_b: Seeds, noise: str | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Number of the noise of each sky: known here, so that no device is asked which skies have one."""
     if noise is not None:
-        return torch.full((len(seed_b),), NOISES.index(noise), device=device)
-    drawn_b = uniform(seed_b, (1,), stream=_OF_KIND, device=device)[:, 0]
-    return (len(NOISES) * drawn_b).long().clamp_max(len(NOISES) - 1)
+        return np.full(len(seed_b), NOISES.index(noise), dtype=np.int64)
+    drawn_b = uniform(seed_b, (1,), stream=_OF_KIND, device=torch.device("cpu"))[:, 0]
+    kind_b: np.ndarray[Any, np.dtype[np.int64]] = (len(NOISES) * drawn_b).long().clamp_max(len(NOISES) - 1).numpy()
+    return kind_b
 
 
 def estimator_config(settings: SkyDenoisingSettings) -> dict[str, Any]:

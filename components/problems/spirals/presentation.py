@@ -7,6 +7,7 @@ Shape suffixes: b batch, h height, w width.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,12 +37,13 @@ def present(stored: Arrays, seed_b: Seeds, settings: SpiralProblemSettings, *, t
     symmetry_b3[:, 2] = torch.where(stored["reference"] > 0, 1.0, symmetry_b3[:, 2])
     seen_bc = torch.stack([stored[name] for name in CONDITIONS], dim=1)
     if training:
-        drawn_bc = conditions(
-            settings.simulate,
-            random_numbers(seed_b, DRAWN, stream=_CONDITIONS),
-            stored["reference"].cpu().double().numpy(),
+        uniform_bk = random_numbers(seed_b, DRAWN, stream=_CONDITIONS)
+        # Those of either regime for all: to ask which images are of which would be to wait for the device.
+        usual_bc, regime_bc = (
+            torch.from_numpy(conditions(settings.simulate, uniform_bk, np.full(len(seed_b), of))).to(light_bhw)
+            for of in (0.0, 1.0)
         )
-        seen_bc = torch.from_numpy(drawn_bc).to(light_bhw)
+        seen_bc = torch.where(stored["reference"][:, None] > 0, regime_bc, usual_bc)
     snr_b, stretch_b = seen_bc.unbind(1)
     noise_bhw = normal(seed_b, tuple(light_bhw.shape[1:]), stream=_NOISE, device=light_bhw.device)
     return stretched(snr_b[:, None, None] * light_bhw + noise_bhw, stretch_b), symmetry_b3

@@ -3,7 +3,8 @@
 * `settings.py`: where they are, and what is made of them
 * `listing.py`: files, masks and tables; `likeness.py`: which pictures show the same
 * `dealing.py`: who is in which split
-* `framing.py`: the size that a model is given; `index.py`: all of it, as a dataset; `problem.py`: of a problem
+* `framing.py`: the size that a model is given; `index.py`: all of it, as a dataset; `problem.py`: of a problem;
+  `reading.py`: what of a user's file is such a picture
 """
 
 import lazy_loader

@@ -7,14 +7,13 @@ Where `simulate` names no folder, the problem draws its images itself.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
-from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation, Problem, Shard, StoredImage, as_picture
-from components.simulators.folders.framing import bands_of, grey
+from components.fields import DATASET, IMAGES, Checks, Dataset, Expectation, Problem, Shard
 from components.simulators.folders.index import Kind, index_of
+from components.simulators.folders.reading import GREY
 from components.simulators.folders.settings import FolderSettings
 
 __label__ = "folder_problem"
@@ -30,8 +29,7 @@ class FolderProblem(Problem):
 
     kind: ClassVar[Kind]
     """What belongs to each picture."""
-    bands: ClassVar[Literal[1, 3]] = 1
-    """Of what a model is given: grey, or colour."""
+    reading = GREY
 
     def simulated(self, settings: Any) -> bool:
         """Not where they are read."""
@@ -54,11 +52,6 @@ class FolderProblem(Problem):
     def reference(self, settings: Any) -> Mapping[str, "np.ndarray[Any, Any]"]:
         """The first ones."""
         return dict(self.draw(settings, "train", range(2)).arrays)
-
-    def image_of(self, path: Path, stored: StoredImage) -> "np.ndarray[Any, Any]":
-        """As pictures of a folder are read: levels as numbers from 0 to 1, bands first where there are three."""
-        picture = as_picture(path, stored)
-        return grey(picture) if self.bands == 1 else bands_of(picture)
 
     def checks(self, dataset: Dataset, settings: Any) -> Checks:  # noqa: ARG002
         """Few files left out, no class forgotten, and masks of 0 and 1."""

@@ -21,7 +21,7 @@ from optuna.pruners import _filter_study
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
-from components.core import AssayError, ProblemSettings, Workspace, read_source, variable
+from components.core import AssayError, KnownDigests, ProblemSettings, Workspace, read_source, variable
 from components.fields import Dataset, Problem
 from components.training.searches.claims import MEMORY, OUT_OF_MEMORY, WHY, claim
 from components.training.searches.records import (
@@ -63,7 +63,7 @@ def train_trial(trial: optuna.Trial, task: "TrialTask") -> float:
     too_large = known_too_large(trial.study, found.train)
     if too_large is not None:
         raise TooLargeError(f"as large as what was {OUT_OF_MEMORY}: {too_large}")
-    dataset = Dataset.open(task.data)
+    dataset = Dataset.open(task.data, KnownDigests(folder=task.workspace.digests))
     tried = replace(found, train=replace(found.train, epochs=search.epochs, processes=1))
     trainer = Trainer(task.problem, dataset, tried, images_per_epoch=search.images_per_epoch)
     trial.set_user_attr(DEVICE, _named(trainer.device))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.estimators.border_noise import completed
 from models.estimators.deblurred.blurring import blurred, correlated, transfer
-from models.estimators.deblurred.psf import psf_of
+from models.estimators.deblurred.psf import normalised, psf_of
 from models.estimators.deblurred.restoring import Restoring
 from models.estimators.estimator import Estimator
 from models.fields import Arrays, Field
@@ -140,7 +140,9 @@ class DeblurredEstimator(Estimator):
 
         The image learns by the former alone: weighted by stated errors, dark sky would be all that counts.
         """
-        found_bhw, log_sd_bhw = self._answer(inputs, self.psf(inputs))
+        # A training's PSFs are its own: whether each is one is not asked of a device in every step.
+        own = "psf" in inputs and "psf_fwhm" not in inputs
+        found_bhw, log_sd_bhw = self._answer(inputs, normalised(inputs["psf"]) if own else self.psf(inputs))
         sigma_b11 = inputs["sigma"][:, None, None]
         miss_bhw = (found_bhw - targets["truth"]) / sigma_b11
         pull_bhw = miss_bhw.detach() * sigma_b11 * (-log_sd_bhw).exp()

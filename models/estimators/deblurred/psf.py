@@ -33,12 +33,17 @@ def psf_of(inputs: Arrays, *, size: int, pixel_scale: float) -> Tensor:
     fwhm_b = inputs.get("psf_fwhm", image_bhw.new_zeros(len(image_bhw)))
     drawn_b = given_bkk.abs().amax(dim=(1, 2)) > 0
     _check(given_bkk, drawn_b, round_b=fwhm_b > 0)
-    sum_b11 = given_bkk.sum(dim=(1, 2), keepdim=True)
     if bool(drawn_b.all()):
-        return given_bkk / sum_b11
+        return normalised(given_bkk)
+    sum_b11 = given_bkk.sum(dim=(1, 2), keepdim=True)
     round_bkk = kolmogorov_psf(fwhm_b / pixel_scale, fwhm_b.new_zeros(len(fwhm_b), 2), size=size)
     drawn_b11 = drawn_b[:, None, None]
     return torch.where(drawn_b11, given_bkk / torch.where(drawn_b11, sum_b11, 1.0), round_bkk)
+
+
+def normalised(psf_bkk: Tensor) -> Tensor:
+    """PSFs of sum 1."""
+    return psf_bkk / psf_bkk.sum(dim=(1, 2), keepdim=True)
 
 
 def _check(psf_bkk: Tensor, drawn_b: Tensor, *, round_b: Tensor) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.devices import images_at_once
 from models.estimators.denoised.noise_kind import NoiseKind
 from models.estimators.denoised.spoilt_channels import CHANNELS, spoilt_channels
 from models.estimators.familiar import FamiliarImages, brighter
@@ -37,7 +38,7 @@ _COVERED = 0.6827
 _JUDGED = 512
 """Images whose pixels say how far errors are off."""
 _AT_ONCE = 64
-"""Images of a batch, in calibration."""
+"""Images of a batch, in calibration on the processor."""
 TOLERANCE = 1e-3
 """Of the stated error, and of probabilities: how far the same model may answer otherwise on another processor."""
 
@@ -139,8 +140,9 @@ class DenoisedEstimator(ImageInputEstimator):
             clean_bhw: without.
         """
         pulls = []
+        together = images_at_once(image_bhw.device, image_bhw[0].numel(), on_cpu=_AT_ONCE)
         with torch.inference_mode():
-            parts = zip(image_bhw[:_JUDGED].split(_AT_ONCE), clean_bhw[:_JUDGED].split(_AT_ONCE), strict=True)  # type: ignore[no-untyped-call]
+            parts = zip(image_bhw[:_JUDGED].split(together), clean_bhw[:_JUDGED].split(together), strict=True)  # type: ignore[no-untyped-call]
             for seen_bhw, wanted_bhw in parts:
                 maximum_b11 = self._maximum({"image": seen_bhw})
                 restored_bhw, log_sd_bhw, _ = self._answer(seen_bhw / maximum_b11)

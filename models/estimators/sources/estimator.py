@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.devices import images_at_once
 from models.estimators.probabilities import TOLERANCE, as_probability, probability
 from models.estimators.scaled_images import ImageInputEstimator
 from models.estimators.sources.levels import FluxLevels, brightest
@@ -132,8 +133,9 @@ class SourcesEstimator(ImageInputEstimator):
             flux_bhw: of their sources.
         """
         with torch.no_grad():
+            together = images_at_once(image_bhw.device, image_bhw[0].numel(), on_cpu=_AT_ONCE)
             maps_bmhw = torch.cat(
-                [self.network(self.map_channels({"image": of})) for of in torch.split(image_bhw, _AT_ONCE)]
+                [self.network(self.map_channels({"image": of})) for of in torch.split(image_bhw, together)]
             )
             top_bhw = brightest(flux_bhw, float(self.config["brightest_share"]))
         scales_2 = torch.zeros(2, device=maps_bmhw.device, requires_grad=True)

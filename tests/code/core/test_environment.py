@@ -26,7 +26,7 @@ def test_who_reads_what_strangers_send_inherits_no_secret(monkeypatch: pytest.Mo
 
 
 def test_what_says_where_things_are_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LC_ALL", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TZ"):
+    for name in ("LC_ALL", "CUDA_VISIBLE_DEVICES", "ASSAY_DEVICE", "OMP_NUM_THREADS", "TZ"):
         monkeypatch.setenv(name, "kept")
         assert confined({})[name] == "kept"
     assert confined({"TZ": "UTC"})["TZ"] == "UTC"

@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_image_is_read_whatever_its_file_is_like(tmp_path: Path, name: str) -> None:
     SAME[name](tmp_path / name)
-    read = GALAXY.read_image(tmp_path / name)
+    read = GALAXY.reading.read_image(tmp_path / name)
     offset = 900 if name in ("uint16.fits", "grey16.png") else 0
     whole = name in ("scaled.fits", "compressed.fits.fz") or offset
     np.testing.assert_array_equal(read, np.round(IMAGE) + offset if whole else IMAGE)
@@ -138,7 +138,7 @@ def test_what_is_no_image_of_counts_is_refused_in_a_line(tmp_path: Path, name: s
     make, said = REFUSED[name]
     make(tmp_path / name)
     with pytest.raises(AssayError, match=said) as caught:
-        GALAXY.read_image(tmp_path / name)
+        GALAXY.reading.read_image(tmp_path / name)
     assert str(caught.value).startswith(str(tmp_path / name))
     assert "\n" not in str(caught.value)
 
@@ -172,7 +172,7 @@ def test_a_folder_of_such_files_is_read_and_refused_as_it_should_be() -> None:
     read, refused = {}, {}
     for path in INPUTS.iterdir():
         try:
-            read[path.name] = GALAXY.read_image(path)
+            read[path.name] = GALAXY.reading.read_image(path)
         except AssayError as error:
             refused[path.name] = str(error)
     assert set(refused) == {

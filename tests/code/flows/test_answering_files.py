@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from components.core.errors import AssayError
 from components.fields.tables import read_table
-from components.problems import find_problem
+from components.problems import find_reading
 from flows.answering_files import answer_files
 from flows.asked_files import Catalogue
 from flows.reading_files import Given, Told
@@ -66,7 +66,7 @@ def test_no_more_than_three_batches_are_in_memory() -> None:
 
 @pytest.mark.parametrize("suffix", [".fits", ".parquet", ".csv"])
 def test_a_table_has_what_was_estimated_of_the_files_of_which_it_was(suffix: str, tmp_path: Path) -> None:
-    files, problem = [Path(f"{number}.npy") for number in range(3)], find_problem("galaxy-shape")
+    files, reading = [Path(f"{number}.npy") for number in range(3)], find_reading("galaxy-shape")
 
     def stated_of_the_last(file: Path) -> Given:
         image = np.array([[0, 1], [2, 3]], dtype=np.float32)
@@ -76,11 +76,11 @@ def test_a_table_has_what_was_estimated_of_the_files_of_which_it_was(suffix: str
     with answering_server(3) as there:
         table = answer_files(there.url, files, stated_of_the_last, shown="")
         stated = answer_files(there.url, files[2:], stated_of_the_last, shown="")
-    table.write(tmp_path / f"all{suffix}", problem, beside=Catalogue({files[0]: {"estimated_sigma": 7.0}}, {}))
+    table.write(tmp_path / f"all{suffix}", reading, beside=Catalogue({files[0]: {"estimated_sigma": 7.0}}, {}))
     found = read_table(tmp_path / f"all{suffix}")
     values = [float("nan") if value == "" else float(value) for value in found["estimated_sigma"]]
     assert np.allclose(values, [1.118034, 1.118034, np.nan], equal_nan=True)
     if suffix == ".fits":
         assert str(Table.read(tmp_path / "all.fits")["estimated_sigma"].unit) == "ct"
-    stated.write(tmp_path / f"stated{suffix}", problem, beside=Catalogue({}, {}))
+    stated.write(tmp_path / f"stated{suffix}", reading, beside=Catalogue({}, {}))
     assert "estimated_sigma" not in read_table(tmp_path / f"stated{suffix}")

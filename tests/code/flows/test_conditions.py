@@ -7,14 +7,14 @@ import pytest
 import typer
 
 from components.core import AssayError
-from components.problems import find_problem
+from components.problems import find_reading
 from flows.commands.conditions import conditions_of
 from flows.commands.predicting import _server, _wanted
 from tests.toys.answering_server import answering_server
 
 
 def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:
-    read_image = find_problem("deblurring").read_image
+    read_image = find_reading("deblurring").read_image
     assert conditions_of(["sigma=2.5"], read_image) == {"sigma": 2.5}
     psf = np.eye(5) / 5
     np.save(tmp_path / "psf.npy", psf)
@@ -27,7 +27,7 @@ def test_a_condition_is_a_number_or_the_image_in_a_file(tmp_path: Path) -> None:
 
 def test_a_condition_that_is_set_twice_is_named() -> None:
     with pytest.raises(typer.BadParameter, match=r"--set sigma=3: sigma is set twice"):
-        conditions_of(["sigma=2", "psf_fwhm=1", "sigma=3"], find_problem("galaxy-shape").read_image)
+        conditions_of(["sigma=2", "psf_fwhm=1", "sigma=3"], find_reading("galaxy-shape").read_image)
 
 
 def test_a_server_of_another_problem_is_named_before_it_is_asked() -> None:

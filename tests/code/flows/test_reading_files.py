@@ -1,5 +1,8 @@
 """What a file gives a model: planes by name, scale and unit held against the model's, and what is to be told of it."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,16 @@ from astropy.table import Table
 
 from assay.client import Client
 from components.core.errors import AssayError
-from components.problems import find_problem
+from components.problems import NAMES, find_problem, find_reading
 from flows.answering_files import AnswerTable
 from flows.asked_files import Catalogue
 from flows.reading_files import Given, Told, given_by, lines, read_file
 from models.fields import Field
+from models.galaxies import SHAPE
 from tests.code.services.test_headers import header_of
 from tests.toys.answering_server import answering_server
 
-GALAXY = find_problem("galaxy-shape")
+GALAXY = find_reading("galaxy-shape")
 FIELDS = (
     Field(name="image", shape=(16, 16), unit="counts", pixel_scale=0.2),
     Field(name="sigma", unit="counts"),
@@ -28,6 +32,33 @@ FIELDS = (
 WANTED = [field.as_json() for field in FIELDS]
 IMAGE = np.random.default_rng(2).normal(0, 10, (16, 16)).astype(np.float32)
 KNOWN = {"sigma": 10.0, "psf_fwhm": 0.7}
+
+
+IMPORTED = """
+import sys
+from pathlib import Path
+import flows.answering_files
+import flows.commands.predicting
+from components.problems import NAMES, find_reading
+from flows.reading_files import given_by, read_file
+for name in NAMES:
+    read = read_file(Path(sys.argv[1]), find_reading(name))
+    given_by(read, [{"name": "image", "shape": read.image.shape, "unit": ""}], {}, resample=False)
+print(*sorted(set(sys.modules) & {"galsim", "mlflow", "optuna", "prefect", "scipy", "torch"}))
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_read_for_a_problem_as_it_reads_them_itself(name: str) -> None:
+    own, found = find_problem(name).reading, find_reading(name)
+    assert (type(own), vars(own)) == (type(found), vars(found))
+
+
+def test_reading_files_imports_nothing_that_computes(tmp_path: Path) -> None:
+    np.save(tmp_path / "image.npy", IMAGE)
+    command = [sys.executable, "-c", IMPORTED, str(tmp_path / "image.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("\n", 0), done.stderr
 
 
 def given(path: Path, *, resample: bool = False, known: dict[str, float] = KNOWN) -> Given:
@@ -123,7 +154,7 @@ def test_a_table_says_what_is_told_and_what_is_another_number_on_the_sky(tmp_pat
     files = [tmp_path / name for name in ("turned.fits", "no_frame.npy")]
     axes = given(written(files[0], IMAGE, **dict(header_of(30.0, scale=0.2)))).told.axes
     with answering_server(3) as there, Client(there.url) as client:
-        said = client.predict(np.ones((1, 2, 2)))
+        said = replace(client.predict(np.ones((1, 2, 2))), labels={"posterior_correlation": SHAPE})
     shear = {"posterior_g1": 0.2, "posterior_g2": 0.1, "posterior_g1_error": 0.03, "posterior_g2_error": 0.03}
     row = {"id": "a", "in_tested_range": True, "doubts": [], **shear, "posterior_correlation": np.eye(5), "total": 1.0}
     table = AnswerTable(files=files, rows=dict.fromkeys(files, row), said=said)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ CONFIG: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="session")  # BentoML's metrics can be registered once in a process
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a package holds beside its code."""
     package = tmp_path_factory.mktemp("package")
     source = package / "src"
     torch.manual_seed(0)
@@ -40,6 +42,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     }
     (source / "model" / "package.json").write_text(json.dumps(document))
     (package / SUMS).write_text(sums(package))
+    return source
+
+
+@pytest.fixture(scope="session")  # BentoML's metrics can be registered once in a process
+def client(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")

@@ -14,6 +14,8 @@ from services.batching import Batches, BusyError
 from services.limits import Limits
 from services.requests import BadRequestError
 
+_AT_ONCE = 8
+
 
 def asked(*values: float, samples: int = 0, name: str = "x") -> Asked:
     return Asked(inputs={name: np.array(values)}, samples=samples)
@@ -46,7 +48,7 @@ class Doubling:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 1), st.booleans()), min_size=1, max_size=20))
 def test_every_request_gets_its_own_answer_whatever_else_arrives(requests: list[tuple[int, int, bool]]) -> None:
-    model, limits = Doubling(), Limits(batch_images=8)
+    model, limits = Doubling(), Limits(batch_images=_AT_ONCE)
 
     async def one(batches: Batches, number: int, images: int, samples: int, bad: bool) -> None:
         values = np.arange(images) + 100.0 * number + 1
@@ -63,7 +65,7 @@ def test_every_request_gets_its_own_answer_whatever_else_arrives(requests: list[
 
     asyncio.run(all_at_once())
     most = max(images for images, _, _ in requests)
-    assert max(model.batches) <= max(limits.batch_images, most)
+    assert max(model.batches) <= max(_AT_ONCE, most)
 
 
 def test_what_arrives_while_somebody_is_answered_is_the_next_batch() -> None:

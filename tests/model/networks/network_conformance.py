@@ -5,6 +5,28 @@ import torch
 from torch import nn
 
 from models.networks import find_network
+from models.short_numbers import use_short_numbers
+
+HEADS = ("head", "heads", "weigh", "to_latent")
+"""Names of the layers that say the answer."""
+
+
+def layer_dtypes(network: nn.Module, *inputs: torch.Tensor) -> dict[str, torch.dtype]:
+    """What each layer with weights of its own, in the order of their work, answers in."""
+    found: dict[str, torch.dtype] = {}
+
+    def note(name: str, said: torch.Tensor) -> None:
+        found[name] = said.dtype
+
+    handles = [
+        layer.register_forward_hook(lambda _layer, _given, said, name=name: note(name, said))
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+    ]
+    network(*inputs)
+    for handle in handles:
+        handle.remove()
+    return found
 
 
 class NetworkConformance:
@@ -54,10 +76,29 @@ class NetworkConformance:
 
     def test_trains_in_bfloat16_as_on_a_gpu(self, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
         network = self.build().train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = network(*batch).answer_bo.float().square().mean()
-        loss.backward()
+        use_short_numbers(network)
+        network(*batch).answer_bo.square().mean().backward()
         assert all(weight.grad is None or weight.grad.isfinite().all() for weight in network.parameters())
+
+    def test_only_the_trunk_is_in_short_numbers(self, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+        network = self.build().train()
+        use_short_numbers(network)
+        dtypes = layer_dtypes(network, *batch)
+        assert torch.bfloat16 in dtypes.values(), "nothing is any faster"
+        first, last = next(iter(dtypes)), list(dtypes)[-1]
+        assert dtypes[first] == dtypes[last] == torch.float32
+        heads = {name: of for name, of in dtypes.items() if name.split(".")[0] in HEADS}
+        assert heads
+        assert set(heads.values()) == {torch.float32}
+        assert all(of.dtype == torch.float32 for of in network(*batch) if of is not None)
+
+    @pytest.mark.slow
+    def test_is_one_graph_to_a_compiler(self, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+        """As networks are compiled on GPUs: what breaks a graph apart is computed outside of it, slowly."""
+        network = self.build().train()
+        use_short_numbers(network)
+        compiled = torch.compile(network, backend="eager", fullgraph=True)
+        torch.testing.assert_close(compiled(*batch).answer_bo, network(*batch).answer_bo, rtol=1e-2, atol=1e-2)
 
     def test_huge_and_empty_images_have_finite_answers(self) -> None:
         network = self.build().eval()

@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from models.map_networks import find_map_network, map_network_module, map_network_names
+from models.short_numbers import use_short_numbers
+from tests.model.networks.network_conformance import layer_dtypes
 
 
 class MapNetworkConformance:
@@ -46,6 +48,23 @@ class MapNetworkConformance:
 
     def test_the_seed_decides_the_answer(self, image: torch.Tensor) -> None:
         torch.testing.assert_close(self.build().eval()(image), self.build().eval()(image), rtol=0, atol=0)
+
+    def test_only_the_trunk_is_in_short_numbers(self, image: torch.Tensor) -> None:
+        network = self.build().train()
+        use_short_numbers(network)
+        dtypes = layer_dtypes(network, image)
+        assert torch.bfloat16 in dtypes.values(), "nothing is any faster"
+        first, last = next(iter(dtypes)), list(dtypes)[-1]
+        assert dtypes[first] == dtypes[last] == torch.float32
+        assert network(image).dtype == torch.float32
+
+    @pytest.mark.slow
+    def test_is_one_graph_to_a_compiler(self, image: torch.Tensor) -> None:
+        """As networks are compiled on GPUs: what breaks a graph apart is computed outside of it, slowly."""
+        network = self.build().eval()
+        use_short_numbers(network)
+        compiled = torch.compile(network, backend="eager", fullgraph=True)
+        torch.testing.assert_close(compiled(image), network(image), rtol=1e-2, atol=1e-2)
 
     def test_huge_and_empty_images_have_finite_answers(self) -> None:
         network = self.build().eval()

@@ -29,6 +29,7 @@ from components.fields.problem import Problem, Shard
 from components.fields.randomness import row_seeds
 from components.lifecycle.judging import MEGABYTES
 from components.packages.golden import make_golden, sample
+from components.training import steps
 from components.training.trainer import Trainer
 from models.estimators import Estimator, build
 from models.fields import check_arrays, check_values, field, in_words
@@ -37,6 +38,8 @@ from services.records import Records
 from services.replies import WRITERS, About
 from tests.conftest import HOUSE
 from tests.model.problems.machines import EVERY_MACHINE, MACHINES, margin, on_machines
+from tests.other_device import pretended
+from tests.synchronising import Synchronising
 
 LARGEST = 131_072
 """Images of the largest dataset in params.yaml."""
@@ -50,6 +53,8 @@ class ProblemConformance:
 
     networks: tuple[str, ...] = ()
     """Networks of the problem's kind, each of which must be able to answer; params.yaml's alone when there are none."""
+    waits: int = 0
+    """How often a step of a training waits for a GPU, at most; a number that may only sink."""
     noise: bool = True
     """Whether images have noise of their own where nothing else is drawn afresh."""
 
@@ -204,6 +209,23 @@ class ProblemConformance:
             seen.add(next(iter(batch.inputs.values())).numpy().tobytes())
         assert len(seen) == 4
 
+    def test_a_step_of_a_training_hardly_waits_for_the_device(
+        self,
+        problem: Problem,
+        settings: ProblemSettings,
+        small_dataset: Dataset,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(steps, "decides_itself", lambda _device: True)
+        trainer, rows = Trainer(problem, small_dataset, settings), small_dataset.rows("train")[:16]
+        stored = read_stored(problem, small_dataset, settings, rows)
+        trainer.estimator.train()
+        for number in range(2):  # tables are made in the first
+            with Synchronising() as found:
+                batch = present(problem, stored, row_seeds([number], rows), settings, training=True, device=CPU)
+                trainer.step(batch, rate=1e-3)
+        assert len(found.calls) <= self.waits, found.calls
+
     def test_training_lowers_the_loss(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
     ) -> None:
@@ -340,6 +362,50 @@ class ProblemConformance:
         assert sum(float(loss.values.mean()) for loss in trained.losses) < sum(
             float(loss.values.mean()) for loss in untrained.losses
         )
+
+    def test_no_step_of_an_answer_mixes_devices(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        """Where there is a GPU, everything is computed there: nothing that lies elsewhere takes part."""
+        rows, found = small_dataset.rows("train")[:4], []
+        stored = read_stored(problem, small_dataset, settings, rows)
+        with pretended() as there:
+            for device in (CPU, there):
+                estimator = self.estimator(problem, settings).to(device)
+                batch = present(problem, stored, row_seeds([1], rows), settings, training=True, device=device)
+                loss_b = estimator.loss(batch.inputs, batch.targets)
+                loss_b.mean().backward()  # type: ignore[no-untyped-call]
+                measured = asking(estimator)(batch.inputs, batch.targets)
+                assert {of.device for of in (*measured.values(), loss_b)} == {device}
+                assert all(of.grad is None or of.grad.device == device for of in estimator.parameters())
+                found.append({"loss": loss_b.detach().cpu(), **{name: of.cpu() for name, of in measured.items()}})
+        here, elsewhere = found
+        for name, array in here.items():
+            assert torch.allclose(elsewhere[name].double(), array.double(), rtol=1e-3, atol=1e-5, equal_nan=True), name
+
+    @pytest.mark.slow
+    @pytest.mark.ci
+    def test_what_follows_training_and_confirmation_and_evaluation_stay_on_a_device(
+        self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
+    ) -> None:
+        with pretended() as device, tempfile.TemporaryDirectory() as cache:
+            estimator, _ = problem.finish(self.estimator(problem, settings).to(device), small_dataset, settings)
+            assert {of.device for of in estimator.state_dict().values()} == {device}
+            answer = asking(estimator.eval())
+            confirmed = problem.confirm(answer, small_dataset, settings, device=device, progress=lambda _: None)
+            assert all(np.isfinite(loss.values).all() for loss in confirmed.losses)
+            result = problem.evaluate(
+                answer, small_dataset, settings, device=device, cache=Path(cache), progress=lambda _: None
+            )
+            assert all(np.isfinite(loss.values).all() for loss in result.losses)
+            if settings.honesty is not None:
+                assert problem.measure_honesty(answer, settings, device=device, progress=lambda _: None).metrics
+            (batch,) = presented(
+                problem, small_dataset, settings, small_dataset.rows("test")[:4], seed=[1], device=device
+            )
+            with torch.inference_mode():
+                outputs = estimator(batch.inputs)
+            assert len(estimator.doubts(batch.inputs, outputs, result.tested_range)) == batch.count
 
     @staticmethod
     def estimator(problem: Problem, settings: ProblemSettings) -> Estimator:

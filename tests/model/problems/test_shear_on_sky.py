@@ -4,12 +4,13 @@ import galsim
 import numpy as np
 import pytest
 
-from components.problems import find_problem
+from components.problems import find_reading
 from components.simulators.sersic import PARAMETERS
 from services.headers import compare
 from tests.code.services.test_headers import IMAGE, header_of
 
-PROBLEM = find_problem("galaxy-shape")
+READING = find_reading("galaxy-shape")
+LABELS = {"likelihood_correlation": PARAMETERS}
 
 
 def answer_of(g1: float, g2: float) -> dict[str, object]:
@@ -25,7 +26,7 @@ def answer_of(g1: float, g2: float) -> dict[str, object]:
 def test_a_galaxy_along_north_has_the_angle_zero_and_towards_east_it_grows() -> None:
     axes = np.array([[0.0, 1.0], [-1.0, 0.0]])  # north up, east to the left
     for (g1, g2), angle in (((-0.3, 0), 0), ((0.3, 0), 90), ((0, -0.3), 45), ((0, 0.3), 135)):
-        found = PROBLEM.on_sky(answer_of(g1, g2), axes)
+        found = READING.on_sky(answer_of(g1, g2), LABELS, axes)
         assert found["likelihood_position_angle"].value == pytest.approx(angle)
         assert found["likelihood_position_angle"].unit == "deg"
 
@@ -36,7 +37,7 @@ def test_shear_and_its_covariance_turn_as_galsim_turns_them(angle: float, mirror
     header = header_of(angle, mirrored=mirrored)
     axes = compare(header, (64, 64), IMAGE).axes
     assert axes is not None
-    found = PROBLEM.on_sky(answer_of(0.2, -0.1), axes)
+    found = READING.on_sky(answer_of(0.2, -0.1), LABELS, axes)
     wcs = galsim.AstropyWCS(header=header).local(galsim.PositionD(32.5, 32.5))
     turned = wcs.shearToWorld(galsim.Shear(g1=0.2, g2=-0.1))
     there = (found["likelihood_g1_sky"].value, found["likelihood_g2_sky"].value)
@@ -44,7 +45,7 @@ def test_shear_and_its_covariance_turn_as_galsim_turns_them(angle: float, mirror
 
     covariance = np.array([[0.03**2, 0.4 * 0.03 * 0.05], [0.4 * 0.03 * 0.05, 0.05**2]])
     draws = np.random.default_rng(0).multivariate_normal([0.2, -0.1], covariance / 400, 4000)
-    many = [PROBLEM.on_sky(answer_of(*draw), axes) for draw in draws]
+    many = [READING.on_sky(answer_of(*draw), LABELS, axes) for draw in draws]
     g1, g2 = (np.array([one[f"likelihood_{part}_sky"].value for one in many]) for part in ("g1", "g2"))
     assert 20 * g1.std() == pytest.approx(found["likelihood_g1_sky_error"].value, rel=0.05)
     assert 20 * g2.std() == pytest.approx(found["likelihood_g2_sky_error"].value, rel=0.05)
@@ -56,5 +57,5 @@ def test_shear_and_its_covariance_turn_as_galsim_turns_them(angle: float, mirror
 
 
 def test_of_a_round_galaxy_no_angle_is_known() -> None:
-    found = PROBLEM.on_sky(answer_of(0.0, 0.0), np.eye(2))
+    found = READING.on_sky(answer_of(0.0, 0.0), LABELS, np.eye(2))
     assert found["likelihood_position_angle_error"].value == pytest.approx(180 / 12**0.5)

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from components.core.digests import value_digest
 from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
 from components.fields.dataset import Dataset
 from components.fields.problem import Problem
-from components.training import checkpoints
+from components.training import checkpoints, inputs
 from components.training import run as training
 from components.training.run import train
 from components.training.trainer import Trainer
 from models.descriptions import WEIGHTS, DamagedModelError
+from models.estimators.estimator import Estimator
 from models.estimators.saved import load_model
 
 SOURCE = Source(commit="0" * 40, dirty=False)
@@ -106,3 +108,47 @@ def test_learning_rate_warms_up_and_falls(problem: Problem, small_dataset: Datas
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert rates[-1] < 0.05 * settings.train.learning_rate
+
+
+class _Trained(Trainer):
+    """One that has nothing left to do, on a device that holds no numbers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.done = self.train.epochs
+
+    @property
+    def averaged(self) -> Estimator:
+        return super().averaged.to("meta")
+
+
+def test_what_follows_training_computes_where_training_did(
+    workspace: Workspace, problem: Problem, small_dataset: Dataset, settings: ProblemSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    seen: list[torch.device] = []
+
+    def finish(estimator: Estimator, *_: Any) -> Any:
+        seen.extend({of.device for of in estimator.parameters()})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "Trainer", _Trained)
+    monkeypatch.setattr(problem, "finish", finish)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, problem, small_dataset, settings, source=SOURCE)
+    assert seen == [torch.device("meta")]
+
+
+def test_the_same_bytes_are_promised_of_the_same_kind_of_device(
+    problem: Problem, small_dataset: Dataset, settings: ProblemSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_from = inputs.training_inputs(problem, settings)
+
+    def key(kind: str) -> str:
+        monkeypatch.setattr(inputs, "best_device", lambda: torch.device("cpu" if kind == "cpu" else "cuda"))
+        monkeypatch.setattr(inputs, "device_name", lambda _: kind)
+        return inputs.training_key(problem, small_dataset, made_from)
+
+    of_all = {"problem": problem.name, "data": small_dataset.digest, **made_from}
+    assert key("cpu") == value_digest(of_all), "models of before the device was named are found"
+    assert len({key(kind) for kind in ("cpu", "NVIDIA H200", "NVIDIA A100")}) == 3

@@ -31,7 +31,7 @@ def present(
     if training:
         drawn_bc = conditions(settings.simulate, random_numbers(seed_b, DRAWN, stream=_CONDITIONS))
         seen_bc = torch.from_numpy(drawn_bc).to(truth_bhw)
-        truth_bhw = turned(truth_bhw, uniform(seed_b, (_SYMMETRIES,), stream=_SYMMETRY, device=truth_bhw.device))
+        truth_bhw = turned(truth_bhw, uniform(seed_b, (_SYMMETRIES,), stream=_SYMMETRY, device=torch.device("cpu")))
     fwhm_b, g1_b, g2_b, snr_b = seen_bc.unbind(1)
     simulate = settings.simulate
     psf_bkk = kolmogorov_psf(fwhm_b / simulate.pixel_scale, torch.stack([g1_b, g2_b], dim=1), size=simulate.psf_size)
@@ -43,9 +43,14 @@ def present(
 
 
 def turned(truth_bhw: Tensor, chance_bk: Tensor) -> Tensor:
-    """Each galaxy turned by right angles, mirrored and shifted by a pixel at most, all by chances of its own."""
+    """Each galaxy turned by right angles, mirrored and shifted by a pixel at most, all by chances of its own.
+
+    Args:
+        truth_bhw: on any device.
+        chance_bk: on the processor, which decides by them.
+    """
     changed = []
-    for truth_hw, chances in zip(truth_bhw, chance_bk.tolist(), strict=True):
+    for truth_hw, chances in zip(truth_bhw, chance_bk.numpy().tolist(), strict=True):
         down, right = (int(3 * chance) - 1 for chance in chances[:2])
         here_hw = truth_hw.roll((down, right), dims=(0, 1))
         axes = [axis for axis, chance in enumerate(chances[2:4]) if chance < 0.5]

@@ -28,10 +28,13 @@ def augmented(picture_bchw: Tensor, chance_bk: Tensor) -> Tensor:
 
     Args:
         picture_bchw: values from 0 to 1.
-        chance_bk: between 0 and 1, shape (b, `CHANCES`).
+        chance_bk: between 0 and 1, shape (b, `CHANCES`); on the processor, which decides by them.
     """
     return torch.stack(
-        [_changed(picture_chw, chances) for picture_chw, chances in zip(picture_bchw, chance_bk.tolist(), strict=True)]
+        [
+            _changed(picture_chw, chances)
+            for picture_chw, chances in zip(picture_bchw, chance_bk.numpy().tolist(), strict=True)
+        ]
     )
 
 

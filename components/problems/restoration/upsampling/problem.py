@@ -30,7 +30,7 @@ from components.problems.restoration.upsampling.augmentation import CHANCES, aug
 from components.problems.restoration.upsampling.degrading import degraded
 from components.problems.restoration.upsampling.settings import BANDS, FACTOR, UpsamplingSettings
 from components.simulators.deep_fields import draw_fields
-from components.simulators.folders import FolderProblem, FolderSettings
+from components.simulators.folders import COLOUR, FolderProblem, FolderSettings
 from models.estimators.upsampled import UpsampledEstimator
 from models.fields import Arrays, Field
 
@@ -50,7 +50,7 @@ class Upsampling(MeasuredProblem, FolderProblem):
     name = "upsampling"
     settings = UpsamplingSettings
     kind = "pictures"
-    bands = BANDS
+    reading = COLOUR
     use = Use(
         intended="Colour pictures of the sky that were resized to a quarter and back, to look at.",
         out_of_scope=(
@@ -98,7 +98,7 @@ class Upsampling(MeasuredProblem, FolderProblem):
         """Resized to a quarter and back; in training changed before that (`augmentation.py`)."""
         picture_bchw = stored["picture"]
         if training:
-            chance_bk = uniform(seed_b, (CHANCES,), stream=_OF_SYMMETRY, device=picture_bchw.device)
+            chance_bk = uniform(seed_b, (CHANCES,), stream=_OF_SYMMETRY, device=torch.device("cpu"))
             picture_bchw = augmented(picture_bchw, chance_bk)
         return {"image": degraded(picture_bchw)}, {"picture": picture_bchw}
 
