@@ -72,12 +72,9 @@ def _hundred() -> None:
         with mock.patch.object(searching, "open_workers", _threads):
             wall, _ = _search(task)
     kind = "SQLite" if server is None else "PostgreSQL"
-    print(
-        f"{_MANY} workers on {kind}, trials of {_MANY_SECONDS:g} s: {wall:.1f} s, {len(statements) / _MANY:.0f} statements"
-    )
-    print(
-        f"  and {sum(spent) / _MANY * 1000:.0f} ms of the database a trial; it is busy {sum(spent) / wall:.0%} of the time"
-    )
+    each, cost = len(statements) / _MANY, sum(spent) / _MANY * 1000
+    print(f"{_MANY} workers on {kind}, trials of {_MANY_SECONDS:g} s: {wall:.1f} s in all")
+    print(f"  the database: {each:.0f} statements and {cost:.0f} ms a trial, busy {sum(spent) / wall:.0%} of the time")
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 
 A worker has one task at a time and, where there are GPUs, one of them that it sees alone. A task whose worker dies is
 begun again on another, so it must be one that may be. With one worker and no scheduler there is no Dask, only a loop.
+Dask's own client is used, not a Prefect task for each call: that would be a pickle on disk and several requests.
 """
 
 import logging

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import optuna
@@ -115,7 +116,7 @@ def run_trial(task: TrialTask, trial_id: int) -> None:
         return
     begun = time.monotonic()
     try:
-        trial.set_user_attr(COMMIT, read_source(task.workspace.root).commit)  # a study may go on at another
+        trial.set_user_attr(COMMIT, _commit(task.workspace.root))  # a study may go on at another
         trial.set_user_attr(SEED, seed_of(search, place))
         trial.set_user_attr(CHOSEN, _chosen_by(study, trial, task, place))
         with get_heartbeat_thread(trial_id, storage):
@@ -124,6 +125,12 @@ def run_trial(task: TrialTask, trial_id: int) -> None:
         study.tell(trial, loss, state, skip_if_finished=True)
     except UpdateFinishedTrialError:  # it was given up: this process seemed dead
         return
+
+
+@lru_cache(maxsize=1)
+def _commit(root: Path) -> str:
+    """The commit of this process's code, asked for once: git takes longer than Optuna."""
+    return read_source(root).commit
 
 
 def _measured(trial: optuna.Trial, task: TrialTask) -> tuple[TrialState, float | None]:

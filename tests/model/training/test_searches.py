@@ -244,9 +244,9 @@ def test_a_trial_that_was_given_up_tells_nothing(task: TrialTask) -> None:
 @pytest.mark.parametrize("pruner", ["median", "halving", "hyperband"])
 def test_every_pruner_ends_bad_trials_early(task: TrialTask, pruner: str) -> None:
     study = new_study(task)
-    many = with_search(task, trials=16, pruner=pruner, epochs=EPOCHS)
+    many = with_search(task, trials=12, pruner=pruner, epochs=EPOCHS)
     run_study(study, many)
-    records = ended_trials(study, 16)
+    records = ended_trials(study, 12)
     pruned = [record for record in records if record.state == "PRUNED"]
     assert pruned
     assert all(record.losses for record in pruned)
