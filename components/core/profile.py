@@ -1,7 +1,7 @@
 """`profile` of params.yaml: `local`, where the state folder has everything, or `cluster`, where machines share it.
 
     is_cluster(root)                                # whether params.yaml says `profile: cluster`
-    check_addresses(workspace)                      # an AssayError when an address is missing that the profile needs
+    check_addresses(database=…, optuna=…, tracking=…)        # an AssayError where a cluster could not use one
 
 Which addresses there are stands in docs/cluster.md; whether somebody answers there, `assay init` finds out.
 """
@@ -9,15 +9,11 @@ Which addresses there are stands in docs/cluster.md; whether somebody answers th
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from components.core.environment import variable
 from components.core.errors import AssayError
 from components.core.params import read_profile
 from components.core.postgresql import is_postgresql, shown_address
-
-if TYPE_CHECKING:
-    from components.core.workspace import Workspace
 
 __label__ = None
 
@@ -39,16 +35,18 @@ def _says_cluster(path: Path, _changed_ns: int) -> bool:
     return bool(_NAMED.search(path.read_text(encoding="utf-8"))) and read_profile(path) == "cluster"
 
 
-def check_addresses(workspace: "Workspace") -> None:
-    """See that every address is one that other machines can use, where the profile is `cluster`.
+def check_addresses(*, database: str, optuna: str, tracking: str) -> None:
+    """See that every address is one that other machines can use.
+
+    Args:
+        database: of the ledger.
+        optuna: of the searches.
+        tracking: MLflow's.
 
     Raises:
         AssayError: naming those that are not, or two that must not be the same.
     """
-    if not workspace.is_cluster:
-        return
-    tracking = workspace.tracking_uri
-    databases = {"ASSAY_DATABASE_URL": workspace.database_url, "ASSAY_OPTUNA_URL": workspace.optuna_url}
+    databases = {"ASSAY_DATABASE_URL": database, "ASSAY_OPTUNA_URL": optuna}
     wrong = [name for name, url in databases.items() if not is_postgresql(url)]
     if not (is_postgresql(tracking) or tracking.startswith(("http://", "https://"))):
         wrong.append("MLFLOW_TRACKING_URI")
@@ -56,7 +54,7 @@ def check_addresses(workspace: "Workspace") -> None:
         wrong.append(ARTIFACT_ROOT)
     if variable(PREFECT) is None:
         wrong.append(PREFECT)
-    if not wrong and tracking == workspace.optuna_url:
+    if not wrong and tracking == optuna:
         raise AssayError(
             "MLFLOW_TRACKING_URI and ASSAY_OPTUNA_URL name one database, and each of the two takes the other's table "
             "`alembic_version` for its own: give each a database of its own"

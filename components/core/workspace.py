@@ -119,7 +119,8 @@ class Workspace:
             AssayError: when it cannot be written, is too full, or one of its databases is locked, damaged, or would
                 lie on a network mount or, under `profile: cluster`, on this machine alone.
         """
-        check_addresses(self)
+        if self.is_cluster:
+            check_addresses(database=self.database_url, optuna=self.optuna_url, tracking=self.tracking_uri)
         check_local(
             {
                 "ASSAY_DATABASE_URL": self.database_url,

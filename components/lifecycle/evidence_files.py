@@ -1,11 +1,16 @@
 """The evidence that a promotion rests on goes to its version in MLflow, whole: a state folder is not kept for ever.
 
 keep_evidence(registry, version, [of_version, of_production], registered="0123…")
+fetch_registered(workspace, problem, 3)                                        # on a machine that did not make it
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from components.evidence import Evidence
+from components.core import AssayError, Workspace
+from components.evidence import Evidence, adopt_evaluation
+from components.fields import Problem
+from components.ledger import open_ledger, registered_tags
 from components.registry import Registry
 
 FOLDER = "evidence"
@@ -30,3 +35,14 @@ def keep_evidence(
     for one in evidence:
         if one.digest != registered:
             registry.attach_whole(problem, version, one.folder, f"{FOLDER}/{one.digest[:16]}")
+
+
+def fetch_registered(workspace: Workspace, problem: Problem, version: int) -> None:
+    """Take the evaluation that a version was registered with from MLflow; where that has lost it, nothing happens.
+
+    What it must be is the ledger's word: who can write files can write MLflow's tags, too.
+    """
+    recorded = registered_tags(open_ledger(workspace).history(problem.name)).get(version)
+    with suppress(AssayError), Registry(workspace).evaluation(problem.name, version) as folder:
+        if recorded is not None:
+            adopt_evaluation(workspace, problem, folder, digest=recorded["evidence.digest"])

@@ -24,7 +24,6 @@ from components.core import (
 from components.evidence import (
     CannotBeEvaluatedError,
     Evidence,
-    adopt_evaluation,
     comparison_seed,
     confirm,
     evaluate,
@@ -35,8 +34,9 @@ from components.evidence import (
 )
 from components.fields import Dataset, Metric, Problem
 from components.gates import Against, GateResult, LostEvidence, judge, judge_challenger, not_compared, refused
-from components.ledger import PRODUCTION, open_ledger, registered_tags
+from components.ledger import PRODUCTION
 from components.lifecycle.committed_gates import committed_gates
+from components.lifecycle.evidence_files import fetch_registered
 from components.lifecycle.measurement import is_measured, table_of
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.retraining import changed_training
@@ -67,17 +67,9 @@ class Judge:
         if version not in self._gathered:
             of = (self._workspace, self._problem, self._files(version), self._dataset, self._settings)
             if self._workspace.is_cluster and not is_evaluated(*of):
-                self._fetch(version)
+                fetch_registered(self._workspace, self._problem, version)
             self._gathered[version] = evaluate(*of)
         return self._gathered[version]
-
-    def _fetch(self, version: int) -> None:
-        """Take the evaluation that a version was registered with from another machine, where MLflow has it whole."""
-        name = self._problem.name
-        recorded = registered_tags(open_ledger(self._workspace).history(name)).get(version)
-        with suppress(AssayError), Registry(self._workspace).evaluation(name, version) as folder:
-            if recorded is not None:
-                adopt_evaluation(self._workspace, self._problem, folder, digest=recorded["evidence.digest"])
 
     def rests_on(self, version: int, champion: int | None) -> list[Evidence]:
         """The evaluations behind the verdicts on a version: its own, and that of the one compared with, if there is."""

@@ -110,7 +110,8 @@ def machines(tmp_path_factory: pytest.TempPathFactory, shared: dict[str, str]) -
     one = make_house_with_code(folder / "one" / "house")
     write_params(one.root, LENIENT)
     (one.root / ".dvc").mkdir()
-    shutil.copy(HOUSE / ".dvc" / "config", one.root / ".dvc" / "config")
+    for file in (".dvc/config", "prefect.yaml"):
+        shutil.copy(HOUSE / file, one.root / file)
     done(one, "new-problem", OTHER)
     commit(one.root)
     *to_begin, run, keep = shown(FIRST)
