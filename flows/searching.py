@@ -5,13 +5,11 @@ for line in best_lines(winner):
     console.out.print(line)
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.job import Job
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from components.fields import Dataset
     from components.training import TrialRecord, Winner
 
@@ -65,7 +63,8 @@ def _line(place: int, trial: "TrialRecord") -> str:
     return f"{place}. validation loss {trial.loss:.3f}, trial {trial.number}: {said}"
 
 
-def _picture(winner: "Winner") -> "Figure":
+def _picture(winner: "Winner") -> Any:
+    """A figure of Matplotlib."""
     import pandas as pd
 
     from components.evidence import plot_search

@@ -59,6 +59,7 @@ from .settings import EvaluateSettings as EvaluateSettings
 from .settings import HonestySettings as HonestySettings
 from .settings import NotifySettings as NotifySettings
 from .settings import ProblemSettings as ProblemSettings
+from .settings import SearchSettings as SearchSettings
 from .settings import ServeSettings as ServeSettings
 from .settings import SimulationSettings as SimulationSettings
 from .settings import TrainSettings as TrainSettings

@@ -10,16 +10,13 @@ whose call was lost. A search that is only read begins none, and of one that is 
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from components.core import Workspace, place_tag
 from components.fields import Problem
 from components.registry.registry import Registry
 from components.registry.runs import PLACE_TAG, shown_params, shown_tags
 from components.training import TrialRecord
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SEARCH_TAG = "search.study"
 """The tag of a search's run, and of its trials', that names the Optuna study."""
@@ -80,12 +77,12 @@ class SearchLog:
         self._client.set_terminated(run_id, "FAILED" if trial.state == "FAIL" else "FINISHED")
         self._known.add(str(trial.number))
 
-    def finish(self, trials: Sequence[TrialRecord], draw: "Callable[[], Figure]") -> None:
+    def finish(self, trials: Sequence[TrialRecord], draw: Callable[[], Any]) -> None:
         """Log what is missing, and the picture, where trials have ended since the last time.
 
         Args:
             trials: all that have ended.
-            draw: makes the picture.
+            draw: makes the picture, a figure of Matplotlib.
         """
         if self._logged == str(len(trials)):
             return

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from components.core import ProblemSettings, Span, TrainSettings, holds
-from components.core.settings import SearchSettings
+from components.core import ProblemSettings, SearchSettings, Span, TrainSettings, holds
 
 __label__ = "search_space"
 
