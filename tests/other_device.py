@@ -4,7 +4,8 @@
         estimator.to(device)(inputs)               # RuntimeError when a tensor that lies elsewhere takes part
 
 What a GPU would refuse is refused: operations on tensors of two devices, but for numbers and indices, and NumPy on what
-lies there. What is computed is what the processor computes.
+lies there. What is computed is what the processor computes, but for the last bit of products with a conjugated tensor:
+the processor conjugates while it multiplies.
 """
 
 from collections.abc import Iterator

@@ -68,12 +68,14 @@ def test_every_request_gets_its_own_answer_whatever_else_arrives(requests: list[
     assert max(model.batches) <= max(_AT_ONCE, most)
 
 
-def test_what_arrives_while_somebody_is_answered_is_the_next_batch() -> None:
+@pytest.mark.parametrize("limits", [Limits(batch_images=6), Limits()])
+def test_what_arrives_while_somebody_is_answered_is_the_next_batch(limits: Limits) -> None:
+    """As large as limits say, or as the model's device takes where they do not."""
     model = Doubling()
     model.free.clear()
 
     async def arrive() -> None:
-        batches = Batches(model, Limits(batch_images=6))
+        batches = Batches(model, limits, at_once=8 if limits.batch_images else 6)
         first = asyncio.create_task(batches.ask(asked(1)))
         await asyncio.sleep(0.05)
         others = [asyncio.create_task(batches.ask(asked(number))) for number in range(10)]

@@ -381,7 +381,8 @@ class ProblemConformance:
                 found.append({"loss": loss_b.detach().cpu(), **{name: of.cpu() for name, of in measured.items()}})
         here, elsewhere = found
         for name, array in here.items():
-            assert torch.allclose(elsewhere[name].double(), array.double(), rtol=1e-3, atol=1e-5, equal_nan=True), name
+            off = 1e-4 * max(1.0, float(array.double().nan_to_num().abs().max()))  # what is large rounds coarsely
+            assert torch.allclose(elsewhere[name].double(), array.double(), rtol=0, atol=off, equal_nan=True), name
 
     @pytest.mark.slow
     @pytest.mark.ci
