@@ -5,10 +5,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from components.core.workspace import Workspace
-from components.fields.problem import Problem
+from components.problems import find_problem
 from components.registry.search_log import SEARCH_TAG, SearchLog
 from components.training.searches.records import TrialRecord
 
+PROBLEM = find_problem("galaxy-shape")
 STUDY = "galaxy-shape, 320 images (0123456789ab)"
 
 
@@ -40,16 +41,16 @@ def runs() -> list[Any]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def test_each_trial_is_a_run_within_the_searchs_and_is_logged_once(workspace: Workspace, problem: Problem) -> None:
+def test_each_trial_is_a_run_within_the_searchs_and_is_logged_once(workspace: Workspace) -> None:
     import mlflow
 
-    SearchLog(workspace, problem, STUDY).add(record(0))
-    log = SearchLog(workspace, problem, STUDY)  # after a kill
+    SearchLog(workspace, PROBLEM, STUDY).add(record(0))
+    log = SearchLog(workspace, PROBLEM, STUDY)  # after a kill
     for number in (0, 1):
         log.add(record(number))
     records = [record(0), record(1), record(2, "FAIL")]
     for _ in range(2):
-        SearchLog(workspace, problem, STUDY).finish(records, Figure)
+        SearchLog(workspace, PROBLEM, STUDY).finish(records, Figure)
     found = runs()
     (search,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
     assert (search.info.status, search.data.metrics["validation_loss"]) == ("FINISHED", -2.5)
@@ -69,10 +70,10 @@ def test_each_trial_is_a_run_within_the_searchs_and_is_logged_once(workspace: Wo
     assert [file.path for file in client.list_artifacts(search.info.run_id)] == ["search.png"]
 
 
-def test_a_finished_search_with_nothing_new_draws_nothing(workspace: Workspace, problem: Problem) -> None:
+def test_a_finished_search_with_nothing_new_draws_nothing(workspace: Workspace) -> None:
     def draw() -> Figure:
         raise AssertionError("drawn again")
 
-    SearchLog(workspace, problem, STUDY).finish([record(0)], Figure)
-    SearchLog(workspace, problem, STUDY).finish([record(0)], draw)
+    SearchLog(workspace, PROBLEM, STUDY).finish([record(0)], Figure)
+    SearchLog(workspace, PROBLEM, STUDY).finish([record(0)], draw)
     assert len(runs()) == 2
