@@ -167,6 +167,9 @@ def test_a_problem_that_one_machine_works_on_is_refused_on_the_other(machines: M
     refused(typed(machines.two, "reconcile", NAME, **machines.shared), "another assay command is working on", NAME)
     child.send_signal(signal.SIGKILL)
     child.communicate()
+    (missed,) = json.loads(done(machines.two, "reconcile", NAME, "--json", **machines.shared))
+    assert missed["repaired"]  # it had not got the package of the other's version; MLflow has it
+    assert "no package" in missed["what"]
     assert json.loads(done(machines.two, "reconcile", NAME, "--json", **machines.shared)) == []
 
 
