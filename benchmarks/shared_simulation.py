@@ -41,9 +41,9 @@ def _by_workers(folder: Path, count: int) -> float:
     """With a thread each, as a cluster's workers have; the second time, so that all have imported what they need."""
     single = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     with mock.patch.dict(os.environ, single), dask_workers(folder.with_suffix(".logs"), count) as address:
-        with mock.patch.dict(os.environ, {"ASSAY_DASK_URL": address}):
-            _drawn(folder.with_suffix(".first"))
-            return _drawn(folder)
+        os.environ["ASSAY_DASK_URL"] = address
+        _drawn(folder.with_suffix(".first"))
+        return _drawn(folder)
 
 
 if __name__ == "__main__":
