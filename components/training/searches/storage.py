@@ -35,7 +35,9 @@ _ASKED = (
 
 def create_storage(workspace: Workspace) -> optuna.storages.RDBStorage:
     """The workspace's Optuna database, its tables made when it is new."""
-    return open_storage(workspace.optuna_url)
+    storage = open_storage(workspace.optuna_url)
+    storage._version_manager.check_table_schema_compatibility()  # which may be another than when it was opened
+    return storage
 
 
 @lru_cache(maxsize=4)
