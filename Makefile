@@ -34,8 +34,8 @@ test: setup  ## the tests, without the long drills
 long: setup  ## the long drills that CI runs, too: commands killed midway, other machines, verdicts (half an hour)
 	$(BIN)/pytest -m ci
 
-ci: setup  ## what CI runs of them: the tests, and of the long drills those that matter most (forty minutes)
-	$(BIN)/pytest -m 'not slow or ci'
+ci: setup  ## the tests with the long drills that CI runs (forty minutes); with TURN=1/3 a third of those
+	$(BIN)/pytest -m 'not slow or ci' $(if $(TURN),--turn $(TURN))
 
 cheats: setup  ## models that guess, against the rules of params.yaml (a quarter of an hour: they train one)
 	$(BIN)/pytest -n0 -m slow tests/drills/test_cheats.py

@@ -30,6 +30,8 @@ from components.problems import find_problem
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
 
+pytest_plugins = ["tests.turns"]
+
 HOUSE = Path(__file__).parents[1]
 
 # Shared machines are slow at times, and a test must fail again when it is run again.
