@@ -2,7 +2,7 @@
 
     pytest -m 'not slow or ci' --turn 1/3        # the usual tests, and of the long drills the first third of modules
 
-Registered as a plugin by `tests/conftest.py`. What takes turns are tests that are `slow` and `ci`; 0/3 has none of them.
+Registered as a plugin by `tests/conftest.py`. Tests that are `slow` and `ci` take turns; 0/3 has none of them.
 """
 
 import re
