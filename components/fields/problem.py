@@ -274,7 +274,8 @@ class Problem(ABC):
         """What follows the training loop: the estimator that is kept, and what its description tells of that.
 
         Args:
-            estimator: the trained network, with averaged weights.
+            estimator: the trained network, with averaged weights, on the device that it was trained on; what is
+                computed is computed there.
             dataset: the images.
             settings: all of the problem's.
         """
