@@ -8,18 +8,20 @@ Starting a search fails nobody's running trial. Only whoever gives out a study's
 
 import copy
 import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 import psutil
 from filelock import FileLock
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
 from components.training.searches.space import TOO_LARGE
-from components.training.searches.storage import RETRIES
+from components.training.searches.storage import RETRIES, add_once
 
 __label__ = None
 
@@ -59,17 +61,31 @@ def claim(study: optuna.Study, trial_id: int, home: Path) -> optuna.Trial | None
 
 def give_up_dead(study: optuna.Study) -> None:
     """Fail the trials whose processes are dead, and queue their parameters again, three times at most."""
-    fail_stale_trials(study)
+    with suppress(StorageInternalError):  # its server went away meanwhile: what was failed is queued below
+        fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _has_died(trial):
             _fail(study, trial)
     # Also what was failed by somebody who died before it was queued.
+    retried = _retried(study)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+        begun = len(RetryHeartbeatStaleTrialCallback.retry_history(trial))
+        if WHY not in trial.user_attrs and trial.number not in retried and begun < RETRIES:
+            add_once(partial(_queue_again, study, trial), partial(_was_retried, study, trial))
+
+
+def _queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)(study, copy.deepcopy(trial))
+
+
+def _was_retried(study: optuna.Study, trial: FrozenTrial) -> bool:
+    return trial.number in _retried(study)
+
+
+def _retried(study: optuna.Study) -> set[int]:
+    """Numbers of the trials that others repeat."""
     trials = study.get_trials(deepcopy=False)
-    retried = {number for trial in trials for number in RetryHeartbeatStaleTrialCallback.retry_history(trial)}
-    for trial in trials:
-        dead = trial.state == TrialState.FAIL and WHY not in trial.user_attrs and trial.number not in retried
-        if dead and len(RetryHeartbeatStaleTrialCallback.retry_history(trial)) < RETRIES:
-            RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)(study, copy.deepcopy(trial))
+    return {number for trial in trials for number in RetryHeartbeatStaleTrialCallback.retry_history(trial)}
 
 
 def _fail(study: optuna.Study, trial: FrozenTrial) -> None:

@@ -30,7 +30,7 @@ _ASKED = (
     "set_trial_state_values", "set_trial_intermediate_value", "set_trial_user_attr", "set_trial_system_attr",
     "get_trial", "record_heartbeat", "_set_trial_param", "_get_trials", "_get_stale_trial_ids",
 )  # fmt: skip
-"""What Optuna asks of a database, and may ask again; a trial is created once, or not at all."""
+"""What Optuna asks of a database, and may ask again; a trial is added once (`add_once`)."""
 
 
 def create_storage(workspace: Workspace) -> optuna.storages.RDBStorage:
@@ -64,6 +64,22 @@ def open_storage(url: str, *, beat_s: int = _BEAT_S, grace_s: int = _GRACE_S) ->
         grace_period=grace_s,
         heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
     )
+
+
+def add_once(add: Callable[[], None], is_there: Callable[[], bool]) -> None:
+    """Add a trial, once, although the server may go away meanwhile: whether it did is read when it is back.
+
+    Args:
+        add: adds it.
+        is_there: reads whether it was added.
+    """
+    try:
+        add()
+    except optuna.exceptions.StorageInternalError as error:
+        if not _is_passing(error):
+            raise
+        if not is_there():
+            add()
 
 
 def _again(method: Callable[..., Any]) -> Callable[..., Any]:

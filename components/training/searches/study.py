@@ -24,7 +24,7 @@ from components.training.inputs import search_inputs, training_inputs
 from components.training.searches.claims import give_up_dead
 from components.training.searches.records import BY_CHANCE, PLACE, TrialRecord, best_first, ended_trials
 from components.training.searches.space import first_values
-from components.training.searches.storage import create_storage
+from components.training.searches.storage import add_once, create_storage
 from components.training.searches.trial import TrialTask, run_trial
 
 __label__ = "search"
@@ -182,11 +182,23 @@ def _waiting(study: optuna.Study, settings: ProblemSettings, given: set[int]) ->
             given.add(chosen._trial_id)
             yield chosen._trial_id
             continue
-        begun = {trial.user_attrs[PLACE] for trial in study.get_trials(deepcopy=False)}
+        begun = _places(study)
         place = next((place for place in range(trials) if place not in begun), None)
         if place is None:
             return
-        study.enqueue_trial({} if place else first_values(settings), user_attrs={PLACE: place})
+        add_once(partial(_enqueue, study, place, settings), partial(_is_begun, study, place))
+
+
+def _enqueue(study: optuna.Study, place: int, settings: ProblemSettings) -> None:
+    study.enqueue_trial({} if place else first_values(settings), user_attrs={PLACE: place})
+
+
+def _is_begun(study: optuna.Study, place: int) -> bool:
+    return place in _places(study)
+
+
+def _places(study: optuna.Study) -> set[int]:
+    return {trial.user_attrs[PLACE] for trial in study.get_trials(deepcopy=False)}
 
 
 def _of(study: optuna.Study, trials: int, *states: TrialState) -> list[FrozenTrial]:

@@ -20,7 +20,7 @@ from components.training.searches import claims
 from components.training.searches.claims import claim, give_up_dead
 from components.training.searches.records import BY_CHANCE, PLACE, TrialRecord, best_first, ended_trials
 from components.training.searches.space import make_sampler, seed_of, startup_trials
-from components.training.searches.storage import open_storage
+from components.training.searches.storage import add_once, open_storage
 from components.training.searches.study import run_study
 from components.training.searches.trial import TrialTask, run_trial
 from tests.drills.search_objectives import EPOCHS, bowl
@@ -148,7 +148,7 @@ import os, sys
 from pathlib import Path
 import optuna
 from components.training.searches.claims import claim
-from components.training.searches.storage import open_storage
+from components.training.searches.storage import add_once, open_storage
 study = optuna.load_study(study_name="bowl", storage=open_storage(sys.argv[1]))
 trial = claim(study, int(sys.argv[2]), Path(sys.argv[3]))
 trial.suggest_float("learning_rate", 0.0, 1.0)
@@ -276,3 +276,20 @@ def test_two_processes_share_a_search_and_one_that_is_killed_loses_nothing(
     assert sorted(whole) == list(range(8))  # each once
     assert study.best_params == {"learning_rate": pytest.approx(0.3)}
     assert os.getpid() not in {trial.user_attrs.get("ran in") for trial in trials}
+
+
+@pytest.mark.parametrize("was_added", [True, False])
+def test_a_trial_is_added_once_although_the_server_went_away(was_added: bool) -> None:
+    """A commit whose answer is lost may have been one."""
+    added: list[int] = []
+    calls = iter([True, False])
+
+    def add() -> None:
+        fails = next(calls)
+        if was_added or not fails:
+            added.append(1)
+        if fails:
+            raise optuna.exceptions.StorageInternalError from type("OperationalError", (Exception,), {})()
+
+    add_once(add, lambda: bool(added))
+    assert added == [1]
