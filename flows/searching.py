@@ -7,6 +7,7 @@ for line in best_lines(winner):
 
 from typing import TYPE_CHECKING, Any
 
+from components.core import dask_url
 from flows.job import Job
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def search(job: Job, dataset: "Dataset", *, scheduler: str | None = None) -> "Wi
         job.problem,
         dataset,
         job.settings,
-        scheduler=scheduler or job.workspace.dask_url,
+        scheduler=scheduler or dask_url(),
         on_trial=log.add,
     )
     log.finish(winner.records, lambda: _picture(winner))

@@ -71,11 +71,11 @@ from .source import Source as Source
 from .source import is_committed as is_committed
 from .source import read_git as read_git
 from .source import read_source as read_source
-from .spreading import has_scheduler as has_scheduler
 from .spreading import spread as spread
 from .workers import Finished as Finished
 from .workers import LostWorkerError as LostWorkerError
 from .workers import Workers as Workers
+from .workers import dask_url as dask_url
 from .workers import environments as environments
 from .workers import open_workers as open_workers
 from .workspace import Workspace as Workspace

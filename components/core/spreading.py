@@ -17,24 +17,17 @@ from typing import TypeVar
 
 from components.core.code import EntryPoint, code_of
 from components.core.digests import value_digest
-from components.core.environment import variable
 from components.core.errors import AssayError
 from components.core.processes import die_with_parent
-from components.core.workers import open_workers
+from components.core.workers import dask_url, open_workers
 
 __label__ = None
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-_SCHEDULER = "ASSAY_DASK_URL"
 _SAME: set[str] = set()
 """Digests of code and libraries that this process found to be its own."""
-
-
-def has_scheduler() -> bool:
-    """Whether work goes to the workers of a Dask scheduler."""
-    return variable(_SCHEDULER) is not None
 
 
 def spread(
@@ -58,7 +51,7 @@ def spread(
         AssayError: when the scheduler does not answer, or has no workers, or one with other code; and what the
             function raises.
     """
-    scheduler, numbered = variable(_SCHEDULER), list(enumerate(arguments))
+    scheduler, numbered = dask_url(), list(enumerate(arguments))
     if len(numbered) < least:
         yield from map(partial(_numbered, function), numbered)
     elif scheduler is not None:

@@ -40,6 +40,11 @@ _SPARED_LAST = "800"
 """Of the kernel's score by which it chooses whom to end when memory is full: workers before whoever waits for them."""
 
 
+def dask_url() -> str | None:
+    """The Dask scheduler that ASSAY_DASK_URL names, whose workers do what can be shared; None for this machine's."""
+    return variable("ASSAY_DASK_URL")
+
+
 class LostWorkerError(AssayError):
     """A task whose worker died, as often as it was begun."""
 

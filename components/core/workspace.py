@@ -240,8 +240,3 @@ class Workspace:
     def optuna_url(self) -> str:
         """The database of the searches."""
         return variable("ASSAY_OPTUNA_URL") or sqlite_url(self.home / "optuna.db")
-
-    @property
-    def dask_url(self) -> str | None:
-        """The Dask scheduler whose workers run trials; None for processes of this machine."""
-        return variable("ASSAY_DASK_URL")

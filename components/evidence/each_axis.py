@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from components.core import ProblemSettings, has_scheduler, spread
+from components.core import ProblemSettings, dask_url, spread
 from components.evidence.failures import FailureAxis, FailureImages
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def each_axis(
     Raises:
         AssayError: as of `spread`.
     """
-    if not has_scheduler():
+    if dask_url() is None:
         asked: Asked[Found] = WeakKeyDictionary()
         yield from (measure(about, axis, asked) for axis in axes)
         return
