@@ -18,6 +18,26 @@ from components.packages.files import Package, verify_package
 from tests.drills.houses import copy_house, make_candidates, to_production
 from tests.drills.packages import build, new_workspace
 
+_MADE_ONCE = ("candidates", "promoted", "succeeded")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker make the houses for the first module that needs them, and others do drills that need none."""
+    modules: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    drills = [name for name in modules if name.startswith("tests/drills/")]
+    first, *others = [name for name in drills if any(map(_needs_a_house, modules[name]))] or [""]
+    order = [first, *(name for name in drills if name not in {first, *others}), *others, *modules]
+    items[:] = [item for name in dict.fromkeys(order) for item in modules.get(name, ())]
+
+
+def _needs_a_house(item: pytest.Item) -> bool:
+    """Whether a test waits for one of those that are made once."""
+    found = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    own = "house" in found and found["house"][-1].baseid != "tests/drills"
+    return not own and any(name in found for name in (*_MADE_ONCE, "house"))
+
 
 @pytest.fixture(scope="session")
 def candidates(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Workspace:
