@@ -231,7 +231,7 @@ def test_reference_is_computed_once_and_is_near_the_truth(
     monkeypatch.setattr(reference, "_WORTH_A_PROCESS", 1)
     spread = posterior_reference(*arguments, draws=256, seed=1, cache=tmp_path / "elsewhere")
     pd.testing.assert_frame_equal(spread, first)  # over other processes or in this one
-    monkeypatch.setattr(reference, "_processes", refuse)
+    monkeypatch.setattr(reference, "spread", refuse)
     pd.testing.assert_frame_equal(posterior_reference(*arguments, draws=256, seed=1, cache=tmp_path), first)
     with pytest.raises(AssertionError, match="computed again"):
         posterior_reference(problem, images + 1, *arguments[2:], draws=256, seed=1, cache=tmp_path)

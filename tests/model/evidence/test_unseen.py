@@ -12,11 +12,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from components.core import spreading
 from components.core.params import load_settings
 from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
-from components.data import shards as writing
 from components.data.simulation import publish, simulate
 from components.evidence.confirmation import confirm
 from components.evidence.confirmation_reads import confirmed_on
@@ -54,7 +54,7 @@ def drawn(workspace: Workspace, settings: ProblemSettings) -> Dataset:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A workspace whose datasets are drawn in this process, where a fault can be put into their drawing."""
-    monkeypatch.setattr(writing, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    monkeypatch.setattr(spreading, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
     return Workspace(root=tmp_path, home=tmp_path / ".assay")
 
 
