@@ -25,7 +25,7 @@ from components.training.searches.records import PLACE
 from components.training.searches.storage import create_storage
 from components.training.searches.study import run_study
 from components.training.searches.trial import TrialTask
-from tests.code.core.test_workers import scheduler, worker
+from tests.dask_workers import dask_scheduler, dask_worker
 from tests.drills.search_objectives import VARIABLE, bowl
 
 TRIALS = 40
@@ -148,9 +148,9 @@ class _Cluster:
 
     def __enter__(self) -> "_Cluster":
         for name, command in (
-            ("scheduler", scheduler(self._address)),
-            ("one", worker(self._address)),
-            ("two", worker(self._address)),
+            ("scheduler", dask_scheduler(self._address)),
+            ("one", dask_worker(self._address)),
+            ("two", dask_worker(self._address)),
         ):
             self._stack.enter_context(running(command, log=self._folder / name))
         _wait_for(self._address)

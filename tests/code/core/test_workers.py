@@ -15,6 +15,7 @@ import pytest
 from dask.system import CPU_COUNT
 
 from components.core import AssayError, Finished, Workers, environments, free_port, open_workers, running
+from tests.dask_workers import dask_scheduler, dask_worker
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 ADDRESS = "tcp://127.0.0.1"
@@ -113,7 +114,10 @@ def test_a_scheduler_that_is_not_there_and_one_without_workers(tmp_path: Path, m
         with pytest.raises(AssayError, match=f"no Dask scheduler answers at {where}"):
             open_workers(1, scheduler=where).__enter__()
     monkeypatch.setattr("components.core.workers._ANSWER_S", 60.0)
-    with running(scheduler(address), log=tmp_path / "log"), pytest.raises(AssayError, match="has no workers after"):
+    with (
+        running(dask_scheduler(address), log=tmp_path / "log"),
+        pytest.raises(AssayError, match="has no workers after"),
+    ):
         open_workers(1, scheduler=address).__enter__()
 
 
@@ -125,23 +129,17 @@ def test_a_scheduler_that_is_started_again_gets_what_was_under_way(
     address = f"{ADDRESS}:{free_port()}"
     begin, found = partial(late, tmp_path), list[Finished[int, int]]()
     with ExitStack() as first, ExitStack() as second:
-        for name, command in (("scheduler", scheduler(address)), ("one", worker(address)), ("two", worker(address))):
+        for name, command in (
+            ("scheduler", dask_scheduler(address)),
+            ("one", dask_worker(address)),
+            ("two", dask_worker(address)),
+        ):
             first.enter_context(running(command, log=tmp_path / name))
         with open_workers(1, scheduler=address) as workers:
             for done in workers.results(begin, range(8)):
                 found.append(done)
                 if len(found) == 2:
                     first.close()
-                    for name, command in (("again", scheduler(address)), ("three", worker(address))):
+                    for name, command in (("again", dask_scheduler(address)), ("three", dask_worker(address))):
                         second.enter_context(running(command, log=tmp_path / name))
     assert sorted(done.result() for done in found) == list(range(8))
-
-
-def scheduler(address: str) -> list[str]:
-    host, port = address.removeprefix("tcp://").split(":")
-    return [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", host, "--port", port, "--no-dashboard"]
-
-
-def worker(address: str) -> list[str]:
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
-    return [*command, "--host", "127.0.0.1"]
