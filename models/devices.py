@@ -40,9 +40,14 @@ def best_device() -> torch.device:
     try:
         torch.empty(0, device=said)
     except (AssertionError, RuntimeError) as error:
-        here = ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
+        here = ", ".join(["cpu", *(f"cuda:{number}" for number in range(gpu_count()))])
         raise NoDeviceError(f"{DEVICE} is {said!r}, and this machine has {here}: name one of them") from error
     return torch.device(said)
+
+
+def gpu_count() -> int:
+    """How many GPUs this process sees."""
+    return torch.cuda.device_count()
 
 
 def device_name(device: torch.device) -> str:

@@ -124,9 +124,9 @@ def _visible_devices() -> Sequence[str]:
     named = variable(_DEVICES)
     if named is not None:
         return [name for name in named.split(",") if name not in ("", "-1")]
-    import torch
+    from models.devices import gpu_count
 
-    return [str(index) for index in range(torch.cuda.device_count())]
+    return [str(index) for index in range(gpu_count())]
 
 
 class _Dask(Workers):

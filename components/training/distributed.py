@@ -26,7 +26,7 @@ from components.core import AssayError, KnownDigests, ProblemSettings, die_with_
 from components.fields import Dataset, Problem
 from components.training.checkpoints import load_checkpoint, save_checkpoint
 from components.training.trainer import Epoch, Trainer
-from models.devices import best_device
+from models.devices import best_device, gpu_count
 
 __label__ = "distributed"
 
@@ -52,7 +52,7 @@ def train_in_processes(
         AssayError: when a process failed, or there are fewer GPUs; the epochs that were finished are kept.
     """
     context, processes = multiprocessing.get_context("spawn"), settings.train.processes
-    gpus = torch.cuda.device_count()
+    gpus = gpu_count()
     if 0 < gpus < processes:
         raise AssayError(f"train.processes = {processes}: this machine has {gpus} GPUs", "set as many, or fewer")
     children: list[SpawnProcess] = []

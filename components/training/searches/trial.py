@@ -47,6 +47,7 @@ from components.training.searches.space import (
 )
 from components.training.searches.storage import create_storage
 from components.training.trainer import Trainer
+from models.devices import device_name
 
 __label__ = "search_trial"
 
@@ -176,6 +177,6 @@ def _chosen_by(study: optuna.Study, trial: optuna.Trial, task: TrialTask, place:
 
 def _named(device: torch.device) -> str:
     """A device as its user knows it: what it is, which of the machine's, and on which machine."""
-    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    kind = device_name(device)
     seen = variable("CUDA_VISIBLE_DEVICES")
     return f"{kind}{f' {seen}' if seen else ''} of {socket.gethostname()}"
