@@ -14,7 +14,7 @@ __label__ = None
 PLACE = "place"
 """Attribute of a trial: which one of the search it is, from 0. One that is run again keeps it."""
 SEED, COMMIT, DATA, DEVICE, SECONDS, CHOSEN = "seed", "commit", "data digest", "device", "seconds", "chosen by"
-IMAGES = "images shown"
+EPOCHS, IMAGES = "epochs", "images shown"
 BY_CHANCE = "chance"
 
 

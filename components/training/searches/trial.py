@@ -30,6 +30,7 @@ from components.training.searches.records import (
     COMMIT,
     DATA,
     DEVICE,
+    EPOCHS,
     IMAGES,
     PLACE,
     SECONDS,
@@ -73,6 +74,7 @@ def train_trial(trial: optuna.Trial, task: "TrialTask") -> float:
     for epoch in trainer:
         loss = epoch.validation_loss
         trial.report(loss, epoch.number)
+        trial.set_user_attr(EPOCHS, epoch.number)
         trial.set_user_attr(IMAGES, epoch.number * trainer.batches.steps * trainer.batches.batch_size)
         if trial.should_prune():
             below = "the median of the trials before" if search.pruner == "median" else "the best third at that length"
