@@ -48,7 +48,8 @@ def mlflow_server(folder: Path, database: str, store: Mapping[str, str], bucket:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     kept = ["--backend-store-uri", database, "--artifacts-destination", f"s3://{bucket}/mlflow", "--serve-artifacts"]
-    variables = {**os.environ, **store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {**os.environ, **store, **quiet}
     with running([*command, *kept], log=log, cwd=folder, environment=variables) as child:
         wait_until_answers(f"{url}/health", child, log=log, timeout_s=_START_S)
         yield url

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -29,6 +29,19 @@ from components.training.trainer import Epoch, Trainer
 from models.devices import best_device, gpu_count
 
 __label__ = "distributed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What every process of a training is told."""
+
+    meeting: str
+    """URL of the file where they meet."""
+    problem: Problem
+    data: Path
+    known: KnownDigests | None
+    settings: ProblemSettings
+    checkpoint: Path
 
 
 def train_in_processes(
@@ -58,11 +71,18 @@ def train_in_processes(
     children: list[SpawnProcess] = []
     channels: list[Connection] = []
     with tempfile.TemporaryDirectory() as folder:
-        shared = (f"file://{folder}/meeting", problem, dataset.folder, dataset.known, settings, checkpoint)
+        shared = _Shared(
+            meeting=f"file://{folder}/meeting",
+            problem=problem,
+            data=dataset.folder,
+            known=dataset.known,
+            settings=settings,
+            checkpoint=checkpoint,
+        )
         try:
             for rank in range(processes):
                 ours, theirs = context.Pipe()
-                child = context.Process(target=_work, args=(rank, theirs, *shared))
+                child = context.Process(target=_work, args=(rank, theirs, shared))
                 child.start()
                 theirs.close()  # the process has its own, whose end is the channel's
                 children.append(child)
@@ -120,19 +140,10 @@ def meet(rank: int, processes: int, meeting: str) -> torch.device:
     return device
 
 
-def _work(
-    rank: int,
-    channel: Connection,
-    meeting: str,
-    problem: Problem,
-    data: Path,
-    known: KnownDigests | None,
-    settings: ProblemSettings,
-    checkpoint: Path,
-) -> None:
+def _work(rank: int, channel: Connection, shared: _Shared) -> None:
     die_with_parent()
     try:
-        _train(rank, channel, meeting, problem, data, known, settings, checkpoint)
+        _train(rank, channel, shared)
     except AssayError as error:
         channel.send(str(error))
         sys.exit(1)
@@ -141,25 +152,17 @@ def _work(
             distributed.destroy_process_group()
 
 
-def _train(
-    rank: int,
-    channel: Connection,
-    meeting: str,
-    problem: Problem,
-    data: Path,
-    known: KnownDigests | None,
-    settings: ProblemSettings,
-    checkpoint: Path,
-) -> None:
-    train = settings.train
-    device = meet(rank, train.processes, meeting)
-    trainer = Trainer(problem, Dataset.open(data, known), settings, device=device, share=(rank, train.processes))
-    history = load_checkpoint(trainer, checkpoint)
+def _train(rank: int, channel: Connection, shared: _Shared) -> None:
+    train = shared.settings.train
+    device = meet(rank, train.processes, shared.meeting)
+    dataset = Dataset.open(shared.data, shared.known)
+    trainer = Trainer(shared.problem, dataset, shared.settings, device=device, share=(rank, train.processes))
+    history = load_checkpoint(trainer, shared.checkpoint)
     bar = tqdm(trainer, total=train.epochs, initial=trainer.done, desc="train", unit="epoch", disable=rank > 0)
     for epoch in bar:
         history.append(asdict(epoch))
         if rank == 0:
-            save_checkpoint(trainer, history, checkpoint)
+            save_checkpoint(trainer, history, shared.checkpoint)
             channel.send(epoch)
             channel.recv()  # whoever follows may end all of us
         distributed.barrier()

@@ -12,6 +12,7 @@ import pytest
 import typer.main
 import yaml
 
+from components.core.workspace import Workspace
 from flows import cli
 from tests.conftest import HOUSE
 
@@ -144,3 +145,11 @@ def test_the_image_has_the_clone_where_it_says() -> None:
     assert "ASSAY_CLONE=/assay" in text
     assert "COPY --chown=assay . /assay" in text
     assert Path("/assay") in map(Path, re.findall(r"WORKDIR (\S+)", text))
+
+
+def test_servers_of_the_image_report_to_nobody(tmp_path: Path) -> None:
+    """They are started by commands of their own, which `assay` does not quieten."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    ours = Workspace(root=tmp_path, home=tmp_path / ".assay").environment()
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "PREFECT_SERVER_ANALYTICS_ENABLED", "DO_NOT_TRACK"):
+        assert re.findall(rf"\b(?<!_){name}=(\S+)", text) == [ours[name]]

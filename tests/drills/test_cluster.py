@@ -39,9 +39,10 @@ pytestmark = [
 ]
 
 GUIDE = (HOUSE / "docs" / "cluster.md").read_text(encoding="utf-8")
-SERVERS, FIRST, NEXT, POOLS = "The servers", "The first machine", "The next machine", "Runs by Prefect's work pools"
+FIRST, NEXT, POOLS = "The first machine", "The next machine", "Runs by Prefect's work pools"
 NOT_RUN = {
     "pip install": "everything is installed",
+    "export ": "`tests/cluster.py` sets them",
     "mlflow server": "`tests/cluster.py` starts it, on another port",
     "prefect server start": "the same",
     "prefect work-pool create assay --type kubernetes": "the pool is of processes; the template has a test of its own",
@@ -85,7 +86,10 @@ def kept_evidence(house: Workspace) -> dict[str, bytes]:
 
 def shown(section: str) -> list[str]:
     """The commands of a section of docs/cluster.md that are run here."""
-    text = GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return to_run(GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0])
+
+
+def to_run(text: str) -> list[str]:
     commands = re.findall(r"^\$ (.*)$", text, flags=re.MULTILINE)
     return [command for command in commands if not command.startswith(tuple(NOT_RUN))]
 
@@ -135,6 +139,10 @@ def machines(tmp_path_factory: pytest.TempPathFactory, shared: dict[str, str]) -
         said[problem] = json.loads(out)
     as_shown(one, keep)
     return Machines(one=one, two=two, shared=shared, said=said)
+
+
+def test_no_command_of_the_guide_is_in_a_section_that_nothing_runs() -> None:
+    assert to_run(GUIDE) == [*shown(FIRST), *shown(NEXT), *shown(POOLS)]
 
 
 def test_two_main_jobs_of_two_machines_end_in_served_production_models(machines: Machines) -> None:

@@ -1,5 +1,7 @@
 """What every network must keep to; `tests/model/networks/test_networks.py` runs it for each of `models.networks`."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -11,8 +13,8 @@ HEADS = ("head", "heads", "weigh", "to_latent")
 """Names of the layers that say the answer."""
 
 
-def layer_dtypes(network: nn.Module, *inputs: torch.Tensor) -> dict[str, torch.dtype]:
-    """What each layer with weights of its own, in the order of their work, answers in."""
+def layer_dtypes(network: nn.Module, work: Callable[[], object]) -> dict[str, torch.dtype]:
+    """What each layer with weights of its own, in the order of their work, answers in while something is done."""
     found: dict[str, torch.dtype] = {}
 
     def note(name: str, said: torch.Tensor) -> None:
@@ -23,7 +25,7 @@ def layer_dtypes(network: nn.Module, *inputs: torch.Tensor) -> dict[str, torch.d
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     ]
-    network(*inputs)
+    work()
     for handle in handles:
         handle.remove()
     return found
@@ -83,7 +85,7 @@ class NetworkConformance:
     def test_only_the_trunk_is_in_short_numbers(self, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
         network = self.build().train()
         use_short_numbers(network)
-        dtypes = layer_dtypes(network, *batch)
+        dtypes = layer_dtypes(network, lambda: network(*batch))
         assert torch.bfloat16 in dtypes.values(), "nothing is any faster"
         first, last = next(iter(dtypes)), list(dtypes)[-1]
         assert dtypes[first] == dtypes[last] == torch.float32

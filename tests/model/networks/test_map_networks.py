@@ -52,7 +52,7 @@ class MapNetworkConformance:
     def test_only_the_trunk_is_in_short_numbers(self, image: torch.Tensor) -> None:
         network = self.build().train()
         use_short_numbers(network)
-        dtypes = layer_dtypes(network, image)
+        dtypes = layer_dtypes(network, lambda: network(image))
         assert torch.bfloat16 in dtypes.values(), "nothing is any faster"
         first, last = next(iter(dtypes)), list(dtypes)[-1]
         assert dtypes[first] == dtypes[last] == torch.float32

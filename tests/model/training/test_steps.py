@@ -20,6 +20,7 @@ from components.training import steps
 from components.training.run import train
 from components.training.trainer import Epoch, Trainer
 from models.short_numbers import use_short_numbers
+from tests.model.networks.network_conformance import layer_dtypes
 
 SOURCE = Source(commit="0" * 40, dirty=False)
 
@@ -114,6 +115,19 @@ def test_what_was_left_out_is_in_the_run_s_log(tmp_path: Path) -> None:
         number=1, training_loss=2.0, validation_loss=1.0, learning_rate=1e-3, images_per_second=9.0, skipped=4
     )
     assert {metric.key: metric.value for metric in _metrics_of(asdict(epoch))}["skipped"] == 4
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_step_in_short_numbers_computes_pixels_and_heads_in_whole_ones(
+    short: bool, problem: Problem, small_dataset: Dataset, settings: ProblemSettings
+) -> None:
+    train = replace(settings.train, network="residual", bfloat16=short)
+    trainer = Trainer(problem, small_dataset, replace(settings, train=train))
+    batch = next(iter(trainer.batches.epoch([0])))
+    dtypes = layer_dtypes(trainer.estimator.network, lambda: trainer.step(batch, rate=1e-3))
+    assert (torch.bfloat16 in dtypes.values()) == short
+    first, last = next(iter(dtypes)), list(dtypes)[-1]
+    assert dtypes[first] == dtypes[last] == torch.float32
 
 
 def test_short_numbers_move_no_image_s_loss_by_what_rounded_pixels_would(
