@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from components.core.params import load_settings
 from components.core.settings import ProblemSettings
 from components.core.source import Source
 from components.core.workspace import Workspace
+from components.evidence import confirmation, evaluation, honesty
 from components.evidence.card import CARD
 from components.evidence.evaluation import TESTED_RANGE, Evidence, evaluate, read_evidence
 from components.evidence.inputs import evaluation_inputs
@@ -285,3 +286,30 @@ def test_values_that_are_not_finite_make_a_metric_that_gates_refuse() -> None:
     metric = interval(np.array([1.0, np.nan]), np.mean, 100, 0)
     assert np.isnan(metric.low)
     assert np.isnan(metric.high)
+
+
+@pytest.mark.parametrize("measured", ["evaluate", "confirm", "measure_honesty"])
+def test_models_are_measured_on_the_best_device(
+    measured: str, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AskedError(Exception):
+        """What a problem is asked with is known by now."""
+
+    def seen(answer: Any, *_: Any, device: torch.device, progress: Any, **more: Any) -> None:
+        raise AskedError(device, {of.device for of in answer.parameters()})
+
+    best = torch.device("meta")
+    for module in (evaluation, confirmation, honesty):
+        monkeypatch.setattr(module, "best_device", lambda: best)
+        monkeypatch.setattr(module, "asking", lambda estimator: estimator)
+    monkeypatch.setattr(evaluated.problem, measured, seen)
+    workspace, problem, model, data = evaluated.workspace, evaluated.problem, evaluated.model, evaluated.dataset
+    others = replace(evaluated.settings, evaluate=replace(evaluated.settings.evaluate, seed=77))
+    measure: dict[str, Callable[[], object]] = {
+        "evaluate": lambda: evaluate(workspace, problem, model, data, others),
+        "confirm": lambda: confirmation.confirm(workspace, problem, [model], data, others, seed=1),
+        "measure_honesty": lambda: honesty.measured_honesty(workspace, problem, model, others),
+    }
+    with pytest.raises(AskedError) as asked:
+        measure[measured]()
+    assert asked.value.args == (best, {best})
