@@ -34,6 +34,12 @@ class ReadFile:
     stored: "StoredImage"
     """As it lies there, with its header and what is beside it."""
 
+    @property
+    def bytes(self) -> int:
+        """What its arrays take of memory."""
+        planes = (self.image, self.stored.values, *self.stored.beside.values())
+        return sum(plane.nbytes for plane in planes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Told:

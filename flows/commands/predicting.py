@@ -22,6 +22,7 @@ from flows.commands.conditions import conditions_of
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
 from flows.listed_answers import ask_about, each_of, plain
+from flows.reading_ahead import ReadingAhead
 from flows.reading_files import Given, ReadFile, Told, Wanted, given_by, lines, read_file
 
 
@@ -172,16 +173,21 @@ def _to_table(
     from components.problems import find_reading
     from flows.answering_files import answer_files
 
-    with _server(problem, stage, url) as (address, token):
-        wanted, reading = _wanted(address, token, problem, given), find_reading(problem)
+    with (
+        ReadingAhead(
+            files, lambda file: read_file(file, find_reading(problem), plane=plane), size=lambda one: one.bytes
+        ) as ahead,
+        _server(problem, stage, url) as (address, token),
+    ):
+        wanted = _wanted(address, token, problem, given)
 
         def read(file: Path) -> Given:
-            one = read_file(file, reading, plane=plane)
+            one = ahead.of(file)
             return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
 
         table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
     _tell(table.told, wanted)
-    left_out = table.write(out, reading, beside=known)
+    left_out = table.write(out, find_reading(problem), beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
     console.out.print(
         f"{len(table.rows)} of {len(files)} images are answered{model}, {table.doubted} of them doubted: {out}",

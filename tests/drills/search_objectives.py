@@ -16,10 +16,10 @@ def bowl(trial: optuna.Trial, task: TrialTask) -> float:
     """A few epochs of nothing, towards a loss that the learning rate decides."""
     rate = trial.suggest_float("learning_rate", 0.0, 1.0)
     loss = (rate - 0.3) ** 2
+    trial.set_user_attr("ran in", os.getpid())
     for epoch in range(1, EPOCHS + 1):
         time.sleep(float(os.environ.get(VARIABLE, "0")))
         trial.report(loss + 1 / epoch, epoch)
-        trial.set_user_attr("ran in", os.getpid())
         if trial.should_prune():
             raise optuna.TrialPruned
     return loss

@@ -89,7 +89,7 @@ def test_workers_that_are_killed_every_few_seconds_lose_nothing(task: TrialTask)
             killed.append(chance.choice(alive))
             os.kill(killed[-1], signal.SIGKILL)
 
-    with meanwhile(kill_one, every_s=4):
+    with meanwhile(kill_one, every_s=3):
         run_study(study, task)
     assert len(killed) >= 3
     assert_each_ended_once(study, TRIALS)
