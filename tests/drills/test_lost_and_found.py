@@ -10,9 +10,12 @@ import pytest
 from components.core.errors import IntegrityError
 from components.core.workspace import Workspace
 from components.ledger.opening import open_ledger
+from components.lifecycle.evidence_files import fetch_registered
 from components.packages import building
 from components.packages.files import package_folder, verify_package
 from components.packages.golden import make_golden
+from components.problems import find_problem
+from components.registry.registry import Registry
 from models.estimators.estimator import Estimator
 from tests.drills.agreement import what_is_wrong
 from tests.drills.commands import assay_here, refused
@@ -206,3 +209,24 @@ def test_what_was_collected_is_archived_by_nobody(house: Workspace) -> None:
     again = assay_here(house, "archive", NAME, str(gone), "--reason", "again")
     refused(again, "and its files deleted, by gc already")
     agrees(house)
+
+
+def test_the_evidence_of_a_version_comes_from_mlflow_where_it_is_what_the_ledger_says(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a machine of a cluster fetches what another made."""
+    for variable, value in house.environment().items():
+        monkeypatch.setenv(variable, value)
+    problem, here = find_problem(NAME), house.evaluations(NAME)
+    before = {path.parent.name: path.read_bytes() for path in here.glob("*/evidence.json")}
+    for version in (1, 2, 3):
+        shutil.rmtree(here)
+        fetch_registered(house, problem, version)
+        ((name, found),) = [(path.parent.name, path.read_bytes()) for path in here.glob("*/evidence.json")]
+        assert found == before[name]
+    with Registry(house).evaluation(NAME, 1) as kept, Registry(house).evaluation(NAME, 2) as others:
+        shutil.rmtree(kept)
+        shutil.copytree(others, kept)
+    shutil.rmtree(here)
+    fetch_registered(house, problem, 1)
+    assert not list(here.glob("*/evidence.json")), "whole, and of another version"

@@ -48,7 +48,7 @@ def plot_benchmark(table: pd.DataFrame, truths: Sequence[str]) -> Figure:
             )
         axes.axhline(1, color="black", linewidth=1, linestyle="--")
         axes.set_yscale("log")
-        axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
+        axes.set_xticks(range(len(truths)), [name.replace("_", "\n") for name in truths])
         axes.set_title(case)
         axes.set_yticks([0.2, 0.5, 1, 2, 5], minor=False)
         axes.yaxis.set_major_formatter("{x:g}")
@@ -159,7 +159,7 @@ def plot_calibration(
                 label=_told_slice(name) if percent == 95 else None,
             )
         left.axhline(percent / 100, color="0.5", linewidth=1)
-    left.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
+    left.set_xticks(range(len(truths)), [name.replace("_", "\n") for name in truths])
     left.set_ylim(0.5, 1.03)
     left.set_ylabel("share of truths in the 68 % and the 95 % interval")
     left.legend(frameon=False, loc="lower right", fontsize=8, ncols=2)
@@ -214,7 +214,7 @@ def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images:
         )
     axes.legend(frameon=False)
     axes.axhline(1, color="black", linewidth=1, linestyle="--")
-    axes.set_xticks(range(len(truths)), [name.replace("half_light_radius", "r") for name in truths])
+    axes.set_xticks(range(len(truths)), [name.replace("_", "\n") for name in truths])
     axes.set_ylabel("RMSE / RMSE of the exact posterior mean")
     figure.suptitle(f"What knowing the prior could still give, {images} images")
     return figure

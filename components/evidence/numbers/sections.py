@@ -66,7 +66,11 @@ def sections(
             title="Over the prior",
             text=f"Errors in {yardstick.plural}: {yardstick.meant}. The log score is in nats, of the parameters in "
             f"{yardstick.plural}; what is said over the exact posterior is over the best that anybody could state.",
-            tables=(*(() if "benchmark" in tables else (report,)), _scores(metrics, truths, answers, yardstick)),
+            tables=(
+                *(() if "benchmark" in tables else (report,)),
+                _errors(metrics, truths, answers, yardstick),
+                _scores(metrics),
+            ),
             pictures=_pictures(whole, over_prior),
         ),
         Section(
@@ -154,11 +158,11 @@ def _won(metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequenc
     return f"Of the {len(cases) * len(truths)} published cells each wins by itself: {said}."
 
 
-def _scores(
+def _errors(
     metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str], yardstick: Yardstick
 ) -> Report:
     """Each answer's error and stated error over the test split, and the posterior's over the exact one."""
-    rows: list[tuple[str, ...]] = []
+    rows = []
     for name in answers:
         for truth in truths:
             cells = [
@@ -166,6 +170,13 @@ def _scores(
             ]
             exact = (metrics.get(f"{name}.{of}_over_exact.{truth}") for of in ("rmse", "stated", "crps"))
             rows.append((name, truth, *cells, *(metric.said() if metric else "" for metric in exact)))
+    over = (f"{quantity} / {yardstick.said}" for quantity in ("bias", "RMSE", "stated"))
+    columns = ("answer", "of", *over, "RMSE / exact", "stated / exact", "CRPS / exact")
+    return Report(title="Errors", columns=columns, rows=tuple(rows))
+
+
+def _scores(metrics: Mapping[str, Metric]) -> Report:
+    """What is said of all parameters together."""
     over_exact = "log score less the exact posterior's [nats]"
     whole = {
         f"{POSTERIOR}.log_score.test": "log score [nats]",
@@ -176,14 +187,8 @@ def _scores(
         f"{POSTERIOR}.effective.test": "draws that count",
         f"{POSTERIOR}.log_score.test_less_fresh": "log score less that of fresh images [nats]",
     }
-    rows += [
-        (name.partition(".")[0], said, metrics[name].said(), *[""] * 5)
-        for name, said in whole.items()
-        if name in metrics
-    ]
-    over = (f"{quantity} / {yardstick.said}" for quantity in ("bias", "RMSE", "stated"))
-    columns = ("answer", "of", *over, "RMSE / exact", "stated / exact", "CRPS / exact")
-    return Report(title="Scores", columns=columns, rows=tuple(rows))
+    rows = [(name.partition(".")[0], said, metrics[name].said()) for name, said in whole.items() if name in metrics]
+    return Report(title="Scores", columns=("answer", "of all together", "value"), rows=tuple(rows))
 
 
 def _coverage(metrics: Mapping[str, Metric], truths: Sequence[str]) -> Report:
