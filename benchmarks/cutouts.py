@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,28 @@ class Command:
     seconds: float
     peak_mib: float
     """Of its own process, not of the server's."""
+    bare: float
+    """Images that the model itself answered in a second, before and after."""
 
-    def line(self, what: str, bare: float) -> str:
-        """In words, beside the images that the model itself answers in a second."""
+    def line(self, what: str) -> str:
+        """In words."""
         rate = self.images / self.seconds
         said = f"{self.images} FITS files with a catalogue in one command {what}: {self.seconds:.1f} s"
-        return f"{said}, {rate:.0f} images/s, {rate / bare:.2f} of the model itself, {self.peak_mib:.0f} MiB at most"
+        return (
+            f"{said}, {rate:.0f} images/s, {rate / self.bare:.2f} of the model itself, {self.peak_mib:.0f} MiB at most"
+        )
 
 
-def measure_cutouts(problem: str, url: str, one: Mapping[str, Any], scratch: Path) -> tuple[Command, Command, Command]:
+def measure_cutouts(
+    problem: str, url: str, one: Mapping[str, Any], bare: Callable[[], float], scratch: Path
+) -> tuple[Command, Command, Command]:
     """The command against a server for few and for all files, and for all with a server of its own.
 
     Args:
         problem: whose model answers.
         url: of a server that runs.
         one: an image with what stands beside it, batch first.
+        bare: measures the images that the model itself answers in a second.
         scratch: where the files go.
     """
     folder = scratch / "cutouts"
@@ -59,9 +66,9 @@ def measure_cutouts(problem: str, url: str, one: Mapping[str, Any], scratch: Pat
     catalogue.write(scratch / "catalogue.fits")
     few = [str(folder / name) for name in names[:_FEW]]
     commands = (
-        _run(problem, few, scratch, _FEW, "--url", url),
-        _run(problem, [str(folder)], scratch, _COUNT, "--url", url),
-        _run(problem, [str(folder)], scratch, _COUNT),
+        _run(problem, few, scratch, _FEW, bare, "--url", url),
+        _run(problem, [str(folder)], scratch, _COUNT, bare, "--url", url),
+        _run(problem, [str(folder)], scratch, _COUNT, bare),
     )
     table = Table.read(scratch / "answers.fits", mask_invalid=False)  # an empty text is one
     if len(table) != _COUNT or any(table["refused"]) or str(table["RA"].unit) != "deg":
@@ -69,11 +76,11 @@ def measure_cutouts(problem: str, url: str, one: Mapping[str, Any], scratch: Pat
     return commands
 
 
-def _run(problem: str, files: list[str], scratch: Path, images: int, *more: str) -> Command:
+def _run(problem: str, files: list[str], scratch: Path, images: int, bare: Callable[[], float], *more: str) -> Command:
     out = scratch / "answers.fits"
     out.unlink(missing_ok=True)
     told = ["--catalogue", str(scratch / "catalogue.fits"), "--out", str(out), *more]
-    began = time.perf_counter()
+    before, began = bare(), time.perf_counter()
     with (scratch / "predict.log").open("w") as log:
         command = [sys.executable, "-m", "assay", "predict", problem, *files, *told]
         child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
@@ -81,4 +88,4 @@ def _run(problem: str, files: list[str], scratch: Path, images: int, *more: str)
     seconds = time.perf_counter() - began
     if status:
         raise SystemExit((scratch / "predict.log").read_text()[-2000:])
-    return Command(images=images, seconds=seconds, peak_mib=used.ru_maxrss / 1024)
+    return Command(images=images, seconds=seconds, peak_mib=used.ru_maxrss / 1024, bare=(before + bare()) / 2)

@@ -3,7 +3,8 @@
 python -m benchmarks serving         # after `make run`, whose production model answers; installs wrk where it can
 
 All are asked about the same image by the same client (wrk) on the same cores, one server at a time, in one run: one
-client with single images, sixteen of them, and one or two with 64 images in a request.
+client with single images, sixteen of them, and one or two with 64 images in a request. What is compared with the model
+itself is measured beside it, before and after: shared cores are not as quick in one minute as in the next.
 """
 
 import json
@@ -34,7 +35,7 @@ from services.answering import Answering, Asked
 
 _HOUSE = Path(__file__).parents[1]
 _NAME = "galaxy-shape"
-_SECONDS = 8
+_SECONDS, _ROUNDS = 8, 7
 _LUA = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = os.getenv("KIND")
@@ -92,28 +93,32 @@ def main() -> None:
     rates: dict[str, Load] = {}
     with tempfile.TemporaryDirectory() as scratch:
         package, there = _of_this_code(now.package, inputs, Path(scratch))
-        bare, bare_ms = _bare(package.source, one, many)
-        print(f"the model itself: {bare:.1f} images/s in batches of 64, one image in {bare_ms:.2f} ms (median)")
+        model = _Model(Answering(package.source), one, many)
         bodies = _Bodies(folder=Path(scratch), one=one, many=many)
         with served(there, package, records=Path(scratch) / "records") as url:  # as `assay serve` has them
+            bare = [model.rate()]
             for kind in ("binary", "json"):
                 rates |= bodies.load(f"assay {kind}", f"{url}/predict", kind)
+                bare.append(model.rate())
+            more_ms = [bodies.one_client(f"{url}/predict").p50_ms - model.one_image_ms() for _ in range(_ROUNDS)]
             before = opened(free_port(), ServeSettings(), log=Path(scratch) / "log")  # as `assay serve` has it
             with before as front:
                 front.send_to(url)
                 rates |= bodies.load("assay serve binary", f"{front.url}/predict", "binary")
-                few, all_of_them, alone_too = measure_cutouts(_NAME, front.url, one, Path(scratch))
+                few, all_of_them, alone_too = measure_cutouts(_NAME, front.url, one, model.rate, Path(scratch))
         with _plain(package, Path(scratch)) as url:
             rates |= bodies.load("plain BentoML json", f"{url}/predict", "json")
         with _mlflow(Path(scratch)) as url:
             rates |= bodies.load("mlflow models serve json", f"{url}/invocations", "mlflow")
     alone, sixteen = rates["assay binary, 1 × 1"], rates["assay binary, 16 × 1"]
     best = max(rates[f"assay binary, {clients} × 64"].per_second for clients in (1, 2)) * 64
-    print(f"64 images in binary over the model itself: {best / bare:.2f} (asked: at least 0.80)")
-    print(f"one image: {alone.p50_ms - bare_ms:.2f} ms more than the model itself (asked: at most 3)")
-    print(few.line("for few files", bare))
+    print(f"the model itself: {', '.join(f'{rate:.0f}' for rate in bare)} images/s in batches of 64")
+    print(f"64 images in binary over the model itself: {best / np.mean(bare[:2]):.2f} (asked: at least 0.80)")
+    said = f"{np.median(more_ms):.2f} ms more than the model itself, {min(more_ms):.2f} to {max(more_ms):.2f}"
+    print(f"one image: {said} in {_ROUNDS} rounds (asked: at most 3)")
+    print(few.line("for few files"))
     for what, done in (("against a server", all_of_them), ("with a server of its own", alone_too)):
-        print(f"{done.line(what, bare)} (asked: at least 0.70)")
+        print(f"{done.line(what)} (asked: at least 0.70)")
     for what, other, least in (
         ("one client", alone, 3),
         ("mlflow models serve", rates["mlflow models serve json, 16 × 1"], 3),
@@ -143,6 +148,12 @@ class _Bodies:
             print(f"{said:36s} {found[said].line(images)}", flush=True)
         return found
 
+    def one_client(self, url: str) -> Load:
+        """What one client with one image sees, for a moment."""
+        path = self.folder / "one"
+        path.write_bytes(_body("binary", self.one))
+        return _wrk(url, path, "application/x-safetensors", 1, seconds=3)
+
 
 def _body(kind: str, inputs: Mapping[str, Any]) -> bytes:
     if kind == "binary":
@@ -152,14 +163,14 @@ def _body(kind: str, inputs: Mapping[str, Any]) -> bytes:
     return json.dumps({"inputs": {name: array.tolist() for name, array in inputs.items()}}).encode()
 
 
-def _wrk(url: str, body: Path, kind: str, clients: int) -> Load:
+def _wrk(url: str, body: Path, kind: str, clients: int, seconds: int = _SECONDS) -> Load:
     script = body.parent / "post.lua"
     script.write_text(_LUA)
     environment = {**os.environ, "BODY": str(body), "KIND": kind, "ACCEPT": kind}
     command = ["wrk", "-t1", f"-c{clients}", "--timeout", "60s", "--latency", "-s", str(script), url]
     said = ""
-    for seconds in (2, _SECONDS):  # the first is to warm up
-        timed = [*command, "-d", f"{seconds}s"]
+    for length in (2, seconds):  # the first is to warm up
+        timed = [*command, "-d", f"{length}s"]
         said = subprocess.run(timed, env=environment, capture_output=True, text=True, check=True).stdout
     broken = sum(int(count) for count in re.findall(r"(?:connect|read|write|timeout) (\d+)", said))
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
@@ -176,17 +187,29 @@ def _milliseconds(text: str) -> float:
     return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
 
 
-def _bare(source: Path, one: Mapping[str, Any], many: Mapping[str, Any]) -> tuple[float, float]:
-    """Images a second in batches of 64, and milliseconds of one: outputs and doubts, without a server."""
-    model, times = Answering(source), []
-    for inputs, repeats in ((many, 30), (one, 100)):
+@dataclass(frozen=True)
+class _Model:
+    """The model without a server: outputs and doubts."""
+
+    answering: Answering
+    one: Mapping[str, Any]
+    many: Mapping[str, Any]
+
+    def rate(self) -> float:
+        """Images a second in batches of 64."""
+        return 64 / self._seconds(self.many, 20)
+
+    def one_image_ms(self) -> float:
+        """Milliseconds of one image."""
+        return 1000 * self._seconds(self.one, 100)
+
+    def _seconds(self, inputs: Mapping[str, Any], repeats: int) -> float:
         taken = []
         for _ in range(repeats):
             began = time.perf_counter()
-            model([Asked(inputs=inputs)])
+            self.answering([Asked(inputs=inputs)])
             taken.append(time.perf_counter() - began)
-        times.append(float(np.median(taken)))
-    return 64 / times[0], 1000 * times[1]
+        return float(np.median(taken))
 
 
 def _of_this_code(package: Package, inputs: Mapping[str, Any], folder: Path) -> tuple[Package, Workspace]:
