@@ -15,6 +15,7 @@ import httpx
 import pytest
 import typer.main
 
+from components.core.digests import file_sha256
 from components.core.errors import AssayError
 from components.core.processes import check_port_is_free
 from components.core.workspace import Workspace
@@ -37,6 +38,9 @@ NOT_RUN = {
     "docker ": "the same in a container",
 }
 """How the commands begin that are not run here, and why."""
+
+BY_HAND = "## Checking a package with other tools"
+"""A section whose commands are one script of a shell."""
 
 READY = {
     "assay serve": r"answers at (http://\S+)",
@@ -63,9 +67,18 @@ BETTER: Mapping[str, Mapping[str, Any]] = SMALL | {"train": SMALL["train"] | {"e
 
 
 def shown_commands() -> list[str]:
-    text = "\n".join((HOUSE / document).read_text(encoding="utf-8") for document in RUN)
-    blocks = re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    text = "\n".join((HOUSE / document).read_text(encoding="utf-8").partition(BY_HAND)[0] for document in RUN)
+    return [line.removeprefix("$ ") for block in blocks(text) for line in block.splitlines() if line.startswith("$ ")]
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def script_by_hand(package: Path) -> str:
+    """The last section of docs/security.md, about a package."""
+    (block,) = blocks((HOUSE / "docs" / "security.md").read_text(encoding="utf-8").partition(BY_HAND)[2])
+    return re.sub(r"^\$ ", "", block, flags=re.MULTILINE).replace("PACKAGE", shlex.quote(str(package)))
 
 
 def test_every_command_is_shown_and_every_shown_command_exists() -> None:
@@ -138,6 +151,20 @@ def test_every_command_runs_in_its_order(tmp_path: Path) -> None:
             else:
                 assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
                 assert "Traceback" not in done.stderr, command
+    check_a_package_by_hand(house)
+
+
+def check_a_package_by_hand(house: Workspace) -> None:
+    """With the key that the commands before it made."""
+    signed = [path.parent for path in (house.home / "bentoml" / "bentos").rglob("provenance.dsse.json")]
+    assert signed
+    for package in signed:
+        done = subprocess.run(
+            ["bash", "-euc", script_by_hand(package)], cwd=house.root, env=user(house), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert file_sha256(package / "SHA256SUMS") in done.stdout
+        assert "Signature Verified Successfully" in done.stdout
 
 
 def run(house: Workspace, command: str) -> "subprocess.CompletedProcess[str]":

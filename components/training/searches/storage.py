@@ -22,8 +22,8 @@ _BEAT_S, _GRACE_S = 60, 300
 """How often a trial says that it lives, and after which silence it counts as dead."""
 _RESTART_S = 120
 """How long a server may be away."""
-_PASSING = ("OperationalError", "InterfaceError", "DBAPIError")
-"""What a driver raises while its server is away."""
+_PASSING = ("OperationalError", "InterfaceError", "DBAPIError", "PendingRollbackError")
+"""What a driver raises while its server is away; the last when Optuna's own fallback asks on the connection it lost."""
 _ASKED = (
     "create_new_study", "get_study_id_from_name", "get_study_name_from_id", "get_study_directions",
     "get_study_user_attrs", "get_study_system_attrs", "set_study_user_attr", "set_study_system_attr",

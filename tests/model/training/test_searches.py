@@ -13,6 +13,7 @@ import optuna
 import pytest
 import torch
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from components.core import AssayError, ProblemSettings, Workspace
 from components.fields.problem import Problem
@@ -20,7 +21,7 @@ from components.training.searches import claims
 from components.training.searches.claims import claim, give_up_dead
 from components.training.searches.records import BY_CHANCE, PLACE, TrialRecord, best_first, ended_trials
 from components.training.searches.space import make_sampler, seed_of, startup_trials
-from components.training.searches.storage import add_once, open_storage
+from components.training.searches.storage import _again, add_once, open_storage
 from components.training.searches.study import run_study
 from components.training.searches.trial import TrialTask, run_trial
 from tests.drills.search_objectives import EPOCHS, bowl
@@ -148,7 +149,7 @@ import os, sys
 from pathlib import Path
 import optuna
 from components.training.searches.claims import claim
-from components.training.searches.storage import add_once, open_storage
+from components.training.searches.storage import _again, add_once, open_storage
 study = optuna.load_study(study_name="bowl", storage=open_storage(sys.argv[1]))
 trial = claim(study, int(sys.argv[2]), Path(sys.argv[3]))
 trial.suggest_float("learning_rate", 0.0, 1.0)
@@ -293,3 +294,19 @@ def test_a_trial_is_added_once_although_the_server_went_away(was_added: bool) ->
 
     add_once(add, lambda: bool(added))
     assert added == [1]
+
+
+@pytest.mark.parametrize(
+    "cause", [OperationalError("SELECT", {}, Exception()), PendingRollbackError("not rolled back")]
+)
+def test_a_question_is_asked_again_whatever_a_lost_connection_raised(cause: Exception) -> None:
+    """Optuna's own fallback asks once more on the connection that is lost."""
+    asked = []
+
+    def ask() -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            raise optuna.exceptions.StorageInternalError("the server went away") from cause
+        return 7
+
+    assert _again(ask)() == 7
