@@ -10,6 +10,7 @@ once more when one answers again. It runs in a thread, so that whoever opens it 
 """
 
 import asyncio
+import io
 import json
 import threading
 import time
@@ -20,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -28,6 +29,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from yarl import URL
 
 from components.core import LOCALHOST, AssayError, ServeSettings, check_port_is_free
 from services.admission import Admission
@@ -40,6 +42,8 @@ _OF_ONE_CONNECTION = (
     "authorization",
     "connection",
     "content-length",
+    "date",
+    "expect",
     "host",
     "keep-alive",
     "origin",
@@ -50,10 +54,12 @@ _OF_ONE_CONNECTION = (
     "transfer-encoding",
     "upgrade",
 )
-"""Headers that are not passed on (RFC 9110, 7.6.1), and those that are of the way here: token, name, length, page."""
+"""Headers that are not passed on (RFC 9110, 7.6.1), and those of the way here: token, name, length, page, date."""
 _BACK_S = 20.0
 """How long a request waits for a server that is away: one whose process was killed is back in a few seconds."""
 _ANSWER_S = 120.0
+_KEPT_S = 4.0
+"""How long an unused connection is kept: a server ends it after five, maybe just as a request is on its way."""
 _AGAIN_S = 0.1
 _START_S = 10.0
 
@@ -69,7 +75,7 @@ class Front:
         self.url = url
         self._url: str | None = None
         self._under_way: Counter[str] = Counter()
-        self._client: httpx.AsyncClient
+        self._client: aiohttp.ClientSession
         self.said: dict[str, Any] = {}
         """What `/model` says beside what the server does."""
 
@@ -93,13 +99,11 @@ class Front:
                 self._under_way[url] += 1
                 try:
                     return await self._asked(url, request, body)
-                except httpx.ConnectError:
+                except aiohttp.ClientConnectorError:
                     pass  # it never got there
-                except httpx.InvalidURL as error:
-                    return JSONResponse({"error": f"the address cannot be: {error}"}, status_code=400)
-                except httpx.ReadTimeout:
+                except TimeoutError:
                     return JSONResponse({"error": f"no answer in {_ANSWER_S:.0f} s: ask for less"}, status_code=504)
-                except httpx.TransportError:
+                except aiohttp.ClientError:
                     broken_off += 1
                 finally:
                     self._under_way[url] -= 1
@@ -109,24 +113,43 @@ class Front:
         return JSONResponse({"error": f"{line}: ask again"}, status_code=503, headers={"Retry-After": "5"})
 
     async def _asked(self, url: str, request: Request, body: bytes) -> Response:
-        address = url + request.scope["raw_path"].partition(b"?")[0].decode("latin-1")
-        address += f"?{request.url.query}" if request.url.query else ""
-        headers = [(name, value) for name, value in request.headers.raw if _is_passed_on(name)]
-        answer = await self._client.request(request.method, address, headers=headers, content=body)
-        content = answer.content
-        if (request.method, request.url.path) == ("GET", "/model") and self.said and answer.is_success:
-            content = json.dumps({**answer.json(), **self.said}).encode()
-        response = Response(content, answer.status_code)
-        kept = [(name.lower(), value) for name, value in answer.headers.raw if _is_passed_on(name)]
+        path, at = request.scope["raw_path"].partition(b"?")[0].decode("latin-1"), URL(url)
+        # Joined to an address as text, a path could lead to another server, by an `@` say.
+        address = URL.build(
+            scheme=at.scheme,
+            host=at.host or "",
+            port=at.port,
+            path=f"/{path.removeprefix('/')}",
+            query_string=request.scope["query_string"].decode("latin-1"),
+            encoded=True,
+        )
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in request.headers.raw
+            if _is_passed_on(name)
+        ]
+        sent = io.BytesIO(body) if body else None
+        async with self._client.request(request.method, address, headers=headers, data=sent) as answer:
+            content = await answer.read()
+        if (request.method, request.scope["path"]) == ("GET", "/model") and self.said and answer.ok:
+            content = json.dumps({**json.loads(content), **self.said}).encode()
+        response = Response(content, answer.status)
+        kept = [(name.lower(), value) for name, value in answer.raw_headers if _is_passed_on(name)]
         response.raw_headers = [*kept, (b"content-length", str(len(content)).encode())]
         return response
 
     @asynccontextmanager
     async def life(self, _: Starlette) -> AsyncIterator[None]:
         """Hold the connections to servers."""
-        most = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         # No proxy stands before this machine, and what a server packed is passed on as it is.
-        async with httpx.AsyncClient(trust_env=False, timeout=_ANSWER_S, limits=most) as self._client:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_S),
+            timeout=aiohttp.ClientTimeout(total=_ANSWER_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            auto_decompress=False,
+            trust_env=False,
+        ) as self._client:
             yield
 
 

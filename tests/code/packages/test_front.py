@@ -81,9 +81,24 @@ def test_a_request_arrives_as_it_was_sent_and_so_does_its_answer(front: Front) -
         }
         assert answer.json() == said | {"told": {"authorization": None, "host": url[7:]}}
         assert answer.headers["X-Own"] == "one"
+        assert len(answer.headers.get_list("date")) == 1
         assert client.get("/a%2Fb%20c").json()["path"] == "/a%2Fb%20c"
         head = client.head("/model")
         assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "target", ["%2F@{there}/x", "%2f%2f{there}/x", "//{there}/x", "http://{there}/x", "@{there}/x"]
+)
+def test_no_path_leads_to_another_server(front: Front, target: str) -> None:
+    with server("one") as url, server("elsewhere") as there:
+        front.send_to(url)
+        asked = f"GET {target.format(there=there[7:])} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", int(front.url.rpartition(":")[2])), timeout=30) as connection:
+            connection.sendall(asked.encode())
+            answer = connection.makefile("rb").read()
+    assert b'elsewhere"' not in answer, "it was reached"
+    assert int(answer.split()[1]) in (200, 400, 404)
 
 
 def test_from_one_request_to_the_next_another_server_answers_and_the_one_before_ends_what_it_has(front: Front) -> None:
