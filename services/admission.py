@@ -1,6 +1,6 @@
 """Which requests are answered at all: of known types and bounded size, not sent by a web page from elsewhere.
 
-    Predictor.add_asgi_middleware(Admission, kinds={"/predict": ("application/json", …)}, limits=read_limits)
+    Middleware(Admission, kinds={"/predict": ("application/json", …)}, limits=read_limits)
 
 A browser that shows anybody's page can send requests to this machine, whatever it listens on: it says in `Origin` whose
 page it was, and may send some types without asking first, none of these among them. Other senders have no `Origin`.

@@ -1,6 +1,6 @@
 """Who may ask: whoever is on this machine; from elsewhere, and everybody where there are tokens, who has one.
 
-    Predictor.add_asgi_middleware(AuthenticationMiddleware, backend=Callers(), on_error=turned_away)
+    Middleware(AuthenticationMiddleware, backend=Callers(), on_error=turned_away)
 
     ASSAY_TOKENS="anna:6f0c… nightly:91ab…"        or        ASSAY_TOKENS_FILE=/run/secrets/tokens
 

@@ -1,6 +1,6 @@
 """What a browser is shown: which model answers, what it takes and gives, and an example that can be sent at once.
 
-    Predictor.add_asgi_middleware(Pages, make=lambda: pages(SOURCE, manifest, read_limits()))
+    Middleware(Pages, make=lambda: pages(SOURCE, manifest, read_limits()))
 
 BentoML's own page loads scripts from elsewhere that count its visitors. This one lies in the package, whole, and its
 policy lets a browser ask nobody but this server. The examples are inputs that the package was proved with.

@@ -18,6 +18,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,6 +171,7 @@ def write_fits(answers: Answers, ids: Sequence[str], about: About) -> bytes:
     return written.getvalue()
 
 
+@lru_cache(maxsize=256)
 def fits_unit(unit: str) -> str:
     """A unit as FITS writes it (Pence et al. 2010, 4.3), `10**5 count` for `1e5 counts`; none where it has none."""
     from astropy.units import Unit

@@ -1,6 +1,6 @@
 """A line for each request, without what was in it, written together once a second: a write for each costs what it says.
 
-Predictor.add_asgi_middleware(RequestLog)
+Middleware(RequestLog)
 
 2026-11-29T10:48:01.123Z 127.0.0.1 anna POST /predict 200 65880 bytes 12.3 ms
 

@@ -137,7 +137,7 @@ def _lay_context(context: Path, model_folder: Path, config: Mapping[str, Any], t
     """Lay out a package's source: the service, the code that this one model needs, and the model."""
     from models.estimators import NoCompilerError, answering_modules, place_compiled
 
-    for file in imported_files("services.service", *answering_modules(config), root=HOUSE):
+    for file in imported_files("services.service", "services.alone", *answering_modules(config), root=HOUSE):
         target = context / file.relative_to(HOUSE)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
@@ -180,7 +180,7 @@ def _take_time_away(described: Path) -> None:
 def _run_bentoml(workspace: Workspace, scratch: Path, tag: str) -> Path:
     name, _, version = tag.partition(":")
     options = {
-        "service": "services.service:Predictor",
+        "service": "services.service:Service",
         "name": name,
         # In a container the outside is another machine; outside of one the service listens on 127.0.0.1.
         "envs": [

@@ -217,7 +217,7 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, st
         console.err.print(now.unwitnessed, markup=False)
     with ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(find_reading, problem)  # what is imported with it takes as long as a server to start
-        with served(workspace, now.package, environment=now.variables) as started:
+        with served(workspace, now.package, environment=now.variables, alone=True) as started:
             yield started, None
 
 

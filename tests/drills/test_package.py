@@ -159,7 +159,7 @@ def test_what_bentoml_wrote_around_the_source_belongs_to_the_package(damaged: tu
     for name, before, after in (
         ("bento.yaml", "host: 127.0.0.1", "host: 0.0.0.0"),
         ("env/python/requirements.txt", "torch==", "torch!="),
-        ("src/bentofile.yaml", "services.service:Predictor", "services.service:Nobody"),
+        ("src/bentofile.yaml", "services.service:Service", "services.service:Nobody"),
     ):
         file = package.folder / name
         text = file.read_text()

@@ -101,7 +101,7 @@ def listens(process: psutil.Process, port: int) -> bool:
 def test_a_server_that_does_not_start_names_its_log(damaged: tuple[Workspace, Package]) -> None:
     workspace, package = damaged
     described = package.folder / "bento.yaml"
-    described.write_text(described.read_text().replace("services.service:Predictor", "services.service:Nobody"))
+    described.write_text(described.read_text().replace("services.service:Service", "services.service:Nobody"))
     (package.folder / SUMS).write_text(sums(package.folder))
     with pytest.raises(AssayError, match=r"does not start: the reason is at the end of .*\.log"):
         prove_package(workspace, package.tag)

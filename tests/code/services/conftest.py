@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from components.packages.golden import make_golden, write_golden
 from models.estimators.numbers import NumbersEstimator
 from models.estimators.saved import save_model
-from services import service
+from services import predictor, service
 from services.verify import SUMS, sums
 from tests import estimators
 from tests.drills.packages import golden_inputs
@@ -50,7 +50,7 @@ def client(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")
-        patch.setattr(service, "SOURCE", source)
-        predictor: Any = service.Predictor  # the decorator has made a bentoml.Service of the class
-        with TestClient(predictor.to_asgi(is_main=True), base_url="http://127.0.0.1:3000") as client:
+        patch.setattr(predictor, "SOURCE", source)
+        bento: Any = service.Service  # the decorator has made a bentoml.Service of the class
+        with TestClient(bento.to_asgi(is_main=True), base_url="http://127.0.0.1:3000") as client:
             yield client

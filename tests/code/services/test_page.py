@@ -86,9 +86,9 @@ def test_the_openapi_document_has_an_example_of_each_type_that_is_answered(clien
 
 
 def test_what_a_person_overruled_stands_on_the_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services import service
+    from services import predictor
 
     monkeypatch.setenv("ASSAY_OVERRIDE", "gates overruled by <ada>")
-    page = service._pages()["/"][1].decode()
+    page = predictor._pages()["/"][1].decode()
     assert "its gates did not pass: gates overruled by &lt;ada&gt;" in page
     assert "its gates did not pass" not in client.get("/").text

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from models.estimators.numbers import NumbersEstimator
 from models.fields import Field
-from services import service
+from services import predictor
 from services.requests import BadRequestError, read_items
 from services.verify import SUMS, sums
 from tests.code.services.conftest import CONFIG
@@ -299,15 +299,14 @@ def test_a_package_that_states_other_fields_than_its_model_has_does_not_start(
     client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, change: dict[str, Any], said: str
 ) -> None:
     source = tmp_path / "src"
-    shutil.copytree(service.SOURCE / "model", source / "model")
+    shutil.copytree(predictor.SOURCE / "model", source / "model")
     document = json.loads((source / "model" / "package.json").read_text())
     document[part][0] |= change
     (source / "model" / "package.json").write_text(json.dumps(document))
     (tmp_path / SUMS).write_text(sums(tmp_path))
-    monkeypatch.setattr(service, "SOURCE", source)
-    predictor: Any = service.Predictor
+    monkeypatch.setattr(predictor, "SOURCE", source)
     with pytest.raises(ValueError, match=said):
-        predictor.inner()
+        predictor.Predictor()
 
 
 OPTIONAL = (Field(name="sigma", limits=(0, None)), Field(name="psf_fwhm_error", limits=(0, 1), optional=True))
