@@ -35,7 +35,7 @@ from services.answering import Answering, Asked
 
 _HOUSE = Path(__file__).parents[1]
 _NAME = "galaxy-shape"
-_SECONDS, _ROUNDS = 8, 7
+_SECONDS, _ROUNDS = 8, 15
 _LUA = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = os.getenv("KIND")
@@ -152,7 +152,7 @@ class _Bodies:
         """What one client with one image sees, for a moment."""
         path = self.folder / "one"
         path.write_bytes(_body("binary", self.one))
-        return _wrk(url, path, "application/x-safetensors", 1, seconds=3)
+        return _wrk(url, path, "application/x-safetensors", 1, seconds=2, warm_s=1)
 
 
 def _body(kind: str, inputs: Mapping[str, Any]) -> bytes:
@@ -163,13 +163,13 @@ def _body(kind: str, inputs: Mapping[str, Any]) -> bytes:
     return json.dumps({"inputs": {name: array.tolist() for name, array in inputs.items()}}).encode()
 
 
-def _wrk(url: str, body: Path, kind: str, clients: int, seconds: int = _SECONDS) -> Load:
+def _wrk(url: str, body: Path, kind: str, clients: int, *, seconds: int = _SECONDS, warm_s: int = 2) -> Load:
     script = body.parent / "post.lua"
     script.write_text(_LUA)
     environment = {**os.environ, "BODY": str(body), "KIND": kind, "ACCEPT": kind}
     command = ["wrk", "-t1", f"-c{clients}", "--timeout", "60s", "--latency", "-s", str(script), url]
     said = ""
-    for length in (2, seconds):  # the first is to warm up
+    for length in (warm_s, seconds):
         timed = [*command, "-d", f"{length}s"]
         said = subprocess.run(timed, env=environment, capture_output=True, text=True, check=True).stdout
     broken = sum(int(count) for count in re.findall(r"(?:connect|read|write|timeout) (\d+)", said))
