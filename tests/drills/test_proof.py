@@ -20,7 +20,7 @@ from components.packages import building, proving, serving
 from components.packages.files import GOLDEN, Package, verify_package
 from components.packages.golden import Golden, read_golden
 from components.packages.proving import prove_package
-from components.packages.serving import request, served
+from components.packages.serving import model_of, request, served
 from services.verify import SUMS, sums
 from tests.conftest import HOUSE
 from tests.drills.packages import build, golden_inputs, new_workspace
@@ -58,8 +58,9 @@ def test_bytecode_in_a_package_is_not_believed(damaged: tuple[Workspace, Package
     assert not cached.exists()
 
 
+@pytest.mark.parametrize("alone", [False, True])
 def test_a_server_answers_refuses_and_leaves_nothing_behind(
-    built: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    built: tuple[Workspace, Package], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, alone: bool
 ) -> None:
     workspace, package = built
     (tmp_path / "models").mkdir()
@@ -67,7 +68,7 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
     monkeypatch.chdir(tmp_path)  # a module in the user's folder must not stand in for the package's own
     item: dict[str, Any] = {"image": golden_inputs()["image"][0].tolist(), "sigma": 120.0, "psf_fwhm": 0.4}
     port = free_port()
-    with served(workspace, package, port) as url:
+    with served(workspace, package, port, alone=alone) as url:
         assert url == f"http://127.0.0.1:{port}"
         answer = request(url, [item])
         assert answer["model"]["package"] == package.tag
@@ -82,7 +83,8 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
         (server,) = (child for child in psutil.Process().children() if listens(child, port))
         processes = [server, *server.children(recursive=True)]
         loaded = {Path(mapped.path).parts for process in processes for mapped in process.memory_maps()}
-        assert not {part for parts in loaded for part in parts} & {"mlflow", "prefect", "dvc", "optuna", "pandas"}
+        kept_out = {"mlflow", "prefect", "dvc", "optuna", "pandas"} | ({"bentoml"} if alone else set())
+        assert not {part for parts in loaded for part in parts} & kept_out
         addresses = {connection.laddr.ip for process in processes for connection in process.net_connections("tcp")}
         assert addresses == {"127.0.0.1"}
         server.kill()  # a supervisor that is killed must not leave its worker holding the port
@@ -90,6 +92,19 @@ def test_a_server_answers_refuses_and_leaves_nothing_behind(
     assert not [process for process in processes if process.is_running()]
     with pytest.raises(AssayError, match="gave no answer"):
         request(url, [item])
+
+
+def test_a_server_for_one_command_answers_what_bentoml_answers(built: tuple[Workspace, Package]) -> None:
+    items = [{name: array[row].tolist() for name, array in golden_inputs().items()} for row in range(4)]
+    with served(*built) as bentoml, served(*built, alone=True) as alone:
+        said = [request(url, items, samples=2) for url in (bentoml, alone)]
+        models = [model_of(url) for url in (bentoml, alone)]
+    assert models[0] == models[1]
+    for one in said:
+        for prediction in one["predictions"]:
+            assert prediction.pop("id")
+            prediction.pop("samples")  # drawn anew
+    assert said[0] == said[1]
 
 
 def listens(process: psutil.Process, port: int) -> bool:
