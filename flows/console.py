@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -90,7 +93,14 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=1, default=str))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool = False) -> None:
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    grouped: bool = False,
+    dotted: bool = False,
+) -> None:
     """A table on stdout, a line a row; where it is wider than the window, a block a row, and nothing is cut off.
 
     Args:
@@ -98,6 +108,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         columns: headings.
         rows: cells.
         grouped: rows that share their first cell stand together, the cell shown once.
+        dotted: the first cell is a name with dots; in a narrow window, what names begin with is a heading of its own.
     """
     console = Console(highlight=False, width=_width(), height=out.height)  # both, or dumb terminals have 80
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
@@ -113,13 +124,40 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         group = first
     if title:
         out.print(f"[bold]{escape(title)}[/bold]")
-    least = Measurement.get(console, console.options.update(max_width=_ENDLESS), table).minimum  # no word is broken
-    if len(columns) > _PAIR and least > console.width:
+    needs = Measurement.get(console, console.options.update(max_width=_ENDLESS), table)
+    least = needs.minimum  # no word is broken
+    if dotted and needs.maximum > console.width:
+        _print_by_stem(console, columns, rows)
+    elif len(columns) > _PAIR and least > console.width:
         names = [column.replace(".\n", ".").replace("\n", " ").strip() for column in columns]
         for row in rows:
             _print_block(console, names, row)
     else:
         console.print(table)
+
+
+def _print_by_stem(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows under what their names share, in columns that go on from heading to heading.
+
+    A last cell that there is no room for stands below its row.
+    """
+    split = [(*row[0].rpartition(".")[::2], *row[1:]) for row in rows]
+    cells = [("", *columns[1:-1]), *(row[1:-1] for row in split)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    room = console.width - sum(width + 2 for width in widths)
+
+    def show(row: Sequence[str], style: str = "") -> None:
+        last = row[-1] if cell_len(row[-1]) <= room else ""
+        padded = "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=False))
+        console.print(Text(f"{padded}  {last}".rstrip(), style=style))
+
+    show(("", *columns[1:]), "bold")
+    for stem, under in groupby(split, key=lambda row: row[0]):
+        console.print(Text(stem, style="bold"))
+        for row in under:
+            show(row[1:])
+            if cell_len(row[-1]) > room:
+                console.print(Padding(Text(row[-1]), (0, 0, 0, 2)))
 
 
 def _print_block(console: Console, names: Sequence[str], row: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from components.core import markdown_table
 from components.gates.results import GateResult, Verdict
 from components.gates.rules import COMPARED_WITH
 
-RULES = ("rule", "value", "95 % interval", "must be", "verdict", "why")
+RULES = ("rule", "value", "95 % interval", "must be", "verdict")
 CELLS = ("loss", "slice", "images", "more", "interval", "must be", "could have seen")
 """Of a comparison: what a loss is more than the other's, over it or in nats, and what could have been seen."""
 
@@ -58,4 +58,6 @@ def _row(result: GateResult) -> tuple[str, ...]:
     value, interval = "–", "–"
     if result.value is not None:
         value, interval = f"{result.value:.4g}", f"{result.low:.4g} to {result.high:.4g}"
-    return (result.metric, value, interval, result.limits, str(result.verdict), result.reason)
+    verdict = str(result.verdict)
+    said = verdict if result.verdict is Verdict.PASS else f"{verdict}: {result.reason}"
+    return (result.metric, value, interval, result.limits, said)

@@ -42,7 +42,7 @@ def gates(
         console.print_json({"problem": name, "version": version, "stage": stage, "against": other, "gates": said})
     else:
         console.print_table(
-            f"{name} version {version}, in {stage}, by the rules for production", RULES, rule_rows(results)
+            f"{name} version {version}, in {stage}, by the rules for production", RULES, rule_rows(results), dotted=True
         )
         for title, result in comparisons(results).items():
             console.print_table(title, CELLS, cell_rows(result))

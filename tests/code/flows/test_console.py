@@ -47,6 +47,30 @@ def test_a_table_is_never_cut_off(capsys: pytest.CaptureFixture[str], monkeypatc
     assert any("galaxy-shape" in line and "a" * 64 in line for line in shown(names, row))
 
 
+def test_rules_stand_under_what_their_names_share_where_a_window_is_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ("rule", "value", "must be", "verdict")
+    names = ("likelihood.rmse_over_crb.snr60.flux", "likelihood.rmse_over_crb.snr60.n", "source")
+    verdicts = ("pass", "fail: " + "too much " * 9, "pass")
+    rows = [(name, "1.08", "≥ 0.85 and ≤ 1.25", verdict) for name, verdict in zip(names, verdicts, strict=True)]
+
+    def shown() -> list[str]:
+        console.print_table("", columns, rows, dotted=True)
+        return capsys.readouterr().out.splitlines()
+
+    assert len([line for line in shown() if names[1] in line and "too much" in line]) == 1
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    lines = shown()
+    assert all(len(line) <= 60 for line in lines)
+    heading = lines.index("likelihood.rmse_over_crb.snr60")
+    assert lines[heading + 1].split() == ["flux", "1.08", "≥", "0.85", "and", "≤", "1.25", "pass"]
+    assert lines[heading + 2].split()[0] == "n"
+    assert " ".join(" ".join(lines[heading + 3 :]).split()).startswith("fail: too much too much")
+    assert any(line.split()[0] == "source" for line in lines if line.strip())
+
+
 def test_json_commands_print_one_document_and_nothing_else(tmp_path: Path) -> None:
     house = make_house(tmp_path / "house")
     for command in (["models"], ["history", "galaxy-shape"], ["init"], ["retrain", "galaxy-shape", "--check"]):
