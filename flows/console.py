@@ -3,6 +3,7 @@
 import codecs
 import io
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,8 @@ wide = False
 """Whether rows are lines in a narrow window, too: `--wide`."""
 _ENDLESS = 10_000
 """Width of files and pipes, in which a row is a line."""
+_WORDS = re.compile(r"(?:± )?\S+")
+"""What stays on one line: words, and an error with its sign."""
 _PAIR = 2
 """Columns of a list of names and values, which any window holds."""
 _OURS = "this model's "
@@ -125,7 +128,7 @@ def print_table(
     if title:
         out.print(f"[bold]{escape(title)}[/bold]")
     needs = Measurement.get(console, console.options.update(max_width=_ENDLESS), table)
-    least = needs.minimum  # no word is broken
+    least = needs.minimum
     if dotted and needs.maximum > console.width:
         _print_by_stem(console, columns, rows)
     elif len(columns) > _PAIR and least > console.width:
@@ -133,7 +136,21 @@ def print_table(
         for row in rows:
             _print_block(console, names, row)
     else:
+        if needs.maximum > console.width:
+            _share_out(table, console)
         console.print(table)
+
+
+def _share_out(table: Table, console: Console) -> None:
+    """Give every column the width of its longest word, and what is left to those with more; rich would break words."""
+    cells = [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
+    words = [max(cell_len(word) for cell in column for word in _WORDS.findall(cell) or [""]) for column in cells]
+    lines = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in cells]
+    wanted = sum(lines) - sum(words)
+    whole = Measurement.get(console, console.options.update(max_width=_ENDLESS), table).maximum
+    spare = console.width - (whole - wanted)
+    for column, word, line in zip(table.columns, words, lines, strict=True):
+        column.width = word + max(0, spare) * (line - word) // max(wanted, 1)
 
 
 def _print_by_stem(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -34,7 +34,7 @@ def bound(
     shape = {"flux": flux, "n": n, "half_light_radius": half_light_radius, "g1": g1, "g2": g2}
     galaxy = {**shape, "psf_fwhm": psf_fwhm, "sigma": sigma}
     limit = bound_of_galaxy(galaxy, settings.simulate.camera, shot_noise=shot_noise)
-    names = ("flux", "n", "r", "g1", "g2")
+    names = tuple(shape)
     crb = dict(zip(names, limit.crb.tolist(), strict=True))
     if as_json:
         correlation = {a: dict(zip(names, row, strict=True)) for a, row in zip(names, limit.correlation, strict=True)}

@@ -47,6 +47,21 @@ def test_a_table_is_never_cut_off(capsys: pytest.CaptureFixture[str], monkeypatc
     assert any("galaxy-shape" in line and "a" * 64 in line for line in shown(names, row))
 
 
+def test_no_word_of_a_table_is_broken_nor_an_error_parted_from_its_sign(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "64")
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    names = ("case", "method", "flux", "half_light_radius\n[arcsec]", "g1")
+    methods = ("autoencoder of long ago (Yin 2020)", "the likelihood of a model of today alone")
+    console.print_table("", names, [("SNR 30", method, *["+0.123 ± 0.100"] * 3) for method in methods], grouped=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 64 for line in lines)
+    for word in ("half_light_radius", "autoencoder", "likelihood"):
+        assert any(word in line.split() for line in lines)
+    assert sum(line.count("± 0.100") for line in lines) == 6
+
+
 def test_rules_stand_under_what_their_names_share_where_a_window_is_narrow(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
