@@ -151,6 +151,8 @@ def _share_out(table: Table, console: Console) -> None:
     spare = console.width - (whole - wanted)
     for column, word, line in zip(table.columns, words, lines, strict=True):
         column.width = word + max(0, spare) * (line - word) // max(wanted, 1)
+    if spare < 0:  # of a name and a value, which may be a digest: the value is broken, not the name
+        table.columns[-1].width = max(1, words[-1] + spare)
 
 
 def _print_by_stem(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -43,6 +43,8 @@ def test_a_table_is_never_cut_off(capsys: pytest.CaptureFixture[str], monkeypatc
     assert sum(word.count("a") for word in " ".join(lines).split() if set(word) == {"a"}) == 64
     pair = shown(("what", "value"), ("weights", "b" * 64))
     assert sum(line.count("b") for line in pair) == 64
+    name = "likelihood.rmse_over_crb.snr60.half_light_radius"
+    assert any(name in line for line in shown(("what", "value"), (name, "b" * 64))), "a value is broken, not its name"
     monkeypatch.setattr(console, "wide", True)
     assert any("galaxy-shape" in line and "a" * 64 in line for line in shown(names, row))
 
