@@ -92,7 +92,6 @@ class Predictor:
             self._answering, self._limits, at_once=self._answering.at_once, seen=self._measures.batch
         )
         self._records = self._open_records()
-        ROUTES.state.predictor = self
         # What was loaded stays: looking through it for garbage took a tenth of a second, of some request in a hundred.
         gc.collect()
         gc.freeze()
