@@ -83,14 +83,15 @@ def wait_until_answers(url: str, child: subprocess.Popen[bytes], *, log: Path, t
         AssayError: when the child ends first or the time is over; the log is named.
     """
     tries = Retrying(
-        wait=wait_fixed(0.2), stop=stop_after_delay(timeout_s), retry=retry_if_exception_type(httpx.HTTPError)
+        wait=wait_fixed(0.1), stop=stop_after_delay(timeout_s), retry=retry_if_exception_type(httpx.HTTPError)
     )
     try:
-        for attempt in tries:
-            if child.poll() is not None:
-                raise AssayError(f"the server ended with status {child.returncode} before it answered: see {log}")
-            with attempt:
-                httpx.get(url, timeout=5, trust_env=False).raise_for_status()  # no proxy stands before this machine
+        with httpx.Client(timeout=5, trust_env=False) as client:  # no proxy stands before this machine
+            for attempt in tries:
+                if child.poll() is not None:
+                    raise AssayError(f"the server ended with status {child.returncode} before it answered: see {log}")
+                with attempt:
+                    client.get(url).raise_for_status()
     except RetryError as error:
         raise AssayError(f"{url} does not answer after {timeout_s:g} s: see {log}") from error
 

@@ -5,7 +5,7 @@
 A file that cannot be read or answered is named, and keeps no other from its answer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,15 +88,19 @@ def predict(
     from flows.saved_maps import require_names, save_maps
 
     files = files_among(files)
-    known = read_catalogue(catalogue, files) if catalogue is not None else Catalogue({}, {})
+
+    def read_known() -> Catalogue:
+        return read_catalogue(catalogue, files) if catalogue is not None else Catalogue({}, {})
+
     if out is not None:
         for option, given_too in (("--json", as_json), ("--save", save), ("--truth", truth), ("--samples", samples)):
             if given_too:
                 raise typer.BadParameter(f"--out {out} and {option}: a table has one or the other; leave one out")
         require_table_kind(out)
         given = conditions_of(conditions or (), lambda path: find_reading(problem).read_image(path))
-        _to_table(problem, stage, url, files, out, given, known, plane=plane, resample=resample)
+        _to_table(problem, stage, url, files, out, given, read_known, plane=plane, resample=resample)
         return
+    known = read_known()
     if samples and not as_json:
         raise typer.BadParameter(f"--samples {samples}: add --json, which shows them")
     if save is not None:
@@ -164,28 +168,31 @@ def _to_table(
     files: Sequence[Path],
     out: Path,
     given: Mapping[str, Any],
-    known: Catalogue,
+    read_known: Callable[[], Catalogue],
     *,
     plane: str,
     resample: bool,
 ) -> None:
-    """Answer files into a table, as many as there are."""
+    """Answer files into a table, as many as there are; catalogue and files are read while a server starts."""
     from components.problems import find_reading
     from flows.answering_files import answer_files
 
+    def read_ahead(file: Path) -> ReadFile:
+        return read_file(file, find_reading(problem), plane=plane)
+
     with (
-        ReadingAhead(
-            files, lambda file: read_file(file, find_reading(problem), plane=plane), size=lambda one: one.bytes
-        ) as ahead,
-        _server(problem, stage, url) as (address, token),
+        ThreadPoolExecutor(1) as meanwhile,
+        ReadingAhead(files, read_ahead, size=lambda one: one.bytes) as ahead,
     ):
-        wanted = _wanted(address, token, problem, given)
+        reading = meanwhile.submit(read_known)
+        with _server(problem, stage, url) as (address, token):
+            wanted, known = _wanted(address, token, problem, given), reading.result()
 
-        def read(file: Path) -> Given:
-            one = ahead.of(file)
-            return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
+            def read(file: Path) -> Given:
+                one = ahead.of(file)
+                return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
 
-        table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
+            table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
     _tell(table.told, wanted)
     left_out = table.write(out, find_reading(problem), beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
