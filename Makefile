@@ -34,7 +34,7 @@ test: setup  ## the tests, without the long drills
 long: setup  ## the long drills that CI runs, too: commands killed midway, other machines, verdicts (half an hour)
 	$(BIN)/pytest -m ci
 
-ci: setup  ## the tests with the long drills that CI runs (forty minutes); with TURN=1/3 a third of those
+ci: setup  ## the tests with the long drills that CI runs (forty minutes); with TURN=1/5 a fifth of those
 	$(BIN)/pytest -m 'not slow or ci' $(if $(TURN),--turn $(TURN))
 
 cheats: setup  ## models that guess, against the rules of params.yaml (a quarter of an hour: they train one)

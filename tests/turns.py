@@ -1,8 +1,8 @@
 """Long drills that take turns: each run of CI has those of every Nth module, and N runs have all.
 
-    pytest -m 'not slow or ci' --turn 1/3        # the usual tests, and of the long drills the first third of modules
+    pytest -m 'not slow or ci' --turn 1/5        # the usual tests, and of the long drills the first fifth of modules
 
-Registered as a plugin by `tests/conftest.py`. Tests that are `slow` and `ci` take turns; 0/3 has none of them.
+Registered as a plugin by `tests/conftest.py`. Tests that are `slow` and `ci` take turns; 0/5 has none of them.
 """
 
 import re
