@@ -8,7 +8,6 @@ amplitudes, its numbers of sources, its angle and its maximum. Six numbers can h
 """
 
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks._trained import trained
 from components.core import Workspace, load_settings
 from components.data import simulate
 from components.evidence import interval
@@ -32,7 +32,6 @@ from components.simulators.galactic_centre import (
     psf_matrix,
     steady_templates,
 )
-from components.training import Trainer
 
 HOUSE = Path(__file__).parents[1]
 _PUBLISHED = {"gaussian": 0.0011, "poisson": 0.0012, "masked": 0.0010, "salt_pepper": 0.0019}
@@ -54,25 +53,23 @@ def denoising_table() -> None:
         for network, train in _NETWORKS.items():
             for kind, published in _PUBLISHED.items():
                 changed = replace(settings, train=replace(settings.train, network=network, **train))
-                began = time.time()
-                metric = interval(_errors(SkyDenoising(kind), dataset, changed), np.mean, 1000, 0)
-                minutes = (time.time() - began) / 60
+                lost, minutes = _errors(SkyDenoising(kind), dataset, changed)
+                metric = interval(lost, np.mean, 1000, 0)
                 rows.append((network, kind, published, metric.value, metric.low, metric.high, minutes))
                 columns = ("network", "noise", "published", "ours", "low", "high", "minutes")
                 print(pd.DataFrame(rows[-1:], columns=columns).round(5).to_string(index=False), flush=True)
 
 
-def _errors(problem: SkyDenoising, dataset: Dataset, settings: Any) -> np.ndarray[Any, Any]:
-    trainer = Trainer(problem, dataset, settings)
-    list(trainer)
-    estimator, lost = trainer.averaged.eval(), []
+def _errors(problem: SkyDenoising, dataset: Dataset, settings: Any) -> tuple[np.ndarray[Any, Any], float]:
+    estimator, minutes = trained(problem, dataset, settings, alike=SkyDenoising())
+    lost = []
     test = presented(problem, dataset, settings, dataset.rows("test"), seed=[1], device=torch.device("cpu"))
     with torch.inference_mode():
         for batch in test:
             miss_bhw = estimator(batch.inputs)["restored"] - batch.targets["clean_image"]
             lost.append(miss_bhw.square().mean(dim=(1, 2)))
     found: np.ndarray[Any, Any] = torch.cat(lost).double().numpy()
-    return found
+    return found, minutes
 
 
 def _smooth(settings: GalacticCentreSettings) -> float:

@@ -7,7 +7,6 @@ ours answers both. Areas under curves are means over skies. 95 % intervals over 
 """
 
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks._trained import trained
 from components.core import Workspace, load_settings
 from components.data import simulate
 from components.evidence import interval
 from components.evidence.masks import pixel_scores
 from components.fields import Dataset, presented
 from components.problems.point_sources import PointSources, true_masks
-from components.training import Trainer
 from models.estimators import Estimator
 from models.fields import Field
 
@@ -71,18 +70,12 @@ def masks_table() -> None:
         dataset = simulate(Workspace(root=Path(folder), home=Path(folder)), problem, settings.simulate)
         for mask in _PUBLISHED:
             train = replace(settings.train, batch_size=128, epochs=_EPOCHS)
-            trained, minutes = _trained(OneMask(mask), dataset, replace(settings, train=train))
-            rows += _rows("published U-Net", trained, dataset, settings, {mask: "mask"}, minutes)
-        trained, minutes = _trained(problem, dataset, settings)
-        rows += _rows(settings.train.network, trained, dataset, settings, {mask: mask for mask in _PUBLISHED}, minutes)
+            network, minutes = trained(OneMask(mask), dataset, replace(settings, train=train), alike=problem)
+            rows += _rows("published U-Net", network, dataset, settings, {mask: "mask"}, minutes)
+        network, minutes = trained(problem, dataset, settings, alike=problem)
+        rows += _rows(settings.train.network, network, dataset, settings, {mask: mask for mask in _PUBLISHED}, minutes)
     columns = ("network", "target", "score", "published", "ours", "low", "high", "minutes")
     print(pd.DataFrame(rows, columns=columns).round(4).to_string(index=False), flush=True)
-
-
-def _trained(problem: PointSources, dataset: Dataset, settings: Any) -> tuple[Estimator, float]:
-    began, trainer = time.time(), Trainer(problem, dataset, settings)
-    list(trainer)
-    return trainer.averaged.eval(), (time.time() - began) / 60
 
 
 def _rows(

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
+from benchmarks._trained import trained
 from components.core import Workspace, load_settings
 from components.data import publish, simulate
 from components.problems import find_problem
-from components.training import Trainer
 
 HOUSE = Path(__file__).parents[1]
 _NETWORKS: dict[str, dict[str, Any]] = {
@@ -40,10 +40,7 @@ def main(networks: str = ",".join(_NETWORKS), folder: str | None = None) -> None
         dataset = publish(workspace, simulate(workspace, problem, settings.simulate))
         for name in networks.split(","):
             here = replace(settings, train=replace(settings.train, **_NETWORKS[name]))
-            trainer = Trainer(problem, dataset, here)
-            for epoch in trainer:
-                print(f"{name} {epoch.number}: {epoch.validation_loss:.4f}", file=sys.stderr, flush=True)
-            estimator, _ = problem.finish(trainer.averaged.eval(), dataset, here)
+            estimator, _ = problem.finish(trained(problem, dataset, here, alike=problem)[0], dataset, here)
             with torch.inference_mode():
                 found = problem.evaluate(
                     estimator, dataset, here, device=torch.device("cpu"), cache=Path(place), progress=lambda _: None

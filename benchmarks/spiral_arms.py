@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks._trained import trained
 from components.core import Workspace, load_settings
 from components.data import publish, simulate
 from components.fields import Dataset
 from components.problems import find_problem
-from components.training import Trainer
 
 HOUSE = Path(__file__).parents[1]
 _COUNTS = ("10", "100", "1599", "all")
@@ -42,11 +42,7 @@ def main(counts: str = ",".join(_COUNTS), folder: str | None = None) -> None:
             epochs = max(1, round(settings.train.epochs * everything / few))
             here = replace(settings, train=replace(settings.train, batch_size=batch, epochs=epochs))
             dataset = _first(whole, few)
-            trainer = Trainer(problem, dataset, here)
-            for epoch in trainer:
-                if epoch.number % max(1, epochs // 10) == 0:
-                    print(f"{count} {epoch.number}: {epoch.validation_loss:.4f}", file=sys.stderr, flush=True)
-            estimator, _ = problem.finish(trainer.averaged.eval(), dataset, here)
+            estimator, _ = problem.finish(trained(problem, dataset, here, alike=problem)[0], dataset, here)
             with torch.inference_mode():
                 found = problem.evaluate(
                     estimator, dataset, here, device=torch.device("cpu"), cache=Path(place), progress=lambda _: None

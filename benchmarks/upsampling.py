@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks._trained import trained
 from components.core import Workspace, load_settings
 from components.data import simulate
 from components.evidence import interval
@@ -29,7 +30,6 @@ from components.problems.restoration.upsampling.baselines import learned_baselin
 from components.problems.restoration.upsampling.degrading import degraded
 from components.problems.restoration.upsampling.scores import picture_scores
 from components.simulators.folders import FolderSettings
-from components.training import Trainer
 from models.estimators.upsampled import TESTS
 from models.fields import Arrays
 from models.map_networks import find_map_network
@@ -112,11 +112,8 @@ def _ways(dataset: Dataset, settings: Any, networks: list[str], fold: int) -> It
             answers[name] = _published(dataset, name, fold)
             continue
         train = replace(settings.train, **_NETWORKS[name], seed=fold)
-        trainer = Trainer(problem, dataset, replace(settings, train=train))
-        for epoch in trainer:
-            if epoch.number % 20 == 0:
-                print(f"{name} {epoch.number}: {epoch.validation_loss:.4f}", file=sys.stderr, flush=True)
-        answers[name] = problem.finish(trainer.averaged.eval(), dataset, replace(settings, train=train))[0]
+        here = replace(settings, train=train)
+        answers[name] = problem.finish(trained(problem, dataset, here, alike=problem)[0], dataset, here)[0]
     for name, answer in answers.items():
         parts, seconds = [], 0.0
         for row in dataset.rows("test"):
