@@ -33,7 +33,9 @@ _ENDLESS = 10_000
 _WORDS = re.compile(r"(?:± )?\S+")
 """What stays on one line: words, and an error with its sign."""
 _PAIR = 2
-"""Columns of a list of names and values, which any window holds."""
+"""Columns of a list of names and values."""
+_SOME = 16
+"""Letters of a long value that are worth a line."""
 _OURS = "this model's "
 """How the rows begin that stand out among published ones."""
 
@@ -114,6 +116,28 @@ def print_table(
         dotted: the first cell is a name with dots; in a narrow window, what names begin with is a heading of its own.
     """
     console = Console(highlight=False, width=_width(), height=out.height)  # both, or dumb terminals have 80
+    if title:
+        out.print(f"[bold]{escape(title)}[/bold]")
+    table = _filled(columns, rows, grouped=grouped)
+    if _longest(console, table) <= console.width:
+        console.print(table)
+        return
+    if dotted:
+        _print_by_stem(console, columns, rows)
+        return
+    below = _filled(columns, [[cell.replace(" ± ", "\n± ") for cell in row] for row in rows], grouped=grouped)
+    widths = _shares(below, columns, console.width - _longest(console, below))
+    if widths is None:
+        names = [column.replace(".\n", ".").replace("\n", " ").strip() for column in columns]
+        for row in rows:
+            _print_block(console, names, row)
+        return
+    for column, width in zip(below.columns, widths, strict=True):
+        column.width = width
+    console.print(below)
+
+
+def _filled(columns: Sequence[str], rows: Sequence[Sequence[str]], *, grouped: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(escape(column), overflow="fold")
@@ -125,34 +149,35 @@ def print_table(
         ours = any(cell.startswith(_OURS) and not cell.endswith("alone") for cell in others)
         table.add_row(*map(Text, (shown, *others)), style="bold" if ours else "")
         group = first
-    if title:
-        out.print(f"[bold]{escape(title)}[/bold]")
-    needs = Measurement.get(console, console.options.update(max_width=_ENDLESS), table)
-    least = needs.minimum
-    if dotted and needs.maximum > console.width:
-        _print_by_stem(console, columns, rows)
-    elif len(columns) > _PAIR and least > console.width:
-        names = [column.replace(".\n", ".").replace("\n", " ").strip() for column in columns]
-        for row in rows:
-            _print_block(console, names, row)
-    else:
-        if needs.maximum > console.width:
-            _share_out(table, console)
-        console.print(table)
+    return table
 
 
-def _share_out(table: Table, console: Console) -> None:
-    """Give every column the width of its longest word, and what is left to those with more; rich would break words."""
-    cells = [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
+def _longest(console: Console, table: Table) -> int:
+    """Columns that it takes where no line is broken."""
+    return Measurement.get(console, console.options.update(max_width=_ENDLESS), table).maximum
+
+
+def _shares(table: Table, names: Sequence[str], more: int) -> list[int] | None:
+    """A width for every column of a table that is too wide, so that no word is broken; None where there is none.
+
+    A value that stands beside a name may be a digest: it is broken where some of it fits into a line.
+
+    Args:
+        table: as it was filled.
+        names: of its columns.
+        more: columns of the window beyond what its longest lines take.
+    """
+    cells = [[name, *map(str, column.cells)] for name, column in zip(names, table.columns, strict=True)]
     words = [max(cell_len(word) for cell in column for word in _WORDS.findall(cell) or [""]) for column in cells]
     lines = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in cells]
     wanted = sum(lines) - sum(words)
-    whole = Measurement.get(console, console.options.update(max_width=_ENDLESS), table).maximum
-    spare = console.width - (whole - wanted)
-    for column, word, line in zip(table.columns, words, lines, strict=True):
-        column.width = word + max(0, spare) * (line - word) // max(wanted, 1)
-    if spare < 0:  # of a name and a value, which may be a digest: the value is broken, not the name
-        table.columns[-1].width = max(1, words[-1] + spare)
+    spare = more + wanted
+    if spare >= 0:
+        shares = [word + spare * (line - word) // max(wanted, 1) for word, line in zip(words, lines, strict=True)]
+        return [min(share, line) for share, line in zip(shares, lines, strict=True)]
+    if len(words) == _PAIR and words[-1] + spare >= _SOME:
+        return [words[0], words[-1] + spare]
+    return None
 
 
 def _print_by_stem(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -164,23 +189,28 @@ def _print_by_stem(console: Console, columns: Sequence[str], rows: Sequence[Sequ
     cells = [("", *columns[1:-1]), *(row[1:-1] for row in split)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     room = console.width - sum(width + 2 for width in widths)
+    beside = cell_len(columns[-1]) <= room
 
     def show(row: Sequence[str], style: str = "") -> None:
-        last = row[-1] if cell_len(row[-1]) <= room else ""
+        fits = beside and cell_len(row[-1]) <= room
         padded = "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=False))
-        console.print(Text(f"{padded}  {last}".rstrip(), style=style))
+        console.print(Text(f"{padded}  {row[-1] if fits else ''}".rstrip(), style=style))
+        if row[-1] and not fits:
+            console.print(Padding(Text(row[-1], style=style), (0, 0, 0, 2)))
 
     show(("", *columns[1:]), "bold")
     for stem, under in groupby(split, key=lambda row: row[0]):
         console.print(Text(stem, style="bold"))
         for row in under:
             show(row[1:])
-            if cell_len(row[-1]) > room:
-                console.print(Padding(Text(row[-1]), (0, 0, 0, 2)))
 
 
 def _print_block(console: Console, names: Sequence[str], row: Sequence[str]) -> None:
-    """One row of a table that is too wide, a line a cell."""
+    """One row of a table that is too wide, a line a cell; of a name and a value, the value below its name."""
+    if len(row) == _PAIR:
+        console.print(Text(row[0], style="bold"))
+        console.print(Padding(Text(row[1]), (0, 0, 0, 2)))
+        return
     block = Table.grid(padding=(0, 2))
     block.add_column(style="bold", overflow="fold")
     block.add_column(overflow="fold")

@@ -3,10 +3,15 @@
 bentoml serve <package>
 """
 
+from importlib import import_module
+
 import bentoml
 
 from services.callers import read_tokens
 from services.predictor import MIDDLEWARE, ROUTES, Predictor, checked_manifest
+
+_BEFORE_THREADS = ("astropy.io.fits", "astropy.table", "astropy.units", "astropy.wcs")
+"""What several threads need at once: each that imports a part of it then may get it half made."""
 
 
 # 127.0.0.1 unless BENTOML_HOST or --host says otherwise; who asks from elsewhere needs a token (`callers.py`).
@@ -23,6 +28,8 @@ class Service:
     """One model, answering."""
 
     def __init__(self) -> None:
+        for name in _BEFORE_THREADS:
+            import_module(name)
         self._predictor = ROUTES.state.predictor = Predictor()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]

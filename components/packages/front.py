@@ -6,12 +6,13 @@
         front.wait_until_left("http://127.0.0.1:20001", timeout_s=60)
 
 What is asked here changes nothing: a request that a server did not answer, since its process was killed say, is asked
-once more when one answers again. It runs in a thread, so that whoever opens it can look after what is behind it.
+again when one answers. It runs in a thread, so that whoever opens it can look after what is behind it.
 """
 
 import asyncio
 import io
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -55,6 +56,9 @@ _OF_ONE_CONNECTION = (
     "upgrade",
 )
 """Headers that are not passed on (RFC 9110, 7.6.1), and those of the way here: token, name, length, page, date."""
+_NOT_SENT = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_HEADER = 2**16
+"""Bytes of a header of an answer."""
 _BACK_S = 20.0
 """How long a request waits for a server that is away: one whose process was killed is back in a few seconds."""
 _ANSWER_S = 120.0
@@ -103,6 +107,9 @@ class Front:
                     pass  # it never got there
                 except TimeoutError:
                     return JSONResponse({"error": f"no answer in {_ANSWER_S:.0f} s: ask for less"}, status_code=504)
+                except aiohttp.ClientResponseError as error:
+                    line = f"the server's answer cannot be read ({error.message}): its log says what it was"
+                    return JSONResponse({"error": line}, status_code=502)
                 except aiohttp.ClientError:
                     broken_off += 1
                 finally:
@@ -123,16 +130,16 @@ class Front:
             query_string=request.scope["query_string"].decode("latin-1"),
             encoded=True,
         )
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in request.headers.raw
-            if _is_passed_on(name)
-        ]
-        sent = io.BytesIO(body) if body else None
-        async with self._client.request(request.method, address, headers=headers, data=sent) as answer:
+        try:
+            headers = [_text(*pair) for pair in request.headers.raw if _is_passed_on(pair[0])]
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        sent = {"headers": headers, "data": io.BytesIO(body) if body else None}
+        # Where an answer leads is for whoever asked to follow: here it would be to another server.
+        async with self._client.request(request.method, address, **sent, allow_redirects=False) as answer:  # type: ignore[arg-type]
             content = await answer.read()
-        if (request.method, request.scope["path"]) == ("GET", "/model") and self.said and answer.ok:
-            content = json.dumps({**json.loads(content), **self.said}).encode()
+        if (request.method, request.scope["path"], answer.status) == ("GET", "/model", 200) and self.said:
+            content = _with(self.said, content)
         response = Response(content, answer.status)
         kept = [(name.lower(), value) for name, value in answer.raw_headers if _is_passed_on(name)]
         response.raw_headers = [*kept, (b"content-length", str(len(content)).encode())]
@@ -148,9 +155,35 @@ class Front:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             auto_decompress=False,
+            max_line_size=_HEADER,
+            max_field_size=_HEADER,
             trust_env=False,
         ) as self._client:
             yield
+
+
+def _with(said: dict[str, Any], content: bytes) -> bytes:
+    """A document with some more; what is none is left as it is."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return content
+    return json.dumps({**document, **said}).encode() if isinstance(document, dict) else content
+
+
+def _text(name: bytes, value: bytes) -> tuple[str, str]:
+    """A header as it can be sent on.
+
+    Raises:
+        ValueError: in one line, when it has control characters, or is not UTF-8.
+    """
+    said = name.decode("latin-1")
+    if _NOT_SENT.search(value):
+        raise ValueError(f"the header {said} has control characters: send it without")
+    try:
+        return said, value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the header {said} is not UTF-8: send it as such") from error
 
 
 def _is_passed_on(name: bytes) -> bool:

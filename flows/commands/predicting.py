@@ -6,7 +6,7 @@ A file that cannot be read or answered is named, and keeps no other from its ans
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -177,22 +177,28 @@ def _to_table(
     from components.problems import find_reading
     from flows.answering_files import answer_files
 
-    def read_ahead(file: Path) -> ReadFile:
-        return read_file(file, find_reading(problem), plane=plane)
-
-    with (
-        ThreadPoolExecutor(1) as meanwhile,
-        ReadingAhead(files, read_ahead, size=lambda one: one.bytes) as ahead,
-    ):
+    with ThreadPoolExecutor(1) as meanwhile:
         reading = meanwhile.submit(read_known)
-        with _server(problem, stage, url) as (address, token):
-            wanted, known = _wanted(address, token, problem, given), reading.result()
 
-            def read(file: Path) -> Given:
-                one = ahead.of(file)
-                return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
+        def read_ahead(file: Path) -> ReadFile:
+            wait([reading])  # two threads that import parts of one library find each other's half done
+            return read_file(file, find_reading(problem), plane=plane)
 
-            table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
+        try:
+            with (
+                ReadingAhead(files, read_ahead, size=lambda one: one.bytes) as ahead,
+                _server(problem, stage, url) as (address, token),
+            ):
+                wanted, known = _wanted(address, token, problem, given), reading.result()
+
+                def read(file: Path) -> Given:
+                    one = ahead.of(file)
+                    return given_by(one, wanted, {**numbers(known, file, given), **given}, resample=resample)
+
+                table = answer_files(address, files, read, shown=f"predict {problem}", token=token)
+        except AssayError:
+            reading.result()  # a wrong catalogue is told before a server that is away
+            raise
     _tell(table.told, wanted)
     left_out = table.write(out, find_reading(problem), beside=known)
     model = f" by version {table.said.model['version']}" if table.said else ""
@@ -214,7 +220,6 @@ def _to_table(
 def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, str | None]]:
     """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
     from components.packages import served
-    from components.problems import find_reading
 
     if url is not None:
         yield url.rstrip("/"), secret("ASSAY_TOKEN")
@@ -222,10 +227,8 @@ def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, st
     workspace, now = deployed_now(problem, stage)
     if now.unwitnessed:
         console.err.print(now.unwitnessed, markup=False)
-    with ThreadPoolExecutor(1) as meanwhile:
-        meanwhile.submit(find_reading, problem)  # what is imported with it takes as long as a server to start
-        with served(workspace, now.package, environment=now.variables, alone=True) as started:
-            yield started, None
+    with served(workspace, now.package, environment=now.variables, alone=True) as started:
+        yield started, None
 
 
 def _wanted(address: str, token: str | None, problem: str, given: Mapping[str, Any]) -> Wanted:

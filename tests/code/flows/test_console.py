@@ -64,6 +64,25 @@ def test_no_word_of_a_table_is_broken_nor_an_error_parted_from_its_sign(
     assert sum(line.count("± 0.100") for line in lines) == 6
 
 
+@pytest.mark.parametrize("width", [20, 40, 53, 62, 67, 80])
+def test_nothing_of_a_table_is_lost_in_however_narrow_a_window(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    name = "likelihood.rmse_over_crb.snr60.half_light_radius"
+    console.print_table("", ("what", "value"), [(name, "q" * 64), ("commit", "q" * 40)])
+    row = ("case", "method", *("+0.12 ± 0.1234",) * 4, "1e5 counts")
+    console.print_table("", ("case", "method", "flux", "n", "g1", "g2", "unit"), [row])
+    console.print_table("", ("rule", "value", "must be", "verdict"), [(name, "1.08", "≥ 0.85", "pass")], dotted=True)
+    shown = capsys.readouterr().out
+    assert all(len(line) <= width for line in shown.splitlines())
+    assert shown.count("q") == 64 + 40
+    assert max(len(run) for run in shown.split() if set(run) == {"q"}) >= 16, "a value is not a letter a line"
+    for part, count in (("±0.1234", 4), ("counts", 1), ("unit", 1), ("verdict", 1), ("pass", 1)):
+        assert "".join(shown.split()).count(part) >= count
+
+
 def test_rules_stand_under_what_their_names_share_where_a_window_is_narrow(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,81 @@ def test_no_path_leads_to_another_server(front: Front, target: str) -> None:
     assert int(answer.split()[1]) in (200, 400, 404)
 
 
+@contextmanager
+def saying(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that says the same to every request, and keeps what it was asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def run() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(connection.recv(65536))
+                    connection.sendall(answer)
+
+        threading.Thread(target=run, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_where_an_answer_leads_is_for_whoever_asked_to_follow(front: Front) -> None:
+    with server("elsewhere") as there, asking(front) as client:
+        moved = f"HTTP/1.1 307 Moved\r\nLocation: {there}/inner\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        front.said["not_followed"] = {"version": 3}
+        with saying(moved.encode()) as (url, asked):
+            front.send_to(url)
+            for path in ("/predict", "/model"):
+                answer = client.get(path)
+                assert (answer.status_code, answer.headers["Location"]) == (307, f"{there}/inner")
+            assert len(asked) == 2
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8b\x00", b"[1]", b"not JSON", b""])
+def test_what_is_no_document_is_passed_on_as_it_is(front: Front, body: bytes) -> None:
+    front.said["not_followed"] = {"version": 3}
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nX-Long: {'l' * 9000}\r\nConnection: close\r\n\r\n"
+    with saying(head.encode() + body) as (url, asked), asking(front) as client:
+        front.send_to(url)
+        answer = client.get("/model")
+        assert (answer.status_code, answer.content) == (200, body)
+        assert len(answer.headers["X-Long"]) == 9000
+        assert len(asked) == 1
+
+
+def test_an_answer_that_is_none_is_asked_for_once(front: Front) -> None:
+    with saying(b"what is HTTP?\r\n\r\n") as (url, asked), asking(front) as client:
+        front.send_to(url)
+        answer = client.post("/predict", content=b"{}", headers=JSON)
+        assert answer.status_code == 502
+        assert "cannot be read" in answer.json()["error"]
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(b"caf\xc3\xa9", ""), (b"caf\xe9", "is not UTF-8"), (b"a\x01b", "control characters"), (b"a\x7f", "control")],
+)
+def test_a_header_arrives_as_it_was_sent_or_is_refused_in_a_line(front: Front, value: bytes, said: str) -> None:
+    with saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}") as (url, asked):
+        front.send_to(url)
+        with socket.create_connection(("127.0.0.1", int(front.url.rpartition(":")[2])), timeout=30) as connection:
+            head = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Mark: " + value + b"\r\nConnection: close\r\n\r\n"
+            connection.sendall(head)
+            answer = connection.makefile("rb").read()
+        if said:
+            assert answer.startswith(b"HTTP/1.1 400")
+            assert b"the header x-mark" in answer
+            assert said.encode() in answer
+            assert not asked
+        else:
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"x-mark: " + value in asked[0].lower()
+
+
 def test_from_one_request_to_the_next_another_server_answers_and_the_one_before_ends_what_it_has(front: Front) -> None:
     with (
         server("one", slow_s=0.5) as first,
