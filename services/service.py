@@ -3,15 +3,10 @@
 bentoml serve <package>
 """
 
-from importlib import import_module
-
 import bentoml
 
 from services.callers import read_tokens
 from services.predictor import MIDDLEWARE, ROUTES, Predictor, checked_manifest
-
-_BEFORE_THREADS = ("astropy.io.fits", "astropy.table", "astropy.units", "astropy.wcs")
-"""What several threads need at once: each that imports a part of it then may get it half made."""
 
 
 # 127.0.0.1 unless BENTOML_HOST or --host says otherwise; who asks from elsewhere needs a token (`callers.py`).
@@ -28,8 +23,12 @@ class Service:
     """One model, answering."""
 
     def __init__(self) -> None:
-        for name in _BEFORE_THREADS:
-            import_module(name)
+        # Now: of threads that import parts of a library at once, one may get them half made.
+        import astropy.io.fits
+        import astropy.table
+        import astropy.units
+        import astropy.wcs  # noqa: F401
+
         self._predictor = ROUTES.state.predictor = Predictor()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
