@@ -90,8 +90,8 @@ def test_gates_refuse_and_an_override_is_shown_wherever_the_version_appears(hous
     assert open_ledger(house).stage_of(NAME, 1) == "candidate"
     title, _, _, _, first, second = verdicts_shown(house, 1, "staging")
     assert title == "# galaxy-shape version 1 to staging: 0 of 2 rules pass"
-    assert "| fail | interval outside the limits |" in first
-    assert second.startswith("| no.such | – | – | ≥ 0 | fail |")
+    assert "| ≤ 0.001 | fail: interval outside the limits |" in first
+    assert second == "| no.such | – | – | ≥ 0 | fail: the evaluation has no such metric |"
     assert not package_folder(house, f"{NAME}:any").parent.exists(), "what is refused is not packaged"
     today = datetime.now(UTC).date()
     by_hand = ("--override", "Ada Lovelace", "--until")

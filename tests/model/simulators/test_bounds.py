@@ -154,7 +154,7 @@ def test_command_prints_the_bound(workspace: Workspace) -> None:
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["snr"] == pytest.approx(60, rel=0.01)
-    expected = {"flux": 0.0565, "n": 0.777, "r": 0.0287, "g1": 0.0543, "g2": 0.0549}
+    expected = {"flux": 0.0565, "n": 0.777, "half_light_radius": 0.0287, "g1": 0.0543, "g2": 0.0549}
     assert answer["crb"] == pytest.approx(expected, rel=0.01)
     table = assay_here(workspace, "bound", "galaxy-shape", *OPTIONS, "--sigma", "400")
     assert "SNR 30" in table.stdout
