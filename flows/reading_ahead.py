@@ -17,7 +17,8 @@ from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 
-_BYTES, _FILES = 64 * 2**20, 2048
+_BYTES, _FILES = 96 * 2**20, 4096
+"""Some thousand cutouts are read while a server starts; what is read later takes the processor from it."""
 
 
 class ReadingAhead(Generic[Item]):

@@ -38,7 +38,7 @@ class ReadFile:
     def bytes(self) -> int:
         """What its arrays take of memory."""
         planes = (self.image, self.stored.values, *self.stored.beside.values())
-        return sum(plane.nbytes for plane in planes)
+        return sum(plane.nbytes for plane in {id(plane): plane for plane in planes}.values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ class Reading:
                 f"{path}: pixel [{row}][{column}] is {values[row, column]:g}, and {len(wrong)} of its {values.size} "
                 "pixels are no numbers: replace them"
             )
-        return values.astype("float64")
+        return values.astype("float64", copy=False)
 
     def on_sky(
         self,

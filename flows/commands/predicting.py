@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,10 @@ from flows.commands.serving import deployed_now
 from flows.listed_answers import ask_about, each_of, plain
 from flows.reading_ahead import ReadingAhead
 from flows.reading_files import Given, ReadFile, Told, Wanted, given_by, lines, read_file
+
+if TYPE_CHECKING:
+    from components.core import Workspace
+    from components.lifecycle import Deployed
 
 
 def predict(
@@ -120,7 +124,7 @@ def predict(
     told: dict[Path, Told] = {}
     said: dict[str, Any] | None = None
     if read:
-        with _server(problem, stage, url) as (address, token):
+        with _server(_deployed(problem, stage, url), url) as (address, token):
             wanted = _wanted(address, token, problem, given)
             all_given, without = each_of(
                 list(read), lambda file: given_by(read[file], wanted, beside[file], resample=resample)
@@ -177,6 +181,12 @@ def _to_table(
     from components.problems import find_reading
     from flows.answering_files import answer_files
 
+    try:
+        found = _deployed(problem, stage, url)
+    except AssayError:
+        read_known()  # a wrong catalogue is told before a stage that is empty
+        raise
+    # Only now, when what starts the server is imported: threads that import wait for each other.
     with ThreadPoolExecutor(1) as meanwhile:
         reading = meanwhile.submit(read_known)
 
@@ -187,7 +197,7 @@ def _to_table(
         try:
             with (
                 ReadingAhead(files, read_ahead, size=lambda one: one.bytes) as ahead,
-                _server(problem, stage, url) as (address, token),
+                _server(found, url) as (address, token),
             ):
                 wanted, known = _wanted(address, token, problem, given), reading.result()
 
@@ -216,15 +226,21 @@ def _to_table(
         raise typer.Exit(1)
 
 
+def _deployed(problem: str, stage: str, url: str | None) -> "tuple[Workspace, Deployed] | None":
+    """What is to be served by this command; nothing where a server runs already."""
+    return None if url is not None else deployed_now(problem, stage)
+
+
 @contextmanager
-def _server(problem: str, stage: str, url: str | None) -> Iterator[tuple[str, str | None]]:
+def _server(found: "tuple[Workspace, Deployed] | None", url: str | None) -> Iterator[tuple[str, str | None]]:
     """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
     from components.packages import served
 
-    if url is not None:
+    if found is None:
+        assert url is not None
         yield url.rstrip("/"), secret("ASSAY_TOKEN")
         return
-    workspace, now = deployed_now(problem, stage)
+    workspace, now = found
     if now.unwitnessed:
         console.err.print(now.unwitnessed, markup=False)
     with served(workspace, now.package, environment=now.variables, alone=True) as started:

@@ -39,5 +39,5 @@ def test_a_server_of_another_problem_is_named_before_it_is_asked() -> None:
 
 @pytest.mark.parametrize("end", ["", "/", "//"])
 def test_an_address_may_end_in_a_slash(end: str) -> None:
-    with _server("galaxy-shape", "production", f"http://127.0.0.1:3000{end}") as (address, _):
+    with _server(None, f"http://127.0.0.1:3000{end}") as (address, _):
         assert address == "http://127.0.0.1:3000"

@@ -71,6 +71,13 @@ def written(path: Path, image: np.ndarray[Any, Any] = IMAGE, *planes: Any, **wor
     return path
 
 
+def test_what_lies_in_memory_of_a_file_is_counted_once(tmp_path: Path) -> None:
+    alone = read_file(written(tmp_path / "alone.fits"), GALAXY)
+    flags = fits.ImageHDU(np.zeros(IMAGE.shape, np.int16), name="DQ")
+    beside = read_file(written(tmp_path / "beside.fits", IMAGE, flags), GALAXY)
+    assert (alone.bytes, beside.bytes) == (8 * IMAGE.size, 8 * IMAGE.size + 2 * IMAGE.size)
+
+
 def test_planes_that_inputs_are_called_after_are_given_and_others_are_named(tmp_path: Path) -> None:
     psf = np.ones((5, 5), dtype=np.float32)
     planes = [fits.ImageHDU(psf, name="PSF"), *(fits.ImageHDU(IMAGE, name=name) for name in ("ERR", "DQ"))]
