@@ -3,7 +3,8 @@
 * `workspace.py`: the repository, its state folder and the environment of every tool
 * `settings.py`, `gate_settings.py`, `params.py`: what params.yaml may say, and reading it
 * `code.py`: which modules decide a result; `meaning.py`: a digest of what each does; `members.py`: the same of a part
-* `digests.py`: of files and plain values; `known_digests.py`: of files that were hashed before
+* `digests.py`: of files and plain values; `known_digests.py`: of files that were hashed before; `file_states.py`: which
+  nobody wrote to since
 * `places.py`: what tells state folders apart that share a server
 * `processes.py`: children that never outlive their parent, ports; `signals.py`: what ends a process, or waits
 * `workers.py`: processes that share work, of this machine or of a Dask scheduler; `spreading.py`: their work

@@ -18,12 +18,15 @@ from .errors import AssayError as AssayError
 from .errors import IntegrityError as IntegrityError
 from .errors import RefusedError as RefusedError
 from .errors import TooFewDrawsError as TooFewDrawsError
+from .file_states import are_settled as are_settled
+from .file_states import state_of as state_of
 from .gate_settings import OF_PACKAGE as OF_PACKAGE
 from .gate_settings import GateRule as GateRule
 from .gate_settings import GateSettings as GateSettings
 from .gate_settings import HonestyGates as HonestyGates
 from .gate_settings import Margins as Margins
 from .house import HOUSE as HOUSE
+from .house import house_state as house_state
 from .known_digests import KnownDigests as KnownDigests
 from .locks import require_held as require_held
 from .markdown import markdown_table as markdown_table

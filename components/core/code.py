@@ -15,7 +15,6 @@ docstrings, layout, what is imported for type checking only, and the version of 
 """
 
 import ast
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from components.core.digests import file_sha256
-from components.core.house import HOUSE
+from components.core.file_states import FileState
+from components.core.house import DECIDING, HOUSE, house_state
 from components.core.meaning import LABEL, is_label, meaning_digest, read_code
 from components.core.members import Members, member_code
 
@@ -36,7 +36,6 @@ EntryPoint = str | type | Callable[..., Any] | Members
 """Where a result begins: a function or class, which stands for its module, the dotted name of a module, or members."""
 
 _SOURCES = "__sources__"
-_OURS = ("components", "models", "services", "flows", "tests")
 _WITHOUT_NUMBERS = {"filelock", "pydantic", "tqdm"}
 """Libraries that deciding modules use and that cannot move a number; every other one belongs to the key."""
 
@@ -135,18 +134,11 @@ def _beside(tree: ast.Module, path: Path) -> tuple[Path, ...]:
 
 def _house(root: Path) -> "_House":
     """The modules below a folder; those of our own are read once by a process, and again when a file has changed."""
-    return _own_house(_state()) if root == HOUSE else _House(root)
-
-
-def _state() -> tuple[tuple[str, int, int], ...]:
-    """What tells whether any file of ours is another than before."""
-    files = (Path(folder, name) for ours in _OURS for folder, _, names in os.walk(HOUSE / ours) for name in names)
-    stats = ((str(file), file.stat()) for file in files if file.suffix not in (".pyc", ".so"))
-    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats))
+    return _own_house(house_state(HOUSE)) if root == HOUSE else _House(root)
 
 
 @lru_cache(maxsize=1)
-def _own_house(state: tuple[tuple[str, int, int], ...]) -> "_House":  # noqa: ARG001
+def _own_house(state: tuple[FileState, ...]) -> "_House":  # noqa: ARG001
     return _House(HOUSE)
 
 
@@ -171,7 +163,7 @@ class _House:
 
     def _path(self, name: str) -> Path | None:
         """The file of a module; None for one that is not ours."""
-        if self._root == HOUSE and name.partition(".")[0] not in _OURS:  # the house may lie among libraries
+        if self._root == HOUSE and name.partition(".")[0] not in DECIDING:  # the house may lie among libraries
             return None
         stem = self._root.joinpath(*name.split("."))
         return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)

@@ -1,14 +1,17 @@
-"""Where the code that runs lies, and that a workspace's results come from its own.
+"""Where the code that runs lies, whether it was written to, and that a workspace's results come from its own.
 
     check_own_code(workspace.root)
+    house_state(HOUSE) == before                # nobody wrote to any file of ours since
 
 A result names the commit of its workspace. With another clone's environment active, or in a folder without code, what
 runs would be another's, which that commit does not name.
 """
 
+import os
 from pathlib import Path
 
 from components.core.errors import AssayError
+from components.core.file_states import FileState, state_of
 
 __label__ = None
 
@@ -16,6 +19,8 @@ HOUSE = Path(__file__).resolve().parents[2]
 """The folder of the packages that run."""
 PACKAGES = ("assay", "components", "flows", "models", "services")
 """The code of Assay."""
+DECIDING = ("components", "models", "services", "flows", "tests")
+"""Where modules lie that a result may come from; of tests, the toys."""
 
 
 def check_own_code(root: Path) -> None:
@@ -35,3 +40,9 @@ def check_own_code(root: Path) -> None:
         f"the code that runs is that of {HOUSE}, and you are in {root}, whose commits do not name it: "
         f"type `make setup` in {root} and use {root}/.venv/bin/assay, or change to {HOUSE}"
     )
+
+
+def house_state(root: Path) -> tuple[FileState, ...]:
+    """What tells whether any file of ours below a folder is another than before."""
+    files = (Path(folder, name) for ours in DECIDING for folder, _, names in os.walk(root / ours) for name in names)
+    return tuple(sorted(state_of(file) for file in files if file.suffix not in (".pyc", ".so")))

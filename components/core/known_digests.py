@@ -3,9 +3,8 @@
     known = KnownDigests(workspace.digests)
     known.sha256(path)                     # as `file_sha256`, at once where nobody wrote to it since
 
-Clocks of files tick: what is written within the same tick has the same time. A digest is kept of a file only when it
-had been left alone for some ticks before anybody began to read it, so that a later change cannot bear its time (Git
-takes the same care of its index). Where nothing can be kept, files are hashed each time.
+A digest is kept only where a later change would show (`file_states.py`). Where nothing can be kept, files are hashed
+each time.
 """
 
 import json
@@ -13,15 +12,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from components.core.digests import file_sha256, read_sealed, sealed, value_digest
+from components.core.file_states import are_settled, state_of
 from components.core.writing import write_whole
 
 __label__ = None
-
-_TICK_NS = 2_000_000_000
-"""The coarsest clock of files that is in use, FAT's; those of Linux's own file systems tick every 1 to 10 ms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,33 +33,18 @@ class KnownDigests:
         Raises:
             FileNotFoundError: when it is not there.
         """
-        kept, before, began = self._kept(path), _state(path), time.time_ns()
+        kept, before, began = self._kept(path), state_of(path.resolve()), time.time_ns()
         try:
             document = read_sealed(kept)
-            digest = str(document.pop("sha256"))
-            if document == before:
-                return digest
+            if tuple(document["state"]) == before:
+                return str(document["sha256"])
         except (OSError, ValueError, KeyError):  # not known yet, or damaged: it is found out again
             pass
         digest = file_sha256(path)
-        settled = began - max(before["modified_ns"], before["changed_ns"]) > _TICK_NS
-        if settled and _state(path) == before:
+        if are_settled([before], began) and state_of(path.resolve()) == before:
             with suppress(OSError):  # a full or read-only disk costs time, and nothing else
-                write_whole(kept, json.dumps(sealed({**before, "sha256": digest})) + "\n")
+                write_whole(kept, json.dumps(sealed({"state": before, "sha256": digest})) + "\n")
         return digest
 
     def _kept(self, path: Path) -> Path:
         return self.folder / f"{value_digest(str(path.resolve()))[:32]}.json"
-
-
-def _state(path: Path) -> dict[str, Any]:
-    """What changes when a file is written to or put in another's place; the second time no program can set."""
-    found = path.stat()
-    return {
-        "path": str(path.resolve()),
-        "size": found.st_size,
-        "modified_ns": found.st_mtime_ns,
-        "changed_ns": found.st_ctime_ns,
-        "inode": found.st_ino,
-        "device": found.st_dev,
-    }

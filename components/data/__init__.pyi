@@ -1,3 +1,4 @@
+from .data_file import DATA_FILE as DATA_FILE
 from .data_file import read_row as read_row
 from .data_file import write_row as write_row
 from .remote import check_remote as check_remote

@@ -22,3 +22,4 @@ from .retraining import Due as Due
 from .retraining import due as due
 from .rollbacks import rollback as rollback
 from .stages import Stages as Stages
+from .unchanged import Look as Look

@@ -14,6 +14,7 @@ from components.fields import Dataset, Problem, read_manifest
 from components.ledger import COLLECTED, PRODUCTION, Ledger, current_entries, entry_in_stage, open_ledger, withdrawn
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.refusals import judged_by, refused_before
+from components.lifecycle.unchanged import nothing_changed
 from components.lifecycle.witness import unwitnessed
 from components.registry import Registry
 from components.training import search_inputs, training_inputs
@@ -28,6 +29,8 @@ class Due:
     """One line each; none when nothing has changed, or when what today's inputs make was refused already."""
     why_not: str = ""
     """Why none is due, where none is: what was compared with what."""
+    lasting: bool = False
+    """Whether nothing has changed, and nothing is read that could change without any file of ours."""
 
 
 def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Due:
@@ -50,9 +53,8 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Du
         made_from = _description(workspace, problem, production.version)["inputs"]
         reasons = _changed_since(workspace, problem, settings, made_from)
     if production is not None and not reasons:
-        made = f"version {production.version} in production was made from"
-        compared = "simulator, search and training (code, settings, versions of libraries) and data"
-        return Due(reasons=(), why_not=f"{compared} are those that {made}")
+        drawn = not problem.material(settings.simulate)
+        return Due(reasons=(), why_not=nothing_changed(production.version), lasting=drawn)
     why_not = _stands_against(workspace, problem, settings, ledger)
     return Due(reasons=tuple(reasons)) if why_not is None else Due(reasons=(), why_not=why_not)
 

@@ -63,17 +63,12 @@ def retrain(
     """Train and promote again when simulator, data, search or training have changed since production was made."""
     from flows.job import Job
 
-    job = Job.open(problem, size)
     if check:
-        from components.lifecycle import due
-
-        found = due(job.workspace, job.problem, job.settings)
-        result: dict[str, Any] = {"due": bool(found.reasons), "reasons": list(found.reasons)}
-        if not found.reasons:
-            result["outcome"] = found.why_not
+        result = _looked(problem, size)
     else:
         from flows.server import prefect_server
 
+        job = Job.open(problem, size)
         with prefect_server(job.workspace):
             from flows.retrain import run_retrain
 
@@ -86,6 +81,26 @@ def retrain(
         console.out.print(f"  {reason}")
     if "outcome" in result:
         console.out.print(str(result["outcome"]))
+
+
+def _looked(problem: str, size: str) -> dict[str, Any]:
+    """Whether a retraining is due; where nobody wrote to anything since none was, as it was found then."""
+    from components.lifecycle import Look
+    from components.problems import known_name
+    from flows.job import Job, open_workspace
+
+    look = Look.begin(open_workspace(), known_name(problem), size)
+    why_not = look.recalled()
+    if why_not is not None:
+        return {"due": False, "reasons": [], "outcome": why_not}
+    from components.lifecycle import due
+
+    job = Job.open(problem, size)
+    found = due(job.workspace, job.problem, job.settings)
+    if found.lasting:
+        look.remember()
+    outcome = {} if found.reasons else {"outcome": found.why_not}
+    return {"due": bool(found.reasons), "reasons": list(found.reasons), **outcome}
 
 
 def schedule(size: Size = "demo") -> None:
