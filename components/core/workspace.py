@@ -223,7 +223,7 @@ class Workspace:
 
     @property
     def digests(self) -> Path:
-        """What is known of files that were hashed before (`known_digests.py`)."""
+        """What was found by files that nobody wrote to since: their digests, and that no retraining was due."""
         return self.home / "digests"
 
     @property
