@@ -56,13 +56,29 @@ class Job:
             AssayError: unknown problem, bad params.yaml, no git repository, an address for events that anybody could
                 listen to, or a state folder that cannot be written.
         """
+        job = cls.unchecked(problem, size, overrides=overrides)
+        job.check()
+        return job
+
+    @classmethod
+    def unchecked(
+        cls, problem: str, size: str = "demo", *, overrides: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> "Job":
+        """The same, of which nothing is looked at but where the workspace is."""
         workspace = Workspace.find()
         workspace.activate()
-        job = cls(workspace=workspace, problem_name=problem, size=size, overrides=overrides or {})
-        for _ in (job.settings, job.source, notify_url()):  # all are read now, so that all can refuse now
+        return cls(workspace=workspace, problem_name=problem, size=size, overrides=overrides or {})
+
+    def check(self) -> None:
+        """See that all is there that it needs, and make the state folder ready; raises as `open`."""
+        _ = self.settings
+        self.check_surroundings()
+
+    def check_surroundings(self) -> None:
+        """The same of all but the settings, which take long to read."""
+        for _ in (self.source, notify_url()):  # both are read now, so that both can refuse now
             continue
-        workspace.prepare()
-        return job
+        self.workspace.prepare()
 
     @cached_property
     def problem(self) -> "Problem":

@@ -18,7 +18,8 @@ from typing import Generic, Self, TypeVar
 Item = TypeVar("Item")
 
 _BYTES, _FILES = 96 * 2**20, 4096
-"""Some thousand cutouts are read while a server starts; what is read later takes the processor from it."""
+"""Some thousand cutouts are read while a server starts; what is read later takes the processor from it. Of pixels: the
+header of each takes ten to a hundred kB more, by its length."""
 
 
 class ReadingAhead(Generic[Item]):

@@ -43,6 +43,7 @@ def check_own_code(root: Path) -> None:
 
 
 def house_state(root: Path) -> tuple[FileState, ...]:
-    """What tells whether any file of ours below a folder is another than before."""
-    files = (Path(folder, name) for ours in DECIDING for folder, _, names in os.walk(root / ours) for name in names)
+    """What tells whether any file of ours below a folder is another than before, in folders that are links, too."""
+    walks = (os.walk(root / ours, followlinks=True) for ours in DECIDING)
+    files = (Path(folder, name) for walk in walks for folder, _, names in walk for name in names)
     return tuple(sorted(state_of(file) for file in files if file.suffix not in (".pyc", ".so")))

@@ -1,5 +1,6 @@
 """Commands that keep things going: init, retrain, schedule, ui."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,15 +88,19 @@ def _looked(problem: str, size: str) -> dict[str, Any]:
     """Whether a retraining is due; where nobody wrote to anything since none was, as it was found then."""
     from components.lifecycle import Look
     from components.problems import known_name
-    from flows.job import Job, open_workspace
+    from flows.job import Job
 
-    look = Look.begin(open_workspace(), known_name(problem), size)
+    began, job = time.time_ns(), Job.unchecked(known_name(problem), size)
+    if not Look.kept(job.workspace, problem, size).is_file():
+        job.check()
+    look = Look.begin(job.workspace, problem, size, began_ns=began)
     why_not = look.recalled()
     if why_not is not None:
+        job.check_surroundings()
         return {"due": False, "reasons": [], "outcome": why_not}
     from components.lifecycle import due
 
-    job = Job.open(problem, size)
+    job.check()
     found = due(job.workspace, job.problem, job.settings)
     if found.lasting:
         look.remember()

@@ -2,15 +2,21 @@
 
 import json
 import os
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from components.core.params import load_settings
 from components.core.workspace import Workspace
+from components.lifecycle import retraining, unchanged
 from components.lifecycle.unchanged import Look
-from tests.conftest import write_params
-from tests.drills.commands import assay_here
+from components.problems.galaxy_shape.problem import GalaxyShape
+from tests.conftest import make_house, write_params
+from tests.drills.commands import assay_here, refused
 from tests.drills.houses import LENIENT, NAME, to_production
 
 CHECK = ("retrain", NAME, "--check", "--json")
@@ -18,59 +24,120 @@ TICKS_S = 2.1
 """What is younger is not relied on."""
 
 
-def check(house: Workspace) -> dict[str, object]:
+def check(house: Workspace) -> dict[str, Any]:
     done = assay_here(house, *CHECK)
     assert done.returncode == 0, done.stderr
-    said: dict[str, object] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout)
     return said
 
 
-def recalled(house: Workspace) -> str | None:
-    return Look.begin(house, NAME, "demo").recalled()
+def look(house: Workspace, size: str = "demo") -> Look:
+    return Look.begin(house, NAME, size, began_ns=time.time_ns())
 
 
-def remembered(house: Workspace) -> str:
+def remember(house: Workspace) -> str:
     """What is remembered once files have been left alone."""
-    assert recalled(house) is None
+    assert look(house).recalled() is None
     time.sleep(TICKS_S)
     said = check(house)
     assert said["due"] is False
-    assert recalled(house) == said["outcome"]
+    assert look(house).recalled() == said["outcome"]
     assert check(house) == said
     return str(said["outcome"])
 
 
+def write_again(path: Path) -> None:
+    """As if nobody had: the same bytes, and the times of before."""
+    times, text = path.stat(), path.read_bytes()
+    path.write_bytes(text)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 @pytest.mark.house("promoted")
-def test_what_was_found_is_remembered_until_something_is_written_to(house: Workspace) -> None:
+def test_what_was_found_is_remembered_until_something_is_written_to(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_again(house.root / "params.yaml")
     assert check(house)["due"] is False
-    assert recalled(house) is None, "what was written this moment may be written again unseen"
-    assert "version 1 in production" in remembered(house)
+    assert look(house).recalled() is None, "what was written this moment may be written again unseen"
+    assert "version 1 in production" in remember(house)
 
     write_params(house.root, LENIENT | {"train": LENIENT["train"] | {"epochs": 3}})
-    assert recalled(house) is None
+    assert look(house).recalled() is None
     said = check(house)
     assert said["due"] is True
-    assert any("epochs" in reason for reason in said["reasons"])  # type: ignore[attr-defined]
-    assert recalled(house) is None, "a retraining that is due is looked up each time"
+    assert any("epochs" in reason for reason in said["reasons"])
+    assert look(house).recalled() is None, "a retraining that is due is looked up each time"
     write_params(house.root, LENIENT)
-    remembered(house)
+    remember(house)
+    for path in (house.dataset(NAME) / "manifest.json", house.root / "data.dvc"):
+        write_again(path)
+        assert look(house).recalled() is None, path
+    remember(house)
+    assert look(house, "full").recalled() is None, "another size has other settings"
 
-    manifest = house.dataset(NAME) / "manifest.json"
-    times = manifest.stat()
-    manifest.write_text(manifest.read_text(encoding="utf-8"), encoding="utf-8")
-    os.utime(manifest, ns=(times.st_atime_ns, times.st_mtime_ns))  # as if nobody had
-    remembered(house)
-
-    assert Look.begin(house, NAME, "full").recalled() is None, "another size has other settings"
+    monkeypatch.setenv("ASSAY_NOTIFY_URL", "http://example.com/events")
+    refused(assay_here(house, *CHECK, ASSAY_NOTIFY_URL="http://example.com/events"), "must begin with https://")
+    monkeypatch.delenv("ASSAY_NOTIFY_URL")
     to_production(house, 2)
-    assert recalled(house) is None
+    assert look(house).recalled() is None
     assert check(house)["due"] is True, "it was trained otherwise"
 
 
 @pytest.mark.house("promoted")
-def test_a_memory_that_is_damaged_is_none(house: Workspace) -> None:
-    remembered(house)
-    kept: Path = Look.begin(house, NAME, "demo").kept
-    kept.write_text(kept.read_text(encoding="utf-8").replace('"state": "', '"state": "0'), encoding="utf-8")
-    assert recalled(house) is None
-    assert check(house)["due"] is False
+def test_code_and_libraries_that_are_written_to_are_looked_at_again(
+    house: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, elsewhere = tmp_path / "code" / "components", tmp_path / "elsewhere"
+    site, library = tmp_path / "site", tmp_path / "site" / "some-1.dist-info" / "METADATA"
+    for folder in (code, elsewhere, library.parent):
+        folder.mkdir(parents=True)
+    for path in (code / "drawing.py", elsewhere / "linked.py", library):
+        path.write_text("VALUE = 1\n")
+    (code / "linked").symlink_to(elsewhere)
+    monkeypatch.setattr(unchanged, "HOUSE", code.parent)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    writes: tuple[Callable[[], object], ...] = (
+        lambda: write_again(code / "drawing.py"),
+        lambda: write_again(elsewhere / "linked.py"),
+        lambda: (code / "new.py").write_text(""),
+        lambda: write_again(library),
+        lambda: library.parent.rename(site / "some-2.dist-info"),
+    )
+    seen = {look(house).state}
+    for write in writes:
+        write()
+        seen.add(look(house).state)
+    assert len(seen) == 1 + len(writes)
+
+
+@pytest.mark.house("promoted")
+def test_a_memory_that_is_damaged_or_of_another_production_is_none(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(house)
+    kept = Look.kept(house, NAME, "demo")
+    whole = kept.read_text(encoding="utf-8")
+    document = json.loads(whole)
+    for damaged in (json.dumps(document | {"seal": "0" * 64}), whole[: len(whole) // 2], "[]", ""):
+        kept.write_text(damaged, encoding="utf-8")
+        assert look(house).recalled() is None, damaged
+    kept.unlink()
+    before = look(house)
+    to_production(house, 2)
+    before.remember()
+    assert not kept.exists(), "what was found may be of the version that came meanwhile"
+
+    problem, settings = GalaxyShape(), load_settings(house.root / "params.yaml", NAME, GalaxyShape.settings)
+    monkeypatch.setattr(retraining, "_changed_since", lambda *_: [])
+    assert retraining.due(house, problem, settings).lasting
+    monkeypatch.setattr(GalaxyShape, "material", lambda *_: {"pictures": "0" * 64})
+    assert not retraining.due(house, problem, settings).lasting, "a folder of pictures changes by itself"
+
+
+def test_settings_that_are_wrong_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "house")
+    params = house.root / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8") + "nonsense: 1\n", encoding="utf-8")
+    refused(assay_here(house, *CHECK), "unknown key nonsense")
+    assert not house.home.exists()

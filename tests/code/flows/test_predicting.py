@@ -9,6 +9,8 @@ import pytest
 from components.core.errors import AssayError
 from flows.asked_files import Catalogue
 from flows.commands import predicting
+from tests.conftest import make_house
+from tests.drills.commands import assay_here, refused
 
 NOBODY = "http://127.0.0.1:9"
 """Where nothing listens."""
@@ -51,3 +53,11 @@ def test_a_wrong_catalogue_is_told_before_a_server_that_is_away(tmp_path: Path) 
     (tmp_path / "right.csv").write_text("file,ra\na.fits,1\n")
     with pytest.raises(AssayError, match="gave no answer"):
         predict(tmp_path, "right.csv")
+
+
+def test_an_empty_stage_is_told_after_a_wrong_catalogue(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "house")
+    (house.root / "a.fits").write_bytes(b"")
+    asked = ("predict", "galaxy-shape", "a.fits", "--out", "answers.csv")
+    refused(assay_here(house, *asked, "--catalogue", "none.csv"), "none.csv: there is no such file")
+    refused(assay_here(house, *asked), "galaxy-shape has nothing in production")
