@@ -8,6 +8,7 @@ runs would be another's, which that commit does not name.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from components.core.errors import AssayError
@@ -46,4 +47,9 @@ def house_state(root: Path) -> tuple[FileState, ...]:
     """What tells whether any file of ours below a folder is another than before, in folders that are links, too."""
     walks = (os.walk(root / ours, followlinks=True) for ours in DECIDING)
     files = (Path(folder, name) for walk in walks for folder, _, names in walk for name in names)
-    return tuple(sorted(state_of(file) for file in files if file.suffix not in (".pyc", ".so")))
+    found = []
+    for file in files:
+        if file.suffix not in (".pyc", ".so"):
+            with suppress(FileNotFoundError):  # an editor's, gone again; a link to nowhere
+                found.append(state_of(file))
+    return tuple(sorted(found))

@@ -227,6 +227,8 @@ def test_a_process_notices_that_its_own_code_has_changed(tmp_path: Path, monkeyp
         write(tmp_path, components__simulator=f"from components.physics import g\n{CODE}", components__physics=text)
         return dict(code_of("components.simulator", root=tmp_path).digests)
 
+    (tmp_path / "components").mkdir()
+    (tmp_path / "components" / ".#physics.py").symlink_to(tmp_path / "nowhere")  # as an editor's lock is
     first = digests("def g(x):\n    return x\n")
     with monkeypatch.context() as patch:
         patch.delattr(code, "read_code")  # so that nothing can be read
