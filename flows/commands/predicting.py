@@ -5,19 +5,18 @@
 A file that cannot be read or answered is named, and keeps no other from its answer.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.client import bearer
-from components.core import AssayError, secret
+from components.core import AssayError
 from components.ledger import PRODUCTION
 from flows import answers, console
 from flows.asked_files import Catalogue, files_among, numbers, read_catalogue
+from flows.asked_server import answering, wanted_by
 from flows.commands.conditions import conditions_of
 from flows.commands.options import AsJson, ProblemName, Stage
 from flows.commands.serving import deployed_now
@@ -124,8 +123,8 @@ def predict(
     told: dict[Path, Told] = {}
     said: dict[str, Any] | None = None
     if read:
-        with _server(_deployed(problem, stage, url), url) as (address, token):
-            wanted = _wanted(address, token, problem, given)
+        with answering(_deployed(problem, stage, url), url) as (address, token):
+            wanted = wanted_by(address, token, problem, given)
             all_given, without = each_of(
                 list(read), lambda file: given_by(read[file], wanted, beside[file], resample=resample)
             )
@@ -197,9 +196,9 @@ def _to_table(
         try:
             with (
                 ReadingAhead(files, read_ahead, size=lambda one: one.bytes) as ahead,
-                _server(found, url) as (address, token),
+                answering(found, url) as (address, token),
             ):
-                wanted, known = _wanted(address, token, problem, given), reading.result()
+                wanted, known = wanted_by(address, token, problem, given), reading.result()
 
                 def read(file: Path) -> Given:
                     one = ahead.of(file)
@@ -229,38 +228,6 @@ def _to_table(
 def _deployed(problem: str, stage: str, url: str | None) -> "tuple[Workspace, Deployed] | None":
     """What is to be served by this command; nothing where a server runs already."""
     return None if url is not None else deployed_now(problem, stage)
-
-
-@contextmanager
-def _server(found: "tuple[Workspace, Deployed] | None", url: str | None) -> Iterator[tuple[str, str | None]]:
-    """Who is asked, by what token: a server that runs already, or one for this command, which asks for none."""
-    from components.packages import served
-
-    if found is None:
-        assert url is not None
-        yield url.rstrip("/"), secret("ASSAY_TOKEN")
-        return
-    workspace, now = found
-    if now.unwitnessed:
-        console.err.print(now.unwitnessed, markup=False)
-    with served(workspace, now.package, environment=now.variables, alone=True) as started:
-        yield started, None
-
-
-def _wanted(address: str, token: str | None, problem: str, given: Mapping[str, Any]) -> Wanted:
-    """What the model at an address takes; it is of the problem, and takes what is given."""
-    from components.packages import model_of
-
-    model = model_of(address, headers=bearer(token))
-    if model["problem"] != problem:
-        raise AssayError(f"{address} answers for {model['problem']}, not {problem}: name that problem or another --url")
-    wanted: Wanted = model["inputs"]
-    names = [field["name"] for field in wanted if field["name"] != "image"]
-    for name in given:
-        if name not in names:
-            takes = f"takes {', '.join(names)} beside an image" if names else "takes nothing beside an image"
-            raise AssayError(f"--set {name}: the model {takes}")
-    return wanted
 
 
 def _tell(told: Mapping[Path, Told], wanted: Wanted) -> None:

@@ -8,8 +8,8 @@ import typer
 
 from components.core import AssayError
 from components.problems import find_reading
+from flows.asked_server import answering, wanted_by
 from flows.commands.conditions import conditions_of
-from flows.commands.predicting import _server, _wanted
 from tests.toys.answering_server import answering_server
 
 
@@ -32,12 +32,12 @@ def test_a_condition_that_is_set_twice_is_named() -> None:
 
 def test_a_server_of_another_problem_is_named_before_it_is_asked() -> None:
     with answering_server(3) as there:
-        assert [one["name"] for one in _wanted(there.url, None, "toys", {})] == ["image", "sigma"]
+        assert [one["name"] for one in wanted_by(there.url, None, "toys", {})] == ["image", "sigma"]
         with pytest.raises(AssayError, match=rf"{there.url} answers for toys, not galaxy-shape: name that problem"):
-            _wanted(there.url, None, "galaxy-shape", {})
+            wanted_by(there.url, None, "galaxy-shape", {})
 
 
 @pytest.mark.parametrize("end", ["", "/", "//"])
 def test_an_address_may_end_in_a_slash(end: str) -> None:
-    with _server(None, f"http://127.0.0.1:3000{end}") as (address, _):
+    with answering(None, f"http://127.0.0.1:3000{end}") as (address, _):
         assert address == "http://127.0.0.1:3000"

@@ -41,7 +41,7 @@ def test_no_file_is_read_before_the_catalogue_is(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(predicting, "read_catalogue", catalogue)
     monkeypatch.setattr(predicting, "read_file", lambda *_, **__: read.append("file"))
-    monkeypatch.setattr(predicting, "_wanted", away)
+    monkeypatch.setattr(predicting, "wanted_by", away)
     with pytest.raises(AssayError, match="nobody is there"):
         predict(tmp_path, "any.csv")
     assert read == ["catalogue", "file"]
