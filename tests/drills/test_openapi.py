@@ -84,7 +84,7 @@ COUNTS = pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.
 @COUNTS
 def test_requests_as_the_document_has_them_are_answered_as_it_says(url: str, count: int) -> None:
     alone = asked(url, "POST", "/predict", count, query={}, media_type="application/json")
-    assert alone[200] > count // 20, "most have numbers that no image has"
+    assert alone[200] > count // 50, "most have numbers that no image has: some five in a hundred have not"
     assert set(alone) <= {200, 400}, "what no model can answer, such as an image of 1e300, is refused"
     assert set(asked(url, "POST", "/predict", count)) <= {200, 400}, "bodies of any bytes under every type, and a query"
     for path in ("/model", "/livez", "/readyz", "/metrics"):
