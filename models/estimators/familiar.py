@@ -172,10 +172,10 @@ class FamiliarImages(nn.Module):
             )
         x, y = found.place_b2[number].tolist()
         where = "turned upright, most" if self._turned else "most"
+        distance, off = float(found.distance_bt[number, 0]), float(found.off_b[number])
         return (
-            f"{self._said} is spread as in no simulated image: χ² {found.distance_bt[number, 0]:.0f} of "
-            f"{len(self.mean_k)} cells, {where} at x {x:+.0f}, y {y:+.0f} pixels from the centre, where its share is "
-            f"{100 * found.off_b[number]:+.0f} % off"
+            f"{self._said} is spread as in no simulated image: χ² {distance:.0f} of {len(self.mean_k)} cells, {where} "
+            f"at x {x:+.0f}, y {y:+.0f} pixels from the centre, where its share is {100 * off:+.0f} % off"
         )
 
     def _distance(self, root_bk: Tensor) -> Tensor:

@@ -163,23 +163,23 @@ class UpsampledEstimator(Estimator):
 
     def doubts(self, inputs: Arrays, outputs: Arrays, region: Mapping[str, Any]) -> list[list[str]]:  # noqa: ARG002
         """For each picture in which way it is none of those that a model is for, or its answer none."""
-        most_b, least_b = (of(inputs["image"], dim=(1, 2, 3)) for of in (torch.amax, torch.amin))
+        ranges = zip(*(of(inputs["image"], dim=(1, 2, 3)).tolist() for of in (torch.amin, torch.amax)), strict=True)
         said: list[list[str]] = []
-        for row, departures in enumerate(outputs["departure"].tolist()):
+        for (least, most), departures in zip(ranges, outputs["departure"].tolist(), strict=True):
             # NaN is more than anything.
             lines = [self._line(test, found) for test, found in zip(TESTS, departures, strict=True) if not found <= 1]
-            if least_b[row] < -_SURPLUS or most_b[row] > 1 + _SURPLUS:
-                lines.append(f"its values go from {least_b[row]:.3g} to {most_b[row]:.3g}: pictures have 0 to 1")
+            if least < -_SURPLUS or most > 1 + _SURPLUS:
+                lines.append(f"its values go from {least:.3g} to {most:.3g}: pictures have 0 to 1")
             said.append(lines)
         return said
 
     def _line(self, test: str, found: float) -> str:
-        factor = self.config["factor"]
+        factor, noise_limit = self.config["factor"], float(self.noise_limit)
         return {
             "detail": f"it has detail of {found * _SURPLUS:.2g} that no picture has which was {factor} times smaller: "
             f"at most {_SURPLUS:g} where the model was measured",
-            "noise": f"its noise is {found * self.noise_limit:.2g} a pixel of the small picture, and at most "
-            f"{self.noise_limit / _BEYOND:.2g} in those that the model learned from",
+            "noise": f"its noise is {found * noise_limit:.2g} a pixel of the small picture, and at most "
+            f"{noise_limit / _BEYOND:.2g} in those that the model learned from",
             "blur": f"it is {found * _BEYOND:.2g} times as blurred as any picture that the model learned from",
             "answer": f"the answer, resized, is not the small picture: {found * _APART:.2g} off, at most {_APART:g}",
         }[test]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models.estimators.familiar import FALSE_ALARMS, FamiliarImages
+from tests.other_device import pretended
 
 CONFIG: dict[str, Any] = {"size": 16, "cells": 4, "images": 2000, "said": "the light"}
 
@@ -68,6 +69,15 @@ def test_nothing_is_doubted_and_nothing_breaks_on_what_is_no_sky(familiar: Famil
         arrays = familiar.arrays(image)
         assert all(bool(torch.isfinite(array).all()) for array in arrays.values())
         assert bool((arrays["p_value"] < FALSE_ALARMS).all())
+
+
+def test_what_is_said_of_an_image_is_the_same_on_another_device(familiar: FamiliarImages) -> None:
+    image = torch.cat([skies(20, tilt=0.9, seed=2).flip(2), 10 * skies(5, seed=4)])
+    _, here = doubted(familiar, image)
+    assert any("spread" in line for line in here)
+    assert any("times the light" in line for line in here)
+    with pretended() as device:
+        assert doubted(familiar.to(device), image.to(device))[1] == here
 
 
 def test_numbers_that_do_not_fit_are_refused() -> None:

@@ -29,6 +29,7 @@ from models.fields import Arrays
 from tests.conftest import HOUSE
 from tests.model.problems.problem_conformance import CPU, ProblemConformance
 from tests.model.problems.small import fixtures, load_small
+from tests.other_device import pretended
 
 SMALL: dict[str, Any] = {
     "simulate": {
@@ -197,6 +198,9 @@ def test_pictures_that_no_resizing_left_or_that_are_unlike_those_learned_from_ar
     assert doubted(255 * image, "pictures have 0 to 1") == 1
     level = doubts_of(estimator, torch.full_like(image[:1], 0.5))
     assert level == [[]], "of a level picture nothing can be said"
+    beyond = doubts_of(estimator, 255 * image[:2])
+    with pretended() as device:
+        assert doubts_of(estimator.to(device), 255 * image[:2].to(device)) == beyond
 
 
 def test_an_answer_that_is_not_the_small_picture_when_it_is_resized_is_doubted(
