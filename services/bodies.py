@@ -220,7 +220,8 @@ def _for_each(array: "NDArray[Any]", field: "Field", images: int) -> "NDArray[An
         of = "" if of_all else f"images[{place[0]}]."
         return f"{of}{field.name}{indices(place[1:])}"
 
-    return np.ascontiguousarray(np.broadcast_to(checked(each, field, where), (images, *field.shape)))
+    values = np.ascontiguousarray(checked(each, field, where))
+    return np.repeat(values, images, axis=0) if of_all else values
 
 
 def _line(error: Exception) -> str:

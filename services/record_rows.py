@@ -1,5 +1,6 @@
 """What is recorded of an answer, for checks of drift: a row for each image, and no pixel of it.
 
+    outputs = recorded_outputs(outputs)                     # all but maps
     one = answered(asked.inputs, answers, ids, outputs)     # of one request: nothing larger than its images is kept
     batch = rows([one, …], model, inputs, outputs)          # an Arrow RecordBatch, whose schema follows from the fields
 
@@ -55,15 +56,20 @@ class Answered:
         return sum(array.nbytes for array in self.inputs.values())
 
 
+def recorded_outputs(outputs: "Sequence[Field]") -> "list[Field]":
+    """Those of a model's outputs that are recorded."""
+    return list(filter(_is_short, outputs))
+
+
 def answered(
     inputs: "Mapping[str, NDArray[Any]]", answers: Answers, ids: Sequence[str], outputs: "Sequence[Field]"
 ) -> Answered:
-    """What is recorded of one request, now; maps among the outputs are let go."""
+    """What is recorded of one request, now; of its outputs, those that are named."""
     return Answered(
         at_us=time.time_ns() // 1000,
         ids=ids,
         inputs=inputs,
-        outputs={one.name: answers.outputs[one.name] for one in outputs if _is_short(one)},
+        outputs={one.name: answers.outputs[one.name] for one in outputs},
         estimated=answers.estimated,
         doubts=answers.doubts,
     )
@@ -78,7 +84,7 @@ def rows(
         requests: one at least.
         model: which one answered.
         inputs: what it is given; one that a request left out is null.
-        outputs: what it says.
+        outputs: what is recorded of what it says.
     """
     import pyarrow as pa
 
@@ -108,7 +114,7 @@ def rows(
             whole = _whole(pixels, counts, (*of.shape[:-2], int(frame.sum())), "float32")
             for name, values in zip(("median", "deviation"), spread(whole), strict=True):
                 columns[f"{of.name}_border_{name}"] = _column(values, missing)
-    for of in filter(_is_short, outputs):
+    for of in outputs:
         said = np.concatenate([one.outputs[of.name] for one in requests])
         columns[of.name] = _column(said, np.zeros(images, bool), of)
     return pa.RecordBatch.from_pydict(columns)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.answering import Answers, Asked
-from services.record_rows import Answered, answered, rows
+from services.record_rows import Answered, answered, recorded_outputs, rows
 
 if TYPE_CHECKING:
     from models.fields import Field
@@ -73,7 +73,7 @@ class Records:
 
         pa.array([""])  # it looks for pandas, which takes half a second where it is: now, and beside no request
         self._folder, self._most_bytes, self._left_out = folder, most_bytes, left_out
-        self._model, self._inputs, self._outputs = model, inputs, outputs
+        self._model, self._inputs, self._outputs = model, inputs, recorded_outputs(outputs)
         self._lock, self._due, self._ended = threading.Lock(), threading.Event(), False
         self._waiting: list[Answered] = []
         self._held, self._images = 0, 0

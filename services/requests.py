@@ -122,8 +122,12 @@ def checked(array: "NDArray[Any]", field: "Field", where: Callable[[tuple[int, .
         single = array.astype(np.float32)
     single[np.abs(single) < _FLOAT32_MIN] = 0  # which counts as 0 for some processors
     wrong = ~np.isfinite(single)
-    wrong |= (low is not None and single <= low) | (high is not None and single >= high)
-    wrong &= ~(field.optional & (single == 0))  # which says as much as leaving it out
+    if low is not None:
+        wrong |= single <= low
+    if high is not None:
+        wrong |= single >= high
+    if field.optional:
+        wrong &= single != 0  # which says as much as leaving it out
     if wrong.any():
         first = _first(wrong)
         found = float(array[first])

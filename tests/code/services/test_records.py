@@ -18,7 +18,7 @@ from scipy.stats import median_abs_deviation
 from models.fields import Field
 from services import records
 from services.answering import Answers, Asked
-from services.record_rows import Answered, answered, rows, spread
+from services.record_rows import Answered, answered, recorded_outputs, rows, spread
 from services.records import Records
 
 INPUTS = (
@@ -35,6 +35,7 @@ OUTPUTS = (
     Field(name="kind", dtype="int64", labels=("spiral", "smooth")),
     Field(name="count", dtype="int64"),
 )
+RECORDED = recorded_outputs(OUTPUTS)
 MODEL: dict[str, Any] = {"problem": "toys", "version": 3, "package": "toys:v3-00"}
 RANDOM = np.random.default_rng(0)
 
@@ -94,7 +95,7 @@ def test_what_was_asked_and_answered_is_what_is_read(requests: list[tuple[int, s
                 doubts=said.doubts,
             )
         )
-    table = rows(done, MODEL, INPUTS, OUTPUTS)
+    table = rows(done, MODEL, INPUTS, RECORDED)
     found = iter(table.to_pylist())
     for request in done:
         for index, name in enumerate(request.ids):
@@ -111,7 +112,7 @@ def test_what_was_asked_and_answered_is_what_is_read(requests: list[tuple[int, s
             assert (row["kernel_border_median"] is None) == ("kernel" not in request.inputs)
             assert len(row["image_border_deviation"]) == 3
     assert next(found, None) is None
-    assert table.schema == rows(done[:1], MODEL, INPUTS, OUTPUTS).schema, "of whatever was asked"
+    assert table.schema == rows(done[:1], MODEL, INPUTS, RECORDED).schema, "of whatever was asked"
 
 
 def same(value: Any, inputs: Mapping[str, Any], name: str, index: int) -> bool:
@@ -124,7 +125,7 @@ def test_a_row_has_no_pixels_and_no_maps(tmp_path: Path) -> None:
     said = ["value", "correlation", "kind", "count", "width", "offset", "axes"]
     always = ["id", "time", "version", "package", "in_tested_range", "doubts"]
     assert sorted(table.columns) == sorted([*borders, *said, *always])
-    assert "restored" not in answered({}, answers(2), ids(2), OUTPUTS).outputs, "nor is one held until it is written"
+    assert "restored" not in answered({}, answers(2), ids(2), RECORDED).outputs, "nor is one held until it is written"
 
 
 def test_the_border_of_an_image_says_its_sky_and_its_noise_whatever_is_in_the_middle() -> None:
