@@ -4,7 +4,8 @@
     answers = await batches.ask(Asked(inputs={"image": image_bhw, "sigma": sigma_b}))
 
 While one batch is being answered, by a single thread, those that arrive form the next, which waits up to `batch_ms` for
-those that were just answered to ask again; a request that finds nobody at work is answered at once. A longer queue than
+those that were just answered to ask again; a request that finds nobody at work is answered at once, and by the loop
+itself where that is soon done: another thread is on another core, whose caches know nothing of it. A longer queue than
 `queue_images` is refused with `BusyError`, which says when to ask again. A request that the model refuses is refused by
 itself: the others of its batch are answered without it.
 
@@ -23,8 +24,12 @@ from services.answering import ON_CPU, Answers, Asked
 from services.limits import Limits
 
 _LOOK_S = 0.0005
-_FIRST_S = 0.02
+_SOON_S = 0.05
+"""So long may one request keep the loop from hearing others."""
+_FIRST_S = _SOON_S
 """What an image is thought to take before any was answered."""
+_TURNS = 4
+"""Of the loop, until a request that came while it was busy is read and waits."""
 _NEWEST = 0.2
 """How much the newest batch counts in what an image takes."""
 
@@ -106,10 +111,13 @@ class Batches:
                 break
             batch = self._next()
             began = time.monotonic()
-            answers = await loop.run_in_executor(self._thread, self._answers, [one.asked for one in batch])
-            taken, images = time.monotonic() - began, sum(one.asked.images for one in batch)
-            work = sum(one.asked.work for one in batch)
+            asked, work = [one.asked for one in batch], sum(one.asked.work for one in batch)
+            alone = len(batch) == 1 and not self._waiting and work * self._seconds_an_image < _SOON_S
+            answers = self._answers(asked) if alone else await loop.run_in_executor(self._thread, self._answers, asked)
+            taken, images = time.monotonic() - began, sum(one.images for one in asked)
             self._seconds_an_image += _NEWEST * (taken / work - self._seconds_an_image)
+            for _ in range(_TURNS if alone else 0):
+                await asyncio.sleep(0)
             self._expected, self._ended = images + self.images_waiting, time.monotonic()
             for one, answer in zip(batch, answers, strict=True):
                 if one.answered.done():  # who asked is gone

@@ -141,7 +141,7 @@ def write_safetensors(answers: Answers, ids: Sequence[str], about: About) -> byt
 
 
 def _serialized(tensors: "Mapping[str, NDArray[Any]]", metadata: dict[str, str]) -> bytes:
-    """As `safetensors.numpy.save`, which asks each array for its type's name and its place: half of an answer's time."""
+    """As `safetensors.numpy.save`, which asks each array for its type and place by name: half of the time of it."""
     whole = np.frombuffer(b"".join(array.tobytes() for array in tensors.values()), np.uint8)
     place, specs = whole.ctypes.data, {}
     for name, array in tensors.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -105,6 +106,56 @@ def test_those_that_were_just_answered_are_waited_for_and_one_alone_never_waits(
     assert halves.batches == [2] * 40
     asyncio.run(arrive(1, alone, Limits(batch_ms=1000)))  # which would take 20 seconds
     assert alone.batches == [1] * 20
+
+
+@pytest.mark.parametrize(("takes_s", "by_the_loop"), [(0.001, True), (0.06, False)])
+def test_one_alone_is_answered_by_the_loop_only_where_that_is_known_to_be_soon_done(
+    takes_s: float, by_the_loop: bool
+) -> None:
+    threads = []
+
+    def model(requests: Sequence[Asked]) -> list[Answers]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        time.sleep(takes_s)
+        return [Answers(outputs={}, doubts=[[]] * one.images, not_tested=[]) for one in requests]
+
+    async def arrive() -> None:
+        batches = Batches(model, Limits())
+        for _ in range(3):
+            await batches.ask(asked(1))
+        await asyncio.gather(*(batches.ask(asked(1)) for _ in range(3)))
+
+    asyncio.run(arrive())
+    assert threads == [False, by_the_loop, by_the_loop, False], "nor where others wait"
+
+
+def test_two_that_take_turns_with_the_loop_are_soon_answered_together() -> None:
+    """The second comes while the loop answers the first, so that nobody hears it before."""
+    model = Doubling()
+
+    async def arrive() -> None:
+        batches, loop, second = Batches(model, Limits(batch_ms=1000)), asyncio.get_running_loop(), []
+
+        async def client() -> None:
+            for number in range(10):
+                await batches.ask(asked(number))
+
+        async def read() -> None:
+            await asyncio.sleep(0)  # as what stands before `ask` has it
+            second.append(loop.create_task(client()))
+
+        def come() -> None:
+            loop.call_soon_threadsafe(loop.create_task, read())
+            model.free.set()
+
+        await batches.ask(asked(0))  # from here on it is known to be quick
+        model.free.clear()
+        threading.Timer(0.05, come).start()
+        await client()
+        await second[0]
+
+    asyncio.run(asyncio.wait_for(arrive(), timeout=15))
+    assert model.batches == [1, 1, *[2] * 9, 1]
 
 
 def test_who_comes_when_too_many_wait_is_told_when_to_come_back() -> None:
