@@ -121,12 +121,12 @@ def test_one_alone_is_answered_by_the_loop_only_where_that_is_known_to_be_soon_d
 
     async def arrive() -> None:
         batches = Batches(model, Limits())
-        for _ in range(3):
+        for _ in range(12):
             await batches.ask(asked(1))
         await asyncio.gather(*(batches.ask(asked(1)) for _ in range(3)))
 
     asyncio.run(arrive())
-    assert threads == [False, by_the_loop, by_the_loop, False], "nor where others wait"
+    assert threads == [False, *[by_the_loop] * 11, False], "nor are several"
 
 
 def test_two_that_take_turns_with_the_loop_are_soon_answered_together() -> None:
