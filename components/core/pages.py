@@ -4,7 +4,8 @@
 
 A template says `{% extends "page.html" %}`, and fills its blocks `title` and `body`. A browser is told to load nothing
 for such a page, from anywhere: pictures are in it as data, and there is no script. `{{ name|breakable }}` lets a name
-such as `posterior.crps_over_crb` go over several lines where there is little room.
+such as `posterior.crps_over_crb` go over several lines where there is little room, and an interval on paper and in small
+windows alone.
 """
 
 import html
@@ -16,6 +17,8 @@ __label__ = None
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _JOINTS = re.compile(r"([._])(?=[A-Za-z])")
+_WHOLE = re.compile(r"\[[-+.\de]+%?, [-+.\de]+%?\]|± [.\de]+")
+"""An interval, or an error with its sign."""
 
 
 def render_page(template: Path, **values: Any) -> str:
@@ -36,4 +39,5 @@ def render_page(template: Path, **values: Any) -> str:
 def _breakable(text: object) -> Any:
     from markupsafe import Markup
 
-    return Markup(_JOINTS.sub(r"\1<wbr>", html.escape(str(text))))  # noqa: S704 - it is escaped
+    named = _JOINTS.sub(r"\1<wbr>", html.escape(str(text)))
+    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', named))  # noqa: S704 - it is escaped

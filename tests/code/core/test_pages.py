@@ -5,13 +5,14 @@ from pathlib import Path
 from components.core import render_page
 
 
-def test_text_stays_text_and_long_names_may_break(tmp_path: Path) -> None:
+def test_text_stays_text_long_names_may_break_and_intervals_are_kept_whole(tmp_path: Path) -> None:
     template = tmp_path / "page_of_a_test.html"
-    blocks = "{% block title %}{{ name }}{% endblock %}{% block body %}{{ name|breakable }} {{ number|breakable }}"
+    blocks = "{% block title %}{{ name }}{% endblock %}{% block body %}{{ name|breakable }} {{ said|breakable }}"
     template.write_text('{% extends "page.html" %}' + blocks + "{% endblock %}")
-    page = render_page(template, name="psf_fwhm.<b>", number=0.5)
+    page = render_page(template, name="psf_fwhm.<b>", said="-0.5 [-1.2, 3e-05], 1 ± 2, 3")
     assert "<title>psf_fwhm.&lt;b&gt;</title>" in page
-    assert "psf_<wbr>fwhm.&lt;b&gt; 0.5" in page
+    assert "psf_<wbr>fwhm.&lt;b&gt; -0.5 " in page
+    assert '<span class="whole">[-1.2, 3e-05]</span>, 1 <span class="whole">± 2</span>, 3' in page
 
 
 def test_a_browser_is_told_to_load_nothing(tmp_path: Path) -> None:
