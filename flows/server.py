@@ -265,6 +265,7 @@ def _serve(port: str, users: Path) -> None:
     """Be the server until a signal comes or nobody holds ``users`` any more."""
     threading.Thread(target=_end_when_unused, args=(users,), daemon=True).start()
     os.environ.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)  # its log file is to say why it does not start
+    os.environ["PREFECT_SERVER_UI_API_URL"] = f"http://{LOCALHOST}:{port}/api"  # its page would ask the usual port
     gc.set_threshold(50_000)  # a sixth of the start would be spent collecting what the imports keep
     sys.argv = ["prefect", "server", "start", "--host", LOCALHOST, "--port", port]
     runpy.run_module("prefect", run_name="__main__")

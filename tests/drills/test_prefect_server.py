@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -15,6 +17,7 @@ import pytest
 
 from components.core.processes import stop
 from components.core.workspace import Workspace
+from flows.server import DEFAULT_PORT
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
 
@@ -132,6 +135,15 @@ def wait_until_gone(pid: int, url: str) -> None:
     while not is_gone(pid, url):
         assert time.monotonic() < deadline, f"server {pid} is still there"
         time.sleep(0.1)
+
+
+def test_its_page_asks_it_and_not_whoever_has_the_usual_port(enter: Callable[..., User]) -> None:
+    with ExitStack() as stack:
+        with suppress(OSError):  # somebody has it already
+            stack.enter_context(socket.create_server(("127.0.0.1", DEFAULT_PORT)))
+        url = enter().hears()
+        assert url != f"http://127.0.0.1:{DEFAULT_PORT}/api"
+        assert httpx.get(f"{url.removesuffix('/api')}/ui-settings", trust_env=False).json()["api_url"] == url
 
 
 def test_one_server_for_all_until_the_last_leaves_or_is_killed(enter: Callable[..., User], root: Path) -> None:
