@@ -4,8 +4,8 @@
 
 A template says `{% extends "page.html" %}`, and fills its blocks `title` and `body`. A browser is told to load nothing
 for such a page, from anywhere: pictures are in it as data, and there is no script. `{{ name|breakable }}` lets a name
-such as `posterior.crps_over_crb` go over several lines where there is little room, and an interval on paper and in small
-windows alone.
+such as `posterior.crps_over_crb` go over several lines where there is little room, and an interval in small windows and
+on paper alone.
 """
 
 import html
