@@ -12,11 +12,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,9 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
+from benchmarks._other_servers import mlflow_server, plain_bentoml
 from benchmarks.cutouts import measure_cutouts
-from components.core import AssayError, ServeSettings, Workspace, free_port, running, wait_until_answers
+from components.core import AssayError, ServeSettings, Workspace, free_port
 from components.lifecycle import deployed
 from components.packages import Package, build_package, opened, request_items, served
 from components.packages.files import GOLDEN
@@ -43,25 +42,6 @@ wrk.headers["Content-Type"] = os.getenv("KIND")
 wrk.headers["Accept"] = os.getenv("ACCEPT")
 local file = io.open(os.getenv("BODY"), "rb")
 wrk.body = file:read("*a")
-"""
-_PLAIN = """
-import bentoml, numpy as np, sys, torch
-from pathlib import Path
-sys.path.insert(0, {source!r})
-from models.estimators import load_model
-
-@bentoml.service(workers=1)
-class Plain:
-    def __init__(self):
-        self.model, _ = load_model(Path({source!r}) / "model")
-
-    @bentoml.api
-    def predict(self, images: list[dict]) -> list[dict]:
-        names = images[0].keys()
-        inputs = {{name: torch.tensor(np.array([image[name] for image in images], dtype=np.float32)) for name in names}}
-        with torch.inference_mode():
-            outputs = {{name: array.tolist() for name, array in self.model(inputs).items()}}
-        return [{{name: rows[index] for name, rows in outputs.items()}} for index in range(len(images))]
 """
 
 
@@ -107,9 +87,9 @@ def main() -> None:
                 front.send_to(url)
                 rates |= bodies.load("assay serve binary", f"{front.url}/predict", "binary")
                 few, all_of_them, alone_too = measure_cutouts(_NAME, front.url, one, model.rate, Path(scratch))
-        with _plain(package, Path(scratch)) as url:
+        with plain_bentoml(package, Path(scratch)) as url:
             rates |= bodies.load("plain BentoML json", f"{url}/predict", "json")
-        with _mlflow(Path(scratch)) as url:
+        with mlflow_server(_NAME, Path(scratch)) as url:
             rates |= bodies.load("mlflow models serve json", f"{url}/invocations", "mlflow")
     alone, sixteen = rates["assay binary, 1 × 1"], rates["assay binary, 16 × 1"]
     best = max(rates[f"assay binary, {clients} × 64"].per_second for clients in (1, 2)) * 64
@@ -254,36 +234,6 @@ def _of_this_code(package: Package, inputs: Mapping[str, Any], folder: Path) -> 
         golden_inputs={name: torch.from_numpy(array) for name, array in inputs.items()},
     )
     return made, there
-
-
-@contextmanager
-def _plain(package: Package, folder: Path) -> Iterator[str]:
-    """What somebody writes in an afternoon."""
-    (folder / "plain.py").write_text(_PLAIN.format(source=str(package.source)))
-    command = [sys.executable, "-m", "bentoml", "serve", "plain:Plain", "--host", "127.0.0.1", "--port"]
-    with _server(command, folder, "/readyz", "plain") as url:
-        yield url
-
-
-@contextmanager
-def _mlflow(folder: Path) -> Iterator[str]:
-    """The model that MLflow has, by MLflow's own server."""
-    model = f"models:/{_NAME}@production"
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
-    with _server([*command, "--host", "127.0.0.1", "--port"], folder, "/ping", "mlflow") as url:
-        yield url
-
-
-@contextmanager
-def _server(command: list[str], folder: Path, ready: str, name: str) -> Iterator[str]:
-    port, log = free_port(), folder / f"{name}.log"
-    found = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }  # MLflow calls uvicorn by name
-    with running([*command, str(port)], log=log, cwd=folder, environment=found) as child:
-        wait_until_answers(f"http://127.0.0.1:{port}{ready}", child, log=log)
-        yield f"http://127.0.0.1:{port}"
 
 
 def _install_wrk() -> None:

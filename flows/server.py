@@ -6,18 +6,15 @@
 Everyone inside such a block holds a shared lock on ``prefect/users.lock``; a thread in the server waits for the
 exclusive one and ends the server when it gets it. The kernel drops the locks of a killed process, so that not
 even ``kill -9`` leaves a server behind, and a command that ends first does not take the server from the others.
-``python -m flows.server PORT USERS_LOCK`` is the server process itself.
+What the server's own process does stands in `flows/server_process.py`.
 """
 
 import fcntl
-import gc
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -164,7 +161,7 @@ def _start(workspace: Workspace, port: int) -> _Server:
         url = f"http://{LOCALHOST}:{port}/api"
         with log.open("ab") as output:
             child = subprocess.Popen(
-                [sys.executable, "-m", "flows.server", str(port), str(folder / "users.lock")],
+                [sys.executable, "-m", "flows.server_process", str(port), str(folder / "users.lock")],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -259,25 +256,3 @@ def _end(server: _Server) -> None:
         time.sleep(0.05)
     with suppress(ChildProcessError):  # it may be the child of another command
         os.waitpid(server.pid, os.WNOHANG)
-
-
-def _serve(port: str, users: Path) -> None:
-    """Be the server until a signal comes or nobody holds ``users`` any more."""
-    threading.Thread(target=_end_when_unused, args=(users,), daemon=True).start()
-    os.environ.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)  # its log file is to say why it does not start
-    os.environ["PREFECT_SERVER_UI_API_URL"] = f"http://{LOCALHOST}:{port}/api"  # its page would ask the usual port
-    gc.set_threshold(50_000)  # a sixth of the start would be spent collecting what the imports keep
-    sys.argv = ["prefect", "server", "start", "--host", LOCALHOST, "--port", port]
-    runpy.run_module("prefect", run_name="__main__")
-
-
-def _end_when_unused(users: Path) -> None:
-    with users.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_PATIENCE_S)
-        os._exit(1)  # a request that hangs must not keep it
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1], Path(sys.argv[2]))

@@ -81,7 +81,7 @@ BY_STRING = {
     "models/networks/__init__.py": "a network, by its name in params.yaml",
     "models/map_networks/__init__.py": "another, by its name",
     "models/estimators/estimator.py": "the room of an estimator's kind",
-    "flows/server.py": "Prefect's server, in a process of its own",
+    "flows/server_process.py": "Prefect's server, in a process of its own",
 }
 """What imports by a string, and whom."""
 
@@ -265,6 +265,7 @@ ENVIRONMENT = {
     "components/core/workspace.py": "sets those of the tools, before they are imported",
     "flows/cli.py": "`--debug`, before Prefect is imported",
     "flows/server.py": "tells Prefect of its server",
+    "flows/server_process.py": "tells the server of its port",
     "flows/ui.py": "tells the dashboards of their databases",
     "models/devices.py": "which device computes; `models` knows nothing of `components`",
     "models/galaxies/fitting/library.py": "finds the compiler; `models` knows nothing of `components`",
