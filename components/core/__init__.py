@@ -7,7 +7,8 @@
   nobody wrote to since
 * `places.py`: what tells state folders apart that share a server
 * `processes.py`: children that never outlive their parent, ports; `signals.py`: what ends a process, or waits
-* `workers.py`: processes that share work, of this machine or of a Dask scheduler; `spreading.py`: their work
+* `workers.py`: processes that share work, of this machine or of a Dask scheduler; `local_cluster.py`: those of this
+  machine; `spreading.py`: their work
 * `memory.py`: what is freed and wanted again; `remembering.py`: what a function returned
 * `markdown.py`: tables for the pages of other tools
 * `scratch.py`: folders for what is not whole yet

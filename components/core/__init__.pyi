@@ -28,6 +28,7 @@ from .gate_settings import Margins as Margins
 from .house import HOUSE as HOUSE
 from .house import house_state as house_state
 from .known_digests import KnownDigests as KnownDigests
+from .local_cluster import environments as environments
 from .locks import require_held as require_held
 from .markdown import markdown_table as markdown_table
 from .members import Members as Members
@@ -79,7 +80,6 @@ from .workers import Finished as Finished
 from .workers import LostWorkerError as LostWorkerError
 from .workers import Workers as Workers
 from .workers import dask_url as dask_url
-from .workers import environments as environments
 from .workers import open_workers as open_workers
 from .workspace import Workspace as Workspace
 from .writing import placed_whole as placed_whole

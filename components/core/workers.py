@@ -9,35 +9,29 @@ begun again on another, so it must be one that may be. With one worker and no sc
 Dask's own client is used, not a Prefect task for each call: that would be a pickle on disk and several requests.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from components.core.environment import variable
 from components.core.errors import AssayError
-from components.core.processes import LOCALHOST
+from components.core.local_cluster import environments, local_cluster, quieten
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, SpecCluster
+    from distributed import Client, Future
 
 __label__ = None
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_DEVICES = "CUDA_VISIBLE_DEVICES"
 _ANSWER_S, _RETURN_S = 10.0, 300.0
 """How long a scheduler may take to answer at first, and to come back when it was restarted."""
 _WORKERS_S = 60.0
 """How long a scheduler's first worker may take to come."""
-_SPARED_LAST = "800"
-"""Of the kernel's score by which it chooses whom to end when memory is full: workers before whoever waits for them."""
 
 
 def dask_url() -> str | None:
@@ -93,40 +87,8 @@ def open_workers(
     elif number == 1 and devices is None:
         yield Workers()
     else:
-        with _local_cluster(environments(number, devices)) as cluster, _Dask(cluster.get_client) as workers:
+        with local_cluster(environments(number, devices)) as cluster, _Dask(cluster.get_client) as workers:
             yield workers
-
-
-def environments(number: int, devices: Sequence[str] | None = None) -> list[dict[str, str]]:
-    """The variables of each worker of this machine: its share of the cores, and its own GPU where there are some.
-
-    Args:
-        number: of workers.
-        devices: the GPUs; those that this process sees by default.
-
-    Raises:
-        AssayError: when there are GPUs, and fewer of them than workers.
-    """
-    from dask.system import CPU_COUNT
-
-    found = _visible_devices() if devices is None else devices
-    if found and len(found) < number:
-        raise AssayError(
-            f"{number} workers want a GPU each and this machine has {len(found)}: use --workers {len(found)}"
-        )
-    share = str(max(1, CPU_COUNT // number))
-    threads = {name: variable(name) or share for name in _THREADS}
-    return [{**threads, **({_DEVICES: found[index]} if found else {})} for index in range(number)]
-
-
-def _visible_devices() -> Sequence[str]:
-    """The GPUs of this process, by number or as the user named them."""
-    named = variable(_DEVICES)
-    if named is not None:
-        return [name for name in named.split(",") if name not in ("", "-1")]
-    from models.devices import gpu_count
-
-    return [str(index) for index in range(gpu_count())]
 
 
 class _Dask(Workers):
@@ -210,41 +172,10 @@ class _Dask(Workers):
                     raise
 
 
-@contextmanager
-def _local_cluster(variables: Sequence[dict[str, str]]) -> "Iterator[SpecCluster]":
-    """A scheduler within this process and a worker for each environment, which nobody else on this machine can use."""
-    import dask
-    from distributed import Nanny, Scheduler, SpecCluster
-    from distributed.security import Security
-
-    _quieten()
-    security = Security.temporary()
-    shared = {"protocol": "tls://", "host": LOCALHOST, "security": security}
-    # Memory is the kernel's matter: Dask would end a worker without a word to its task.
-    quiet = {"silence_logs": logging.CRITICAL, "memory_limit": 0, "preload": [__name__]}
-    workers = {
-        index: {"cls": Nanny, "options": {**shared, **quiet, "nthreads": 1, "env": own}}
-        for index, own in enumerate(variables)
-    }
-    scheduler = {"cls": Scheduler, "options": {**shared, "dashboard": False, "port": 0}}
-    # What Dask sets by itself would stay in this process, too.
-    with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.resources": {}}),
-        SpecCluster(workers=workers, scheduler=scheduler, security=security, silence_logs=logging.CRITICAL) as cluster,
-    ):
-        yield cluster
-
-
-def dask_setup(_worker: Any) -> None:
-    """What a worker of this machine does first: Dask calls it."""
-    with suppress(OSError):  # no Linux
-        Path("/proc/self/oom_score_adj").write_text(_SPARED_LAST, encoding="ascii")
-
-
 def _client(scheduler: str) -> "Client":
     from distributed import Client
 
-    _quieten()
+    quieten()
     try:
         return Client(scheduler, timeout=_ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -252,11 +183,6 @@ def _client(scheduler: str) -> "Client":
             f"no Dask scheduler answers at {scheduler} ({' '.join(str(error).split())[:100]})",
             "start one with `dask scheduler`, or leave the address out",
         ) from error
-
-
-def _quieten() -> None:
-    """Keep Dask's reports of workers that come and go off the terminal."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 def _called(function: Callable[[A], R], argument: A) -> Finished[A, R]:
