@@ -29,7 +29,7 @@ _SOON_S = 0.05
 _FIRST_S = _SOON_S
 """What an image is thought to take before any was answered."""
 _TURNS = 4
-"""Of the loop, until a request that came while it was busy is read and waits."""
+"""Of the loop, until a request that has come is read and waits."""
 _NEWEST = 0.2
 """How much the newest batch counts in what an image takes."""
 
@@ -110,14 +110,15 @@ class Batches:
             if not self._waiting:
                 break
             batch = self._next()
-            began = time.monotonic()
-            asked, work = [one.asked for one in batch], sum(one.asked.work for one in batch)
+            asked = [one.asked for one in batch]
+            images, work = sum(one.images for one in asked), sum(one.work for one in asked)
             alone = len(batch) == 1 and not self._waiting and work * self._seconds_an_image < _SOON_S
+            began = time.monotonic()
             answers = self._answers(asked) if alone else await loop.run_in_executor(self._thread, self._answers, asked)
-            taken, images = time.monotonic() - began, sum(one.images for one in asked)
+            taken = time.monotonic() - began
             self._seconds_an_image += _NEWEST * (taken / work - self._seconds_an_image)
-            for _ in range(_TURNS if alone else 0):
-                await asyncio.sleep(0)
+            if alone:
+                await self._hear()
             self._expected, self._ended = images + self.images_waiting, time.monotonic()
             for one, answer in zip(batch, answers, strict=True):
                 if one.answered.done():  # who asked is gone
@@ -130,6 +131,11 @@ class Batches:
                 self._seen(images, taken)
             except Exception as error:  # noqa: BLE001  # what is counted must not keep anybody from an answer
                 traceback.print_exception(error)
+
+    async def _hear(self) -> None:
+        """Let those be read that came while the loop was busy, so that they count among who is waited for."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     async def _company(self) -> None:
         """Let those that were just answered ask again, so that one batch is made of all and not two of halves."""
