@@ -4,8 +4,8 @@ python -m benchmarks serving         # after `make run`, whose production model 
 
 All are asked about the same image by the same client (wrk) on the same cores, one server at a time, in one run: one
 client with single images, sixteen of them, and one or two with 64 images in a request. Shared cores change their speed
-within a tenth of a second, by half: what is compared takes turns, image by image with the model itself (where the client
-is Python's, which waits no less than wrk), second by second where wrk is the client.
+within a tenth of a second, by half: what is compared takes turns, after every few images with the model itself (where
+the client is Python's, which waits no less than wrk), second by second where wrk is the client.
 """
 
 import http.client
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,9 @@ from services.answering import Answering, Asked
 
 _HOUSE = Path(__file__).parents[1]
 _NAME, _BINARY = "galaxy-shape", "application/x-safetensors"
-_SECONDS, _ROUNDS, _PAIRS = 8, 20, 1500
+_SECONDS, _ROUNDS = 8, 20
+_TURNS, _IMAGES = 400, 6
+"""Of a client and the model, and images in each: the first finds the cores' caches full of the other's."""
 _LUA = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = os.getenv("KIND")
@@ -115,22 +117,34 @@ def main() -> None:
 
 
 def _one_image(model: "_Model", bodies: "_Bodies", url: str) -> tuple[list[float], float]:
-    """Milliseconds that a client waits more than the model takes alone, one after the other; and more than in there."""
+    """Milliseconds that a client waits more than the model takes alone, turn by turn; and more than it takes in there."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port)
     kind, body = {"Content-Type": _BINARY, "Accept": _BINARY}, _body("binary", bodies.one)
-    more, waited, began = [], [], _batches(url)
-    for _ in range(_PAIRS):
-        alone, start = model.one_image_ms(), time.perf_counter()
+
+    def ask() -> None:
         connection.request("POST", "/predict", body, kind)
         answer = connection.getresponse()
         answer.read()
-        waited.append(1000 * (time.perf_counter() - start))
         if answer.status != 200:
             raise AssayError(f"{url} answered {answer.status}")
-        more.append(waited[-1] - alone)
+
+    more, waited, began = [], [], _batches(url)
+    for _ in range(_TURNS):
+        alone = np.median(_milliseconds_of(model.one_image, _IMAGES)[1:])
+        waited.append(_milliseconds_of(ask, _IMAGES))
+        more.append(float(np.median(waited[-1][1:]) - alone))
     seconds, count = (now - then for now, then in zip(_batches(url), began, strict=True))
     return more, float(np.mean(waited)) - 1000 * seconds / count
+
+
+def _milliseconds_of(call: Callable[[], object], times: int) -> list[float]:
+    """What each call of some took."""
+    moments = [time.perf_counter()]
+    for _ in range(times):
+        call()
+        moments.append(time.perf_counter())
+    return [1000 * float(taken) for taken in np.diff(moments)]
 
 
 def _sixteen_over_one(bodies: "_Bodies", url: str) -> list[float]:
@@ -230,19 +244,12 @@ class _Model:
 
     def rate(self) -> float:
         """Images a second in batches of 64."""
-        return 64 / self._seconds(self.many, 20)
+        taken_ms = _milliseconds_of(lambda: self.answering([Asked(inputs=self.many)]), 20)
+        return 64_000 / float(np.median(taken_ms))
 
-    def one_image_ms(self) -> float:
-        """Milliseconds of one image, this time."""
-        return 1000 * self._seconds(self.one, 1)
-
-    def _seconds(self, inputs: Mapping[str, Any], repeats: int) -> float:
-        taken = []
-        for _ in range(repeats):
-            began = time.perf_counter()
-            self.answering([Asked(inputs=inputs)])
-            taken.append(time.perf_counter() - began)
-        return float(np.median(taken))
+    def one_image(self) -> None:
+        """Answer one."""
+        self.answering([Asked(inputs=self.one)])
 
 
 def _of_this_code(package: Package, inputs: Mapping[str, Any], folder: Path) -> tuple[Package, Workspace]:
