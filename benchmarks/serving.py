@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def _one_image(model: "_Model", bodies: "_Bodies", url: str) -> tuple[list[float], float]:
-    """Milliseconds that a client waits more than the model takes alone, turn by turn; and more than it takes in there."""
+    """Milliseconds that a client waits more than the model takes alone, by turns; and more than it takes in there."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port)
     kind, body = {"Content-Type": _BINARY, "Accept": _BINARY}, _body("binary", bodies.one)
