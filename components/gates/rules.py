@@ -181,5 +181,6 @@ def _is_finite(metric: Metric) -> bool:
 
 
 def _limits(rule: GateRule) -> str:
-    ends = [f"≥ {rule.min:g}" if rule.min is not None else "", f"≤ {rule.max:g}" if rule.max is not None else ""]
-    return " and ".join(end for end in ends if end)
+    if rule.min is not None and rule.max is not None:
+        return f"{rule.min:g} to {rule.max:g}"
+    return f"≤ {rule.max:g}" if rule.min is None else f"≥ {rule.min:g}"

@@ -45,7 +45,7 @@ def result(
     metric: Metric | None,
     *,
     of: str = "ratio",
-    limits: str = "≥ 0.8 and ≤ 1.5",
+    limits: str = "0.8 to 1.5",
     digest: str = "ours",
     details: dict[str, str] | None = None,
 ) -> GateResult:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from components.core.errors import RefusedError
 from components.core.gate_settings import GateRule, GateSettings, Margins
@@ -19,6 +20,8 @@ from components.fields.evaluation import Loss, Metric, Report, no_metric
 from components.gates.comparison import Against
 from components.gates.results import GateResult, Verdict, require_pass
 from components.gates.rules import LostEvidence, judge, judge_challenger
+from components.gates.shown import RULES, rule_rows
+from flows import console
 
 NAN = float("nan")
 RULE = GateRule(metric="ratio", min=0.8, max=1.5)
@@ -60,6 +63,22 @@ def test_a_rule_passes_only_a_finite_interval_within_its_limits(metric: Metric |
     else:
         with pytest.raises(RefusedError, match=r"version 1: gate ratio"):
             require_pass([result], what="version 1")
+
+
+def test_a_rule_that_passes_is_one_line_of_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    rule = replace(RULE, min=-0.25, max=0.25)
+    (judged,) = judge([rule], evidence(Metric(value=-0.05473, low=-0.07462, high=-0.03485)), expected_key="key")
+    longest = replace(judged, metric="likelihood.bias_over_crb.snr20_40.log_score_over_exact")
+    console.print_table("", RULES, rule_rows([longest]), dotted=True)
+    heading, stem, row = capsys.readouterr().out.splitlines()
+    assert heading.endswith("verdict")
+    assert stem == "likelihood.bias_over_crb.snr20_40"
+    assert row.split()[0] == "log_score_over_exact"
+    assert row.endswith("-0.25 to 0.25  pass")
 
 
 def test_stale_evidence_fails_whatever_it_says() -> None:
