@@ -1,6 +1,8 @@
 """Commands about versions and their stages: models, promote, rollback, archive, history."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,13 +58,26 @@ def models(
     if not rows:
         console.out.print("no versions yet: assay run PROBLEM makes the first")
         return
+    show_all_versions(rows)
+
+
+def show_all_versions(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table for each problem, which has the metrics of its own versions and no others'.
+
+    Args:
+        rows: of `models --json`, those of a problem together.
+    """
+    for problem, versions in groupby(rows, key=lambda row: str(row["problem"])):
+        _show_versions(problem, list(versions))
+
+
+def _show_versions(problem: str, rows: Sequence[Mapping[str, Any]]) -> None:
     metrics = list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
     console.print_table(
-        "registered versions",
-        ("problem", "version", "stage", *(metric.replace(".", ".\n") for metric in metrics), "created (UTC)"),
+        f"registered versions of {problem}",
+        ("version", "stage", *(metric.replace(".", ".\n") for metric in metrics), "created (UTC)"),
         [
             (
-                row["problem"],
                 str(row["version"]),
                 (row["stage"] or "–") + ("\nOVERRIDE" if row["override"] else ""),
                 *(f"{row['metrics'][metric]:.3g}" if metric in row["metrics"] else "–" for metric in metrics),

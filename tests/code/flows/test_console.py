@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from flows import console
+from flows.commands.stages import show_all_versions
 from tests.conftest import make_house
 from tests.drills.commands import assay_here, environment, refused
 
@@ -105,6 +107,30 @@ def test_rules_stand_under_what_their_names_share_where_a_window_is_narrow(
     assert lines[heading + 2].split()[0] == "n"
     assert " ".join(" ".join(lines[heading + 3 :]).split()).startswith("fail: too much too much")
     assert any(line.split()[0] == "source" for line in lines if line.strip())
+
+
+def test_versions_of_a_problem_have_its_own_metrics_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(problem: str, version: int, metrics: dict[str, float], override: str | None = None) -> dict[str, Any]:
+        return {
+            "problem": problem, "version": version, "stage": "staging", "override": override, "metrics": metrics,
+            "created": "2026-11-30T15:48:52+00:00", "tags": {},
+        }  # fmt: skip
+
+    rows = [row("rings", 1, {"dice.test": 0.7}, "until 2026-12-01"), row("rings", 2, {"dice.test": 0.8, "new": 1.0})]
+    rows.append(row("shapes", 1, {"log_score": 4.4}))
+    for columns in ("40", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+        show_all_versions(rows)
+        of_rings, of_shapes = capsys.readouterr().out.split("registered versions of ")[1:]
+        assert of_rings.startswith("rings")
+        assert of_rings.count("–") == 1, "version 1 has not what is new"
+        assert "OVERRIDE of version 1 until 2026-12-01" in of_rings
+        assert of_shapes.startswith("shapes")
+        assert "log_score" in of_shapes
+        assert not {"dice", "–"} & set(of_shapes.replace(".", " ").split())
 
 
 def test_json_commands_print_one_document_and_nothing_else(tmp_path: Path) -> None:
