@@ -82,6 +82,16 @@ def step(name: str, *, spinner: bool) -> Iterator[Callable[[str], None]]:
     err.print(f"[green]✓[/green] {name:<10} {escape(' '.join(said))}  [dim]{seconds:.1f} s[/dim]")
 
 
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show a terminal that something is under way which takes seconds; files and pipes get nothing."""
+    if not err.is_terminal:
+        yield
+        return
+    with err.status(escape(what)):
+        yield
+
+
 def fail(message: str) -> None:
     """Say in one line why a command cannot go on."""
     err.print(f"[red]assay:[/red] {escape(message)}")

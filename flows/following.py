@@ -50,7 +50,8 @@ def follow(
     ledger, me = open_ledger(workspace), new_server()
     log = workspace.home / "logs" / f"requests-{problem}.log"
     with ExitStack() as stack:
-        answering = _Answering.start(workspace, deployed(workspace, problem, stage), settings)
+        with console.waiting("starting the service"):
+            answering = _Answering.start(workspace, deployed(workspace, problem, stage), settings)
         stack.callback(lambda: answering.end())  # whichever it is then
         front = stack.enter_context(opened(port, settings.serve, host=host, log=log))
         stack.enter_context(_left_at_the_end(ledger, me))

@@ -78,13 +78,14 @@ def run_dashboards(workspace: Workspace, *, ports: DashboardPorts = DEFAULT_PORT
     create_databases(workspace)  # two programs that make the same SQLite tables at once spoil them
     _set_environment(workspace)
     with ended_by_signals(), ExitStack() as stack:
-        dashboards = [
-            stack.enter_context(_dashboard(workspace, name, wanted, command, page))
-            for name, wanted, command, page in _commands(workspace, ports)
-        ]
-        api = stack.enter_context(prefect_server(workspace, port=ports.prefect))
-        for one in dashboards:
-            wait_until_answers(one.url, one.child, log=one.log)
+        with console.waiting("starting the dashboards"):
+            dashboards = [
+                stack.enter_context(_dashboard(workspace, name, wanted, command, page))
+                for name, wanted, command, page in _commands(workspace, ports)
+            ]
+            api = stack.enter_context(prefect_server(workspace, port=ports.prefect))
+            for one in dashboards:
+                wait_until_answers(one.url, one.child, log=one.log)
         urls = {one.name: one.url for one in dashboards} | {"prefect": api.removesuffix("/api")}
         if workspace.tracking_uri.startswith("http"):
             urls["mlflow"] = workspace.tracking_uri.rstrip("/") + _MODELS

@@ -32,7 +32,7 @@ def check_order(history: Sequence[Entry], problem: str, version: int, stage: str
     if stage not in PROMOTABLE:
         raise AssayError(f"stage {stage!r}: promote to {' or '.join(PROMOTABLE)}")
     been = [entry.to_stage for entry in history if entry.version == version]
-    now = been[-1] if been else "not registered"
+    now = been[-1] if been else "in no stage"
     if been:
         _check_there(current_entries(history)[version])
     if stage == PRODUCTION and (now == CANDIDATE or not set(been) & set(PROMOTABLE)):

@@ -85,6 +85,8 @@ class Promotion(VersionPackages):
         with self.telling_refusals(version, stage, actor=actor):
             history = self.ledger.history(name)
             own = current_entries(history).get(version)
+            if own is None:
+                self.tags(version)  # raises where nobody knows it: no stage is the next one then
             check_order(history, name, version, stage)
             if override is not None:
                 gates = committed_gates(self.workspace, self.settings.gates)

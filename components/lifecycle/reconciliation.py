@@ -90,7 +90,7 @@ def _check_mlflow(versions: VersionPackages) -> None:
     lost = [version for version in staged if version not in known]
     if lost and (not known if seen is None else max(first[version] for version in lost) > seen):
         raise IntegrityError(
-            f"MLflow knows nothing of {name} version {lost[0]}, in {versions.ledger.stage_of(name, lost[0])}: its "
+            f"MLflow knows nothing of {name} version {lost[0]} ({versions.ledger.stage_of(name, lost[0])}): its "
             "database was lost or an older one put back: restore it from its newest backup, or mend MLFLOW_TRACKING_URI"
         )
 
@@ -133,7 +133,7 @@ def _card(versions: VersionPackages, version: int) -> list[Finding]:
 
 def _deleted(versions: VersionPackages, entry: Entry) -> Finding:
     """A version that MLflow lost and the ledger has in a stage."""
-    name, what = versions.problem.name, f"version {entry.version}, in {entry.to_stage}, was deleted from MLflow"
+    name, what = versions.problem.name, f"version {entry.version} ({entry.to_stage}) was deleted from MLflow"
     if entry.to_stage == PRODUCTION:
         todo = f"operator: its package goes on answering; assay rollback {name}, or promote another"
         return Finding(what=what, repaired=False, todo=todo)
@@ -161,7 +161,7 @@ def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
     tag, digest = entry.package_tag, entry.package_digest
     if tag is None or digest is None:
         return []
-    workspace, of = versions.workspace, f"(version {entry.version}, in {entry.to_stage})"
+    workspace, of = versions.workspace, f"(version {entry.version}, {entry.to_stage})"
     findings = []
     try:
         package = verify_package(workspace, tag, digest=digest)
@@ -228,7 +228,7 @@ def _model(versions: VersionPackages, entry: Entry) -> list[Finding]:
         versions.registry.model_folder(versions.problem.name, entry.version, recorded=recorded)
         return []
     except IntegrityError as error:
-        what = f"{error.what} (version {entry.version}, in {entry.to_stage})"
+        what = f"{error.what} (version {entry.version}, {entry.to_stage})"
         todo = "operator: restore MLflow's files from a backup; its package goes on answering"
         return [Finding(what=what, repaired=False, todo=todo)]
 

@@ -24,7 +24,8 @@ def card(
     from flows.job import open_workspace
 
     workspace, name = open_workspace(), known_name(problem)
-    found = version_card(workspace, name, version)
+    with console.waiting("gathering the evidence"):
+        found = version_card(workspace, name, version)
     if as_json:
         console.print_json(found.document)
         return

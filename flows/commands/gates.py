@@ -35,14 +35,15 @@ def gates(
     job = Job.open(name, size)
     promotion = Promotion(job.workspace, job.problem, job.settings, job.published())
     other = None if against is None else _number(promotion.ledger, name, against)
-    results = promotion.judge.gates(version, PRODUCTION, champion=other, first=other is None)
+    with console.waiting("judging"):
+        results = promotion.judge.gates(version, PRODUCTION, champion=other, first=other is None)
     stage = promotion.ledger.stage_of(name, version)
     if as_json:
         said = [result.as_json() for result in results]
         console.print_json({"problem": name, "version": version, "stage": stage, "against": other, "gates": said})
     else:
         console.print_table(
-            f"{name} version {version}, in {stage}, by the rules for production", RULES, rule_rows(results), dotted=True
+            f"{name} version {version} ({stage}) by the rules for production", RULES, rule_rows(results), dotted=True
         )
         for title, result in comparisons(results).items():
             console.print_table(title, CELLS, cell_rows(result))

@@ -1,9 +1,9 @@
 """Commands about versions and their stages: models, promote, rollback, archive, history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from components.ledger import Entry
     from components.lifecycle import Promotion, Stages
 
+Result = TypeVar("Result")
 Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
 
@@ -133,7 +134,7 @@ def promote(
     # No lock: of several promotions at once the ledger lets one through, and tells the others who it was.
     held = promotion.ledger.holder(problem, to) if expect is None else expect
     entry = promotion.promote(
-        version, to, actor=whoami(), reason=reason, expect=held, first=first, override=given, strict=strict
+        version, to, actor=whoami(), reason=reason, expect=held, first=first, override=given, strict=strict, tell=_told
     )
     _say(promotion, entry, as_json)
 
@@ -150,7 +151,8 @@ def rollback(
     from components.lifecycle import rollback as go_back
 
     promotion = _open(problem, size, judging=False)
-    entry = go_back(promotion, actor=whoami(), reason=reason, expect=expect)
+    with console.waiting("proving its package"):
+        entry = go_back(promotion, actor=whoami(), reason=reason, expect=expect)
     _say(promotion, entry, as_json)
 
 
@@ -216,9 +218,19 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"--until {text}: must be a day such as 2026-12-31") from error
 
 
+def _told(part: str, stage: str, work: Callable[[], tuple[Result, str]]) -> Result:  # noqa: ARG001
+    """A part of a promotion as a step that a person sees: a `components.lifecycle.parts.Teller`."""
+    with console.step(part, spinner=True) as say:
+        result, said = work()
+        say(said)
+    return result
+
+
 def _say(stages: "Stages", entry: "Entry", as_json: bool) -> None:
     """What was changed, and who does not show it yet."""
     import dataclasses
+
+    from components.ledger import ARCHIVED
 
     behind = stages.ledger.behind(entry.problem)
     if stages.unshown:
@@ -228,7 +240,8 @@ def _say(stages: "Stages", entry: "Entry", as_json: bool) -> None:
         console.print_json({**dataclasses.asdict(entry), "servers_behind": servers})
         return
     before = f", which version {entry.previous_version} held" if entry.previous_version else ""
-    console.out.print(f"{entry.problem} version {entry.version} is in {entry.to_stage}{before}")
+    now = entry.to_stage if entry.to_stage == ARCHIVED else f"in {entry.to_stage}{before}"
+    console.out.print(f"{entry.problem} version {entry.version} is {now}")
     for line in (entry.override or {}).get("overruled", ()):
         console.out.print(f"  OVERRULED until {(entry.override or {})['until']}: {line}", markup=False)
     console.say_behind(behind)

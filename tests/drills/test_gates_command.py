@@ -29,7 +29,7 @@ def test_a_person_sees_every_rule_and_every_cell_of_the_comparison(house: Worksp
     done = assay_here(house, "gates", NAME, "2", "--against", "1")
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert f"{NAME} version 2, in candidate, by the rules for production" in done.stdout
+    assert f"{NAME} version 2 (candidate) by the rules for production" in done.stdout
     assert "compared with version 1: " in done.stdout
     for metric in {rule["metric"] for rule in LENIENT["gates"]["staging"]} - {"package.megabytes"}:
         (row,) = (line for line in lines if line and line[0] == metric)

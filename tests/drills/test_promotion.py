@@ -41,6 +41,8 @@ def gates(*rules: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house: Workspace) -> None:
     refused(promote(house, 1, "production"), "version 1 is candidate: promote it to staging first")
+    for stage in ("staging", "production"):
+        refused(promote(house, 9, stage), "'galaxy-shape' has no version 9", "type `assay models`")
     assert promote(house, 1, "staging").returncode == 0
     refused(promote(house, 1, "production"), "nothing in production that version 1 could be compared with: say --first")
     assert promote(house, 1, "production", "--first").returncode == 0
@@ -226,7 +228,8 @@ def test_a_package_of_other_code_than_is_judged_does_not_ship(
 def test_neither_archive_nor_rollback_empties_production(house: Workspace) -> None:
     refused(assay_here(house, "rollback", NAME), "has no earlier good version")
     refused(assay_here(house, "archive", NAME, "1", "--reason", "old"), "version 1 is in production", "assay rollback")
-    assert assay_here(house, "archive", NAME, "2", "--reason", "old").returncode == 0
+    done = assay_here(house, "archive", NAME, "2", "--reason", "old")
+    assert (done.returncode, done.stdout) == (0, f"{NAME} version 2 is archived\n")
     assert open_ledger(house).stage_of(NAME, 2) == "archived"
     history = open_ledger(house).history(NAME)
     assert assay_here(house, "archive", NAME, "2", "--reason", "again").returncode == 0

@@ -45,7 +45,7 @@ def test_what_was_done_by_hand_in_mlflow_is_reported_and_undone(house: Workspace
     agrees(house)
     client.delete_model_version(NAME, "1")
     client.set_registered_model_alias(NAME, "production", "2")
-    refused(assay_here(house, "reconcile"), "version 1, in production, was deleted from MLflow", "assay rollback")
+    refused(assay_here(house, "reconcile"), "version 1 (production) was deleted from MLflow", "assay rollback")
     assert open_ledger(house).holder(NAME, "production") == 1
     assert "production" not in client.get_registered_model(NAME).aliases, "nothing stands in for it"
     row = json.loads(assay_here(house, "models", "--json").stdout)[0]
@@ -73,7 +73,7 @@ def test_another_or_an_older_mlflow_does_not_empty_the_stages(house: Workspace) 
     client.create_model_version(NAME, source.source, source.run_id, tags=another)
     assert assay(house, "reconcile").returncode == 0
     kept.replace(database)
-    refused(assay(house, "reconcile"), "MLflow knows nothing of galaxy-shape version 4, in candidate")
+    refused(assay(house, "reconcile"), "MLflow knows nothing of galaxy-shape version 4 (candidate)")
     assert open_ledger(house).stage_of(NAME, 4) == "candidate"
 
 
@@ -201,9 +201,7 @@ def test_a_model_whose_files_vanished_is_not_promoted_and_can_be_replaced(house:
         source = mlflow_client(house).get_model_version_download_uri(NAME, version)
         shutil.rmtree(home_folder(source, house.home) / "artifacts" / "model")
     assert json.loads(assay_here(house, "trace", NAME, "1", "--json").stdout) == before, "its package has it, too"
-    refused(
-        assay_here(house, "reconcile"), "model.json is missing (version 1, in production)", "restore MLflow's files"
-    )
+    refused(assay_here(house, "reconcile"), "model.json is missing (version 1, production)", "restore MLflow's files")
     refused(promote(house, 3, "staging"), "model.json is missing", "assay train")
     assert open_ledger(house).stage_of(NAME, 3) == "candidate"
     # The champion is judged by what answers: the model in its package.

@@ -1,5 +1,6 @@
 """What a person sees: nothing of a table is taken for markup, and a JSON command prints JSON only."""
 
+import io
 import json
 import os
 import pty
@@ -107,6 +108,16 @@ def test_rules_stand_under_what_their_names_share_where_a_window_is_narrow(
     assert lines[heading + 2].split()[0] == "n"
     assert " ".join(" ".join(lines[heading + 3 :]).split()).startswith("fail: too much too much")
     assert any(line.split()[0] == "source" for line in lines if line.strip())
+
+
+def test_only_a_terminal_is_shown_that_something_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    for terminal, shown in ((True, True), (False, False)):
+        said = io.StringIO()
+        monkeypatch.setattr(console, "err", Console(file=said, force_terminal=terminal, _environ={"TERM": "xterm"}))
+        with console.waiting("starting [it]"):
+            console.err.print("meanwhile")
+        assert "meanwhile" in said.getvalue()
+        assert ("starting [it]" in said.getvalue()) is shown
 
 
 def test_versions_of_a_problem_have_its_own_metrics_only(
