@@ -62,6 +62,8 @@ def write_folder(
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "plots").mkdir(parents=True)
     for name, figure in plots.items():
+        for title in figure.texts:  # a figure of one panel is narrower than what is said of many
+            title.set_wrap(True)
         figure.savefig(folder / "plots" / f"{name}.png", dpi=100)
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)

@@ -9,6 +9,7 @@
 * `failure_maps.py`, `limits.py`, `reliable_range.py`: where it holds
 * `real_objects.py`: images whose truth nobody knows: does the model agree with itself (`consistency.py`), and with
   programs that are not ours (`independent.py`, `tools.py`)? `real_card.py`, `real_plots.py` show it
+* `sections.py`, `card_tables.py`: what a card says of all that
 * `plots.py`, `limit_plots.py` (with `failure_messages.py`), `bias_plots.py`: the pictures
 """
 

@@ -6,12 +6,21 @@ from typing import Any
 import pandas as pd
 
 from components.evidence.numbers.accuracy_needed import NEEDED, accuracy_table
-from components.evidence.numbers.answers import NETWORK, POSTERIOR
+from components.evidence.numbers.answers import NETWORK
 from components.evidence.numbers.benchmark import OURS
+from components.evidence.numbers.card_tables import (
+    coverage_table,
+    errors_table,
+    false_alarms_table,
+    ranges_table,
+    refused_table,
+    scores_table,
+    slopes_table,
+    speed_table,
+)
 from components.evidence.numbers.examples import EXAMPLES, examples_report
 from components.evidence.numbers.parts import Gathering, Part
 from components.evidence.numbers.real_card import real_section
-from components.evidence.numbers.yardsticks import Yardstick
 from components.fields import Metric, Report, Section
 
 __label__ = None
@@ -68,8 +77,8 @@ def sections(
             f"{yardstick.plural}; what is said over the exact posterior is over the best that anybody could state.",
             tables=(
                 *(() if "benchmark" in tables else (report,)),
-                _errors(metrics, truths, answers, yardstick),
-                _scores(metrics),
+                errors_table(metrics, truths, answers, yardstick),
+                scores_table(metrics),
             ),
             pictures=_pictures(whole, over_prior),
         ),
@@ -87,7 +96,7 @@ def sections(
             text="Images that no dataset holds, drawn for this alone; slices, where there are any, are by the SNR that "
             "the model finds. The intervals of all cells hold together. The slope is 1 where values are neither "
             "stretched nor shrunk.",
-            tables=(_coverage(metrics, truths), _slopes(metrics, truths, answers)),
+            tables=(coverage_table(metrics, truths), slopes_table(metrics, truths, answers)),
             pictures=_pictures(
                 whole,
                 {"calibration": "Coverage of the intervals, and ranks of the truth among the stated quantiles."},
@@ -110,7 +119,7 @@ def sections(
                 title="Limits",
                 text="The model was found reliable within these ranges; a service applies those of what it is told, "
                 f"and of the SNR where one is found, to every request by itself.{refused}",
-                tables=(_ranges(region["axes"]), _alarms(tables["failures"])),
+                tables=(ranges_table(region["axes"]), refused_table(tables["failures"])),
                 pictures=_pictures(whole, maps),
             )
         )
@@ -122,12 +131,12 @@ def sections(
                 "small one of the sky: no test can see it, and an answer in the tested range takes these as stated. "
                 "An error of the size below moves half of the answers by more than a quarter of their bound. Each "
                 "answer says by how much it would move (`sensitivity_…`); a stated error of the PSF is in its errors.",
-                tables=(accuracy_table(metrics, truths), _alarm_table(metrics)),
+                tables=(accuracy_table(metrics, truths), false_alarms_table(metrics)),
             )
         )
     if "real" in tables:
         found.append(real_section(whole))
-    return (*found, Section(title="Speed", tables=(_speed(timings),)))
+    return (*found, Section(title="Speed", tables=(speed_table(timings),)))
 
 
 def _pictures(whole: Part, captions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -156,99 +165,3 @@ def _won(metrics: Mapping[str, Metric], benchmark: pd.DataFrame, truths: Sequenc
     }
     said = ", ".join(f"the {name} {count}" for name, count in won.items())
     return f"Of the {len(cases) * len(truths)} published cells each wins by itself: {said}."
-
-
-def _errors(
-    metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str], yardstick: Yardstick
-) -> Report:
-    """Each answer's error and stated error over the test split, and the posterior's over the exact one."""
-    rows = []
-    for name in answers:
-        for truth in truths:
-            cells = [
-                metrics[f"{name}.{of}_over_{yardstick.key}.test.{truth}"].said() for of in ("bias", "rmse", "stated")
-            ]
-            exact = (metrics.get(f"{name}.{of}_over_exact.{truth}") for of in ("rmse", "stated", "crps"))
-            rows.append((name, truth, *cells, *(metric.said() if metric else "" for metric in exact)))
-    over = (f"{quantity} / {yardstick.said}" for quantity in ("bias", "RMSE", "stated"))
-    columns = ("answer", "of", *over, "RMSE / exact", "stated / exact", "CRPS / exact")
-    return Report(title="Errors", columns=columns, rows=tuple(rows))
-
-
-def _scores(metrics: Mapping[str, Metric]) -> Report:
-    """What is said of all parameters together."""
-    over_exact = "log score less the exact posterior's [nats]"
-    whole = {
-        f"{POSTERIOR}.log_score.test": "log score [nats]",
-        f"{POSTERIOR}.log_score_over_exact": over_exact,
-        "mixture.log_score_over_exact": over_exact,
-        "gaussian.log_score_over_exact": over_exact,
-        f"{NETWORK}.log_score_over_exact": over_exact,
-        f"{POSTERIOR}.effective.test": "draws that count",
-        f"{POSTERIOR}.log_score.test_less_fresh": "log score less that of fresh images [nats]",
-    }
-    rows = [(name.partition(".")[0], said, metrics[name].said()) for name, said in whole.items() if name in metrics]
-    return Report(title="Scores", columns=("answer", "of all together", "value"), rows=tuple(rows))
-
-
-def _coverage(metrics: Mapping[str, Metric], truths: Sequence[str]) -> Report:
-    begin = f"{POSTERIOR}.coverage68."
-    slices = dict.fromkeys(name.split(".")[2] for name in metrics if name.startswith(begin) and name.count(".") == 3)
-    rows = [
-        (
-            name,
-            truth,
-            *(metrics[f"{POSTERIOR}.coverage{percent}.{name}.{truth}"].said(".1%") for percent in (68, 95)),
-            metrics[f"{POSTERIOR}.ranks.{name}.{truth}"].said(),
-        )
-        for name in slices
-        for truth in truths
-    ]
-    worst = (metrics[f"{POSTERIOR}.coverage{percent}.worst"].said(".1%") for percent in (68, 95))
-    rows.append(("worst", "", *worst, metrics[f"{POSTERIOR}.ranks.worst"].said()))
-    columns = ("images", "parameter", "68 % interval holds", "95 % interval holds", "ranks: farthest from uniform")
-    return Report(title="Coverage of the posterior", columns=columns, rows=tuple(rows))
-
-
-def _slopes(metrics: Mapping[str, Metric], truths: Sequence[str], answers: Sequence[str]) -> Report:
-    rows = [(name, *(metrics[f"{name}.slope.{truth}"].said() for truth in truths)) for name in answers]
-    return Report(title="Slope", columns=("answer", *truths), rows=tuple(rows))
-
-
-def _ranges(axes: Mapping[str, Sequence[float] | None]) -> Report:
-    rows = [
-        (name, f"{limits[0]:.4g}", f"{limits[1]:.4g}") if limits else (name, "nowhere", "")
-        for name, limits in axes.items()
-    ]
-    return Report(title="Reliable", columns=("what", "from", "to"), rows=tuple(rows))
-
-
-def _alarms(failures: pd.DataFrame) -> Report:
-    """For each axis the share of images that the in-domain test refuses, by value, and the most that a test could."""
-    rows = []
-    for _, group in failures.groupby("axis", sort=False):
-        values = group.drop_duplicates("value")
-        rows.append((str(group["label"].iloc[0]), *(_shares(values, column) for column in ("alarm", "limit_power"))))
-    columns = ("what", "share refused, by value", "share that the best possible test finds")
-    return Report(title="Refused", columns=columns, rows=tuple(rows))
-
-
-def _shares(values: pd.DataFrame, column: str) -> str:
-    """Nothing where a share is not known: what a model is told of is no departure."""
-    known = values[["value", column]].dropna().itertuples(index=False, name=None)
-    return ", ".join(f"{value:.4g}: {100 * share:.0f} %" for value, share in known)
-
-
-def _alarm_table(metrics: Mapping[str, Metric]) -> Report:
-    """Ordinary images that are said to depart, by slices of the SNR found."""
-    begin = "false_alarms."
-    rows = [(name.removeprefix(begin), metrics[name].said(".2%")) for name in metrics if name.startswith(begin)]
-    return Report(title="Doubted without a reason", columns=("images", "share"), rows=tuple(rows))
-
-
-def _speed(timings: Mapping[str, Metric]) -> Report:
-    rows = [
-        (name.removeprefix("milliseconds."), f"{metric.value:.2f} [{metric.low:.2f}, {metric.high:.2f}]")
-        for name, metric in timings.items()
-    ]
-    return Report(title="Milliseconds an image", columns=("batch", "median"), rows=tuple(rows))
