@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.core import AssayError
+from components.core import AssayError, significant
 from flows import console
 from flows.asked_files import read_catalogue
 
@@ -68,12 +68,14 @@ def show(
         short = name.removeprefix(begin)
         right = _truth_of(name, truth or {})
         shown = value if isinstance(value, str) else _with_error(value, error)
-        beside = ("" if right is None else f"{right:.4g}",) if truth else ()
+        beside = ("" if right is None else significant(right, 4),) if truth else ()
         rows.append((short, shown, *beside, said["units"].get(name, "")))
     columns = ("output", str(quoted or "value"), *(("truth",) if truth else ()), "unit")
     stood = [f"{name} {value:g}" for name, value in (given or {}).items()]
     for name, value in prediction.get("estimated", {}).items():
-        stood.append(f"{name} {value:.4g} {said['units'].get(name, '')}".rstrip() + ", estimated from the image")
+        stood.append(
+            f"{name} {significant(value, 4)} {said['units'].get(name, '')}".rstrip() + ", estimated from the image"
+        )
     console.out.print(f"\n{title}" + (f" with {', '.join(stood)}" if stood else ""), style="bold", markup=False)
     console.out.print(f"id {prediction['id']}")
     if rows:
@@ -114,7 +116,8 @@ def _truth_of(name: str, truth: Mapping[str, float]) -> float | None:
 
 def _with_error(value: float, error: float | None) -> str:
     """A value to the digits that its error leaves."""
-    return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:.2g}"
+    shown = significant(value, 4)
+    return shown if error is None else f"{shown} ± {significant(error, 2)}"
 
 
 def _show_lists(answer: Mapping[str, Any], said: Mapping[str, Any], *, everything: bool) -> None:
@@ -124,5 +127,7 @@ def _show_lists(answer: Mapping[str, Any], said: Mapping[str, Any], *, everythin
         if not isinstance(answer[name][0], list) and tuple(labels) != _ENDS:
             tables.setdefault(tuple(labels), []).append(name)
     for labels, names in tables.items() if everything else ():
-        rows = [(name, *(f"{value:.3g}" for value in answer[name]), said["units"].get(name, "")) for name in names]
+        rows = [
+            (name, *(significant(value, 3) for value in answer[name]), said["units"].get(name, "")) for name in names
+        ]
         console.print_table("", ("output", *labels, "unit"), rows)

@@ -53,6 +53,7 @@ from .ranges import Span as Span
 from .ranges import check_range as check_range
 from .ranges import holds as holds
 from .remembering import Remembered as Remembered
+from .rounding import significant as significant
 from .scratch import scratch_folder as scratch_folder
 from .secrets import host_of as host_of
 from .secrets import notify_url as notify_url

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from components.core import significant
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -27,9 +29,12 @@ class Metric:
     missing: str = ""
     """Why there is no number, such as a slice of too few images; a gate refuses it by these words."""
 
-    def said(self, form: str = ".3g") -> str:
-        """As a table shows it: the value with its interval, each in a format, or why there is none."""
-        return self.missing or f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+    def said(self, form: str = "") -> str:
+        """As a table shows it: the value with its interval, in a format or to three digits, or why there is none."""
+        if self.missing:
+            return self.missing
+        value, *ends = (f"{one:{form}}" if form else significant(one, 3) for one in (self.value, self.low, self.high))
+        return f"{value} [{', '.join(ends)}]"
 
 
 def no_metric(why: str) -> Metric:

@@ -73,6 +73,8 @@ def show_all_versions(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_versions(problem: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    from components.core import significant
+
     metrics = list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
     console.print_table(
         f"registered versions of {problem}",
@@ -81,7 +83,7 @@ def _show_versions(problem: str, rows: Sequence[Mapping[str, Any]]) -> None:
             (
                 str(row["version"]),
                 (row["stage"] or "–") + ("\nOVERRIDE" if row["override"] else ""),
-                *(f"{row['metrics'][metric]:.3g}" if metric in row["metrics"] else "–" for metric in metrics),
+                *(significant(row["metrics"][metric], 3) if metric in row["metrics"] else "–" for metric in metrics),
                 row["created"][:16].replace("T", " "),
             )
             for row in rows

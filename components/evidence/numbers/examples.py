@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from components.core import significant
 from components.evidence.intervals import Array
 from components.evidence.numbers.answers import POSTERIOR, Answers
 from components.evidence.numbers.parts import Gathering, Part
@@ -67,10 +68,10 @@ def examples_report(table: pd.DataFrame, units: dict[str, str]) -> Report:
     rows = []
     for line in table.to_dict("records"):
         unit = units.get(str(line["truth"]), "")
-        stated = (f"{line[name]:.3g} ± {line[f'{name}_error']:.2g}" for name in answers)
+        stated = (f"{significant(line[name], 3)} ± {significant(line[f'{name}_error'], 2)}" for name in answers)
         doubted = "yes" if line["doubted"] else "no"
         named = f"{line['truth']} [{unit}]" if unit else str(line["truth"])
-        rows.append((str(line["example"]), named, f"{line['value']:.3g}", *stated, doubted))
+        rows.append((str(line["example"]), named, significant(line["value"], 3), *stated, doubted))
     return Report(title="Examples", columns=("example", "parameter", "truth", *answers, "doubted"), rows=tuple(rows))
 
 
