@@ -173,7 +173,8 @@ def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
             way = f"rollback {name}" if entry.to_stage == PRODUCTION else f"archive {name} {entry.version}"
             return [Finding(what=f"{error.what} {of}", repaired=False, todo=f"operator: {lost}; or assay {way}")]
         findings.append(Finding(what=f"{error.what} {of}", repaired=True, todo=todo))
-    sign_package(package)
+    if sign_package(package):
+        findings.append(Finding(what=f"package {tag} was not signed by the key here {of}", repaired=True, todo=""))
     try:
         if keep_package(workspace, entry.problem, entry.version, package):
             findings.append(Finding(what=f"package {tag} was not in MLflow's files {of}", repaired=True, todo=""))

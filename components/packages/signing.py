@@ -28,15 +28,18 @@ from services.verify import (
 _SIGNING, PUBLIC = "ASSAY_SIGNING_KEY", "ASSAY_PUBLIC_KEY"
 
 
-def sign_package(package: Package) -> None:
+def sign_package(package: Package) -> bool:
     """Lay a signed statement beside the list of files, where there is a key; one that stands there and holds stays.
+
+    Returns:
+        Whether there was none that holds.
 
     Raises:
         AssayError: when the key cannot be read.
     """
     key = _signing_key()
     if key is None:
-        return
+        return False
     payload = json.dumps(provenance(package.tag, package.digest, package.manifest["model"]), sort_keys=True).encode()
     envelope = {
         "payloadType": PAYLOAD_TYPE,
@@ -47,10 +50,12 @@ def sign_package(package: Package) -> None:
     }  # fmt: skip
     content = (json.dumps(envelope, indent=1) + "\n").encode()
     target = package.folder / PROVENANCE
-    if not (target.is_file() and target.read_bytes() == content):
-        partial = package.folder.parent / f"{package.folder.name}.partial"  # beside it, if killed
-        partial.write_bytes(content)
-        partial.replace(target)
+    if target.is_file() and target.read_bytes() == content:
+        return False
+    partial = package.folder.parent / f"{package.folder.name}.partial"  # beside it, if killed
+    partial.write_bytes(content)
+    partial.replace(target)
+    return True
 
 
 def check_signed(package: Package) -> None:
