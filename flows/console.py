@@ -7,9 +7,9 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
@@ -21,6 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from components.core import variable
+
+Result = TypeVar("Result")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -59,27 +61,22 @@ def never_fail_for_an_encoding() -> None:
             stream.reconfigure(errors="assay.plainly")
 
 
-@contextmanager
-def step(name: str, *, spinner: bool) -> Iterator[Callable[[str], None]]:
+def take_step(name: str, work: Callable[[], tuple[Result, str]], *, spinner: bool) -> Result:
     """Show that a step is under way, and in one line what it came to and how long it took.
 
     Args:
         name: the step.
+        work: does it; returns its result and the line.
         spinner: whether a terminal shows a spinner meanwhile; not beside a progress bar of the step's own.
-
-    Yields:
-        A function that takes the line.
     """
-    said: list[str] = []
     start = time.monotonic()
-    if spinner and err.is_terminal:
-        with err.status(name):
-            yield said.append
-    else:
+    if not spinner or not err.is_terminal:
         err.print(f"[dim]…[/dim] {name}")
-        yield said.append
+    with waiting(name) if spinner else nullcontext():
+        result, said = work()
     seconds = time.monotonic() - start
-    err.print(f"[green]✓[/green] {name:<10} {escape(' '.join(said))}  [dim]{seconds:.1f} s[/dim]")
+    err.print(f"[green]✓[/green] {name:<10} {escape(said)}  [dim]{seconds:.1f} s[/dim]")
+    return result
 
 
 @contextmanager

@@ -70,10 +70,8 @@ class Step(Generic[P, R]):
         return found
 
     def _shown(self, run: Callable[P, tuple[R, str]], *args: P.args, **kwargs: P.kwargs) -> R:
-        with noted(self._name), console.step(self._name, spinner=not self._has_bar) as say:
-            result, said = run(*args, **kwargs)
-            say(said)
-        return result
+        with noted(self._name):
+            return console.take_step(self._name, lambda: run(*args, **kwargs), spinner=not self._has_bar)
 
 
 def step(*, retries: int = 0, has_bar: bool = False) -> Callable[[Callable[P, tuple[R, str]]], Step[P, R]]:

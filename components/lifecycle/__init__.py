@@ -9,7 +9,7 @@
 * `reconciliation.py`: mends what does not agree; `cleaning.py`: deletes what nothing protects
 * `cards.py`: a version's card, with its stage and verdicts
 * `lineage.py`, `model_folders.py`, `deployment.py`: where a version comes from, its files, the package that answers
-* `retraining.py`: is one due, and why; `unchanged.py`: that none was, remembered
+* `retraining.py`: is one due, and why; `remembered.py`: what was found, while nothing changes
 * `installation.py`: what must be there first
 * `notifications.py`: who is told; `letters.py`, `delivery.py`: what they are sent, and that it arrives
 """

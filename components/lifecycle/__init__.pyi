@@ -18,8 +18,8 @@ from .notifications import notify as notify
 from .promotion import Promotion as Promotion
 from .reconciliation import reconcile as reconcile
 from .registration import register as register
-from .retraining import Due as Due
+from .remembered import Due as Due
+from .remembered import Look as Look
 from .retraining import due as due
 from .rollbacks import rollback as rollback
 from .stages import Stages as Stages
-from .unchanged import Look as Look

@@ -5,7 +5,7 @@ found.reasons                                # ("simulator code: sersic_prior ch
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from components.core import AssayError, ProblemSettings, Workspace
@@ -14,23 +14,11 @@ from components.fields import Dataset, Problem, read_manifest
 from components.ledger import COLLECTED, PRODUCTION, Ledger, current_entries, entry_in_stage, open_ledger, withdrawn
 from components.lifecycle.model_folders import model_files
 from components.lifecycle.refusals import judged_by, refused_before
-from components.lifecycle.unchanged import nothing_changed
+from components.lifecycle.remembered import Due
 from components.lifecycle.witness import unwitnessed
 from components.registry import Registry
 from components.training import search_inputs, training_inputs
 from models.descriptions import read_description
-
-
-@dataclass(frozen=True, kw_only=True)
-class Due:
-    """Whether to train again."""
-
-    reasons: tuple[str, ...]
-    """One line each; none when nothing has changed, or when what today's inputs make was refused already."""
-    why_not: str = ""
-    """Why none is due, where none is: what was compared with what."""
-    lasting: bool = False
-    """Whether nothing has changed, and nothing is read that could change without any file of ours."""
 
 
 def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Due:
@@ -47,16 +35,18 @@ def due(workspace: Workspace, problem: Problem, settings: ProblemSettings) -> Du
     why = unwitnessed(ledger, Registry(workspace), problem.name)
     if why is not None:
         raise why
+    drawn = not problem.material(settings.simulate)
     production = ledger.entry_in(problem.name, PRODUCTION)
     reasons = ["nothing is in production"]
     if production is not None:
         made_from = _description(workspace, problem, production.version)["inputs"]
         reasons = _changed_since(workspace, problem, settings, made_from)
     if production is not None and not reasons:
-        drawn = not problem.material(settings.simulate)
-        return Due(reasons=(), why_not=nothing_changed(production.version), lasting=drawn)
-    why_not = _stands_against(workspace, problem, settings, ledger)
-    return Due(reasons=tuple(reasons)) if why_not is None else Due(reasons=(), why_not=why_not)
+        compared = "simulator, search and training (code, settings, versions of libraries) and data"
+        why_not = f"{compared} are those that version {production.version} in production was made from"
+        return Due(reasons=(), why_not=why_not, lasting=drawn)
+    against = _stands_against(workspace, problem, settings, ledger)
+    return Due(reasons=tuple(reasons) if against is None else (), why_not=against or "", lasting=drawn)
 
 
 def _stands_against(workspace: Workspace, problem: Problem, settings: ProblemSettings, ledger: Ledger) -> str | None:

@@ -85,7 +85,7 @@ def retrain(
 
 
 def _looked(problem: str, size: str) -> dict[str, Any]:
-    """Whether a retraining is due; where nobody wrote to anything since none was, as it was found then."""
+    """Whether a retraining is due; as it was found before where nobody has written to anything since."""
     from components.lifecycle import Look
     from components.problems import known_name
     from flows.job import Job
@@ -94,16 +94,15 @@ def _looked(problem: str, size: str) -> dict[str, Any]:
     if not Look.kept(job.workspace, problem, size).is_file():
         job.check()
     look = Look.begin(job.workspace, problem, size, began_ns=began)
-    why_not = look.recalled()
-    if why_not is not None:
+    found = look.recalled()
+    if found is not None:
         job.check_surroundings()
-        return {"due": False, "reasons": [], "outcome": why_not}
-    from components.lifecycle import due
+    else:
+        from components.lifecycle import due
 
-    job.check()
-    found = due(job.workspace, job.problem, job.settings)
-    if found.lasting:
-        look.remember()
+        job.check()
+        found = due(job.workspace, job.problem, job.settings)
+        look.remember(found)
     outcome = {} if found.reasons else {"outcome": found.why_not}
     return {"due": bool(found.reasons), "reasons": list(found.reasons), **outcome}
 

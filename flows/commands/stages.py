@@ -125,8 +125,10 @@ def promote(
 ) -> None:
     """Judge a version by the gates, package and prove it, and move it to a stage."""
     from components.gates import Override
-    from components.ledger import whoami
+    from components.ledger import PROMOTABLE, whoami
 
+    if to not in PROMOTABLE:
+        raise typer.BadParameter(f"--to {to}: must be {' or '.join(PROMOTABLE)}")
     if (override is None) != (until is None):
         raise typer.BadParameter("--override NAME and --until YYYY-MM-DD go together")
     given = None
@@ -222,10 +224,7 @@ def _day(text: str) -> date:
 
 def _told(part: str, stage: str, work: Callable[[], tuple[Result, str]]) -> Result:  # noqa: ARG001
     """A part of a promotion as a step that a person sees: a `components.lifecycle.parts.Teller`."""
-    with console.step(part, spinner=True) as say:
-        result, said = work()
-        say(said)
-    return result
+    return console.take_step(part, work, spinner=True)
 
 
 def _say(stages: "Stages", entry: "Entry", as_json: bool) -> None:

@@ -43,7 +43,11 @@ def test_a_version_goes_to_production_and_the_ledger_says_on_what_evidence(house
     refused(promote(house, 1, "production"), "version 1 is candidate: promote it to staging first")
     for stage in ("staging", "production"):
         refused(promote(house, 9, stage), "'galaxy-shape' has no version 9", "type `assay models`")
-    assert promote(house, 1, "staging").returncode == 0
+    refused(promote(house, 1, "prod"), "--to prod: must be staging or production", status=2)
+    done = promote(house, 1, "staging")
+    assert done.returncode == 0
+    steps = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓")]
+    assert steps == ["gate", "package", "prove", "stage"]
     refused(promote(house, 1, "production"), "nothing in production that version 1 could be compared with: say --first")
     assert promote(house, 1, "production", "--first").returncode == 0
     entry = open_ledger(house).history(NAME)[-1]

@@ -1,4 +1,4 @@
-"""`assay retrain --check` remembers that nothing had changed, until anything is written to that this was found by."""
+"""`assay retrain --check` remembers what it found, until anything is written to that this was found by."""
 
 import json
 import os
@@ -12,12 +12,13 @@ import pytest
 
 from components.core.params import load_settings
 from components.core.workspace import Workspace
-from components.lifecycle import retraining, unchanged
-from components.lifecycle.unchanged import Look
+from components.ledger import Refusal, open_ledger
+from components.lifecycle import remembered, retraining
+from components.lifecycle.remembered import Due, Look
 from components.problems.galaxy_shape.problem import GalaxyShape
 from tests.conftest import make_house, write_params
 from tests.drills.commands import assay_here, refused
-from tests.drills.houses import LENIENT, NAME, to_production
+from tests.drills.houses import LENIENT, NAME, mlflow_client, to_production
 
 CHECK = ("retrain", NAME, "--check", "--json")
 TICKS_S = 2.1
@@ -35,15 +36,15 @@ def look(house: Workspace, size: str = "demo") -> Look:
     return Look.begin(house, NAME, size, began_ns=time.time_ns())
 
 
-def remember(house: Workspace) -> str:
+def remember(house: Workspace) -> dict[str, Any]:
     """What is remembered once files have been left alone."""
     assert look(house).recalled() is None
     time.sleep(TICKS_S)
     said = check(house)
-    assert said["due"] is False
-    assert look(house).recalled() == said["outcome"]
+    found = look(house).recalled()
+    assert found == Due(reasons=tuple(said["reasons"]), why_not=said.get("outcome", ""), lasting=True)
     assert check(house) == said
-    return str(said["outcome"])
+    return said
 
 
 def write_again(path: Path) -> None:
@@ -60,16 +61,15 @@ def test_what_was_found_is_remembered_until_something_is_written_to(
     write_again(house.root / "params.yaml")
     assert check(house)["due"] is False
     assert look(house).recalled() is None, "what was written this moment may be written again unseen"
-    assert "version 1 in production" in remember(house)
+    assert "version 1 in production" in remember(house)["outcome"]
 
     write_params(house.root, LENIENT | {"train": LENIENT["train"] | {"epochs": 3}})
     assert look(house).recalled() is None
-    said = check(house)
+    said = remember(house)
     assert said["due"] is True
     assert any("epochs" in reason for reason in said["reasons"])
-    assert look(house).recalled() is None, "a retraining that is due is looked up each time"
     write_params(house.root, LENIENT)
-    remember(house)
+    assert remember(house)["due"] is False
     for path in (house.dataset(NAME) / "manifest.json", house.root / "data.dvc"):
         write_again(path)
         assert look(house).recalled() is None, path
@@ -95,7 +95,7 @@ def test_code_and_libraries_that_are_written_to_are_looked_at_again(
     for path in (code / "drawing.py", elsewhere / "linked.py", library):
         path.write_text("VALUE = 1\n")
     (code / "linked").symlink_to(elsewhere)
-    monkeypatch.setattr(unchanged, "HOUSE", code.parent)
+    monkeypatch.setattr(remembered, "HOUSE", code.parent)
     monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
     writes: tuple[Callable[[], object], ...] = (
         lambda: write_again(code / "drawing.py"),
@@ -125,14 +125,39 @@ def test_a_memory_that_is_damaged_or_of_another_production_is_none(
     kept.unlink()
     before = look(house)
     to_production(house, 2)
-    before.remember()
+    before.remember(Due(reasons=(), lasting=True))
     assert not kept.exists(), "what was found may be of the version that came meanwhile"
 
     problem, settings = GalaxyShape(), load_settings(house.root / "params.yaml", NAME, GalaxyShape.settings)
     monkeypatch.setattr(retraining, "_changed_since", lambda *_: [])
     assert retraining.due(house, problem, settings).lasting
     monkeypatch.setattr(GalaxyShape, "material", lambda *_: {"pictures": "0" * 64})
-    assert not retraining.due(house, problem, settings).lasting, "a folder of pictures changes by itself"
+    changing = retraining.due(house, problem, settings)
+    assert not changing.lasting, "a folder of pictures changes by itself"
+    look(house).remember(changing)
+    assert not kept.exists()
+
+
+def test_what_is_said_of_other_versions_is_looked_at_again(house: Workspace) -> None:
+    assert remember(house) == {"due": True, "reasons": ["nothing is in production"]}
+    assert assay_here(house, "archive", NAME, "1", "--reason", "it drifts").returncode == 0
+    said = remember(house)
+    assert said["due"] is False
+    assert said["outcome"] == "version 1, made of the same, was archived or rolled back from"
+    mlflow_client(house).delete_model_version(NAME, "1")
+    assert remember(house) == {"due": True, "reasons": ["nothing is in production"]}
+    weights = open_ledger(house).history(NAME)[0].weights_sha256
+    refusal = Refusal(
+        problem=NAME,
+        version=2,
+        weights_sha256=weights,
+        stage="staging",
+        rules="0" * 64,
+        actor="ann",
+        reason="it drifts",
+    )
+    assert open_ledger(house).refusals.add(refusal)
+    assert look(house).recalled() is None
 
 
 def test_settings_that_are_wrong_are_refused_before_anything_is_made(tmp_path: Path) -> None:
