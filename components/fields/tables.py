@@ -7,17 +7,19 @@ write_table(Path("answers.fits"), [TableColumn(name="flux", values=flux_b, unit=
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from components.core import AssayError, placed_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __label__ = "tables"
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> "pd.DataFrame":
     """The table in a file; the units of its columns, as FITS writes them, in `attrs["units"]`.
 
     Raises:
@@ -35,11 +37,19 @@ def read_table(path: Path) -> pd.DataFrame:
         raise AssayError(f"{path}: cannot be read as a table ({what}): replace it") from error
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path) -> "pd.DataFrame":
+    import pandas as pd  # which takes longer than all else that a command does before it starts a server
+
     return pd.read_csv(path, dtype=str, keep_default_na=False, comment="#")
 
 
-def _read_fits(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.read_parquet(path)
+
+
+def _read_fits(path: Path) -> "pd.DataFrame":
     from astropy.table import Table
 
     found = Table.read(path)
@@ -50,8 +60,8 @@ def _read_fits(path: Path) -> pd.DataFrame:
     return read
 
 
-_READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv, ".parquet": pd.read_parquet, ".fits": _read_fits, ".fit": _read_fits,
+_READERS: Mapping[str, "Callable[[Path], pd.DataFrame]"] = {
+    ".csv": _read_csv, ".parquet": _read_parquet, ".fits": _read_fits, ".fit": _read_fits,
 }  # fmt: skip
 
 
@@ -130,6 +140,8 @@ def _in_ascii(texts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _write_csv(path: Path, columns: Sequence[TableColumn], comment: str) -> None:  # noqa: ARG001
+    import pandas as pd
+
     flat: dict[str, Any] = {}
     for column in columns:
         values = np.asarray(column.values)
@@ -142,6 +154,8 @@ def _write_csv(path: Path, columns: Sequence[TableColumn], comment: str) -> None
 
 
 def _write_parquet(path: Path, columns: Sequence[TableColumn], comment: str) -> None:
+    import pandas as pd
+
     values = {column.name: np.asarray(column.values) for column in columns}
     frame = pd.DataFrame({name: array if array.ndim == 1 else array.tolist() for name, array in values.items()})
     frame.attrs = {"comment": comment} if comment else {}
