@@ -89,6 +89,6 @@ def _shared(layer: _BatchNorm) -> nn.Module:
         found: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)  # type: ignore[no-untyped-call]
         return found
     momentum = 0.1 if layer.momentum is None else layer.momentum
-    shared = SharedBatchNorm(layer.num_features, eps=layer.eps, momentum=momentum)
+    shared = SharedBatchNorm(layer.num_features, eps=layer.eps, momentum=momentum, dtype=layer.weight.dtype)
     shared.load_state_dict(layer.state_dict())
     return shared

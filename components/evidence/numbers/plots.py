@@ -212,7 +212,7 @@ def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images:
             capsize=4,
             label=name,
         )
-    axes.legend(frameon=False)
+    legend_below(figure, columns=2)
     axes.axhline(1, color="black", linewidth=1, linestyle="--")
     axes.set_xticks(range(len(truths)), [name.replace("_", "\n") for name in truths])
     axes.set_ylabel("RMSE / RMSE of the exact posterior mean")
