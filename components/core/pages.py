@@ -4,8 +4,8 @@
 
 A template says `{% extends "page.html" %}`, and fills its blocks `title` and `body`. A browser is told to load nothing
 for such a page, from anywhere: pictures are in it as data, and there is no script. `{{ name|breakable }}` lets a name
-such as `posterior.crps_over_crb` go over several lines where there is little room, and an interval in small windows and
-on paper alone.
+such as `posterior.crps_over_crb` go over several lines where there is little room, an interval in small windows and on
+paper alone, and a number with its exponent, or with its per cent, never.
 """
 
 import html
@@ -19,6 +19,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _JOINTS = re.compile(r"([._])(?=[A-Za-z])")
 _WHOLE = re.compile(r"\[[-+.\de]+%?, [-+.\de]+%?\]|± [.\de]+")
 """An interval, or an error with its sign."""
+_TOGETHER = re.compile(r"[-+]?[\d.]+e[-+]?\d+|(?:[\d.]+: )?[\d.]+ %")
+"""A number with its exponent, or a share, with what it is of."""
 
 
 def render_page(template: Path, **values: Any) -> str:
@@ -40,4 +42,5 @@ def _breakable(text: object) -> Any:
     from markupsafe import Markup
 
     named = _JOINTS.sub(r"\1<wbr>", html.escape(str(text)))
-    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', named))  # noqa: S704 - it is escaped
+    whole = _WHOLE.sub(r'<span class="whole">\g<0></span>', named)
+    return Markup(_TOGETHER.sub(r'<span class="together">\g<0></span>', whole))  # noqa: S704 - it is escaped

@@ -8,6 +8,7 @@
 * `measured_problem.py`: a problem that is evaluated in one of these rooms
 * `measuring.py`, `intervals.py`, `reliability.py`, `input_region.py`, `timing.py`, `kept_arrays.py`: what rooms share
 * `failures.py`, `along_axes.py`, `axis_plots.py`: departures from what a model was trained on
+* `legends.py`: of their pictures, where no curve is under them
 """
 
 import lazy_loader

@@ -1,6 +1,9 @@
 from .along_axes import MeasuredOf as MeasuredOf
 from .along_axes import alarms as alarms
 from .along_axes import measure_along as measure_along
+from .axis_plots import Figures as Figures
+from .axis_plots import axis_captions as axis_captions
+from .axis_plots import plot_axes as plot_axes
 from .card import CARD as CARD
 from .card import DOCUMENT as DOCUMENT
 from .card import PLOTS as PLOTS

@@ -1,6 +1,6 @@
 """Pictures of how errors change along an axis of the failure maps. Returned as matplotlib figures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,10 @@ from components.evidence.along_axes import ALARM
 
 __label__ = None
 
+Figures = Mapping[str, Figure]
+"""By name."""
+_FAILURE = "failure-"
+"""What names of these pictures begin with."""
 _WIDE = 3.0
 """Ratio of an axis' largest value to its least from which it is logarithmic."""
 
@@ -23,6 +27,36 @@ class Shown(NamedTuple):
     """Its name, with its unit."""
     right: float | None = None
     """What it is where nothing is wrong."""
+
+
+def axis_picture(axis: str) -> str:
+    """The name of an axis' picture."""
+    return f"{_FAILURE}{axis.replace('_', '-')}"
+
+
+def plot_axes(table: pd.DataFrame, draw: Callable[[pd.DataFrame], Figure]) -> dict[str, Figure]:
+    """A picture for each axis, by its name.
+
+    Args:
+        table: rows of all axes, as of `along_axes.measure_along`.
+        draw: makes one of the rows of one axis.
+    """
+    return {axis_picture(str(axis)): draw(here) for axis, here in table.groupby("axis", sort=False)}
+
+
+def axis_captions(figures: Figures, more: str = "") -> tuple[tuple[str, str], ...]:
+    """Names of the pictures of axes among others, and what their titles say: no small window shows a whole one.
+
+    Args:
+        figures: by name.
+        more: said after each title.
+    """
+    titles = {name: " ".join(figure.get_suptitle().split()) for name, figure in figures.items()}
+    return tuple(
+        (name, f"{title.removesuffix('.')}. {more}".strip())
+        for name, title in titles.items()
+        if name.startswith(_FAILURE)
+    )
 
 
 def plot_axis(table: pd.DataFrame, shown: Mapping[str, Shown], title: str) -> Figure:

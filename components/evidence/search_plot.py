@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from components.evidence.legends import legend_above
+
 __label__ = None
 
 
@@ -32,7 +34,7 @@ def plot_search(trials: pd.DataFrame, importances: Mapping[str, float], *, title
     history.xaxis.get_major_locator().set_params(integer=True)
     history.set_xlabel("trial (grey: failed)" if np.isnan(loss).any() else "trial")
     history.set_ylabel("validation loss")
-    history.legend(fontsize=8, frameon=False)
+    legend_above(history, columns=3)
     names = list(importances)[::-1]
     shares.barh(names, [importances[name] for name in names], color="0.5", edgecolor="black", hatch="//")
     shares.set_xlim(0, 1)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from components.evidence.legends import legend_below
 from components.fields import Batch
 
 if TYPE_CHECKING:
@@ -69,6 +70,6 @@ def plot_stated_error(table: pd.DataFrame) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("RMSE stated / noise")
     axes.set_ylabel("RMSE found / noise")
-    axes.legend(frameon=False)
+    legend_below(figure, columns=2)
     figure.suptitle("Can the stated errors be believed?")
     return figure

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from components.evidence.legends import legend_below
 from components.evidence.numbers.answers import LIKELIHOOD
 from components.evidence.numbers.bias_grid import UNBIASED
-from components.evidence.numbers.plots import label, legend_below
+from components.evidence.numbers.plots import label
 
 __label__ = None
 

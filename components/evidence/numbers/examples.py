@@ -96,5 +96,5 @@ def _plot(image_khw: Array, drawn_khw: Array | None, noise_k: Array, about: Gath
             axes.set_yticks([])
             axes.set_title(title, fontsize=10)
             figure.colorbar(seen, ax=axes, shrink=0.8)
-    figure.suptitle(f"Best, median and worst by the {POSTERIOR}'s log score, of the test split")
+    figure.suptitle(f"Best, median and worst by\nthe {POSTERIOR}'s log score, of the test split")
     return figure

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from components.evidence.legends import legend_above, legend_below
 from components.evidence.numbers.failure_messages import failure_message
-from components.evidence.numbers.plots import GREYS, STYLES, legend_below
+from components.evidence.numbers.plots import GREYS, STYLES
 from components.evidence.numbers.yardsticks import BOUND, RANGE, Yardstick
 
 __label__ = None
@@ -35,6 +36,8 @@ _WIDE, _SPREAD = 3.0, 10.0
 """Ratio of an axis' largest value to the least above 0 from which it is logarithmic, and where it has a 0, too."""
 _LINE = 120
 """Letters in a line of a title."""
+_PANEL = 34
+"""Characters of a line below a panel."""
 _SHARES = (-0.02, 1.02)
 """Ends of the y-axes of shares, so that points at 0 and 1 are whole."""
 _CLOSE = 0.2
@@ -54,15 +57,15 @@ def plot_failures(
     """
     answers = list(table["answer"].unique())
     # Margins in inches: a layout engine would take longer than the drawing, for every axis of the maps.
-    width, height = 13.0, 1.7 + 2.7 * len(answers)
+    width, height = 13.0, 2.1 + 2.7 * len(answers)
     figure = Figure(figsize=(width, height))
     rows: list[list[Any]] = [[f"{answer}{column}" for column in _COLUMNS] + ["alarm"] for answer in answers]
     panels = figure.subplot_mosaic(rows, sharex=True, gridspec_kw={"wspace": 0.28, "hspace": 0.08})
-    figure.subplots_adjust(left=0.75 / width, right=1 - 0.1 / width, bottom=0.85 / height, top=1 - 0.8 / height)
+    figure.subplots_adjust(left=0.75 / width, right=1 - 0.1 / width, bottom=1.05 / height, top=1 - 1.0 / height)
     _set_values(panels["alarm"], table)
     for name, axes in panels.items():
         if name == "alarm" or name.startswith(answers[-1]):
-            axes.set_xlabel(str(table["label"].iloc[0]))
+            axes.set_xlabel(textwrap.fill(str(table["label"].iloc[0]), _PANEL))
         if reliable is not None:
             axes.axvspan(*reliable, color="0.88", zorder=0, label="reliable" if axes is figure.axes[0] else None)
     for answer in answers:
@@ -116,7 +119,7 @@ def _plot_alarms(axes: Axes, table: pd.DataFrame) -> None:
                   label="found by the best possible test", zorder=1.5)  # fmt: skip
     axes.set_ylim(*_SHARES)
     axes.set_ylabel("share of images")
-    axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
+    legend_above(axes, columns=1)
 
 
 def _set_values(axes: Axes, table: pd.DataFrame) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from components.evidence.axis_plots import axis_picture
 from components.evidence.input_region import input_region
 from components.evidence.intervals import share
 from components.evidence.numbers import limit_plots
@@ -33,7 +34,7 @@ def limits(about: Gathering) -> tuple[Part, dict[str, Any]]:
     table, metrics = measure_failures(about, axes)
     region = reliable_range(table, settings, conditions={name: name for name in problem.conditions}, snr="snr")
     figures = {
-        f"failure-{axis.name.replace('_', '-')}": limit_plots.plot_failures(
+        axis_picture(axis.name): limit_plots.plot_failures(
             table[table["axis"] == axis.name], region["axes"][axis.name], problem.truths, problem.yardstick
         )
         for axis in axes

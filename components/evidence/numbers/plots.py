@@ -5,15 +5,14 @@ Every function takes tables that are stored beside the pictures, and returns a m
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from scipy import stats
 
+from components.evidence.legends import legend_above, legend_below
 from components.evidence.numbers.yardsticks import BOUND, Yardstick
 from components.fields import Metric
 
@@ -162,7 +161,7 @@ def plot_calibration(
     left.set_xticks(range(len(truths)), [name.replace("_", "\n") for name in truths])
     left.set_ylim(0.5, 1.03)
     left.set_ylabel("share of truths in the 68 % and the 95 % interval")
-    left.legend(frameon=False, loc="lower right", fontsize=8, ncols=2)
+    legend_above(left, columns=2)
     ranks = ranks[ranks["slice"] == slices[0]]
     images = 0
     for number, truth in enumerate(truths):
@@ -178,7 +177,7 @@ def plot_calibration(
     right.set_xlabel("rank of the truth among the reported quantiles")
     right.set_ylabel("cumulated share − uniform share")
     right.set_ylim(-0.08, 0.08)
-    right.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
+    legend_above(right, columns=3)
     figure.suptitle("Can the reported errors be believed?")
     return figure
 
@@ -223,22 +222,3 @@ def plot_reference(metrics: Mapping[str, Metric], truths: Sequence[str], images:
 def label(name: str, units: Mapping[str, str]) -> str:
     """A parameter with its unit, as an axis shows it."""
     return f"{name} [{units[name]}]" if units.get(name) else name
-
-
-def legend_below(
-    figure: Figure,
-    *,
-    columns: int,
-    of: Axes | None = None,
-    place: Literal["lower center", "outside lower center"] = "outside lower center",
-) -> None:
-    """One legend for all panels: that of the first, or of the given one.
-
-    Args:
-        figure: with the panels.
-        columns: of the legend.
-        of: whose labels it shows.
-        place: `outside` where a layout engine is to make room for it.
-    """
-    handles, labels = (of or figure.axes[0]).get_legend_handles_labels()
-    figure.legend(handles, labels, loc=place, ncols=columns, frameon=False)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from components.evidence.legends import legend_below
 from components.evidence.numbers.plots import label
 
 __label__ = None
@@ -36,8 +37,7 @@ def plot_real(table: pd.DataFrame) -> Figure:
         units = {of: str(here["unit"].iloc[0]) for of in (f"{answer} drawn", "image")}
         axes.set_xlabel(label(f"{answer} drawn", units))
         axes.set_ylabel(label("image", units))
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    legend_below(figure, columns=4)
     figure.suptitle(_title(table))
     return figure
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from components.evidence.axis_plots import axis_captions
 from components.evidence.numbers.accuracy_needed import NEEDED, accuracy_table
 from components.evidence.numbers.answers import NETWORK
 from components.evidence.numbers.benchmark import OURS
@@ -104,16 +105,15 @@ def sections(
         ),
     ]
     if "failures" in tables:
-        # The title says what is seen; whoever hears the page, or searches it, has no other words of it.
-        titles = {name: " ".join(figure.get_suptitle().split()) for name, figure in whole.plots.items()}
-        maps = {name: f"{title} {_PANELS}" for name, title in titles.items() if name.startswith("failure-")}
-        refused = ""
+        maps, refused = dict(axis_captions(whole.plots, _PANELS)), ""
         if "false_alarms.fresh" in metrics:
             refused = (
                 f" Its tests doubt {metrics['false_alarms.fresh'].said('.2%')} of images like the "
-                "training's, and of others as the last table says, beside what no test of one image could exceed that "
-                "raises 1 % false alarms."
+                "training's, and of others as the last table says"
             )
+            if tables["failures"]["limit_power"].notna().any():
+                refused += ", beside what no test of one image could exceed that raises 1 % false alarms"
+            refused += "."
         found.append(
             Section(
                 title="Limits",

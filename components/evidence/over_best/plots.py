@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from components.evidence.axis_plots import Shown, plot_axis, worst_case
+from components.evidence.legends import legend_below
 
 __label__ = None
 
@@ -27,7 +28,7 @@ def plot_over_best(table: pd.DataFrame, score: str, said: str, best: str) -> Fig
     axes.plot(table["snr"], table["best"], "s--", color="0.5", markersize=4, label=best)
     axes.plot(table["snr"], table[score], "o-", color="black", markersize=4, label="this model")
     axes.set_xticks(table["snr"])
-    axes.legend(frameon=False, fontsize=9)
+    legend_below(figure, columns=2)
     apart = (table[score] - table["best"]).abs()
     figure.suptitle(f"{apart.max():.3f} from the {best} at most", fontsize=11)
     return figure

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from components.evidence.axis_plots import Shown, plot_axis, worst_case
+from components.evidence.legends import legend_below
 from components.evidence.restored.plots import LOSS
 from components.fields import Batch
 
@@ -91,7 +92,7 @@ def plot_ways(table: pd.DataFrame, whose: str) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel("SNR of the image")
         axes.set_ylabel(said)
-    figure.axes[0].legend(frameon=False, fontsize=8)
+    legend_below(figure, columns=len(_STYLES))
     figure.suptitle(f"{whose[0].upper()}{whose[1:]}: {_at_best(table)}", fontsize=11)
     return figure
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from components.evidence.axis_plots import Shown, plot_axis, worst_case
+from components.evidence.legends import legend_below
 from components.fields import Batch
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def plot_gains(table: pd.DataFrame) -> Figure:
     axes.axhline(0, color="0.5", linewidth=0.8)
     axes.set_xlabel("PSNR of the picture as it is seen [dB]")
     axes.set_ylabel("gain [dB]")
-    axes.legend(frameon=False, fontsize=9)
+    legend_below(figure, columns=2)
     worse = float((table["gain_db"] < table["gain_db.linear"]).mean())
     figure.suptitle(f"{100 * worse:.0f} % of the pictures gain less than by a linear filter", fontsize=11)
     return figure

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from components.evidence.axis_plots import Shown, plot_axis, worst_case
+from components.evidence.legends import legend_below
 from components.fields import Batch
 from models.estimators.sources import COLUMNS
 
@@ -79,7 +80,7 @@ def plot_reliabilities(curves: Mapping[str, pd.DataFrame]) -> Figure:
         axes.plot(table["probability"], table["found"], style, color=grey, markersize=5, label=name)
     axes.set_xlabel("probability answered")
     axes.set_ylabel("share of pixels that are")
-    axes.legend(frameon=False)
+    legend_below(figure, columns=3)
     figure.suptitle("Do the probabilities mean what they say?")
     return figure
 
@@ -104,7 +105,7 @@ def plot_completeness(table: pd.DataFrame, bright: float) -> Figure:
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("flux [counts]: true for completeness, stated for purity")
     axes.set_ylabel("share of pixels")
-    axes.legend(frameon=False)
+    legend_below(figure, columns=3)
     figure.suptitle(f"Pixels brighter than {bright:g} counts, found at a probability of a half")
     return figure
 

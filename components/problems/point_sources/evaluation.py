@@ -21,6 +21,7 @@ from components.evidence import (
     alarms,
     difference,
     measure_along,
+    plot_axes,
     reliability_table,
     share,
     time_per_image,
@@ -75,10 +76,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
         "examples": plot_examples(*first, settings.simulate.half_width),
         "reliability": plot_reliabilities(curves),
         "completeness": plot_completeness(fluxes, settings.train.bright_flux),
-        **{
-            f"failure-{axis.name.replace('_', '-')}": plot_failure(failures[failures["axis"] == axis.name])
-            for axis in axes
-        },
+        **plot_axes(failures, plot_failure),
     }
     return Evaluation(
         metrics=metrics,
@@ -96,7 +94,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
         losses=losses(found),
         slices=about.slice_of,
         report=report,
-        sections=sections.sections(report, metrics, settings, list(figures)),
+        sections=sections.sections(report, metrics, settings, figures),
         tables={
             "completeness": fluxes,
             "failures": failures,

@@ -1,8 +1,9 @@
 """What a person reads of a model that looks for point sources: the table of a run, and the parts of the model card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from components.evidence import Figures, axis_captions
 from components.fields import Metric, Report, Section
 from components.problems.point_sources.baselines import NAMES
 from components.problems.point_sources.posterior import INFORMED, LIMIT
@@ -34,16 +35,14 @@ def report(metrics: Mapping[str, Metric]) -> Report:
     return Report(title="over the test split", columns=("pixels", *_SCORES.values()), rows=rows)
 
 
-def sections(
-    report: Report, metrics: Mapping[str, Metric], settings: Any, pictures: Sequence[str]
-) -> tuple[Section, ...]:
+def sections(report: Report, metrics: Mapping[str, Metric], settings: Any, figures: Figures) -> tuple[Section, ...]:
     """The parts of the card.
 
     Args:
         report: as of `report`.
         metrics: of the evaluation.
         settings: all of the problem's.
-        pictures: names of all.
+        figures: all, by name.
     """
     train, evaluate = settings.train, settings.evaluate
     beside = tuple(
@@ -100,10 +99,6 @@ def sections(
             title="Where it fails",
             text="Skies that depart from the simulator's, one assumption at a time; grey: what the training had. "
             f"Of skies like the training's {metrics['false_alarms.fresh'].said('.2%')} are doubted.",
-            pictures=tuple(
-                (name, f"Along {name.removeprefix('failure-').replace('-', ' ')}.")
-                for name in pictures
-                if name.startswith("failure-")
-            ),
+            pictures=axis_captions(figures),
         ),
     )

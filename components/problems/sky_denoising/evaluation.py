@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from components.evidence import Array, Measuring, alarms, difference, share, time_per_image
+from components.evidence import Array, Measuring, alarms, difference, plot_axes, share, time_per_image
 from components.evidence.denoised import plot_examples, plot_failure
 from components.fields import FRESH, Batch, Confirmation, Evaluation, Loss, Metric, fresh_images, fresh_seed
 from components.problems.sky_denoising import sections
@@ -51,10 +51,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
     report = sections.report(metrics)
     figures = {
         "examples": plot_examples(examples),
-        **{
-            f"failure-{name.replace('_', '-')}": plot_failure(here)
-            for name, here in ((name, failures[failures["axis"] == name]) for name in failures["axis"].unique())
-        },
+        **plot_axes(failures, plot_failure),
     }
     return Evaluation(
         metrics=metrics,
@@ -72,7 +69,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
         losses=losses(found),
         slices=about.slice_of,
         report=report,
-        sections=sections.sections(report, metrics, about.settings, list(figures)),
+        sections=sections.sections(report, metrics, about.settings, figures),
         tables={
             "failures": failures,
             "images": pd.concat([pd.DataFrame(of).assign(noise=kind) for kind, of in found.items()]),

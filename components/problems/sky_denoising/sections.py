@@ -1,8 +1,9 @@
 """What a person reads of a model that takes noise off skies: the table of a run, and the parts of the model card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from components.evidence import Figures, axis_captions
 from components.fields import Metric, Report, Section
 from components.problems.sky_denoising.baselines import NAMES
 from components.problems.sky_denoising.noises import COUNTS, NOISES, SPARING
@@ -29,16 +30,14 @@ def report(metrics: Mapping[str, Metric]) -> Report:
     return Report(title="over the test split, each sky with each noise", columns=columns, rows=rows)
 
 
-def sections(
-    report: Report, metrics: Mapping[str, Metric], settings: Any, pictures: Sequence[str]
-) -> tuple[Section, ...]:
+def sections(report: Report, metrics: Mapping[str, Metric], settings: Any, figures: Figures) -> tuple[Section, ...]:
     """The parts of the card.
 
     Args:
         report: as of `report`.
         metrics: of the evaluation.
         settings: all of the problem's.
-        pictures: names of all.
+        figures: all, by name.
     """
     evaluate = settings.evaluate
     beside = Report(
@@ -87,10 +86,6 @@ def sections(
             title="Where it fails",
             text="Other skies, and noise stronger or weaker than in training; grey: what the training had. "
             f"Of images like the training's {metrics['false_alarms.fresh'].said('.2%')} are doubted.",
-            pictures=tuple(
-                (name, f"Along {name.removeprefix('failure-').replace('-', ' ')}.")
-                for name in pictures
-                if name.startswith("failure-")
-            ),
+            pictures=axis_captions(figures),
         ),
     )

@@ -17,6 +17,7 @@ import torch
 from components.evidence import (
     Array,
     Measuring,
+    plot_axes,
     reliability_table,
     share,
     time_per_image,
@@ -76,9 +77,8 @@ def gather(about: Measuring) -> Evaluation:
         metrics |= of_reference | of_failures
         tables["failures"] = failures
         plots["reference"] = plot_over_best(tables["reference"], "dice", "mean Dice", "best possible")
-        maps = {f"failure-{name}": failures[failures["axis"] == name] for name in failures["axis"].unique()}
-        plots |= {name: plot_loss_along(table, LOSS, "1 less the mean Dice") for name, table in maps.items()}
-        parts += [sections.over_best(metrics), sections.fails(metrics, list(maps))]
+        plots |= plot_axes(failures, lambda here: plot_loss_along(here, LOSS, "1 less the mean Dice"))
+        parts += [sections.over_best(metrics), sections.fails(metrics, plots)]
     if settings.evaluate.real_pictures is not None:
         metrics |= real_metrics(about)
         parts.append(sections.real(metrics))

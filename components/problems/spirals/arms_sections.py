@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from components.evidence import Figures, axis_captions
 from components.fields import Metric, Report, Section
 
 __label__ = None
@@ -45,13 +46,13 @@ def over_best(metrics: Mapping[str, Metric]) -> Section:
     )
 
 
-def fails(metrics: Mapping[str, Metric], names: list[str]) -> Section:
-    """Failure maps, by the names of their pictures."""
+def fails(metrics: Mapping[str, Metric], figures: Figures) -> Section:
+    """Failure maps, of which there is a figure each."""
     return Section(
         title="Where it fails",
         text="Noise, blur, stretch, inclination and neighbours; grey: what the training had. "
         f"{metrics['false_alarms.test'].said('.1%')} of test pictures are doubted.",
-        pictures=tuple((name, f"Along {name.removeprefix('failure-')}.") for name in names),
+        pictures=axis_captions(figures),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from components.evidence import Array, Measuring, share, time_per_image
+from components.evidence import Array, Figures, Measuring, axis_captions, plot_axes, share, time_per_image
 from components.evidence.classes import gather_classes
 from components.evidence.over_best import plot_loss_along, plot_over_best
 from components.fields import Batch, Evaluation, Metric, Report, Section, no_metric
@@ -60,12 +60,9 @@ def gather(about: Measuring) -> Evaluation:
         metrics |= of_reference | of_failures
         tables |= {"reference": reference, "failures": failures}
         plots["reference"] = plot_over_best(reference, "error", "share of images told wrong", "least possible")
-        maps = {f"failure-{name}": failures[failures["axis"] == name] for name in failures["axis"].unique()}
-        plots |= {
-            name: plot_loss_along(table, LOSS, "mean of 1 less the true class's probability")
-            for name, table in maps.items()
-        }
-        sections += [_over_best(metrics), _fails(metrics, list(maps))]
+        said = "mean of 1 less the true class's probability"
+        plots |= plot_axes(failures, lambda here: plot_loss_along(here, LOSS, said))
+        sections += [_over_best(metrics), _fails(metrics, plots)]
     if settings.evaluate.real_pictures is not None:
         metrics |= real_metrics(about)
         sections.append(_real(metrics))
@@ -183,12 +180,12 @@ def _over_best(metrics: Mapping[str, Metric]) -> Section:
     )  # fmt: skip
 
 
-def _fails(metrics: Mapping[str, Metric], names: list[str]) -> Section:
+def _fails(metrics: Mapping[str, Metric], figures: Figures) -> Section:
     return Section(
         title="Where it fails",
         text="Noise, blur, stretch, inclination and neighbours; grey: what the training had. "
         f"{metrics['false_alarms.test'].said('.1%')} of test pictures are doubted.",
-        pictures=tuple((name, f"Along {name.removeprefix('failure-')}.") for name in names),
+        pictures=axis_captions(figures),
     )
 
 

@@ -8,9 +8,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 
+from components.evidence.numbers.card_tables import refused_table
 from components.evidence.numbers.failure_messages import failure_message
 from components.evidence.numbers.limit_plots import plot_failures
 from components.evidence.numbers.yardsticks import BOUND
+from tests.figures import unreadable
 
 VALUES = (-0.1, -0.05, 0.0, 0.05, 0.1)
 
@@ -87,3 +89,15 @@ def test_limit_is_drawn_where_there_is_one() -> None:
         [axes for axes in figure.axes if axes.get_ylabel() == "share of images"] for figure in (with_limit, without)
     )
     assert (len(there.lines), len(not_there.lines)) == (2, 1)
+
+
+@pytest.mark.parametrize(("limit", "columns"), [(0.5, 3), (np.nan, 2)])
+def test_table_of_what_is_refused_says_what_could_be_where_that_is_known(limit: float, columns: int) -> None:
+    report = refused_table(failures(limit=limit))
+    assert len(report.columns) == columns
+    assert [len(row) for row in report.rows] == [columns]
+
+
+def test_long_names_below_the_panels_stay_apart() -> None:
+    label = "even light that is not in the simulator [counts a pixel]"
+    assert not unreadable(plot_failures(failures(label=label), (-0.05, 0.0), ["flux"], BOUND))

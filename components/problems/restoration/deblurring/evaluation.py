@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.evidence import Array, Measuring, share, time_per_image
+from components.evidence import Array, Measuring, plot_axes, share, time_per_image
 from components.evidence.restored import plot_departure, plot_galaxies, plot_ways
 from components.fields import Confirmation, Evaluation, Loss, Metric
 from components.problems.restoration.deblurring import sections
@@ -55,7 +55,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
     figures = {
         "examples": plot_galaxies(_chosen(about, found["mse_over_seen"])),
         "benchmark": plot_ways(benchmark, "simulated galaxies"),
-        **{f"failure-{name}": plot_departure(failures[failures["axis"] == name]) for name in failures["axis"].unique()},
+        **plot_axes(failures, plot_departure),
     }
     if settings.evaluate.real_galaxies is not None:
         real = sharp_real_galaxies(Path(settings.evaluate.real_galaxies), settings.simulate)
@@ -80,7 +80,7 @@ def gather(about: Measuring, *, cache: Path) -> Evaluation:
         losses=_losses(found),
         slices=about.slice_of,
         report=report,
-        sections=sections.sections(report, metrics, list(figures)),
+        sections=sections.sections(report, metrics, figures),
         tables=tables,
         tested_range={"inputs": {}},  # a model knows by itself what it learned from
         plots=figures,

@@ -1,7 +1,8 @@
 """What a person reads of a model that deblurs galaxies: the table of a run, and the parts of the card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from components.evidence import Figures, axis_captions
 from components.fields import Metric, Report, Section
 from components.problems.restoration.deblurring.benchmark import PSF_FWHM, SNRS
 
@@ -33,13 +34,13 @@ def _rows(metrics: Mapping[str, Metric], prefix: str) -> tuple[tuple[str, ...], 
     return (*rows, ("squared error over the best linear filter's", *ratios))
 
 
-def sections(report: Report, metrics: Mapping[str, Metric], pictures: Sequence[str]) -> tuple[Section, ...]:
+def sections(report: Report, metrics: Mapping[str, Metric], figures: Figures) -> tuple[Section, ...]:
     """The parts of the card.
 
     Args:
         report: as of `report`.
         metrics: of the evaluation.
-        pictures: names of all.
+        figures: all, by name.
     """
     parts = [
         Section(
@@ -55,7 +56,7 @@ def sections(report: Report, metrics: Mapping[str, Metric], pictures: Sequence[s
             ),
         )
     ]
-    if "real" in pictures:
+    if "real" in figures:
         text = (
             "Galaxies as HST saw them, which no model learned from, blurred as the simulated ones are. What counts as "
             "the truth has HST's noise; of the bright ones it is little beside what is measured."
@@ -65,7 +66,7 @@ def sections(report: Report, metrics: Mapping[str, Metric], pictures: Sequence[s
             for name, said, prefix in (
                 ("real", "All of HST's galaxies", REAL), ("real-bright", "Bright ones of HST's galaxies", REAL_BRIGHT),
             )
-            if name in pictures
+            if name in figures
         ]  # fmt: skip
         tables = tuple(
             Report(title=said, columns=report.columns, rows=_rows(metrics, prefix)) for _, said, prefix in named
@@ -79,9 +80,7 @@ def sections(report: Report, metrics: Mapping[str, Metric], pictures: Sequence[s
             f"Stated errors hold {metrics['coverage68.test'].said('.1%')} of the pixels of test images, the answer "
             f"blurred again leaves {metrics['residual.test'].said('.3f')} of the noise's square, and "
             f"{metrics['false_alarms.test'].said('.1%')} of test images are doubted.",
-            pictures=tuple(
-                (name, f"Along {name.removeprefix('failure-')}.") for name in pictures if name.startswith("failure-")
-            ),
+            pictures=axis_captions(figures),
         )
     )
     return tuple(parts)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.evidence import Array, Measuring, share, time_per_image
+from components.evidence import Array, Measuring, plot_axes, share, time_per_image
 from components.evidence.restored import plot_examples, plot_failure, plot_gains
 from components.fields import Confirmation, Evaluation, Loss, Metric
 from components.problems.restoration.upsampling import sections
@@ -40,7 +40,7 @@ def gather(about: Measuring) -> Evaluation:
     figures = {
         "examples": plot_examples(_chosen(about, found["gain_db"])),
         "gains": plot_gains(table),
-        **{f"failure-{name}": plot_failure(failures[failures["axis"] == name]) for name in failures["axis"].unique()},
+        **plot_axes(failures, plot_failure),
     }
     timed = about.examples(_TIMED)[0].inputs
     return Evaluation(
@@ -55,7 +55,7 @@ def gather(about: Measuring) -> Evaluation:
         losses=_losses(found),
         slices=about.slice_of,
         report=report,
-        sections=sections.sections(report, metrics, list(figures)),
+        sections=sections.sections(report, metrics, figures),
         tables={"failures": failures, "pictures": table},
         tested_range={"inputs": {}},  # a model knows by itself what it learned from
         plots=figures,

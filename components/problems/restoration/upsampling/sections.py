@@ -1,7 +1,8 @@
 """What a person reads of a model that makes pictures whole again: the table of a run, and the parts of the card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from components.evidence import Figures, axis_captions
 from components.fields import Metric, Report, Section
 from components.problems.restoration.upsampling.baselines import NAMES
 
@@ -26,13 +27,13 @@ def _gains(metrics: Mapping[str, Metric], of: str) -> tuple[str, str]:
     return metrics[f"gain_db{of}"].said("+.2f"), metrics[f"gain_ssim{of}"].said("+.4f")
 
 
-def sections(report: Report, metrics: Mapping[str, Metric], pictures: Sequence[str]) -> tuple[Section, ...]:
+def sections(report: Report, metrics: Mapping[str, Metric], figures: Figures) -> tuple[Section, ...]:
     """The parts of the card.
 
     Args:
         report: as of `report`.
         metrics: of the evaluation.
-        pictures: names of all.
+        figures: all, by name.
     """
     seen, restored = (
         f"{metrics[f'psnr{of}'].said('.2f')} dB and an SSIM of {metrics[f'ssim{of}'].said('.4f')}"
@@ -56,8 +57,6 @@ def sections(report: Report, metrics: Mapping[str, Metric], pictures: Sequence[s
             "factor; grey: what the training had. Stated errors hold "
             f"{metrics['coverage68'].said('.1%')} of the pixels of test pictures, and "
             f"{metrics['false_alarms.test'].said('.1%')} of these are doubted.",
-            pictures=tuple(
-                (name, f"Along {name.removeprefix('failure-')}.") for name in pictures if name.startswith("failure-")
-            ),
+            pictures=axis_captions(figures),
         ),
     )

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from matplotlib.figure import Figure
 
 from components.core.gate_settings import GateSettings
 from components.core.params import load_settings
@@ -20,8 +22,8 @@ from components.fields.problem import Problem
 from components.lifecycle.judging import MEGABYTES
 from components.packages.golden import make_golden, sample
 from components.training.trainer import Trainer
-from models.estimators import Estimator
 from tests.conftest import HOUSE
+from tests.figures import unreadable
 from tests.model.problems.conformance.asked import CPU, Conformance
 from tests.other_device import pretended
 
@@ -46,14 +48,17 @@ class EvidenceConformance(Conformance):
         for name, metric in result.metrics.items():
             assert metric.missing or metric.low <= metric.value <= metric.high, name
         assert result.plots
-        shown = [name for section in result.sections for name, _ in section.pictures]
-        assert sorted(shown) == sorted(result.plots), "the card shows every picture once"
+        shown = [name for section in result.sections for name, caption in section.pictures if caption]
+        assert sorted(shown) == sorted(result.plots), "the card shows every picture once, with a caption"
         for table in (table for section in result.sections for table in section.tables):
             assert all(len(row) == len(table.columns) for row in table.rows), table.title
         assert all(len(row) == len(result.report.columns) for row in result.report.rows)
         region = json.loads(json.dumps(result.tested_range))
         golden = make_golden(estimator, sample(problem, small_dataset, settings, 4), region)
         assert golden.doubts[-1], "the last golden input is to be doubted"
+
+    def test_pictures_can_be_read(self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset) -> None:
+        assert_readable(self.untrained_evaluation(problem, settings, small_dataset).plots)
 
     def test_every_rule_of_params_yaml_names_a_metric_that_there_is(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
@@ -67,8 +72,11 @@ class EvidenceConformance(Conformance):
             unknown = {rule.metric for rule in (*gates.staging, *gates.production)} - measured
             assert not unknown, f"rules of {size} name {sorted(unknown)}, which nobody measures"
         of_honesty = {rule.metric for gates in shipped.values() for rule in gates.honesty.rules}
-        unknown = of_honesty - self.honesty_metrics(problem, settings, estimator) if of_honesty else set()
-        assert not unknown, f"rules of honesty name {sorted(unknown)}, which no table has"
+        if of_honesty:
+            found = problem.measure_honesty(asking(estimator), settings, device=CPU, progress=lambda _: None)
+            unknown = of_honesty - set(found.metrics)
+            assert not unknown, f"rules of honesty name {sorted(unknown)}, which no table has"
+            assert_readable(found.plots)
 
     def test_confirmation_has_the_losses_of_the_evaluation_on_images_of_its_own(
         self, problem: Problem, settings: ProblemSettings, small_dataset: Dataset
@@ -129,8 +137,8 @@ class EvidenceConformance(Conformance):
         sizes = ("demo", *section.get("sizes", {})) if section else ()
         return {size: load_settings(path, problem.name, problem.settings, size=size).gates for size in sizes}
 
-    @staticmethod
-    def honesty_metrics(problem: Problem, settings: ProblemSettings, estimator: Estimator) -> set[str]:
-        """The names in the table of a model's honesty."""
-        found = problem.measure_honesty(asking(estimator), settings, device=CPU, progress=lambda _: None)
-        return set(found.metrics)
+
+def assert_readable(plots: Mapping[str, Figure]) -> None:
+    """Say what cannot be read of which figure."""
+    faults = [f"{name}: {fault}" for name, figure in plots.items() for fault in unreadable(figure)]
+    assert not faults, "\n".join(faults)
