@@ -13,7 +13,10 @@ from components.packages import (
     archive_name,
     bring_back_package,
     pack_package,
+    pack_signature,
     package_folder,
+    signature_name,
+    take_signature,
     unpack_package,
     verify_package,
 )
@@ -49,19 +52,41 @@ def recovered_package(workspace: Workspace, entry: Entry) -> Package | None:
     if aside is not None:
         return aside
     with scratch_folder(workspace) as folder:
-        name = archive_name(digest)
-        archive = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=folder)
-        return None if archive is None else unpack_package(workspace, tag, digest, archive)
+        registry = Registry(workspace)
+        archive = registry.fetch_package(entry.problem, entry.version, archive_name(digest), into=folder)
+        if archive is None:
+            return None
+        signature = registry.fetch_package(entry.problem, entry.version, signature_name(digest), into=folder)
+        return unpack_package(workspace, tag, digest, archive, signature)
+
+
+def bring_signature(workspace: Workspace, entry: Entry, package: Package) -> bool:
+    """Lay the signature that MLflow has beside a package that has none; False when MLflow has none either.
+
+    Raises:
+        AssayError: when MLflow does not know the version.
+    """
+    with scratch_folder(workspace) as folder:
+        if pack_signature(package, folder) is not None:
+            return False
+        name = signature_name(package.digest)
+        signature = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=folder)
+        if signature is not None:
+            take_signature(package, signature)
+        return signature is not None
 
 
 def keep_package(workspace: Workspace, problem: str, version: int, package: Package) -> bool:
-    """Keep a package with its version in MLflow's files; False when it is there already.
+    """Keep a package with its version in MLflow's files, and its signature; False when both are there already.
 
     Raises:
         AssayError: when MLflow does not know the version, or cannot keep it.
     """
     with scratch_folder(workspace) as folder:
-        return Registry(workspace).keep_package(problem, version, pack_package(package, folder))
+        registry = Registry(workspace)
+        kept = registry.keep_package(problem, version, pack_package(package, folder))
+        signature = pack_signature(package, folder)
+        return kept if signature is None else registry.keep_signature(problem, version, signature) or kept
 
 
 def _named(entry: Entry) -> tuple[str, str]:

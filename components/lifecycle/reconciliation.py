@@ -26,7 +26,7 @@ from components.ledger import (
     whoami,
 )
 from components.lifecycle.cards import show_cards
-from components.lifecycle.package_files import keep_package, recovered_package
+from components.lifecycle.package_files import bring_signature, keep_package, recovered_package
 from components.lifecycle.version_packages import ANSWERS, VersionPackages
 from components.packages import Package, sign_package, take_strays_away, verify_package, what_answers_in
 from components.registry import LINEAGE
@@ -176,6 +176,8 @@ def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
     if sign_package(package):
         findings.append(Finding(what=f"package {tag} was not signed by the key here {of}", repaired=True, todo=""))
     try:
+        if bring_signature(workspace, entry, package):
+            findings.append(Finding(what=f"package {tag} was not signed here {of}", repaired=True, todo=""))
         if keep_package(workspace, entry.problem, entry.version, package):
             findings.append(Finding(what=f"package {tag} was not in MLflow's files {of}", repaired=True, todo=""))
     except AssayError as error:

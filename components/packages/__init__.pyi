@@ -4,6 +4,8 @@ from .archives import archive_name as archive_name
 from .archives import bring_back_package as bring_back_package
 from .archives import listed_as as listed_as
 from .archives import pack_package as pack_package
+from .archives import pack_signature as pack_signature
+from .archives import signature_name as signature_name
 from .archives import take_strays_away as take_strays_away
 from .archives import unpack_package as unpack_package
 from .building import build_package as build_package
@@ -30,3 +32,4 @@ from .serving import request as request
 from .serving import served as served
 from .signing import sign_package as sign_package
 from .signing import signed_statement as signed_statement
+from .signing import take_signature as take_signature

@@ -1,10 +1,12 @@
 """Packages on their way between machines: packed into one file, unpacked, placed in the store, found wherever one lies.
 
     archive = pack_package(package, folder)                                # 0123….tar
-    package = unpack_package(workspace, tag, digest, archive)
+    signature = pack_signature(package, folder)                            # 0123….dsse.json; None of an unsigned one
+    package = unpack_package(workspace, tag, digest, archive, signature)
     package = bring_back_package(workspace, tag, digest)                   # which was put aside
 
-An archive is believed by the digest that the ledger has of the package in it, and by nothing else.
+An archive is believed by the digest that the ledger has of the package in it, and by nothing else. The signature goes
+beside it: a package is signed after it was built, too, and again by another key.
 """
 
 import hashlib
@@ -48,11 +50,17 @@ def archive_name(digest: str) -> str:
     return f"{digest}.tar"
 
 
+def signature_name(digest: str) -> str:
+    """What the signature of a package is called, beside its archive."""
+    return f"{digest}.dsse.json"
+
+
 def pack_package(package: Package, folder: Path) -> Path:
-    """Pack a package into one file in a folder; the same package makes the same bytes."""
+    """Pack a package into one file in a folder; the same package makes the same bytes, whoever signed it."""
     target = folder / archive_name(package.digest)
     with tarfile.open(target, "w") as archive:
-        for file in sorted(file for file in package.folder.rglob("*") if file.is_file()):
+        unsigned = {file for file in package.folder.rglob("*") if file.is_file()} - {package.folder / PROVENANCE}
+        for file in sorted(unsigned):
             info = archive.gettarinfo(file, arcname=file.relative_to(package.folder).as_posix())
             info.mtime, info.uid, info.gid, info.uname, info.gname, info.mode = 0, 0, 0, "", "", 0o644
             with file.open("rb") as content:
@@ -60,7 +68,15 @@ def pack_package(package: Package, folder: Path) -> Path:
     return target
 
 
-def unpack_package(workspace: Workspace, tag: str, digest: str, archive: Path) -> Package:
+def pack_signature(package: Package, folder: Path) -> Path | None:
+    """Copy the signature of a package into a folder; None where it has none."""
+    signature = package.folder / PROVENANCE
+    return shutil.copyfile(signature, folder / signature_name(package.digest)) if signature.is_file() else None
+
+
+def unpack_package(
+    workspace: Workspace, tag: str, digest: str, archive: Path, signature: Path | None = None
+) -> Package:
     """Put the package of an archive into the store, once it is sure that it is the one.
 
     Args:
@@ -68,6 +84,7 @@ def unpack_package(workspace: Workspace, tag: str, digest: str, archive: Path) -
         tag: of the package.
         digest: that of the ledger.
         archive: as `pack_package` wrote it, from wherever.
+        signature: as `pack_signature` wrote it, the same.
 
     Raises:
         IntegrityError: when it holds another package, or none.
@@ -79,6 +96,8 @@ def unpack_package(workspace: Workspace, tag: str, digest: str, archive: Path) -
                 opened.extractall(target, filter="data")  # no links that lead out, no devices, no absolute paths
         except (tarfile.TarError, OSError) as error:
             raise IntegrityError(f"{archive.name}, kept as package {tag}, cannot be unpacked ({error})") from error
+        if signature is not None:
+            shutil.copyfile(signature, target / PROVENANCE)
         found = open_package(target, tag)
         if found.digest != digest:
             raise IntegrityError(f"{archive.name} holds another package than {tag} (digest {found.digest[:12]})")

@@ -52,10 +52,24 @@ def sign_package(package: Package) -> bool:
     target = package.folder / PROVENANCE
     if target.is_file() and target.read_bytes() == content:
         return False
+    _lay(package, content)
+    return True
+
+
+def take_signature(package: Package, signature: Path) -> None:
+    """Lay a signature that was made elsewhere beside a package's list of files, in place of another.
+
+    Args:
+        package: in the store.
+        signature: the file, from wherever: it is believed by whoever has the public key.
+    """
+    _lay(package, signature.read_bytes())
+
+
+def _lay(package: Package, content: bytes) -> None:
     partial = package.folder.parent / f"{package.folder.name}.partial"  # beside it, if killed
     partial.write_bytes(content)
-    partial.replace(target)
-    return True
+    partial.replace(package.folder / PROVENANCE)
 
 
 def check_signed(package: Package) -> None:

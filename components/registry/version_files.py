@@ -8,6 +8,7 @@
 What they must be is said by the ledger, which the caller asks: who can write files can write MLflow's tags, too.
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,13 +187,34 @@ class VersionFiles(Lookup):
         self.attach(problem, version, archive, _PACKAGES)
         return True
 
-    def fetch_package(self, problem: str, version: int, name: str, *, into: Path) -> Path | None:
-        """An archive that was kept with a version; None when there is none.
+    def keep_signature(self, problem: str, version: int, signature: Path) -> bool:
+        """Keep the signature of a package beside it, in place of another.
 
         Args:
             problem: the registered model's name.
             version: of it.
-            name: of the archive.
+            signature: a file that is called after the package's digest.
+
+        Returns:
+            False when the very same was there already.
+
+        Raises:
+            AssayError: when there is no such version.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            kept = self.fetch_package(problem, version, signature.name, into=Path(folder))
+            if kept is not None and kept.read_bytes() == signature.read_bytes():
+                return False
+        self.attach(problem, version, signature, _PACKAGES)
+        return True
+
+    def fetch_package(self, problem: str, version: int, name: str, *, into: Path) -> Path | None:
+        """An archive that was kept with a version, or its signature; None when there is none.
+
+        Args:
+            problem: the registered model's name.
+            version: of it.
+            name: of the file.
             into: an empty folder.
         """
         if self._size_of(problem, version, name) is None:
@@ -204,7 +226,7 @@ class VersionFiles(Lookup):
             return Path(download_artifacts(run_id=run_id, artifact_path=f"{_PACKAGES}/{name}", dst_path=str(into)))
 
     def _size_of(self, problem: str, version: int, name: str) -> int | None:
-        """Bytes of an archive that was kept with a version; None when there is none."""
+        """Bytes of what was kept with a version under a name; None when there is nothing."""
         with self._of(problem) as client:
             kept = dict(_files(client, self.version(problem, version).run_id, _PACKAGES))
         return kept.get(f"{_PACKAGES}/{name}")

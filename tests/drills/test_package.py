@@ -18,7 +18,7 @@ import pytest
 from components.core.errors import AssayError, IntegrityError
 from components.core.workspace import Workspace
 from components.packages.answering import what_answers, what_answers_in
-from components.packages.archives import pack_package, unpack_package
+from components.packages.archives import pack_package, pack_signature, unpack_package
 from components.packages.files import Package, discard_package, verify_package
 from components.packages.proving import prove_package
 from models.galaxies.fitting import library
@@ -272,6 +272,7 @@ def test_a_package_that_is_packed_and_unpacked_elsewhere_is_the_same_to_the_byte
     workspace, package = built
     packed = [pack_package(package, folder) for folder in (new_folder(tmp_path / "a"), new_folder(tmp_path / "b"))]
     assert packed[0].read_bytes() == packed[1].read_bytes()
+    assert pack_signature(package, tmp_path) is None
     elsewhere = Workspace(root=workspace.root, home=new_folder(tmp_path / "elsewhere"))
     there = unpack_package(elsewhere, package.tag, package.digest, packed[0])
     assert there.digest == package.digest

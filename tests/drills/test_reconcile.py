@@ -19,6 +19,7 @@ from components.problems import find_problem
 from components.registry.home_files import home_folder
 from components.registry.registry import Registry
 from models.descriptions import read_description
+from services.verify import PROVENANCE
 from tests.conftest import small_settings, write_params
 from tests.drills.commands import assay, assay_here, refused
 from tests.drills.houses import LENIENT, NAME, agrees, mlflow_client, promote, to_production
@@ -138,6 +139,24 @@ def test_packages_from_before_there_was_a_key_are_signed(house: Workspace, tmp_p
     missing = str(tmp_path / "nobody.pub")
     refused(assay_here(house, "verify", NAME, "--key", missing), f"--key {missing}: there is no such file")
     agrees(house)
+
+
+@pytest.mark.house("promoted")
+@pytest.mark.parametrize("lost", ["", PROVENANCE])
+def test_another_machine_gets_the_signature_with_the_package(house: Workspace, tmp_path: Path, lost: str) -> None:
+    """It fetches the package that was signed later, and again by the key that followed; or has it, still unsigned."""
+    folder = package_folder(house, str(open_ledger(house).current(NAME)[1].package_tag))
+    for whose in ("ours", "those_that_followed"):
+        private, public = keys(tmp_path / whose)
+        assert assay_here(house, "reconcile", ASSAY_SIGNING_KEY=str(private)).returncode == 0
+        if lost:
+            (folder / lost).unlink()
+        else:
+            shutil.rmtree(folder)
+        assert assay_here(house, "reconcile").returncode == 0
+        done = assay_here(house, "verify", NAME, "--key", str(public))
+        assert done.returncode == 0, done.stderr
+        agrees(house)
 
 
 @pytest.mark.house("promoted")
