@@ -12,10 +12,12 @@ from components.packages import (
     Package,
     archive_name,
     bring_back_package,
+    is_signed,
     pack_package,
     pack_signature,
     package_folder,
     signature_name,
+    signs_here,
     take_signature,
     unpack_package,
     verify_package,
@@ -61,19 +63,22 @@ def recovered_package(workspace: Workspace, entry: Entry) -> Package | None:
 
 
 def bring_signature(workspace: Workspace, entry: Entry, package: Package) -> bool:
-    """Lay the signature that MLflow has beside a package that has none; False when MLflow has none either.
+    """Lay the signature that MLflow has beside a package without one, or with one that the public key here refuses.
+
+    Returns:
+        Whether it is signed now, and was not.
 
     Raises:
-        AssayError: when MLflow does not know the version.
+        AssayError: when MLflow does not know the version, or a key cannot be read.
     """
+    if signs_here() or is_signed(package):
+        return False
     with scratch_folder(workspace) as folder:
-        if pack_signature(package, folder) is not None:
-            return False
         name = signature_name(package.digest)
         signature = Registry(workspace).fetch_package(entry.problem, entry.version, name, into=folder)
         if signature is not None:
             take_signature(package, signature)
-        return signature is not None
+    return is_signed(package)
 
 
 def keep_package(workspace: Workspace, problem: str, version: int, package: Package) -> bool:
@@ -86,7 +91,10 @@ def keep_package(workspace: Workspace, problem: str, version: int, package: Pack
         registry = Registry(workspace)
         kept = registry.keep_package(problem, version, pack_package(package, folder))
         signature = pack_signature(package, folder)
-        return kept if signature is None else registry.keep_signature(problem, version, signature) or kept
+        if signature is None:
+            return kept
+        # Who does not sign may have the signature of a key that was followed by another.
+        return registry.keep_signature(problem, version, signature, replace=signs_here()) or kept
 
 
 def _named(entry: Entry) -> tuple[str, str]:

@@ -179,7 +179,9 @@ def _package(versions: VersionPackages, entry: Entry) -> list[Finding]:
         if bring_signature(workspace, entry, package):
             findings.append(Finding(what=f"package {tag} was not signed here {of}", repaired=True, todo=""))
         if keep_package(workspace, entry.problem, entry.version, package):
-            findings.append(Finding(what=f"package {tag} was not in MLflow's files {of}", repaired=True, todo=""))
+            findings.append(
+                Finding(what=f"package {tag} was not in MLflow's files as it is here {of}", repaired=True, todo="")
+            )
     except AssayError as error:
         what = f"package {tag} is on this machine alone {of}"
         findings.append(Finding(what=what, repaired=False, todo=f"operator: {error}"))

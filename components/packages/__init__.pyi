@@ -30,6 +30,8 @@ from .serving import is_alive as is_alive
 from .serving import model_of as model_of
 from .serving import request as request
 from .serving import served as served
+from .signing import is_signed as is_signed
 from .signing import sign_package as sign_package
 from .signing import signed_statement as signed_statement
+from .signing import signs_here as signs_here
 from .signing import take_signature as take_signature

@@ -10,6 +10,7 @@ this house made it. Without the variables nothing is signed and nothing asked fo
 import base64
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,19 @@ def _lay(package: Package, content: bytes) -> None:
     partial = package.folder.parent / f"{package.folder.name}.partial"  # beside it, if killed
     partial.write_bytes(content)
     partial.replace(package.folder / PROVENANCE)
+
+
+def signs_here() -> bool:
+    """Whether this machine has a key to sign with."""
+    return bool(variable(_SIGNING))
+
+
+def is_signed(package: Package) -> bool:
+    """Whether a package has a signature: of the key of ASSAY_PUBLIC_KEY, where that is set."""
+    with suppress(IntegrityError):
+        check_signed(package)
+        return (package.folder / PROVENANCE).is_file()
+    return False
 
 
 def check_signed(package: Package) -> None:

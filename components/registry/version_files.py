@@ -187,23 +187,24 @@ class VersionFiles(Lookup):
         self.attach(problem, version, archive, _PACKAGES)
         return True
 
-    def keep_signature(self, problem: str, version: int, signature: Path) -> bool:
-        """Keep the signature of a package beside it, in place of another.
+    def keep_signature(self, problem: str, version: int, signature: Path, *, replace: bool) -> bool:
+        """Keep the signature of a package beside it.
 
         Args:
             problem: the registered model's name.
             version: of it.
             signature: a file that is called after the package's digest.
+            replace: whether it takes the place of another.
 
         Returns:
-            False when the very same was there already.
+            False when the very same was there already, or another that stays.
 
         Raises:
             AssayError: when there is no such version.
         """
         with tempfile.TemporaryDirectory() as folder:
             kept = self.fetch_package(problem, version, signature.name, into=Path(folder))
-            if kept is not None and kept.read_bytes() == signature.read_bytes():
+            if kept is not None and not (replace and kept.read_bytes() != signature.read_bytes()):
                 return False
         self.attach(problem, version, signature, _PACKAGES)
         return True

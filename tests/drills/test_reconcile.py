@@ -160,6 +160,24 @@ def test_another_machine_gets_the_signature_with_the_package(house: Workspace, t
 
 
 @pytest.mark.house("promoted")
+def test_the_signature_of_a_key_that_was_followed_gives_way(house: Workspace, tmp_path: Path) -> None:
+    older, (private, public) = keys(tmp_path / "older"), keys(tmp_path / "newer")
+    folder = package_folder(house, str(open_ledger(house).current(NAME)[1].package_tag))
+    assert assay_here(house, "reconcile", ASSAY_SIGNING_KEY=str(older[0])).returncode == 0
+    before = (folder / PROVENANCE).read_bytes()
+    assert assay_here(house, "reconcile", ASSAY_SIGNING_KEY=str(private)).returncode == 0
+    told: list[dict[str, str]] = [{}, {"ASSAY_PUBLIC_KEY": str(public)}]
+    for environment in told:
+        (folder / PROVENANCE).write_bytes(before)  # as a machine has it that signs nothing
+        assert assay_here(house, "reconcile", **environment).returncode == 0
+        taken = assay_here(house, "verify", NAME, "--key", str(public)).returncode == 0
+        assert taken == bool(environment), "who is told of no key keeps what it has"
+    shutil.rmtree(folder)
+    assert assay_here(house, "reconcile").returncode == 0
+    assert assay_here(house, "verify", NAME, "--key", str(public)).returncode == 0, "MLflow has that of the older key"
+
+
+@pytest.mark.house("promoted")
 def test_code_changed_in_mlflows_own_copy_is_found(house: Workspace, tmp_path: Path) -> None:
     """MLflow runs it for whoever loads the version with `mlflow.pyfunc`; loading it so changes nothing of it."""
     private, public = keys(tmp_path / "ours")
